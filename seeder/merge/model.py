@@ -1,0 +1,318 @@
+"""The desired state: seed sets, their rows and their policies, as plain frozen values."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol, TypeAlias
+
+
+class Mode(StrEnum):
+    """What a run may do with seed data; `auto` is decided per database."""
+
+    AUTO = "auto"
+    INIT = "init"
+    UPDATE = "update"
+    REFRESH = "refresh"
+    NONE = "none"
+
+
+class When(StrEnum):
+    """When an ordinary deploy (mode `init`) inserts rows of a set."""
+
+    EMPTY = "empty"
+    MISSING = "missing"
+
+
+class Removed(StrEnum):
+    """What an update does with a row that has left the catalog."""
+
+    KEEP = "keep"
+    DELETE = "delete"
+    SET = "set"
+
+
+class Conflict(StrEnum):
+    """Which value wins when live, last applied and desired all differ."""
+
+    KEEP = "keep"
+    OVERWRITE = "overwrite"
+
+
+class Update(StrEnum):
+    """How an update treats one column."""
+
+    MERGE = "merge"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class Text(str):
+    """A value in Postgres' own text form, cast to the column's type as it stands.
+
+    CSV fields, `!env` and `!file` are of this class: a JSON document in a file is a
+    document, while a plain YAML string in a jsonb column is a JSON string.
+    """
+
+    __slots__ = ()
+
+
+Cell: TypeAlias = (
+    None
+    | bool
+    | int
+    | float
+    | decimal.Decimal
+    | str
+    | bytes
+    | datetime.date
+    | datetime.time
+    | datetime.timedelta
+    | uuid.UUID
+    | list["Cell"]
+    | tuple["Cell", ...]
+    | Mapping[str, "Cell"]
+)
+"""One desired value. Numbers from files are int or Decimal, so that no digit is lost."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class TableName:
+    """A table as a catalog names it; without a schema it is found on the search path."""
+
+    schema: str | None
+    name: str
+
+    def __str__(self) -> str:
+        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetReference:
+    """A column whose values are row keys of another seed set (`{ref: roles}`)."""
+
+    set: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableReference:
+    """A column whose values are natural keys in a table that no set owns."""
+
+    table: TableName
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedColumn:
+    """One column that at least one row of the set gives a value."""
+
+    name: str
+    reference: SetReference | TableReference | None = None
+    update: Update = Update.MERGE
+    secret: bool = False
+    was: str | None = None
+    """The column's former name; its ledger values move to the new one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedRow:
+    """One desired row, aligned with `SeedSet.columns`.
+
+    In a reference column the cell is the row key of the referenced row (or, for a
+    `TableReference`, its natural key as text), never a stored id. The cell of a column
+    that the row leaves out (see `SeedSet.shapes`) is None and means nothing.
+    """
+
+    key: str
+    """The row's part of its address: key values as text, joined by commas; a comma or
+    backslash inside a value is escaped with a backslash."""
+    values: tuple[Cell, ...]
+    shape: int = 0
+    """Index into `SeedSet.shapes`: which columns this row gives."""
+    line: int | None = None
+    file: str | None = None
+    """Project-relative, where it is not the set's own file."""
+
+
+class RowSource(Protocol):
+    """Where a set's rows come from; iterating twice gives the same rows."""
+
+    def __iter__(self) -> Iterator[SeedRow]:
+        """Yield the rows in file order."""
+        ...
+
+    @property
+    def csv(self) -> CsvFile | None:
+        """The file behind the rows, where its bytes can be copied as they are.
+
+        Only for sets without references, expansion and scope, whose defaults do not
+        fill any of the file's columns.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvFile:
+    """A CSV file that Postgres can read by itself: UTF-8, no BOM, a header line."""
+
+    path: Path
+    header: tuple[str, ...]
+    newline: str = "\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRows:
+    """Rows held in memory."""
+
+    rows: tuple[SeedRow, ...] = ()
+
+    def __iter__(self) -> Iterator[SeedRow]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def csv(self) -> CsvFile | None:
+        """No file: rows held in memory are always sent value by value."""
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A row whose key changed in the catalog: from the old row key to the new."""
+
+    old: str
+    new: str
+    old_values: tuple[Cell, ...] = ()
+    """Aligned with `SeedSet.key`."""
+    new_values: tuple[Cell, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeedSet:
+    """A seed set: rows of one table, how they are identified, and the policies."""
+
+    name: str
+    """The file's stem without a leading number; unique in the catalog."""
+    file: str
+    """Project-relative."""
+    table: TableName
+    key: tuple[str, ...]
+    """Natural key columns, as written. Those that `scope` fixes are not repeated."""
+    columns: tuple[SeedColumn, ...]
+    """Key columns, scope columns and all others that a row gives; key columns first."""
+    rows: RowSource
+    shapes: tuple[frozenset[str], ...] = ()
+    """Names of the columns that rows of each shape give; empty means that every row
+    gives every column."""
+    scope: tuple[tuple[str, Cell], ...] = ()
+    """Constants, sorted by column name; also present in `columns` and in every row."""
+    when: When = When.EMPTY
+    removed: Removed = Removed.KEEP
+    removed_values: tuple[tuple[str, Cell], ...] = ()
+    """For `Removed.SET`: column and value."""
+    deleted: str | None = None
+    """A soft-delete column: non-null or true counts as gone."""
+    conflict: Conflict = Conflict.KEEP
+    environments: frozenset[str] | None = None
+    """None: every environment."""
+    moved: tuple[Move, ...] = ()
+
+    def address(self, key: str) -> str:
+        """The address of a row, for people."""
+        return f"{self.name}/{key}"
+
+    def column(self, name: str) -> SeedColumn:
+        """The column of that name; KeyError if no row gives it."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+
+class TaskKind(StrEnum):
+    """How a task is written."""
+
+    PYTHON = "python"
+    SQL = "sql"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A one-off step of a release: once per database, in update mode, after the rows."""
+
+    name: str
+    release: str
+    kind: TaskKind
+    file: str
+    digest: str
+    """Of its meaning: an edit of comments or formatting leaves it as it is."""
+    sql: str | None = None
+    call: Callable[..., object] | None = field(default=None, compare=False)
+    """For Python tasks: called with a SQLAlchemy connection in the seeding transaction."""
+    environments: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migrations:
+    """How the migrations of a project run; exactly one of the three ways."""
+
+    alembic: Path | None = None
+    """The Alembic script directory, absolute."""
+    command: tuple[str, ...] | None = None
+    command_digest: tuple[str, ...] = ()
+    """Globs whose bytes stand for the command's effect, for the unchanged path."""
+    project_env: bool = False
+    """Run the project's own env.py instead of seeder's runner."""
+    version_table: str = "alembic_version"
+    version_table_schema: str | None = None
+    target: str = "head"
+
+    @property
+    def none(self) -> bool:
+        """True when the project has no migrations of its own."""
+        return self.alembic is None and self.command is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Everything a project directory asks for, checked as far as files alone allow."""
+
+    project: Path
+    release: str | None
+    environment: str
+    migrations: Migrations
+    sets: tuple[SeedSet, ...]
+    """Sets of this environment, referenced sets before those that refer to them."""
+    inactive: tuple[SeedSet, ...] = ()
+    """Sets that another environment would have."""
+    tasks: tuple[Task, ...] = ()
+    warnings: tuple[str, ...] = ()
+    env_names: tuple[str, ...] = ()
+    """Environment variables that non-secret values were taken from."""
+    digest: str = ""
+    """SHA-256, hex, over the bytes of seeder.toml, seeds and migrations."""
+
+
+DISPOSABLE = frozenset({"dev", "test"})
+"""Environments whose databases may be rewritten freely; all others are protected."""
+
+
+def is_disposable(environment: str) -> bool:
+    """Whether a database marked with this environment may be rewritten freely."""
+    return environment in DISPOSABLE
+
+
+def row_key(values: tuple[str, ...]) -> str:
+    """Join key values into the row's part of its address.
+
+    >>> row_key(("org_owner", "inventory.view"))
+    'org_owner,inventory.view'
+    """
+    return ",".join(v.replace("\\", "\\\\").replace(",", "\\,") for v in values)

@@ -1,0 +1,154 @@
+"""What a run would do, or did: values that reports render and that jobs compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from seeder.merge.model import Mode
+
+
+class SetDecision(StrEnum):
+    """What a run does with a whole set."""
+
+    INSERT = "insert"
+    """The table is empty (in scope) and was never seeded: insert every row."""
+    MERGE = "merge"
+    """Row by row, by the rules."""
+    INSERT_MISSING = "insert-missing"
+    """`when: missing` on an ordinary deploy: only rows never seeded before."""
+    ADOPT = "adopt"
+    """First contact with rows that are already there: adopt by key, insert the rest."""
+    REFRESH = "refresh"
+    """Every row to its desired value."""
+    UNCHANGED = "unchanged"
+    """Seeded before, and the catalog asks for nothing new."""
+    UNADOPTED = "unadopted"
+    """Never seeded, with rows: left alone until someone adopts or updates."""
+    PENDING = "pending"
+    """The catalog has changed; an update would apply it."""
+    AWAITING_TABLE = "awaiting-table"
+    """The table does not exist before the pending migrations."""
+
+
+class RowAction(StrEnum):
+    """What happens to one row."""
+
+    INSERT = "insert"
+    UPDATE = "update"
+    ADOPT = "adopt"
+    DELETE = "delete"
+    REMOVE = "remove"
+    """Gone from the catalog: the columns of `removed: {set: ...}` are written."""
+    RELEASE = "release"
+    """Gone from the catalog and kept: seeder looks after it no longer."""
+    RESTORE = "restore"
+    """Back in the catalog after seeder itself had removed it."""
+    MOVE = "move"
+    """The key changed in the catalog; identity and key follow."""
+    RECORD = "record"
+    """Only the ledger changes: live already is what is desired."""
+    KEEP = "keep"
+    """A person's change, deletion or conflict stands; nothing is written to the table."""
+    SKIP = "skip"
+    """Refers to a row that is not there."""
+
+
+class ColumnCase(StrEnum):
+    """The verdict on one column."""
+
+    NOTHING = "nothing"
+    UPDATE = "update"
+    SETTLE = "settle"
+    """Live already is what is desired; only the ledger learns it."""
+    CONFLICT = "conflict"
+    OVERWRITE = "overwrite"
+    HELD = "held"
+    """A conflict reported earlier; live is kept in silence."""
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnChange:
+    """One column of a changed row; values are canonical text, None is NULL."""
+
+    name: str
+    case: ColumnCase
+    reason: str
+    asked: str | None = None
+    """Last applied, as it was asked for."""
+    stored: str | None = None
+    """Last applied, as the table stored it."""
+    live: str | None = None
+    desired: str | None = None
+    asked_known: bool = True
+    secret: bool = False
+    """Values of secret columns are always None."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowChange:
+    """One row that a run writes, records, keeps against the catalog or skips."""
+
+    address: str
+    action: RowAction
+    reason: str
+    columns: tuple[ColumnChange, ...] = ()
+    conflict: bool = False
+    """True when a person should look at it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetPlan:
+    """What happens to one seed set."""
+
+    name: str
+    table: str
+    decision: SetDecision
+    reason: str
+    rows: tuple[RowChange, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Rows by `RowAction`, and `conflicts`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would do."""
+
+    id: str
+    """Hash of catalog, migration heads, environment and the pre-image of every row touched."""
+    mode: Mode
+    release: str | None
+    environment: str
+    provisional: bool
+    """Migrations are pending, so the schema may still change; cannot be approved."""
+    migrations: tuple[str, ...] = ()
+    """Revisions that would be applied, in order."""
+    sets: tuple[SetPlan, ...] = ()
+    tasks: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def conflicts(self) -> int:
+        """Rows that a person should look at."""
+        return sum(row.conflict for each in self.sets for row in each.rows)
+
+    @property
+    def changes(self) -> int:
+        """Rows that would be written, or whose ledger entry would be."""
+        idle = (RowAction.KEEP, RowAction.SKIP)
+        return sum(row.action not in idle for each in self.sets for row in each.rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetOutcome:
+    """What a finished run did to one set."""
+
+    name: str
+    table: str
+    decision: SetDecision
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Rows by `RowAction`, and `conflicts`; zero counts are left out."""
+    kept: tuple[RowChange, ...] = ()
+    """Rows that need a person: conflicts, skips, ambiguities (at most 100)."""
