@@ -1,0 +1,1 @@
+"""Files in, Catalog out; no database."""

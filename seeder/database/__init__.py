@@ -1,0 +1,1 @@
+"""Everything that talks to Postgres: plain values in, plain values out."""

@@ -62,7 +62,7 @@ class Text(str):
     __slots__ = ()
 
 
-Cell: TypeAlias = (
+Cell: TypeAlias = (  # noqa: UP007
     None
     | bool
     | int

@@ -1,0 +1,1 @@
+"""What a run or a plan says to people and to machines: text, JSON, termination message."""
