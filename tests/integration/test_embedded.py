@@ -1,0 +1,145 @@
+"""The embedded server, as this account and (when the tests run as root) as another one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from seeder.database import embedded, embedded_files
+from seeder.errors import ConfigurationInvalid
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root must change accounts")
+
+
+@pytest.fixture
+def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A directory that only its owner can enter, with a shelter root that all can."""
+    tmp_path.chmod(0o700)
+    root = Path(f"/var/tmp/seeder-test-{os.getpid()}")
+    root.mkdir(mode=0o755)
+    monkeypatch.setattr(embedded_files, "SHELTER_ROOT", root)
+    yield tmp_path
+    shutil.rmtree(root)
+
+
+def one(server: embedded.EmbeddedServer, query: str) -> object:
+    with psycopg.connect(server.conninfo()) as connection:
+        row = connection.execute(query).fetchone()  # type: ignore[call-overload]
+    assert row is not None
+    return row[0]
+
+
+def test_data_survives_a_stop_and_a_start(private: Path) -> None:
+    directory = private / "db"
+    with (
+        embedded.start(directory, sync=False) as server,
+        psycopg.connect(server.conninfo()) as connection,
+    ):
+        connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+    with embedded.start(directory, sync=False) as server:
+        assert one(server, "SELECT n FROM kept") == 7
+        assert one(server, "SELECT current_setting('server_encoding')") == "UTF8"
+
+
+def test_a_running_server_is_reused(private: Path) -> None:
+    with embedded.start(private, sync=False) as server:
+        pid = one(server, "SELECT pg_backend_pid()")
+        started = one(server, "SELECT pg_postmaster_start_time()")
+        again = embedded.start(private)
+        assert again == server
+        assert one(again, "SELECT pg_postmaster_start_time()") == started
+        assert pid
+
+
+def test_a_stopped_server_can_be_stopped_again(private: Path) -> None:
+    server = embedded.start(private, sync=False)
+    server.stop()
+    server.stop()
+
+
+def test_settings_may_hold_spaces_and_quotes(private: Path) -> None:
+    with embedded.start(private, settings={"cluster_name": 'it\'s "a" $HOME'}, sync=False) as s:
+        assert one(s, "SELECT current_setting('cluster_name')") == 'it\'s "a" $HOME'
+
+
+def test_a_long_directory_name_still_gets_a_socket(private: Path) -> None:
+    with embedded.start(private / ("long" * 30), sync=False) as server:
+        assert one(server, "SELECT 1") == 1
+        assert stat.S_IMODE(server.socket.stat().st_mode) == 0o700
+
+
+@needs_root
+def test_root_changes_no_directory_that_it_did_not_make(private: Path) -> None:
+    directory = private / "project" / ".seeder"
+    directory.mkdir(parents=True)
+    before = {path: path.stat() for path in (private, private / "project", directory)}
+    with embedded.start(directory, sync=False) as server:
+        assert one(server, "SELECT 1") == 1
+        assert server.data.is_relative_to(embedded_files.SHELTER_ROOT)
+        assert (directory / "data").resolve() == server.data.resolve()
+    for path, status in before.items():
+        assert (path.stat().st_mode, path.stat().st_uid) == (status.st_mode, status.st_uid)
+
+
+@needs_root
+def test_unreachable_programs_are_copied_once(private: Path) -> None:
+    account = embedded_files.service_account(private)
+    source = embedded_files.find_programs(None).parent.parent
+    hidden = private / source.name
+    shutil.copytree(source, hidden)
+    libraries = source.with_name(f"{source.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, hidden.with_name(f"{hidden.name}.libs"))
+    copy = embedded_files._copied(hidden)
+    assert embedded_files._copied(hidden) == copy
+    assert [path.name for path in copy.parent.iterdir()] == [copy.name]
+    programs = copy / source.name / "pginstall" / "bin"
+    assert embedded_files.accessible(programs / "postgres", account)
+    with embedded.start(private / "db", programs=programs, sync=False) as server:
+        assert one(server, "SELECT 1") == 1
+
+
+@needs_root
+def test_a_planted_shelter_is_refused(private: Path) -> None:
+    (embedded_files.SHELTER_ROOT / "elsewhere").mkdir()
+    probe = embedded_files.shelter(private)
+    probe.rmdir()
+    probe.symlink_to(embedded_files.SHELTER_ROOT / "elsewhere")
+    with pytest.raises(ConfigurationInvalid):
+        embedded.start(private)
+
+
+def test_data_of_another_version_is_refused(private: Path) -> None:
+    server = embedded.start(private, sync=False)
+    server.stop()
+    (server.data / "PG_VERSION").write_text("9\n")
+    with pytest.raises(ConfigurationInvalid, match="Postgres 9"):
+        embedded.start(private)
+
+
+def test_without_the_wheel_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ConfigurationInvalid) as caught:
+        embedded_files.find_programs(None)
+    assert caught.value.hint == "pip install 'seeder[embedded]'"
+
+
+def test_a_throwaway_server_leaves_nothing_behind() -> None:
+    with embedded.throwaway() as server:
+        assert one(server, "SELECT current_setting('fsync')") == "off"
+        data = server.data
+    assert not data.parent.exists()
+
+
+def test_every_test_gets_a_database_of_its_own(create_database) -> None:  # type: ignore[no-untyped-def]
+    first, second = create_database(), create_database()
+    first.execute("CREATE TABLE t ()")
+    assert first.fetch("SELECT to_regclass('t') IS NULL") == [(False,)]
+    assert second.fetch("SELECT to_regclass('t') IS NULL") == [(True,)]
+    assert first.fetch("SELECT %s::int + 1", 2) == [(3,)]

@@ -1,0 +1,223 @@
+"""Real Postgres servers and fresh databases for tests.
+
+- `database`: a new, empty database, dropped afterwards.
+- `server`: the server behind it, one per pytest worker. `SEEDER_TEST_DATABASE_URL` (a superuser's
+  URL) replaces it with a running one.
+- `own_server`: a factory for servers that a test may configure, kill and restart.
+
+`SEEDER_TEST_POSTGRES_BIN` names the `bin` directory of another Postgres version.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy.engine import URL
+
+from seeder.database import embedded
+
+_PROGRAMS = os.environ.get("SEEDER_TEST_POSTGRES_BIN")
+_numbers = itertools.count(1)
+
+
+def prepare_template(connection: psycopg.Connection[Any]) -> None:
+    """Fill the database that every test's database is cloned from; empty so far."""
+
+
+def url_of(conninfo: str, **parts: str) -> str:
+    """A `postgresql://` URL of a conninfo with some of its parts (dbname, user...) replaced."""
+    given = {k: str(v) for k, v in conninfo_to_dict(conninfo).items()} | parts
+    host = given.pop("host", "")
+    port = given.pop("port", None)
+    if host.startswith("/"):
+        given["host"] = host
+        host = ""
+    return URL.create(
+        "postgresql",
+        username=given.pop("user", None),
+        password=given.pop("password", None),
+        host=host,
+        port=int(port) if port else None,
+        database=given.pop("dbname", None),
+        query=given,
+    ).render_as_string(hide_password=False)
+
+
+@dataclass
+class Server:
+    """A running server and a superuser's way into it."""
+
+    conninfo: str
+
+    def url(self, database: str = "postgres", **parts: str) -> str:
+        """A URL of a database; `user=` and `password=` log in as somebody else."""
+        return url_of(self.conninfo, dbname=database, **parts)
+
+    def connect(self, database: str = "postgres", **parts: str) -> psycopg.Connection[Any]:
+        """An autocommit connection that the caller closes."""
+        return psycopg.connect(self.url(database, **parts), autocommit=True)
+
+    def execute(self, query: str, *params: object, database: str = "postgres") -> None:
+        """Run one statement as superuser."""
+        with self.connect(database) as connection:
+            connection.execute(query, params or None)
+
+
+@dataclass
+class Database:
+    """A test's own database."""
+
+    server: Server
+    name: str
+    _connections: list[psycopg.Connection[Any]] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Usable as SEEDER_DATABASE_URL."""
+        return self.server.url(self.name)
+
+    def connect(self, **parts: str) -> psycopg.Connection[Any]:
+        """An autocommit connection, closed at the end of the test."""
+        connection = self.server.connect(self.name, **parts)
+        self._connections.append(connection)
+        return connection
+
+    def fetch(self, query: str, *params: object) -> list[tuple[Any, ...]]:
+        """All rows of a query, on a connection of its own."""
+        with self.server.connect(self.name) as connection:
+            return connection.execute(query, params or None).fetchall()
+
+    def execute(self, query: str, *params: object) -> None:
+        """Run one statement (or several, without parameters), and commit."""
+        self.server.execute(query, *params, database=self.name)
+
+    def close(self) -> None:
+        """Close what `connect` opened and drop the database with whoever is still in it."""
+        for connection in self._connections:
+            connection.close()
+        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self.name))
+        with self.server.connect() as connection:
+            connection.execute(drop)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A server for all tests of this worker; do not stop or configure it."""
+    if given := os.environ.get("SEEDER_TEST_DATABASE_URL"):
+        yield Server(given)
+        return
+    with embedded.throwaway(
+        settings={"max_connections": "200", "log_min_messages": "warning"},
+        programs=Path(_PROGRAMS) if _PROGRAMS else None,
+    ) as running:
+        yield Server(running.conninfo())
+
+
+@pytest.fixture(scope="session")
+def template(server: Server, worker_id: str) -> Iterator[str]:
+    """The database that others are cloned from."""
+    template = Database(server, f"seeder_template_{worker_id}_{os.getpid()}")
+    _create(server, template.name, template="template0")
+    with server.connect(template.name) as connection:
+        prepare_template(connection)
+    yield template.name
+    template.close()
+
+
+@pytest.fixture
+def database(server: Server, template: str, worker_id: str) -> Iterator[Database]:
+    """A new database."""
+    made = Database(server, f"test_{worker_id}_{os.getpid()}_{next(_numbers)}")
+    _create(server, made.name, template=template)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def create_database(
+    server: Server, template: str, worker_id: str
+) -> Iterator[Callable[[], Database]]:
+    """A factory, for tests that need several databases."""
+    all_made: list[Database] = []
+
+    def create() -> Database:
+        made = Database(server, f"test_{worker_id}_{os.getpid()}_{next(_numbers)}")
+        _create(server, made.name, template=template)
+        all_made.append(made)
+        return made
+
+    yield create
+    for made in all_made:
+        made.close()
+
+
+def _create(server: Server, name: str, *, template: str) -> None:
+    with server.connect() as connection:
+        connection.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+
+
+class OwnServer(Server):
+    """A server of one test, which may stop, kill and start it again."""
+
+    def __init__(self, directory: Path, settings: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._settings = settings
+        self.start()
+
+    def start(self) -> None:
+        """Start it with its settings; the address stays the same."""
+        self.running = embedded.start(
+            self._directory,
+            settings={**embedded.THROWAWAY_SETTINGS, **self._settings},
+            programs=Path(_PROGRAMS) if _PROGRAMS else None,
+            sync=False,
+        )
+        super().__init__(self.running.conninfo())
+
+    def stop(self, mode: str = "fast") -> None:
+        """Stop it; `immediate` cuts every connection without a word."""
+        self.running.stop(mode=mode)
+
+
+@pytest.fixture
+def own_server() -> Iterator[Callable[..., OwnServer]]:
+    """Start servers: `own_server(settings={...}, hba=["local all all scram-sha-256"])`.
+
+    Lines of `hba` come after one that lets the superuser `postgres` in over the socket.
+    """
+    directories: list[Path] = []
+    servers: list[OwnServer] = []
+
+    def start(*, settings: Mapping[str, str] | None = None, hba: Sequence[str] = ()) -> OwnServer:
+        directory = Path(tempfile.mkdtemp(prefix="seeder-own-"))
+        directories.append(directory)
+        directory.chmod(0o755)
+        wanted = {"unix_socket_permissions": "0777", **(settings or {})}
+        if hba:
+            file = directory / "pg_hba.conf"
+            file.write_text("\n".join(["local all postgres trust", *hba, ""]))
+            file.chmod(0o644)
+            wanted["hba_file"] = str(file)
+        servers.append(OwnServer(directory, wanted))
+        return servers[-1]
+
+    yield start
+    for made in servers:
+        made.stop("immediate")
+    for directory in directories:
+        shutil.rmtree(directory, ignore_errors=True)
