@@ -1,0 +1,86 @@
+# Everything that a person or CI runs, from a fresh clone. Needs Python 3.11 or later and make.
+# All of it stays inside the checkout: .venv (packages), .seeder (the embedded Postgres).
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format lock image clean
+
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps
+IMAGE ?= seeder
+PYTEST_ARGS ?=
+
+help:  ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+run: $(VENV)/run.stamp  ## Run the job on the bundled starter and an embedded Postgres
+	@$(BIN)/seeder run --embedded
+
+test: $(VENV)/dev.stamp  ## Run all tests; container tests where a Docker engine answers
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+lint: $(VENV)/dev.stamp  ## Check style, types and the direction of imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/dev.stamp  ## Put all Python files into shape
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+image:  ## Build the container image
+	docker build --tag $(IMAGE) .
+
+clean:  ## Remove what make has made, the embedded Postgres and its data included
+	rm -rf $(VENV) .seeder build dist
+
+# --- Packages ----------------------------------------------------------------------------------
+# Locked with hashes in requirements/. A stamp file says which lock is installed, so nothing
+# happens until a lock changes. The project itself is installed in place.
+
+INSTALL_PROJECT = $(BIN)/python -m pip --disable-pip-version-check --quiet install \
+	--no-deps --no-build-isolation --editable .
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { \
+		echo "make: no Python 3.11 or later found. Install one, or say where it is:" \
+			"make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@echo "Setting up $(VENV) with $(PYTHON); this is done once."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "make: $(PYTHON) cannot make a virtual environment. On Debian and Ubuntu:" \
+			"apt-get install python3-venv" >&2; exit 1; }
+
+$(VENV)/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@$(PIP) -r requirements/build.txt -r requirements/run.txt
+	@$(INSTALL_PROJECT)
+	@touch $@
+
+$(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
+	@echo "Installing the development packages."
+	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+# --- Locks -------------------------------------------------------------------------------------
+# For every platform and every Python from 3.11 on. dev.txt is resolved first and constrains the
+# others, so that tests run with the versions that are shipped. `make lock UPGRADE=--upgrade`
+# takes the newest of everything, `UPGRADE='--upgrade-package alembic'` of one package.
+
+UPGRADE ?=
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --custom-compile-command 'make lock' $(UPGRADE)
+CONSTRAINED = $(COMPILE) --constraint requirements/dev.txt
+
+lock: $(VENV)/lock.stamp  ## Resolve the locks in requirements/ anew from pyproject.toml
+	$(COMPILE) pyproject.toml --extra embedded --group build --group dev --output-file requirements/dev.txt
+	$(CONSTRAINED) pyproject.toml --extra embedded --output-file requirements/run.txt
+	$(CONSTRAINED) pyproject.toml --output-file requirements/image.txt
+	$(CONSTRAINED) --group build --output-file requirements/build.txt
+	$(COMPILE) --group lock --output-file requirements/lock.txt
+
+$(VENV)/lock.stamp: requirements/lock.txt | $(VENV)/bin/python
+	@$(PIP) -r requirements/lock.txt
+	@touch $@
