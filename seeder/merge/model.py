@@ -62,9 +62,8 @@ class Text(str):
     __slots__ = ()
 
 
-Cell: TypeAlias = (  # noqa: UP007
-    None
-    | bool
+Cell: TypeAlias = (
+    bool
     | int
     | float
     | decimal.Decimal
@@ -77,6 +76,7 @@ Cell: TypeAlias = (  # noqa: UP007
     | list["Cell"]
     | tuple["Cell", ...]
     | Mapping[str, "Cell"]
+    | None
 )
 """One desired value. Numbers from files are int or Decimal, so that no digit is lost."""
 

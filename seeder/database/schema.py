@@ -1,0 +1,256 @@
+"""What the catalog's tables look like in this database, read in one query."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.merge.model import TableName
+
+PLAIN = {
+    "smallint",
+    "integer",
+    "bigint",
+    "boolean",
+    "text",
+    "date",
+    "timestamp without time zone",
+    "timestamp with time zone",
+    "uuid",
+    "bytea",
+    "numeric",
+    "real",
+    "double precision",
+}
+"""Types that the ledger stores as themselves; everything else is stored as text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a live table."""
+
+    name: str
+    type: str
+    """As `format_type` writes it, length and precision included: usable in SQL."""
+    base: str
+    """The same after domains are resolved, without length and precision."""
+    not_null: bool
+    default: str | None
+    """The default expression as SQL; for identity columns and generated ones None."""
+    identity: str
+    """'a' (always), 'd' (by default) or ''."""
+    generated: bool
+    sequence: int | None
+    """Oid of the sequence that the column owns."""
+    is_array: bool
+    nested: bool = False
+    """A composite type, or an array of one."""
+
+    @property
+    def storage(self) -> str:
+        """The type in which the ledger keeps values of this column."""
+        return self.base if self.base in PLAIN else "text"
+
+    @property
+    def is_json(self) -> bool:
+        """Whether the column holds JSON documents."""
+        return self.base in ("json", "jsonb")
+
+    @property
+    def fills_itself(self) -> bool:
+        """Whether an insert may leave the column out although it is NOT NULL."""
+        return bool(self.default or self.identity or self.generated)
+
+    @property
+    def constant_default(self) -> bool:
+        """Whether the default is a plain constant, the same for every row.
+
+        Judged from the expression's text: string literals aside, anything that calls or
+        reads the clock, the session or a sequence is not constant.
+        """
+        if self.identity or self.generated:
+            return False
+        return self.default is None or _is_constant(self.default)
+
+
+_NOT_CONSTANT = re.compile(r"\(|\bcurrent_|\blocaltime|\buser\b|\bsession_user\b")
+
+
+def _is_constant(expression: str) -> bool:
+    literals_blanked = re.sub(r"'(?:[^']|'')*'", "''", expression.lower())
+    types_blanked = re.sub(r"::[a-z_\" ]+(\([0-9, ]+\))?", "", literals_blanked)
+    return not _NOT_CONSTANT.search(types_blanked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unique:
+    """A unique index over plain columns."""
+
+    columns: tuple[str, ...]
+    predicate: str | None
+    """The WHERE clause of a partial index."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForeignKey:
+    """A foreign key, seen from the table that refers."""
+
+    name: str
+    table: TableName
+    columns: tuple[str, ...]
+    target: TableName
+    target_columns: tuple[str, ...]
+    deferrable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A live table, its columns in order."""
+
+    schema: str
+    name: str
+    oid: int
+    kind: str
+    """`pg_class.relkind`: 'r' table, 'p' partitioned; others are refused."""
+    columns: Mapping[str, Column]
+    primary_key: tuple[str, ...]
+    uniques: tuple[Unique, ...]
+    foreign_keys: tuple[ForeignKey, ...]
+    """That this table declares."""
+    referencing: tuple[ForeignKey, ...]
+    """That other tables (or this one) declare on it."""
+    rewrites: bool
+    """Row triggers of the user may change what is written."""
+    row_security: bool
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The qualified name, quoted."""
+        return sql.Identifier(self.schema, self.name)
+
+    @property
+    def qualified(self) -> TableName:
+        """The qualified name."""
+        return TableName(schema=self.schema, name=self.name)
+
+    def __str__(self) -> str:
+        return f"{self.schema}.{self.name}"
+
+
+_QUERY = """
+WITH wanted AS (
+    SELECT w.given, to_regclass(w.given)::oid AS oid FROM unnest(%(names)s::text[]) AS w(given)
+)
+SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
+       c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE')),
+       (SELECT jsonb_agg(jsonb_build_object(
+            'name', a.attname,
+            'type', format_type(a.atttypid, a.atttypmod),
+            'base', (WITH RECURSIVE d(oid, base, kind) AS (
+                        SELECT t.oid, t.typbasetype, t.typtype FROM pg_type t
+                        WHERE t.oid = a.atttypid
+                        UNION ALL
+                        SELECT t.oid, t.typbasetype, t.typtype FROM d JOIN pg_type t
+                        ON d.kind = 'd' AND t.oid = d.base)
+                     SELECT format_type(d.oid, NULL) FROM d WHERE d.kind <> 'd'),
+            'not_null', a.attnotnull,
+            'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+            'identity', a.attidentity,
+            'generated', a.attgenerated <> '',
+            'sequence', (SELECT s.objid::bigint FROM pg_depend s
+                         WHERE s.classid = 'pg_class'::regclass AND s.refobjid = c.oid
+                           AND s.refclassid = 'pg_class'::regclass
+                           AND s.refobjsubid = a.attnum AND s.deptype IN ('a', 'i')
+                           AND EXISTS (SELECT FROM pg_class q
+                                       WHERE q.oid = s.objid AND q.relkind = 'S') LIMIT 1),
+            'is_array', (SELECT t.typcategory = 'A' FROM pg_type t WHERE t.oid = a.atttypid),
+            'nested', (SELECT coalesce(e.typtype, t.typtype) = 'c' FROM pg_type t
+                       LEFT JOIN pg_type e ON e.oid = nullif(t.typelem, 0)
+                       WHERE t.oid = a.atttypid)
+        ) ORDER BY a.attnum)
+        FROM pg_attribute a
+        LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+       (SELECT jsonb_agg(jsonb_build_object(
+            'primary', i.indisprimary,
+            'predicate', pg_get_expr(i.indpred, i.indrelid),
+            'columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
+                        FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(num, ord)
+                        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num
+                        WHERE k.ord <= i.indnkeyatts)) ORDER BY i.indexrelid)
+        FROM pg_index i
+        WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+          AND 0 <> ALL (i.indkey::int2[])),
+       (SELECT jsonb_agg(jsonb_build_object(
+            'name', f.conname, 'deferrable', f.condeferrable,
+            'schema', sn.nspname, 'table', sc.relname,
+            'target_schema', tn.nspname, 'target', tc.relname,
+            'columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
+                        FROM unnest(f.conkey) WITH ORDINALITY k(num, ord)
+                        JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.num),
+            'target_columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
+                        FROM unnest(f.confkey) WITH ORDINALITY k(num, ord)
+                        JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num)
+        ) ORDER BY f.conname, f.oid)
+        FROM pg_constraint f
+        JOIN pg_class sc ON sc.oid = f.conrelid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
+        JOIN pg_class tc ON tc.oid = f.confrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
+        WHERE f.contype = 'f' AND f.conparentid = 0 AND c.oid IN (f.conrelid, f.confrelid)),
+       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+               AND t.tgenabled <> 'D' AND t.tgtype::int & 20 <> 0)
+       OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
+FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+"""
+# tgtype & 20: triggers on INSERT (4) or UPDATE (16).
+
+
+def read_tables(
+    connection: psycopg.Connection[Any], names: Iterable[TableName]
+) -> dict[TableName, Table]:
+    """The tables that exist, by the names that were asked for."""
+    wanted = {_quoted(name): name for name in names}
+    rows = connection.execute(_QUERY, {"names": list(wanted)}).fetchall()
+    return {wanted[row[0]]: _table(row) for row in rows}
+
+
+def _quoted(name: TableName) -> str:
+    parts = [name.name] if name.schema is None else [name.schema, name.name]
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def _table(row: tuple[Any, ...]) -> Table:
+    _, schema, name, oid, kind, row_security, columns, indexes, foreign, rewrites = row
+    keys = [_foreign_key(each) for each in foreign or ()]
+    here = TableName(schema=schema, name=name)
+    indexes = indexes or ()
+    return Table(
+        schema=schema,
+        name=name,
+        oid=oid,
+        kind=kind,
+        columns={each["name"]: Column(**each) for each in columns or ()},
+        primary_key=next((tuple(i["columns"]) for i in indexes if i["primary"]), ()),
+        uniques=tuple(
+            Unique(columns=tuple(i["columns"]), predicate=i["predicate"]) for i in indexes
+        ),
+        foreign_keys=tuple(key for key in keys if key.table == here),
+        referencing=tuple(key for key in keys if key.target == here),
+        rewrites=rewrites,
+        row_security=row_security,
+    )
+
+
+def _foreign_key(each: Mapping[str, Any]) -> ForeignKey:
+    return ForeignKey(
+        name=each["name"],
+        table=TableName(schema=each["schema"], name=each["table"]),
+        columns=tuple(each["columns"]),
+        target=TableName(schema=each["target_schema"], name=each["target"]),
+        target_columns=tuple(each["target_columns"]),
+        deferrable=each["deferrable"],
+    )

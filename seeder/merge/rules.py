@@ -1,0 +1,212 @@
+"""The rules of the three-way merge, written once.
+
+Each table is an ordered list of rules over a few named facts; the first rule whose facts
+all hold gives the verdict. Python evaluates the tables with `decide`; the database side
+generates its CASE expressions from the same tables (`seeder/database/facts.py`), and a
+property test holds the two against each other.
+
+The letters of the literature: D is the desired value, L the live one, B the base: the
+value last applied, once as it was asked for and once as the table stored it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeVar
+
+from seeder.merge.plan import ColumnCase, RowAction
+
+Verdict = TypeVar("Verdict", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule(Generic[Verdict]):
+    """A verdict that holds when all of `when` are as stated.
+
+    `when` is written as words: a fact's name means that it holds, a leading `!` that it
+    does not.
+    """
+
+    when: str
+    verdict: Verdict
+    reason: str
+
+    @property
+    def conditions(self) -> tuple[tuple[str, bool], ...]:
+        """Fact names, each with the truth value that this rule wants."""
+        return tuple((word.lstrip("!"), not word.startswith("!")) for word in self.when.split())
+
+
+def decide(rules: Sequence[Rule[Verdict]], facts: Mapping[str, bool]) -> Rule[Verdict]:
+    """The first rule that holds; the last rule of every table holds always."""
+    for rule in rules:
+        if all(facts[name] is wanted for name, wanted in rule.conditions):
+            return rule
+    raise AssertionError("a table of rules ends with a rule that always holds")
+
+
+# -- one column -------------------------------------------------------------------------
+
+COLUMN_FACTS = {
+    "never": "the column is written on insert only",
+    "always": "the column is written at every update",
+    "known": "the value last applied is known",
+    "desired_is_asked": "D = B: the catalog asks for what it asked for last time",
+    "live_is_stored": "L = B: nobody has changed the value since seeder stored it",
+    "live_is_desired": "L = D",
+    "offered": "this very desired value was offered before and kept out",
+    "overwrite": "the set says `conflict: overwrite`",
+}
+
+COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
+    Rule("never", ColumnCase.NOTHING, "written on insert only"),
+    Rule("always live_is_desired desired_is_asked", ColumnCase.NOTHING, "already as desired"),
+    Rule("always live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),
+    Rule("always", ColumnCase.ALWAYS, "the catalog's value is written at every update"),
+    Rule("known desired_is_asked", ColumnCase.NOTHING, "the catalog asks for nothing new"),
+    Rule("live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),
+    Rule("known live_is_stored", ColumnCase.UPDATE, "unchanged since seeder wrote it"),
+    Rule("overwrite", ColumnCase.OVERWRITE, "changed here as well; the catalog's value wins"),
+    Rule("offered", ColumnCase.HELD, "changed here as well; reported before, the live value stays"),
+    Rule("known", ColumnCase.CONFLICT, "changed here as well; the live value stays"),
+    Rule("", ColumnCase.CONFLICT, "was here before seeder; the live value stays"),
+)
+
+COLUMN_WRITES = frozenset({ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS})
+"""Cases in which the table's value is written."""
+
+COLUMN_APPLIED = COLUMN_WRITES | {ColumnCase.SETTLE}
+"""Cases after which the ledger says that the desired value was applied."""
+
+
+# -- which live row is it ---------------------------------------------------------------
+
+
+class Identity(StrEnum):
+    """Where the live row of a catalog row or ledger entry is."""
+
+    AT_PRIMARY_KEY = "at-primary-key"
+    AT_KEY = "at-key"
+    GONE = "gone"
+    AMBIGUOUS = "ambiguous"
+    TAKEN = "taken"
+
+
+IDENTITY_FACTS = {
+    "entry": "the ledger has an entry for the row",
+    "at_primary_key": "a live row has the primary key that the ledger knows",
+    "same_key": "... and the natural key of this row",
+    "other_key": "... and a natural key that belongs to another entry",
+    "at_key": "a live row has the natural key of this row",
+    "owned": "... and belongs to another entry",
+}
+
+IDENTITY_RULES: tuple[Rule[Identity], ...] = (
+    Rule("entry at_primary_key same_key", Identity.AT_PRIMARY_KEY, "the same row"),
+    Rule(
+        "entry at_primary_key other_key at_key !owned",
+        Identity.AT_KEY,
+        "its primary key was reused; found again by its key",
+    ),
+    Rule("entry at_primary_key other_key", Identity.GONE, "its primary key was reused"),
+    Rule(
+        "entry at_primary_key at_key",
+        Identity.AMBIGUOUS,
+        "renamed here, while another row has taken its key",
+    ),
+    Rule("entry at_primary_key", Identity.AT_PRIMARY_KEY, "renamed here"),
+    Rule("entry at_key !owned", Identity.AT_KEY, "re-created here under a new primary key"),
+    Rule("entry at_key", Identity.AMBIGUOUS, "its key now belongs to another seeded row"),
+    Rule("entry", Identity.GONE, "no live row"),
+    Rule("at_key owned", Identity.TAKEN, "another seeded row was renamed to this key"),
+    Rule("at_key", Identity.AT_KEY, "a live row has this key"),
+    Rule("", Identity.GONE, "no live row"),
+)
+
+
+# -- one row ----------------------------------------------------------------------------
+
+
+class EntryState(StrEnum):
+    """What the ledger last knew of a row; the values are what it stores."""
+
+    ACTIVE = "a"
+    KEPT = "k"
+    """Left the catalog and was kept."""
+    DELETED = "d"
+    """A person deleted it (or an undo did): never inserted again by a run."""
+    REMOVED = "r"
+    """Left the catalog and was deleted by seeder."""
+    SET = "s"
+    """Left the catalog and had its `removed: {set: ...}` values written."""
+
+
+ROW_FACTS = {
+    "desired": "the catalog has the row",
+    "entry": "the ledger has an entry for it",
+    "active": "... in state ACTIVE",
+    "kept": "... in state KEPT",
+    "deleted": "... in state DELETED",
+    "removed": "... in state REMOVED",
+    "unset": "... in state SET",
+    "live": "there is a live row",
+    "soft_deleted": "... marked as deleted in its soft-delete column",
+    "ambiguous": "which live row it is cannot be told",
+    "taken": "its key belongs to another seeded row",
+    "blocked": "a row that it refers to is not there",
+    "refresh": "the run rewrites everything (mode refresh)",
+    "moved": "its key changed in the catalog",
+    "writes": "a column is to be written",
+    "conflicts": "a column is in conflict for the first time",
+    "records": "a column settles, or the ledger must learn where the row is",
+    "on_removal_delete": "the set says `removed: delete`",
+    "on_removal_set": "the set says `removed: {set: ...}`",
+    "modified": "a person changed the row since seeder stored it",
+    "referenced": "another row refers to it",
+}
+
+_STANDS = "deleted here; stays deleted"
+
+ROW_RULES: tuple[Rule[RowAction], ...] = (
+    Rule("ambiguous", RowAction.KEEP, "which live row it is cannot be told"),
+    Rule("taken", RowAction.KEEP, "another seeded row was renamed to this key"),
+    # The catalog has the row, and no live row is there.
+    Rule("desired !live soft_deleted !entry", RowAction.RECORD, _STANDS),
+    Rule("desired !live blocked !entry", RowAction.SKIP, "refers to a row that is not there"),
+    Rule("desired !live !entry", RowAction.INSERT, "new in the catalog"),
+    Rule("desired !live refresh blocked", RowAction.SKIP, "refers to a row that is not there"),
+    Rule("desired !live refresh", RowAction.INSERT, "missing here; refresh brings it back"),
+    Rule("desired !live removed blocked", RowAction.SKIP, "refers to a row that is not there"),
+    Rule("desired !live removed", RowAction.RESTORE, "back in the catalog"),
+    Rule("desired !live deleted", RowAction.KEEP, _STANDS),
+    Rule("desired !live", RowAction.RECORD, _STANDS),
+    # The catalog has the row, and a live row is there.
+    Rule("desired !entry", RowAction.ADOPT, "already here; seeder looks after it from now on"),
+    Rule("desired blocked", RowAction.SKIP, "refers to a row that is not there"),
+    Rule("desired unset writes", RowAction.RESTORE, "back in the catalog"),
+    Rule("desired unset", RowAction.RECORD, "back in the catalog"),
+    Rule("desired moved writes", RowAction.MOVE, "its key changed in the catalog"),
+    Rule("desired writes", RowAction.UPDATE, "the catalog has changed"),
+    Rule("desired conflicts", RowAction.KEEP, "changed here and in the catalog"),
+    Rule("desired !active", RowAction.RECORD, "back in the catalog"),
+    Rule("desired records", RowAction.RECORD, "live already is as desired"),
+    Rule("desired", RowAction.KEEP, "nothing to do"),
+    # The catalog has it no longer.
+    Rule("!active", RowAction.KEEP, "nothing to do"),
+    Rule("!live", RowAction.RECORD, "left the catalog, and was deleted here"),
+    Rule(
+        "on_removal_delete modified",
+        RowAction.KEEP,
+        "left the catalog, but was changed here",
+    ),
+    Rule(
+        "on_removal_delete referenced",
+        RowAction.KEEP,
+        "left the catalog, but other rows refer to it",
+    ),
+    Rule("on_removal_delete", RowAction.DELETE, "left the catalog"),
+    Rule("on_removal_set", RowAction.REMOVE, "left the catalog"),
+    Rule("", RowAction.RELEASE, "left the catalog; kept"),
+)
