@@ -78,6 +78,7 @@ lock: $(VENV)/lock.stamp  ## Resolve the locks in requirements/ anew from pyproj
 	$(COMPILE) pyproject.toml --extra embedded --group build --group dev --output-file requirements/dev.txt
 	$(CONSTRAINED) pyproject.toml --extra embedded --output-file requirements/run.txt
 	$(CONSTRAINED) pyproject.toml --output-file requirements/image.txt
+	$(CONSTRAINED) --group image --output-file requirements/image-tools.txt
 	$(CONSTRAINED) --group build --output-file requirements/build.txt
 	$(COMPILE) --group lock --output-file requirements/lock.txt
 

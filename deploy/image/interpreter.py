@@ -1,0 +1,150 @@
+"""Copy the running Python to a directory where it needs nothing else, not even a C library.
+
+    python3 interpreter.py /opt/seeder --patchelf PROGRAM --packages DIR
+
+The result runs on every Linux image of its architecture: an application's image with another
+Python or an older Debian, Alpine, or nothing at all (`FROM scratch`). It holds
+
+    bin/python3             the program; it names lib/ as the place of its loader and libraries
+    lib/python3.X/          the standard library, without what a job has no use for
+    lib/*.so*               the dynamic loader, glibc, and every library that the program, the
+                            standard library or a package in DIR needs
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+LEFT_OUT = (
+    # packages
+    "__phello__",
+    "__pycache__",
+    "_pyrepl",
+    "config-*",
+    "curses",
+    "dbm",
+    "dist-packages",
+    "ensurepip",
+    "idlelib",
+    "lib2to3",
+    "pydoc_data",
+    "site-packages",
+    "sqlite3",
+    "test",
+    "tkinter",
+    "turtledemo",
+    "venv",
+    # modules
+    "EXTERNALLY-MANAGED",
+    "antigravity.py",
+    "pydoc.py",
+    "sitecustomize.py",
+    "turtle.py",
+    # extension modules, and with them the libraries that only they need
+    "_codecs_[chijkt]*",
+    "_ctypes_test*",
+    "_curses*",
+    "_dbm*",
+    "_gdbm*",
+    "_multibytecodec*",
+    "_sqlite3*",
+    "_test*",
+    "_tkinter*",
+    "_xxtest*",
+    "readline*",
+    "xxlimited*",
+    "xxsubtype*",
+)
+
+NAME_SERVICE = ("libnss_dns.so.2", "libnss_files.so.2")
+"""Opened by glibc at run time, so that no file names them; part of libc since 2.34."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--patchelf", type=Path, required=True)
+    parser.add_argument("--packages", type=Path, required=True)
+    options = parser.parse_args()
+    copy_interpreter(options.target)
+    copy_libraries(options.target, packages=options.packages)
+    make_independent(options.target, patchelf=options.patchelf)
+
+
+def copy_interpreter(target: Path) -> None:
+    """Copy the program and the standard library."""
+    program = target / "bin" / "python3"
+    program.parent.mkdir(parents=True)
+    shutil.copyfile(Path(sys.executable).resolve(), program)
+    program.chmod(0o755)
+
+    library = target / "lib" / VERSION
+    ignore = shutil.ignore_patterns(*LEFT_OUT)
+    shutil.copytree(sysconfig.get_path("stdlib"), library, ignore=ignore)
+    (library / "site-packages").mkdir()
+    # Debian's own Python looks for packages under another name.
+    (library / "dist-packages").symlink_to("site-packages")
+
+
+def copy_libraries(target: Path, *, packages: Path) -> None:
+    """Copy every shared library from elsewhere that a file of the two trees needs."""
+    needed: dict[str, Path] = {}
+    for file in sorted([*target.rglob("*"), *packages.rglob("*")]):
+        if file.is_file() and not file.is_symlink() and is_elf(file):
+            needed |= libraries_of(file)
+    system = needed["libc.so.6"].parent
+    needed |= {name: system / name for name in NAME_SERVICE if (system / name).exists()}
+    for name, source in sorted(needed.items()):
+        if not source.is_relative_to(packages):
+            shutil.copy2(source.resolve(), target / "lib" / name)
+
+
+def make_independent(target: Path, *, patchelf: Path) -> None:
+    """Copy the loader, and have the program use it and the copied libraries."""
+    program = target / "bin" / "python3"
+    loader = Path(output(patchelf, "--print-interpreter", program).strip())
+    own_loader = target / "lib" / loader.name
+    shutil.copy2(loader.resolve(), own_loader)
+    run(patchelf, "--set-interpreter", own_loader, program)
+    # RPATH rather than RUNPATH: it also holds for what extension modules need in their turn.
+    run(patchelf, "--force-rpath", "--set-rpath", target / "lib", program)
+
+
+def libraries_of(file: Path) -> dict[str, Path]:
+    """All libraries, direct and indirect, by the name under which they are asked for."""
+    # ldd exits 1 for what is not dynamic, such as the loader itself: nothing needed then.
+    text = subprocess.run(
+        ["ldd", file], capture_output=True, text=True, check=False, env={**os.environ, "LANG": "C"}
+    ).stdout
+    found = dict(re.findall(r"^\s*(\S+) => (/\S+)", text, re.MULTILINE))
+    missing = re.findall(r"^\s*(\S+) => not found", text, re.MULTILINE)
+    if missing:
+        sys.exit(f"{file} needs {', '.join(missing)}, found nowhere")
+    return {name: Path(path) for name, path in found.items()}
+
+
+def is_elf(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(4) == b"\x7fELF"
+
+
+def run(*command: object) -> None:
+    subprocess.run([str(part) for part in command], check=True)
+
+
+def output(*command: object) -> str:
+    return subprocess.run(
+        [str(part) for part in command], check=True, capture_output=True, text=True
+    ).stdout
+
+
+main()
