@@ -1,0 +1,305 @@
+"""Stages: the desired rows of one set, in a temporary table of the live column types.
+
+Columns: `addr` (the row key), `shape` (only where rows give different columns), `d1`..
+(the desired values, in the order of `SeedSet.columns`), `r1`.. (for reference columns the
+row key asked for; `d` holds the stored value once it is resolved), `missing` (only with
+references: 0 all resolved, 1 a referenced row is not there, 2 it is yet to be inserted),
+and `p1`.. for parts of the primary key that the database itself fills in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.schema import Column, Table
+from seeder.database.values import NotRepresentable, cast, copy_text, type_sql
+from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge.model import CsvFile, SeedColumn, SeedRow, SeedSet
+
+RESOLVED, BLOCKED, AWAITED = 0, 1, 2
+"""Values of the stage's `missing` column."""
+
+_SIMPLE_KEYS = {"text", "smallint", "integer", "bigint", "uuid", "character varying"}
+"""Key types whose text form is immutable, so that a column can be generated from them."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The temporary table that holds what one set desires."""
+
+    number: int
+    seed_set: SeedSet
+    table: Table
+    primary_key: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The temporary table's bare name."""
+        return f"seeder_stage_{self.number}"
+
+    @property
+    def relation(self) -> sql.Identifier:
+        """The temporary table."""
+        return sql.Identifier("pg_temp", self.name)
+
+    def position(self, column: str) -> int:
+        """One-based position of a column in the set."""
+        names = [each.name for each in self.seed_set.columns]
+        return names.index(column) + 1
+
+    def has(self, column: str) -> bool:
+        """Whether any row of the set gives the column."""
+        return any(each.name == column for each in self.seed_set.columns)
+
+    def d(self, column: str, alias: str = "s") -> sql.Composable:
+        """The desired value of a column."""
+        return sql.Identifier(alias, f"d{self.position(column)}")
+
+    def r(self, column: str, alias: str = "s") -> sql.Composable:
+        """The row key that a reference column asks for."""
+        return sql.Identifier(alias, f"r{self.position(column)}")
+
+    def given(self, column: str, alias: str = "s") -> sql.Composable | None:
+        """Whether a row gives the column; None where every row does."""
+        shapes = self.seed_set.shapes
+        having = [n for n, shape in enumerate(shapes) if column in shape]
+        if len(having) == len(shapes):
+            return None
+        return sql.SQL("{} = ANY ({})").format(sql.Identifier(alias, "shape"), sql.Literal(having))
+
+    @property
+    def references(self) -> tuple[SeedColumn, ...]:
+        """The reference columns."""
+        return tuple(each for each in self.seed_set.columns if each.reference is not None)
+
+    def missing(self, alias: str = "s") -> sql.Composable:
+        """The stage's `missing` value, zero for sets without references."""
+        return sql.Identifier(alias, "missing") if self.references else sql.SQL("0")
+
+    @property
+    def allocated(self) -> tuple[int, ...]:
+        """Zero-based positions of the primary key that the database fills in itself."""
+        return tuple(
+            position
+            for position, name in enumerate(self.primary_key)
+            if (not self.has(name) or self.given(name) is not None)
+            and next_value(self.table.columns[name]) is not None
+        )
+
+    def key_value(self, position: int, alias: str = "s") -> sql.Composable | None:
+        """The new row's primary key column; None where only the insert itself can tell."""
+        name = self.primary_key[position]
+        own = sql.Identifier(alias, f"p{position + 1}")
+        if position not in self.allocated:
+            return self.d(name, alias) if self.has(name) and not self.given(name) else None
+        given = self.given(name, alias) if self.has(name) else None
+        if given is None:
+            return own
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, self.d(name, alias), own)
+
+
+def next_value(column: Column) -> sql.Composable | None:
+    """The expression that fills the column in when an insert leaves it out."""
+    if column.identity and column.sequence is not None:
+        return sql.SQL("nextval({}::oid::regclass)::{}").format(
+            sql.Literal(column.sequence), type_sql(column)
+        )
+    if column.default is not None and not column.generated:
+        return sql.SQL("({})").format(sql.SQL(column.default))
+    return None
+
+
+def create(connection: psycopg.Connection[Any], stage: Stage, *, allocate: bool) -> None:
+    """Create the empty stage; with `allocate`, loading it draws primary keys at once."""
+    seed_set, table = stage.seed_set, stage.table
+    definitions: list[sql.Composable] = [_address_definition(stage)]
+    if len(seed_set.shapes) > 1:
+        definitions.append(sql.SQL("shape smallint NOT NULL"))
+    for column in seed_set.columns:
+        kind = type_sql(table.columns[column.name])
+        number = stage.position(column.name)
+        definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"d{number}"), kind))
+        if column.reference is not None:
+            definitions.append(sql.SQL("{} text").format(sql.Identifier(f"r{number}")))
+    if stage.references:
+        definitions.append(sql.SQL("missing smallint NOT NULL DEFAULT 0"))
+    for position in stage.allocated:
+        live = table.columns[stage.primary_key[position]]
+        value = next_value(live)
+        default = sql.SQL(" DEFAULT {}").format(value) if allocate and value else sql.SQL("")
+        definitions.append(
+            sql.SQL("{} {}{}").format(sql.Identifier(f"p{position + 1}"), type_sql(live), default)
+        )
+    connection.execute(
+        sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(
+            sql.Identifier(stage.name), sql.SQL(", ").join(definitions)
+        )
+    )
+
+
+def _copied_as_file(stage: Stage) -> CsvFile | None:
+    """The CSV file, where Postgres can read it and derive the addresses by itself."""
+    keys = [stage.table.columns[name].base for name in stage.seed_set.key]
+    return stage.seed_set.rows.csv if set(keys) <= _SIMPLE_KEYS else None
+
+
+def _address_definition(stage: Stage) -> sql.Composable:
+    if _copied_as_file(stage) is None:
+        return sql.SQL("addr text NOT NULL")
+    escaped = [
+        sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
+            sql.Identifier(f"d{stage.position(name)}")
+        )
+        for name in stage.seed_set.key
+    ]
+    return sql.SQL("addr text GENERATED ALWAYS AS ({}) STORED").format(
+        sql.SQL(" || ',' || ").join(escaped)
+    )
+
+
+def load(connection: psycopg.Connection[Any], stage: Stage) -> None:
+    """Copy the set's rows into the stage.
+
+    Raises:
+        ConfigurationInvalid: values do not fit their columns; all such values are named,
+            by file, line and address, never by value.
+    """
+    try:
+        with connection.transaction():
+            source = _copied_as_file(stage)
+            if source is not None:
+                _copy_file(connection, stage, source)
+            else:
+                _copy_rows(connection, stage)
+    except (psycopg.DataError, NotRepresentable):
+        problems = tuple(_rejected(connection, stage))
+        raise ConfigurationInvalid(
+            f"values of set {stage.seed_set.name} do not fit the table {stage.table}",
+            problems=problems,
+            set=stage.seed_set.name,
+        ) from None
+
+
+def _copy_file(connection: psycopg.Connection[Any], stage: Stage, source: CsvFile) -> None:
+    columns = sql.SQL(", ").join(
+        sql.Identifier(f"d{stage.position(name)}") for name in source.header
+    )
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true)").format(
+        stage.relation, columns
+    )
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+        Path(source.path).open("rb") as file,
+    ):
+        while chunk := file.read(_CHUNK):
+            copy.write(chunk)
+
+
+def _copied_columns(stage: Stage) -> list[sql.Composable]:
+    columns: list[sql.Composable] = [sql.Identifier("addr")]
+    if len(stage.seed_set.shapes) > 1:
+        columns.append(sql.Identifier("shape"))
+    columns += [
+        sql.Identifier(f"{'d' if column.reference is None else 'r'}{number}")
+        for number, column in enumerate(stage.seed_set.columns, start=1)
+    ]
+    return columns
+
+
+def _copy_rows(connection: psycopg.Connection[Any], stage: Stage) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        stage.relation, sql.SQL(", ").join(_copied_columns(stage))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in stage.seed_set.rows:
+            copy.write_row(_fields(stage, row))
+
+
+def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
+    fields: list[str | None] = [row.key]
+    if len(stage.seed_set.shapes) > 1:
+        fields.append(str(row.shape))
+    for column, value in zip(stage.seed_set.columns, row.values, strict=True):
+        if column.reference is not None:
+            fields.append(None if value is None else str(value))
+        else:
+            fields.append(copy_text(value, stage.table.columns[column.name]))
+    return fields
+
+
+# -- naming every value that does not fit ------------------------------------------------
+
+_REPORTED = 50
+
+_CASTS = """
+CREATE OR REPLACE FUNCTION pg_temp.seeder_casts(value text, type text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE format('SELECT $1::%s', type) USING value;
+    RETURN true;
+EXCEPTION WHEN data_exception OR invalid_text_representation OR check_violation THEN
+    RETURN false;
+END $$
+"""
+
+
+def _rejected(connection: psycopg.Connection[Any], stage: Stage) -> Iterator[Problem]:
+    """Try each value on its own, a block of rows at a time, and name those that fail."""
+    connection.execute(_CASTS)
+    found = 0
+    rows = iter(stage.seed_set.rows)
+    while found < _REPORTED and (block := list(islice(rows, 1000))):
+        for problem in islice(_rejected_in(connection, stage, block), _REPORTED - found):
+            found += 1
+            yield problem
+
+
+def _rejected_in(
+    connection: psycopg.Connection[Any], stage: Stage, block: list[SeedRow]
+) -> Iterator[Problem]:
+    for number, column in enumerate(stage.seed_set.columns):
+        live = stage.table.columns[column.name]
+        texts: list[str | None] = []
+        for row in block:
+            try:
+                value = row.values[number] if column.reference is None else None
+                texts.append(copy_text(value, live))
+            except NotRepresentable as reason:
+                texts.append(None)
+                yield _problem(stage, column, row, str(reason))
+        refused = connection.execute(
+            "SELECT n FROM unnest(%s::text[]) WITH ORDINALITY v(value, n)"
+            " WHERE value IS NOT NULL AND NOT pg_temp.seeder_casts(value, %s) ORDER BY n",
+            [[None if text and "\0" in text else text for text in texts], live.type],
+        ).fetchall()
+        for (n,) in refused:
+            yield _problem(stage, column, block[n - 1], f"the value does not cast to {live.type}")
+        for row, text in zip(block, texts, strict=True):
+            if text and "\0" in text:
+                yield _problem(stage, column, row, "the value contains a NUL character")
+
+
+def _problem(stage: Stage, column: SeedColumn, row: SeedRow, message: str) -> Problem:
+    seed_set = stage.seed_set
+    return Problem(
+        message=f"{seed_set.address(row.key)}, column {column.name}: {message}.",
+        file=row.file or seed_set.file,
+        line=row.line,
+        address=seed_set.address(row.key),
+    )
+
+
+def default_text(column: Column) -> sql.Composable:
+    """What an insert puts into a column that a row leaves out."""
+    value = next_value(column)
+    return sql.SQL("NULL") if value is None else cast(value, column)
