@@ -1,0 +1,224 @@
+"""Flags and environment variables in, `Settings` out; all problems are reported together.
+
+Every option is a flag and a variable: `--lock-timeout` and `SEEDER_LOCK_TIMEOUT`. The flag
+wins, and an empty variable counts as unset, since compose files pass those on. This module
+is imported on every deploy, also where nothing is to do, and imports no third party.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seeder import options
+from seeder.errors import ConfigurationInvalid, Problem
+from seeder.log import LogFormat
+from seeder.merge.model import Mode
+from seeder.options import PARSERS
+
+STARTER = Path(__file__).parent / "starter"
+"""The bundled project, seeded where no other is named."""
+
+
+class Secret:
+    """A text that shows itself only to who asks for it by name."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself; not for messages, logs and reports."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that a command was told from outside."""
+
+    database: Secret | None = None
+    """A libpq URL; None with `embedded`, and for commands that work offline."""
+    embedded: Path | None = None
+    """The data directory of an embedded server."""
+    wait_timeout: float = 60.0
+    """Seconds until an unreachable database is given up; so are the other three."""
+    lock_timeout: float = 600.0
+    """For the advisory lock, held by another job."""
+    ddl_lock_timeout: float = 5.0
+    """For one attempt of a migration to lock a table."""
+    deadline: float = 1500.0
+    """For the command as a whole."""
+    environment: str = "production"
+    project: Path = STARTER
+    """Absolute."""
+    mode: Mode = Mode.AUTO
+    log_format: LogFormat = LogFormat.JSON
+    report: Path | None = None
+    set_role: str | None = None
+    plan: Path | None = None
+    """The file of an approved plan, which the run must still match."""
+    allow_missing: tuple[str, ...] = ()
+    """Names of sets whose rows may be gone."""
+    schema: str = "seeder"
+    """The ledger's."""
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """The environment as it was read, for `!env` in the catalog."""
+
+
+def read_settings(
+    flags: Mapping[str, object],
+    environ: Mapping[str, str],
+    *,
+    database_required: bool = True,
+    terminal: bool = False,
+) -> Settings:
+    """Parse the flags of a command (by option, None where not given) and the environment.
+
+    `terminal` says whether logs go to a terminal, which decides their default format.
+    Raises ConfigurationInvalid with every problem there is.
+    """
+    given = _Given(flags, environ)
+    _refuse_unknown(given)
+    values = {name: value for name in PARSERS if (value := given.parse(name)) is not None}
+    values.setdefault("log_format", _default_format(terminal=terminal))
+    if "embedded" in values:
+        if "embedded" not in given.flags and given.variable("SEEDER_DATABASE_URL"):
+            given.complain(
+                "SEEDER_EMBEDDED and SEEDER_DATABASE_URL are both set.",
+                "Keep the one that names the database you mean.",
+            )
+    elif database_required:
+        values["database"] = _database(given)
+    if given.problems:
+        count = len(given.problems)
+        raise ConfigurationInvalid(
+            "A setting is invalid." if count == 1 else f"{count} settings are invalid.",
+            problems=tuple(given.problems),
+            hint="`seeder run --help` lists the options and their variables.",
+        )
+    return Settings(environ=environ, **values)
+
+
+def read_output(
+    flags: Mapping[str, object], environ: Mapping[str, str], *, terminal: bool
+) -> tuple[LogFormat, Path | None]:
+    """Where a failure is to be told, even that of reading the settings: format and report."""
+    given = _Given(flags, environ)
+    log_format = given.parse("log_format") or _default_format(terminal=terminal)
+    return log_format, given.parse("report")
+
+
+def _default_format(*, terminal: bool) -> LogFormat:
+    return LogFormat.TEXT if terminal else LogFormat.JSON
+
+
+class _Given:
+    """What was given, by flag or variable, and what is wrong with it."""
+
+    def __init__(self, flags: Mapping[str, object], environ: Mapping[str, str]) -> None:
+        self.flags = {
+            name: ",".join(value) if isinstance(value, tuple | list) else str(value)
+            for name, value in flags.items()
+            if name in PARSERS and value not in (None, ())
+        }
+        self.environ = environ
+        self.problems: list[Problem] = []
+
+    def variable(self, name: str) -> str | None:
+        return self.environ.get(name) or None
+
+    def parse(self, name: str) -> Any:
+        """Return the option's value, of its field's type; None if not given, or bad."""
+        source, text = options.flag(name), self.flags.get(name)
+        if text is None:
+            source = options.variable(name)
+            text = self.variable(source)
+        if text is None:
+            return None
+        try:
+            return options.parse_option(name, text)
+        except options.Unacceptable as error:
+            self.complain(f"{source} {error.complaint}", error.remedy)
+            return None
+
+    def complain(self, message: str, remedy: str | None = None) -> None:
+        self.problems.append(Problem(message=message, remedy=remedy))
+
+
+# A misspelt variable must not pass for one that is not set.
+
+_VARIABLES = (
+    "SEEDER_DATABASE_URL",
+    "SEEDER_DATABASE_URL_FILE",
+    *(options.variable(name) for name in PARSERS),
+)
+
+
+def _refuse_unknown(given: _Given) -> None:
+    for name in sorted(given.environ):
+        if not name.startswith("SEEDER_") or name in _VARIABLES or options.is_foreign(name):
+            continue
+        # Imported here: only a mistake needs it.
+        import difflib
+
+        close = difflib.get_close_matches(name, _VARIABLES, n=1)
+        remedy = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(_VARIABLES)}."
+        given.complain(f"{name} is not a variable of seeder.", remedy)
+
+
+# The database's address: from a variable, or from the file that a variable names.
+
+_POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(\S*)")
+
+
+def _database(given: _Given) -> Secret | None:
+    for variable in ("SEEDER_DATABASE_URL", "DATABASE_URL"):
+        direct, file = given.variable(variable), given.variable(f"{variable}_FILE")
+        if direct and file:
+            given.complain(f"{variable} and {variable}_FILE are both set.", "Unset one of them.")
+            return None
+        if direct:
+            return _url(given, variable, direct)
+        if file:
+            text = _content(given, f"{variable}_FILE", Path(file))
+            return None if text is None else _url(given, f"{variable}_FILE", text)
+    given.complain(
+        "No database is given.",
+        "Set SEEDER_DATABASE_URL or DATABASE_URL, or start one with --embedded.",
+    )
+    return None
+
+
+def _content(given: _Given, variable: str, file: Path) -> str | None:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        given.complain(f"{variable} names {file}, which cannot be read: {error.strerror}.")
+        return None
+    except UnicodeDecodeError:
+        given.complain(f"{variable} names {file}, which is not UTF-8 text.")
+        return None
+    # One newline, as editors and `echo` leave it; more of them are somebody's mistake.
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        given.complain(f"{variable} names {file}, which is empty.")
+        return None
+    return text
+
+
+def _url(given: _Given, variable: str, text: str) -> Secret | None:
+    match = _POSTGRES_URL.fullmatch(text)
+    if match is None:
+        given.complain(
+            f"{variable} is not the URL of a Postgres database.",
+            "It looks like postgresql://user:password@host:5432/name, without white space.",
+        )
+        return None
+    return Secret(f"postgresql://{match[1]}")
