@@ -1,0 +1,131 @@
+"""Which database is meant: a URL or conninfo, checked, and never shown again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from seeder import __version__
+from seeder.errors import ConfigurationInvalid
+
+_DEFAULTS: Mapping[str, str] = {
+    "fallback_application_name": f"seeder/{__version__}",
+    "client_encoding": "UTF8",
+    "keepalives": "1",
+    "keepalives_idle": "20",
+    "keepalives_interval": "5",
+    "keepalives_count": "4",
+    "tcp_user_timeout": "40000",  # ms: a vanished network ends a run, not the platform's patience
+}
+"""What a URL may override."""
+
+_SCHEME = re.compile(r"^(postgres(?:ql)?)(\+\w+)?://", re.IGNORECASE)
+_HOST = re.compile(r"[A-Za-z0-9._:%-]*|/[^@]*|@[^@]*")
+_PORT = re.compile(r"\d{0,5}")
+_OF_OTHER_DRIVERS = frozenset(
+    {
+        "async_fallback",
+        "charset",
+        "connection_limit",
+        "pgbouncer",
+        "pool_timeout",
+        "prepared_statement_cache_size",
+        "schema",
+        "socket_timeout",
+        "ssl",
+        "sslaccept",
+        "statement_cache_size",
+    }
+)
+_ENCODE = "Percent-encode special characters of user and password, such as @ (%40) and / (%2F)."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A database to connect to. Neither `str` nor `repr` shows user or password."""
+
+    parameters: Mapping[str, str] = field(repr=False)
+    """For libpq, with the password: never to be logged."""
+
+    @classmethod
+    def parse(cls, text: str) -> Target:
+        """Read `postgres://`, `postgresql[+driver]://` or a libpq conninfo string.
+
+        What the text leaves out, libpq's defaults and PG* variables supply. Raises
+        ConfigurationInvalid, whose message quotes nothing of the text.
+        """
+        text = text.strip()
+        if not text:
+            raise ConfigurationInvalid("The database URL is empty.")
+        scheme = _SCHEME.match(text)
+        if scheme:
+            text = f"{scheme[1].lower()}://{text[scheme.end() :]}"
+            _check_url(text)
+        elif "://" in text.partition("=")[0]:
+            raise ConfigurationInvalid(
+                "The database URL is not one of Postgres.",
+                hint="It starts with postgres:// or postgresql://.",
+            )
+        try:
+            given = {name: str(value) for name, value in conninfo_to_dict(text).items()}
+        except psycopg.Error:
+            raise ConfigurationInvalid(
+                "The database URL or conninfo cannot be read.",
+                hint=f"{_ENCODE} Options must be ones that libpq knows.",
+            ) from None
+        _check(given)
+        return cls(parameters={**_DEFAULTS, **given})
+
+    @property
+    def host(self) -> str | None:
+        """Host names or socket directories, joined by commas; None: libpq's default."""
+        return self.parameters.get("host") or self.parameters.get("hostaddr")
+
+    @property
+    def database(self) -> str | None:
+        """Name of the database; None: libpq's default, which is the user's name."""
+        return self.parameters.get("dbname")
+
+    @property
+    def addresses(self) -> int:
+        """How many hosts libpq tries, each with its own connect timeout."""
+        return (self.host or "").count(",") + 1
+
+    def __str__(self) -> str:
+        return f"database {self.database or '(default)'} on {self.host or '(default host)'}"
+
+    def __repr__(self) -> str:
+        return f"<Target {self}>"
+
+
+def _check_url(url: str) -> None:
+    """Refuse a URL that libpq would cut at the wrong place, putting secrets into names."""
+    rest, _, query = url.partition("://")[2].partition("?")
+    authority, _, path = rest.partition("/")
+    if authority.count("@") > 1 or "@" in path:
+        raise ConfigurationInvalid("The database URL has a misplaced @.", hint=_ENCODE)
+    foreign = sorted({name for name, _ in parse_qsl(query)} & _OF_OTHER_DRIVERS)
+    if foreign:
+        names = ", ".join(foreign)
+        raise ConfigurationInvalid(
+            f"The database URL has options of another driver: {names}.",
+            hint="Give seeder a URL without them; for TLS use sslmode=require or verify-full.",
+        )
+
+
+def _check(parameters: Mapping[str, str]) -> None:
+    hosts = parameters.get("host", "").split(",")
+    ports = parameters.get("port", "").split(",")
+    if not all(_HOST.fullmatch(host) for host in hosts):
+        raise ConfigurationInvalid("The database URL has an invalid host.", hint=_ENCODE)
+    if not all(_PORT.fullmatch(port) and int(port or 1) in range(1, 65536) for port in ports):
+        raise ConfigurationInvalid("The database URL has an invalid port.", hint=_ENCODE)
+    if "@" in parameters.get("dbname", "") and "://" in parameters.get("dbname", ""):
+        raise ConfigurationInvalid("The conninfo's dbname is a URL.", hint="Give the URL alone.")
+    if not re.fullmatch(r"-?\d{0,9}", parameters.get("connect_timeout", "")):
+        raise ConfigurationInvalid("connect_timeout of the database URL is not a number.")
