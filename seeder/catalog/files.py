@@ -1,0 +1,149 @@
+"""Files of a project: which belong to it, and how their text is read.
+
+Only the standard library: the fingerprint of an unchanged deploy passes here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+TEXT_LIMIT = 64 * 1024 * 1024
+"""Bytes of a YAML, JSON, SQL, Python or `!file` file; CSV files have no limit."""
+
+_FOREIGN = frozenset({"__pycache__", "node_modules", "site-packages"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Located:
+    """A place in a file; both numbers are one-based."""
+
+    line: int | None = None
+    column: int | None = None
+
+
+class Unreadable(Exception):
+    """A file, or what it contains, cannot be read; becomes one Problem."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        remedy: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+        self.at = Located(line=line, column=column)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """One file below a directory of the project."""
+
+    path: Path
+    name: str
+    """Relative to the project, with forward slashes."""
+    outside: bool = False
+    """A symbolic link that leads out of the project; not to be opened."""
+
+
+def is_inside(root: Path, path: Path) -> bool:
+    """Whether `path` lies in `root` once every symbolic link is followed."""
+    real, base = os.path.realpath(path), os.path.realpath(root)
+    return real == base or real.startswith(base.rstrip(os.sep) + os.sep)
+
+
+def walk(root: Path, below: Path, *, only: str = "") -> Iterator[Found]:
+    """Every file below a directory, sorted by name; hidden files and caches left out.
+
+    Links to directories are followed inside the project (Kubernetes mounts
+    configuration that way), and a loop of them is entered once. `only` is a suffix.
+    """
+    yield from _walk(root, below, only, (os.path.realpath(below),))
+
+
+def _walk(root: Path, directory: Path, only: str, above: tuple[str, ...]) -> Iterator[Found]:
+    with os.scandir(directory) as entries:
+        ordered = sorted(entries, key=lambda entry: entry.name)
+    if directory != root and any(entry.name == "pyvenv.cfg" for entry in ordered):
+        return  # a virtual environment
+    for entry in ordered:
+        if entry.name.startswith(".") or entry.name in _FOREIGN:
+            continue
+        path = Path(entry.path)
+        name = path.relative_to(root).as_posix()
+        outside = entry.is_symlink() and not is_inside(root, path)
+        if entry.is_dir() and not outside:
+            real = os.path.realpath(path)
+            if real not in above:
+                yield from _walk(root, path, only, (*above, real))
+        elif entry.name.endswith(only) and not entry.name.endswith((".pyc", ".pyo")):
+            yield Found(path=path, name=name, outside=outside)
+
+
+def read_bytes(path: Path) -> bytes:
+    """The whole file; `Unreadable` with the system's reason, or when it is too large."""
+    try:
+        if not path.is_file():
+            reason = "it is not a regular file" if path.exists() else "there is no such file"
+            raise Unreadable(f"cannot be read: {reason}")
+        size = path.stat().st_size
+        if size > TEXT_LIMIT:
+            raise Unreadable(
+                f"is larger than {TEXT_LIMIT // 1024 // 1024} MB",
+                remedy="Put the rows into a CSV file and name it in `rows_from:`.",
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {os_reason(error)}") from error
+
+
+def read_text(path: Path) -> str:
+    """The file's text, which must be UTF-8 without a byte order mark and without NUL."""
+    return decoded(read_bytes(path))
+
+
+def decoded(raw: bytes) -> str:
+    """UTF-8 bytes as text; `Unreadable` names the line and column of the first bad byte."""
+    if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
+        raise Unreadable(
+            "starts with a byte order mark",
+            remedy="Save it as UTF-8 without BOM.",
+            line=1,
+            column=1,
+        )
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = place_of(raw[: error.start].decode("utf-8"), error.start)
+        raise Unreadable(
+            f"is not valid UTF-8: byte 0x{raw[error.start]:02x}",
+            remedy="Save it as UTF-8.",
+            line=line,
+            column=column,
+        ) from None
+    if "\0" in text:
+        line, column = place_of(text, text.index("\0"))
+        raise Unreadable(
+            "contains a NUL byte",
+            remedy="Postgres cannot store one; remove it, or save the file as UTF-8.",
+            line=line,
+            column=column,
+        )
+    return text
+
+
+def place_of(text: str, offset: int) -> tuple[int, int]:
+    """Line and column, one-based, of a character."""
+    before = text[:offset]
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def os_reason(error: OSError) -> str:
+    """The operating system's words, without the path."""
+    return (error.strerror or type(error).__name__).lower()

@@ -1,0 +1,67 @@
+"""The bytes behind a catalog as one hash, for the unchanged path.
+
+Only the standard library, and nothing is parsed but seeder.toml: an unchanged deploy
+computes this while other things are still being imported.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from seeder.catalog.files import is_inside, os_reason, walk
+from seeder.catalog.project import FILE, Project, read_project
+from seeder.errors import ConfigurationInvalid, Problem
+
+_FORM = b"seeder-fingerprint-1\0"
+
+
+def fingerprint(project: Path) -> str:
+    """SHA-256, hex, over the names and bytes of all files that a catalog is read from.
+
+    Those are seeder.toml, everything below the seeds and the migrations, what `digest`
+    names, and every Python file of the project, since seeders may import it. Hidden
+    files, caches, virtual environments and node_modules are left out. A seeder that
+    reads a file elsewhere by itself escapes it.
+    """
+    return digest_of(read_project(project))
+
+
+def digest_of(project: Project) -> str:
+    """The fingerprint of a project whose seeder.toml is already read."""
+    files = dict(_covered(project))
+    total = hashlib.sha256(_FORM)
+    for name in sorted(files):
+        total.update(name.encode("utf-8", "surrogateescape") + b"\0" + _hash(name, files[name]))
+    return total.hexdigest()
+
+
+def _covered(project: Project) -> Iterator[tuple[str, Path | None]]:
+    root = project.root
+    yield FILE, root / FILE
+    for directory, only in (
+        (root, ".py"),
+        (project.seeds, ""),
+        (project.migrations.alembic, ""),
+    ):
+        if directory is not None and directory.is_dir():
+            for found in walk(root, directory, only=only):
+                yield found.name, None if found.outside else found.path
+    for glob in project.migrations.command_digest:
+        # Before Python 3.13 a final `**` finds directories only.
+        for path in root.glob(glob + "/*" if glob.endswith("**") else glob):
+            if path.is_file() and is_inside(root, path):
+                yield project.name(path), path
+
+
+def _hash(name: str, path: Path | None) -> bytes:
+    if path is None or not path.is_file():
+        # A link that leads nowhere or out: reading the catalog reports it.
+        return bytes(32)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        problem = Problem(message=f"cannot be read: {os_reason(error)}", file=name)
+        raise ConfigurationInvalid("1 problem in the catalog", problems=(problem,)) from error

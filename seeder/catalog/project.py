@@ -1,0 +1,274 @@
+"""seeder.toml: where migrations and seeds are, and the release they belong to.
+
+Only the standard library: the fingerprint of an unchanged deploy passes here.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from seeder.catalog.files import Located, Unreadable, is_inside, read_text
+from seeder.catalog.problems import Problems, listed
+from seeder.merge.model import Migrations
+
+FILE = "seeder.toml"
+
+_TOP = ("release", "migrations", "seeds")
+_MIGRATIONS = (
+    "alembic",
+    "command",
+    "none",
+    "env",
+    "digest",
+    "version_table",
+    "version_table_schema",
+    "target",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """A project directory and what its seeder.toml says."""
+
+    root: Path
+    """Absolute."""
+    release: str | None
+    migrations: Migrations
+    seeds: Path
+    """Absolute; may be missing where seeder.toml does not name it."""
+
+    def name(self, path: Path) -> str:
+        """The path relative to the project, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+
+def read_project(project: Path) -> Project:
+    """Read seeder.toml; `ConfigurationInvalid` names everything that is wrong in it."""
+    problems = Problems()
+    found = parse_project(project, problems)
+    if found is None or len(problems):
+        problems.raise_if_any(FILE)
+        raise AssertionError("a project that cannot be read has a problem")
+    return found
+
+
+def parse_project(project: Path, problems: Problems) -> Project | None:
+    """Read seeder.toml into a Project; None when it cannot be read at all."""
+    root = project.absolute()
+    if not root.is_dir():
+        problems.add(
+            f"there is no project directory {project}",
+            remedy="Point --project or SEEDER_PROJECT at the directory with seeder.toml.",
+        )
+        return None
+    if not (root / FILE).exists():
+        problems.add(
+            "there is no such file in the project directory",
+            remedy="`seeder init DIR` starts a project.",
+            file=FILE,
+        )
+        return None
+    try:
+        text = read_text(root / FILE)
+        document = tomllib.loads(text)
+    except Unreadable as error:
+        problems.add(error.message, remedy=error.remedy, file=FILE, at=error.at)
+        return None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        problems.add(_toml_message(error), file=FILE, at=_toml_place(error))
+        return None
+    return _Reader(root, text, problems).project(document)
+
+
+class _Reader:
+    def __init__(self, root: Path, text: str, problems: Problems) -> None:
+        self._root = root
+        self._text = text
+        self._problems = problems
+
+    def project(self, document: Mapping[str, object]) -> Project:
+        self._known("", document, _TOP)
+        seeds = self._table(document, "seeds")
+        self._known("seeds", seeds, ("path",))
+        return Project(
+            root=self._root,
+            release=self._release(document),
+            migrations=self._migrations(document),
+            seeds=self._directory("seeds", "path", seeds.get("path", "seeds"), "path" in seeds)
+            or self._root / "seeds",
+        )
+
+    def _release(self, document: Mapping[str, object]) -> str | None:
+        release = document.get("release")
+        if release is None:
+            return None
+        if isinstance(release, str):
+            if release.strip() and release == release.strip():
+                return release
+            self._bad("", "release", "`release` must not be empty or padded with blanks")
+        else:
+            written = self._written("release")
+            self._bad(
+                "",
+                "release",
+                "`release` must be text",
+                f'Quote it: release = "{written}".' if written else "Quote it.",
+            )
+        return None
+
+    def _migrations(self, document: Mapping[str, object]) -> Migrations:
+        if "migrations" not in document:
+            default = self._root / "migrations"
+            if not (default / "versions").is_dir():
+                return Migrations()
+            if not is_inside(self._root, default):
+                self._bad("", "migrations", "`migrations/` is a link out of the project")
+            return Migrations(alembic=default)
+        table = self._table(document, "migrations")
+        self._known("migrations", table, _MIGRATIONS)
+        ways = [way for way in ("alembic", "command", "none") if way in table]
+        if len(ways) != 1:
+            self._bad(
+                "migrations",
+                ways[1] if ways else "",
+                f"[migrations] gives {listed(ways).replace(' or ', ' and ')}"
+                if ways
+                else "[migrations] does not say how migrations run",
+                "Give exactly one of `alembic`, `command` and `none`.",
+            )
+        if table.get("none", True) is not True:
+            self._bad("migrations", "none", "`none` can only be true", "Leave it out.")
+        self._belongs(table, "digest", "command")
+        for key in ("env", "version_table", "version_table_schema", "target"):
+            self._belongs(table, key, "alembic")
+        env = table.get("env")
+        if env not in (None, "project"):
+            self._bad("migrations", "env", '`env` can only be "project"', "Or leave it out.")
+        target = self._string(table, "target") or "head"
+        alembic = None
+        if "alembic" in table:
+            alembic = self._directory("migrations", "alembic", table["alembic"], True)
+            if alembic is not None and not (alembic / "versions").is_dir():
+                self._bad(
+                    "migrations",
+                    "alembic",
+                    f"there is no directory `versions` in `{table['alembic']}`",
+                    "Name the Alembic script directory, the one that holds env.py.",
+                )
+        return Migrations(
+            alembic=alembic,
+            command=self._strings(table, "command"),
+            command_digest=self._globs(table),
+            project_env=env == "project",
+            version_table=self._string(table, "version_table") or "alembic_version",
+            version_table_schema=self._string(table, "version_table_schema"),
+            target=target,
+        )
+
+    def _belongs(self, table: Mapping[str, object], key: str, way: str) -> None:
+        if key in table and way not in table:
+            self._bad("migrations", key, f"`{key}` has a meaning only together with `{way}`")
+
+    def _directory(self, table: str, key: str, value: object, must_exist: bool) -> Path | None:
+        if not isinstance(value, str) or not value.strip():
+            self._bad(table, key, f"`{key}` must be the name of a directory")
+            return None
+        pure = PurePosixPath(value)
+        path = self._root / pure
+        if pure.is_absolute() or ".." in pure.parts or not is_inside(self._root, path):
+            self._bad(
+                table,
+                key,
+                f"`{value}` is outside of the project directory",
+                "Put seeder.toml into a directory that holds seeds and migrations.",
+            )
+            return None
+        if any(part.startswith(".") for part in pure.parts):
+            self._bad(table, key, f"`{value}` is a hidden directory", "Rename it.")
+            return None
+        if not path.is_dir():
+            if must_exist:
+                self._bad(table, key, f"there is no directory `{value}`")
+                return None
+            if path.exists():
+                self._problems.add(f"`{value}` is not a directory", file=value)
+        return path
+
+    def _globs(self, table: Mapping[str, object]) -> tuple[str, ...]:
+        globs = self._strings(table, "digest") or ()
+        for glob in globs:
+            pure = PurePosixPath(glob)
+            if pure.is_absolute() or ".." in pure.parts:
+                self._bad("migrations", "digest", f"`{glob}` leads out of the project directory")
+        return globs
+
+    def _string(self, table: Mapping[str, object], key: str) -> str | None:
+        value = table.get(key)
+        if value is None or (isinstance(value, str) and value):
+            return value
+        self._bad("migrations", key, f"`{key}` must be text, and not empty")
+        return None
+
+    def _strings(self, table: Mapping[str, object], key: str) -> tuple[str, ...] | None:
+        value = table.get(key)
+        if value is None:
+            return None
+        if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
+            return tuple(value)
+        example = '["flask", "db", "upgrade"]' if key == "command" else '["app/**/*.py"]'
+        self._bad("migrations", key, f"`{key}` must be a list of texts", f"Such as {example}.")
+        return None
+
+    def _table(self, document: Mapping[str, object], name: str) -> Mapping[str, object]:
+        value = document.get(name, {})
+        if isinstance(value, dict):
+            return value
+        self._bad("", name, f"`{name}` must be a table", f"Write a line [{name}] above its keys.")
+        return {}
+
+    def _known(self, table: str, given: Mapping[str, object], known: tuple[str, ...]) -> None:
+        for key in given:
+            if key not in known:
+                where = f"in [{table}]" if table else "at the top"
+                remedy = self._problems.suggest(
+                    key, known, otherwise=f"Known {where}: {', '.join(known)}."
+                )
+                self._bad(table, key, f"unknown key `{key}` {where}", remedy)
+
+    def _bad(self, table: str, key: str, message: str, remedy: str | None = None) -> None:
+        at = self._line(table, key)
+        self._problems.add(message, remedy=remedy, file=FILE, at=Located(line=at))
+
+    def _line(self, table: str, key: str) -> int | None:
+        """Where a key stands; tomllib tells positions of syntax errors only."""
+        current = ""
+        header_at = None
+        for number, line in enumerate(self._text.splitlines(), start=1):
+            header = re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line)
+            if header:
+                current = header.group(1)
+                if current == table or (not table and current.split(".")[0] == key):
+                    header_at = header_at or number
+            elif current == table and re.match(rf"""\s*["']?{re.escape(key)}["']?\s*[.=]""", line):
+                return number
+        return header_at
+
+    def _written(self, key: str) -> str | None:
+        match = re.search(rf"^\s*{key}\s*=\s*([^#\s]+)", self._text, re.MULTILINE)
+        return match.group(1) if match else None
+
+
+def _toml_message(error: Exception) -> str:
+    text = re.sub(r" \(at (line|end).*\)$", "", str(error))
+    return f"is not valid TOML: {text[:1].lower()}{text[1:]}"
+
+
+def _toml_place(error: Exception) -> Located:
+    match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+    if match is None:
+        return Located()
+    return Located(line=int(match.group(1)), column=int(match.group(2)))

@@ -1,0 +1,206 @@
+"""Python seeders and tasks: importing their files, and calling what they declare.
+
+The code is the project's own, so anything may be raised here; it becomes a Problem with
+the innermost line of that file. A message that contains a value of a declared environment
+variable is left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import sys
+import traceback
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from seeder.catalog.api import REGISTER, DeclaredRows, DeclaredTask, RowsContext
+from seeder.catalog.files import Located, Unreadable, read_text
+from seeder.catalog.problems import Problems
+from seeder.catalog.project import Project
+from seeder.merge.model import Text
+
+# A seeder may call sys.exit or fail in any way; KeyboardInterrupt still ends the run.
+_ANY = (Exception, SystemExit, GeneratorExit)
+
+Declared = DeclaredRows | DeclaredTask
+
+
+def declared_in(
+    path: Path, *, name: str, project: Project, problems: Problems
+) -> tuple[Declared, ...] | None:
+    """Import one file and return what it declares, in order; None when that failed."""
+    source = _source(path, name, problems)
+    if source is None:
+        return None
+    digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    module = types.ModuleType(f"seeder_project_{digest}")
+    module.__file__ = str(path)
+    try:
+        code = compile(source, str(path), "exec", dont_inherit=True)
+        with importing(project.root, module):
+            exec(code, module.__dict__)  # noqa: S102  # the project's own seeder
+    except _ANY as error:
+        problems.add(
+            f"importing it raised {described(error, ())}", file=name, at=raised_at(error, path)
+        )
+        return None
+    declared: Sequence[Declared] = module.__dict__.get(REGISTER, ())
+    return tuple(declared)
+
+
+def is_python(path: Path, *, name: str, problems: Problems) -> bool:
+    """Whether a file that is not imported in this environment is Python at all."""
+    source = _source(path, name, problems)
+    if source is None:
+        return False
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        problems.add(f"is not valid Python: {described(error, ())}", file=name, at=_line_of(error))
+        return False
+    return True
+
+
+def called(
+    declared: DeclaredRows,
+    context: RowsContext,
+    *,
+    path: Path,
+    name: str,
+    project: Project,
+    problems: Problems,
+) -> list[Mapping[str, object]] | None:
+    """Call a `@rows` function; its rows, or None when it failed."""
+    at = Located(line=declared.line)
+    secrets = tuple(context.env.values())
+    module = types.ModuleType(declared.function.__module__)
+    found: list[Mapping[str, object]] = []
+    try:
+        with importing(project.root, module, namespace=declared.function):
+            produced = declared.function(context)
+            if not isinstance(produced, Iterable) or isinstance(produced, str | Mapping):
+                problems.add(
+                    f"`{declared.name}` returned {type(produced).__name__}, not rows",
+                    remedy="Yield one mapping per row.",
+                    file=name,
+                    at=at,
+                )
+                return None
+            for row in produced:
+                if not isinstance(row, Mapping) or not all(isinstance(key, str) for key in row):
+                    problems.add(
+                        f"`{declared.name}` yielded {type(row).__name__}, not a mapping of "
+                        "column names to values",
+                        remedy='Yield rows such as {"name": "Ada"}.',
+                        file=name,
+                        at=at,
+                    )
+                    return None
+                found.append(row)
+    except UndeclaredVariable as error:
+        problems.add(
+            f"`{declared.name}` reads the environment variable {error.args[0]} undeclared",
+            remedy=f'Write env=["{error.args[0]}"] in its @rows.',
+            file=name,
+            at=raised_at(error, path),
+        )
+        return None
+    except _ANY as error:
+        problems.add(
+            f"`{declared.name}` raised {described(error, secrets)}",
+            file=name,
+            at=raised_at(error, path) or at,
+        )
+        return None
+    return found
+
+
+def callable_task(declared: DeclaredTask, project: Project) -> Callable[..., object]:
+    """The task's function, which finds the project's modules when it is called too."""
+    return functools.partial(_call_task, declared.function, project.root)
+
+
+def _call_task(function: Callable[..., object], root: Path, connection: object) -> object:
+    with importing(root, types.ModuleType(function.__module__), namespace=function):
+        return function(connection)
+
+
+class UndeclaredVariable(KeyError):
+    """A seeder asked for a variable that its decorator does not declare."""
+
+
+class DeclaredEnvironment(dict[str, Text]):
+    """The declared environment variables, and no others."""
+
+    def __missing__(self, name: str) -> Text:
+        raise UndeclaredVariable(name)
+
+    def get(self, name: str, default: object = None) -> Text:  # type: ignore[override]  # refuses
+        """Like `[]`: what is declared is set, and a default would hide a typing error."""
+        return self[name]
+
+
+@contextmanager
+def importing(
+    root: Path, module: types.ModuleType, *, namespace: Callable[..., object] | None = None
+) -> Iterator[None]:
+    """Let the project's modules be imported, and leave no trace of them afterwards."""
+    if namespace is not None:
+        module.__dict__.update(getattr(namespace, "__globals__", {}))
+    path, before = list(sys.path), dict(sys.modules)
+    writing = sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(root))
+    sys.modules[module.__name__] = module
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.dont_write_bytecode = writing
+        for name, each in list(sys.modules.items()):
+            if name not in before and (each is module or _belongs(each, root)):
+                del sys.modules[name]
+
+
+def _belongs(module: types.ModuleType, root: Path) -> bool:
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    return any(place and Path(str(place)).is_relative_to(root) for place in places)
+
+
+def _source(path: Path, name: str, problems: Problems) -> str | None:
+    try:
+        return read_text(path)
+    except Unreadable as error:
+        problems.add(error.message, remedy=error.remedy, file=name, at=error.at)
+        return None
+
+
+def described(error: BaseException, secrets: Sequence[str]) -> str:
+    """The class of an error, with its message unless that shows a value from outside."""
+    kind = type(error).__name__
+    if isinstance(error, SyntaxError):
+        return f"{kind}: {error.msg}"
+    text = str(error).strip().split("\n", 1)[0][:200]
+    if not text or any(secret and secret in str(error) for secret in secrets):
+        return kind
+    return f"{kind}: {text}"
+
+
+def raised_at(error: BaseException, path: Path) -> Located | None:
+    """The innermost line of that file among the frames of an error."""
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return _line_of(error)
+    lines = [
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == str(path)
+    ]
+    return Located(line=lines[-1]) if lines else None
+
+
+def _line_of(error: BaseException) -> Located:
+    return Located(line=getattr(error, "lineno", None), column=getattr(error, "offset", None))
