@@ -88,14 +88,10 @@ def read_settings(
     _refuse_unknown(given)
     values = {name: value for name in PARSERS if (value := given.parse(name)) is not None}
     values.setdefault("log_format", _default_format(terminal=terminal))
-    if "embedded" in values:
-        if "embedded" not in given.flags and given.variable("SEEDER_DATABASE_URL"):
-            given.complain(
-                "SEEDER_EMBEDDED and SEEDER_DATABASE_URL are both set.",
-                "Keep the one that names the database you mean.",
-            )
-    elif database_required:
+    if database_required and "embedded" not in values:
         values["database"] = _database(given)
+    elif database_required and "embedded" not in given.flags:
+        _refuse_two_databases(given)
     if given.problems:
         count = len(given.problems)
         raise ConfigurationInvalid(
@@ -194,6 +190,16 @@ def _database(given: _Given) -> Secret | None:
         "Set SEEDER_DATABASE_URL or DATABASE_URL, or start one with --embedded.",
     )
     return None
+
+
+def _refuse_two_databases(given: _Given) -> None:
+    # DATABASE_URL may stand beside it: that one is the application's, and speaks to others.
+    for variable in ("SEEDER_DATABASE_URL", "SEEDER_DATABASE_URL_FILE"):
+        if given.variable(variable):
+            given.complain(
+                f"SEEDER_EMBEDDED and {variable} are both set.",
+                "Keep the one that names the database you mean.",
+            )
 
 
 def _content(given: _Given, variable: str, file: Path) -> str | None:

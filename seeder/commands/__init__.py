@@ -1,0 +1,1 @@
+"""One module per command: settings, the job's function, its result, an exit code."""

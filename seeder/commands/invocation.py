@@ -1,0 +1,145 @@
+"""One invocation on its way to an exit code: what it is told, and where it tells what."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from seeder import log as logs
+from seeder.log import Log, LogFormat
+
+if TYPE_CHECKING:
+    # Usage errors come this way and do not wait for these; nor for the reports below.
+    from seeder.merge.result import Failure, RunResult
+    from seeder.settings import Settings
+
+
+class Invocation:
+    """The streams, the environment and the log of one command.
+
+    Results go to stdout; events, and what went wrong, to stderr.
+    """
+
+    def __init__(
+        self,
+        *,
+        environ: Mapping[str, str],
+        stdout: TextIO,
+        stderr: TextIO,
+        termination_log: Path,
+    ) -> None:
+        self.exit_code = 0
+        self._environ = environ
+        self._stdout = stdout
+        self._stderr = stderr
+        self._termination_log = termination_log
+        self._command: str | None = None
+        self._format = LogFormat.TEXT
+        self._log: Log | None = None
+        self._report: Path | None = None
+        self._project: Path | None = None
+        self._finished = False
+
+    def open(
+        self, command: str, flags: Mapping[str, object], *, database_required: bool = True
+    ) -> Settings:
+        """Read the settings of a command; raises ConfigurationInvalid.
+
+        The log is ready before, so that bad settings are reported like any other failure.
+        """
+        from seeder.settings import read_output, read_settings
+
+        self._command = command
+        terminal = self._stderr.isatty()
+        self._format, self._report = read_output(flags, self._environ, terminal=terminal)
+        settings = read_settings(
+            flags, self._environ, database_required=database_required, terminal=terminal
+        )
+        self._project = settings.project
+        return settings
+
+    @property
+    def log(self) -> Log:
+        """Where the command's events go."""
+        if self._log is None:
+            logs.silence_libraries()
+            colour = self._stderr.isatty() and not self._environ.get("NO_COLOR")
+            self._log = logs.configure(self._format, stream=self._stderr, colour=colour)
+        return self._log
+
+    def print(self, text: str) -> None:
+        """Write a result to stdout; a reader who has gone (`| head`) is no failure."""
+        try:
+            self._stdout.write(text)
+            self._stdout.flush()
+        except OSError as error:
+            _abandon(self._stdout)
+            if not isinstance(error, BrokenPipeError):
+                raise
+
+    def finish(self, result: RunResult) -> None:
+        """Report a run that came to its end."""
+        if self._format is LogFormat.TEXT:
+            from seeder.report import text
+
+            # What the run did stands, whether or not its summary can be written.
+            with contextlib.suppress(OSError):
+                self.print(text.run(result))
+        self._finish(result)
+        self.exit_code = result.exit_code
+
+    def fail(self, error: BaseException) -> int:
+        """Report the error that ended the command and return its exit code."""
+        from seeder.report.failure import describe, log_fields
+
+        failure = describe(error)
+        if self._format is LogFormat.TEXT:
+            from seeder.report import text
+
+            with contextlib.suppress(OSError):
+                self._stderr.write(text.failure(failure, project=self._excerpts_from()))
+                self._stderr.flush()
+        else:
+            self.log.error(f"{self._command}.failed", **log_fields(failure))
+        if self._command == "run":
+            self._finish(failure)
+        return failure.exit_code
+
+    def _excerpts_from(self) -> Path | None:
+        # Lines of a seed file are row values: for the eyes of who asked, not for a collected log.
+        asked = self._command == "check" or self._stderr.isatty()
+        return self._project if asked else None
+
+    def _finish(self, result: RunResult | Failure) -> None:
+        if self._finished:
+            return
+        from seeder.report import termination
+
+        if self._report is not None:
+            self._write_report(self._report, result)
+        try:
+            termination.write(self._termination_log, result)
+        except OSError as error:
+            self.log.warning("termination_message.failed", reason=error.strerror)
+        self._finished = True
+        level = self.log.error if result.exit_code else self.log.info
+        level("run.finished", **termination.summary(result))
+
+    def _write_report(self, path: Path, result: RunResult | Failure) -> None:
+        from seeder.report import json_report
+
+        try:
+            json_report.write(path, result)
+        except OSError as error:
+            self.log.warning("report.failed", path=str(path), reason=error.strerror)
+
+
+def _abandon(stream: TextIO) -> None:
+    # Python flushes once more at its end; failing again, it would change the exit code.
+    with contextlib.suppress(OSError, ValueError):
+        devnull = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(devnull, stream.fileno())
+        os.close(devnull)

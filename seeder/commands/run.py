@@ -1,0 +1,53 @@
+"""`seeder run`: the job."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("run", short_help="Wait, lock, migrate, seed what is missing, report.")
+@flags.option(
+    "mode",
+    "MODE",
+    "auto (default), init, update, refresh (disposable databases only) or none.",
+    parse=True,
+)
+@flags.option("plan", "FILE", "Apply this plan of `seeder plan --out`, or nothing if it is stale.")
+@flags.option("report", "FILE", "Write the full result there, as JSON.")
+@flags.option(
+    "allow_missing",
+    "SET",
+    "Go on although rows of this set are gone from the database. May be repeated.",
+    multiple=True,
+)
+@flags.PROJECT
+@flags.WAIT
+@flags.LOCK
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(invocation: Invocation, /, **given: object) -> None:
+    """Wait for the database, lock it, migrate, seed what it still needs, and exit.
+
+    Run it on every deploy, before the application starts. What people changed stays
+    changed, what they deleted stays deleted. A changed seed file reaches a database that
+    was seeded before once the catalog names a new release.
+
+    The database is SEEDER_DATABASE_URL, else DATABASE_URL, or the content of the file
+    that SEEDER_DATABASE_URL_FILE or DATABASE_URL_FILE names.
+
+    \b
+    Exit codes: 0 done or nothing to do; 10-19 retrying cannot help; 30-34 it may.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://app@db/shop seeder run --project db
+    """
+    settings = invocation.open("run", given)
+    # Imported here: usage errors and --help do not wait for the database side.
+    from seeder import job
+
+    invocation.finish(job.run(settings, log=invocation.log))

@@ -1,0 +1,37 @@
+"""`seeder status`: where the database stands."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("status", short_help="Show releases, revisions, and what waits for a person.")
+@flags.AS_JSON
+@flags.PROJECT
+@flags.WAIT
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> None:
+    """Show where the database stands, seen from this image; writes nothing.
+
+    Releases and revisions, sets that are unadopted or pending, conflicts, the last runs,
+    and who holds the lock.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://app@db/shop seeder status --project db
+    """
+    settings = invocation.open("status", given)
+    # Imported here, as in `run`.
+    from seeder import job
+    from seeder.report import json_report, text
+
+    found = job.status(settings, log=invocation.log)
+    if as_json:
+        invocation.print(json_report.document(found).decode())
+    else:
+        invocation.print(text.status(found))

@@ -1,0 +1,55 @@
+"""The line of a file that a problem is about, with a caret below the place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from seeder.errors import Problem
+from seeder.log import redact
+
+_WIDTH = 100
+_BEFORE = 60
+"""Of a line longer than _WIDTH, how much is shown before the place."""
+
+_LARGEST = 4_000_000
+"""Bytes; a data file beyond that is not read again for the sake of a message."""
+
+
+class Excerpts:
+    """Lines of a project's files, each file read once."""
+
+    def __init__(self, project: Path | None) -> None:
+        self._project = project
+        self._files: dict[str, list[str]] = {}
+
+    def of(self, problem: Problem) -> Iterator[str]:
+        """Yield the line that the problem names and its caret; nothing where none is known."""
+        line = self._line(problem)
+        if line is None:
+            return
+        shown = redact(line)
+        place = problem.column if shown == line else None
+        start = max(0, (place or 1) - 1 - _BEFORE) if len(shown) > _WIDTH else 0
+        yield f"{problem.line:>6} | {shown[start : start + _WIDTH].expandtabs(1)}"
+        if place is not None and place <= len(line) + 1:
+            yield f"{'':>6} | {' ' * (place - 1 - start)}^"
+
+    def _line(self, problem: Problem) -> str | None:
+        if self._project is None or problem.file is None or problem.line is None:
+            return None
+        if problem.file not in self._files:
+            self._files[problem.file] = _lines(self._project / problem.file)
+        lines = self._files[problem.file]
+        return lines[problem.line - 1] if 0 < problem.line <= len(lines) else None
+
+
+def _lines(file: Path) -> list[str]:
+    try:
+        if file.stat().st_size > _LARGEST:
+            return []
+        text = file.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError:
+        # The file that is missing may be the very problem; there is nothing to show then.
+        return []
+    return text.splitlines()

@@ -1,0 +1,50 @@
+"""The full result as JSON, for `--report` and for `--json`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from seeder.merge.result import CheckResult, Failure, RunResult, Status
+
+FORMAT = 1
+"""Of the document; raised when a field changes its meaning or goes away."""
+
+
+def document(result: RunResult | Failure | CheckResult | Status) -> bytes:
+    """Render a result as indented JSON, with a newline at its end."""
+    # Imported here: a run without --report does without.
+    import msgspec
+
+    content = {"format": FORMAT, **msgspec.to_builtins(result, enc_hook=_plain)}
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
+
+
+def write(path: Path, result: RunResult | Failure) -> None:
+    """Write the report so that a reader sees all of it or nothing; raises OSError.
+
+    What is not an ordinary file (a pipe, /dev/stdout) is written to as it stands.
+    """
+    content = document(result)
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            file.write(content)
+        return
+    # Beside the target, since a rename is atomic within one file system only. Not from
+    # tempfile: its files are readable for their owner alone, and would stay so.
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return str(value)
+    return f"<{type(value).__name__}>"
