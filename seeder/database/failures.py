@@ -206,7 +206,7 @@ def describe(error: psycopg.Error) -> str:
     """Say what happened without any row value: condition, names, and safe messages.
 
     >>> describe(psycopg.errors.UniqueViolation())
-    'UniqueViolation'
+    'UniqueViolation (23505)'
     """
     names = names_of(error)
     state = names.pop("sqlstate", None)

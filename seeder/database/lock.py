@@ -22,16 +22,13 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
 _TELL_EVERY = 10.0
 
-_HELD = """
-    locktype = 'advisory' AND granted AND objsubid = 1
-    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-    AND (classid::bigint << 32 | objid::bigint) = %(key)s
+_HOLDER = """
+    SELECT pid, coalesce(application_name, ''), backend_start, pid = pg_backend_pid()
+    FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid::bigint << 32 | objid::bigint) = %s
 """
-_HELD_BY_ME = "SELECT 1 FROM pg_locks WHERE pid = pg_backend_pid() AND " + _HELD
-_HOLDER = (
-    "SELECT pid, coalesce(application_name, ''), backend_start"
-    " FROM pg_locks LEFT JOIN pg_stat_activity USING (pid) WHERE " + _HELD
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +40,8 @@ class Holder:
     """Empty where this role may not see it."""
     since: datetime | None
     """When the session began; Postgres does not record when a lock was taken."""
+    own: bool = False
+    """Whether it is the session that asks."""
 
     def __str__(self) -> str:
         name = f" ({self.application_name})" if self.application_name else ""
@@ -103,8 +102,8 @@ def acquire(
 def verify(connection: Connection, key: int) -> None:
     """Raise ConnectionLost unless this very session still holds the lock."""
     with translated(doing="verifying the advisory lock", otherwise=ConnectionLost):
-        row = connection.execute(_HELD_BY_ME, {"key": key}).fetchone()
-    if row is None:
+        held_by = holder(connection, key)
+    if held_by is None or not held_by.own:
         raise ConnectionLost(
             "The advisory lock is no longer held by this session.",
             hint="A migration or task must not call pg_advisory_unlock_all() or DISCARD ALL.",
@@ -113,11 +112,11 @@ def verify(connection: Connection, key: int) -> None:
 
 def holder(connection: Connection, key: int) -> Holder | None:
     """Who holds the lock, or None. psycopg errors pass through."""
-    row = connection.execute(_HOLDER, {"key": key}).fetchone()
+    row = connection.execute(_HOLDER, [key]).fetchone()
     if row is None:
         return None
-    pid, application_name, since = row
-    return Holder(pid=pid, application_name=application_name, since=since)
+    pid, application_name, since, own = row
+    return Holder(pid=pid, application_name=application_name, since=since, own=own)
 
 
 def release(connection: Connection, key: int) -> None:

@@ -13,8 +13,10 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -189,9 +191,41 @@ class OwnServer(Server):
         )
         super().__init__(self.running.conninfo())
 
+    def kill(self, pid: int) -> None:
+        """End a server process, or with `postmaster` all of them, without a word."""
+        os.kill(pid, signal.SIGKILL)
+
+    @property
+    def postmaster(self) -> int:
+        """Process id of the server."""
+        return int((self.running.data / "postmaster.pid").read_text().split()[0])
+
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` cuts every connection without a word."""
         self.running.stop(mode=mode)
+
+
+@contextmanager
+def run_own_server(
+    *, settings: Mapping[str, str] | None = None, hba: Sequence[str] = ()
+) -> Iterator[OwnServer]:
+    """Run a server and delete it; see `own_server`."""
+    directory = Path(tempfile.mkdtemp(prefix="seeder-own-"))
+    try:
+        directory.chmod(0o755)
+        wanted = {"unix_socket_permissions": "0777", **(settings or {})}
+        if hba:
+            file = directory / "pg_hba.conf"
+            file.write_text("\n".join(["local all postgres trust", *hba, ""]))
+            file.chmod(0o644)
+            wanted["hba_file"] = str(file)
+        server = OwnServer(directory, wanted)
+        try:
+            yield server
+        finally:
+            server.stop("immediate")
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture
@@ -200,24 +234,5 @@ def own_server() -> Iterator[Callable[..., OwnServer]]:
 
     Lines of `hba` come after one that lets the superuser `postgres` in over the socket.
     """
-    directories: list[Path] = []
-    servers: list[OwnServer] = []
-
-    def start(*, settings: Mapping[str, str] | None = None, hba: Sequence[str] = ()) -> OwnServer:
-        directory = Path(tempfile.mkdtemp(prefix="seeder-own-"))
-        directories.append(directory)
-        directory.chmod(0o755)
-        wanted = {"unix_socket_permissions": "0777", **(settings or {})}
-        if hba:
-            file = directory / "pg_hba.conf"
-            file.write_text("\n".join(["local all postgres trust", *hba, ""]))
-            file.chmod(0o644)
-            wanted["hba_file"] = str(file)
-        servers.append(OwnServer(directory, wanted))
-        return servers[-1]
-
-    yield start
-    for made in servers:
-        made.stop("immediate")
-    for directory in directories:
-        shutil.rmtree(directory, ignore_errors=True)
+    with ExitStack() as stack:
+        yield lambda **wanted: stack.enter_context(run_own_server(**wanted))
