@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping as AnyMapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from seeder.catalog.files import Located
 from seeder.catalog.nodes import Mapping, Node, Scalar, Sequence, kind
@@ -178,7 +178,7 @@ class _Reader:
             environments=self._environments(),
             defaults=self._values("defaults"),
             columns=columns,
-            moved=tuple(each for each in moved if isinstance(each, Mapping)),
+            moved=moved,
             rows=rows,
             rows_from=rows_from,
             computed=self._computed,
@@ -232,7 +232,6 @@ class _Reader:
         node = self._root.items.get(key)
         if node is None or not self._is_mapping(node, f"`{key}`", "Write column: value."):
             return {}
-        assert isinstance(node, Mapping)
         if key == "scope":
             for column, value in node.items.items():
                 if not isinstance(value, Scalar):
@@ -243,11 +242,9 @@ class _Reader:
         node = self._root.items.get("columns")
         if node is None or not self._is_mapping(node, "`columns`", "Write column: {...}."):
             return {}
-        assert isinstance(node, Mapping)
         rules = {}
         for column, rule in node.items.items():
             if self._is_mapping(rule, f"the rule of `{column}`", "Write {update: always}."):
-                assert isinstance(rule, Mapping)
                 rules[column] = self._rule(column, rule, node.key_place(column))
         return rules
 
@@ -327,8 +324,7 @@ class _Reader:
             self._bad(node, "`environments` is empty", "Name one, or leave the key out.")
         return frozenset(names) if names else None
 
-    def _is_move(self, node: Node) -> bool:
-        assert isinstance(node, Mapping)
+    def _is_move(self, node: Mapping) -> bool:
         self._known(node, ("from", "to"), "key of `moved`")
         if set(node.items) >= {"from", "to"}:
             return True
@@ -402,7 +398,7 @@ class _Reader:
     def _is_text(self, node: Scalar) -> bool:
         return isinstance(node.value, str) and node.tag is None and bool(node.value.strip())
 
-    def _is_mapping(self, node: Node, what: str, remedy: str | None = None) -> bool:
+    def _is_mapping(self, node: Node, what: str, remedy: str | None = None) -> TypeGuard[Mapping]:
         if isinstance(node, Mapping):
             return True
         self._bad(node, f"{what} must be a mapping, not {kind(node)}", remedy)

@@ -15,6 +15,7 @@ import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from seeder.catalog.api import REGISTER, DeclaredRows, DeclaredTask, RowsContext
@@ -26,13 +27,25 @@ from seeder.merge.model import Text
 # A seeder may call sys.exit or fail in any way; KeyboardInterrupt still ends the run.
 _ANY = (Exception, SystemExit, GeneratorExit)
 
-Declared = DeclaredRows | DeclaredTask
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeederFile:
+    """A Python file of the seeds, imported."""
+
+    path: Path
+    name: str
+    """Project-relative."""
+    root: Path
+    """Of the project."""
+    source: str
+    module: types.ModuleType
+    declared: tuple[DeclaredRows | DeclaredTask, ...]
 
 
-def declared_in(
+def import_seeder(
     path: Path, *, name: str, project: Project, problems: Problems
-) -> tuple[Declared, ...] | None:
-    """Import one file and return what it declares, in order; None when that failed."""
+) -> SeederFile | None:
+    """Import one file and see what it declares; None when that failed."""
     source = _source(path, name, problems)
     if source is None:
         return None
@@ -48,8 +61,14 @@ def declared_in(
             f"importing it raised {described(error, ())}", file=name, at=raised_at(error, path)
         )
         return None
-    declared: Sequence[Declared] = module.__dict__.get(REGISTER, ())
-    return tuple(declared)
+    return SeederFile(
+        path=path,
+        name=name,
+        root=project.root,
+        source=source,
+        module=module,
+        declared=tuple(module.__dict__.get(REGISTER, ())),
+    )
 
 
 def is_python(path: Path, *, name: str, problems: Problems) -> bool:
@@ -66,21 +85,15 @@ def is_python(path: Path, *, name: str, problems: Problems) -> bool:
 
 
 def called(
-    declared: DeclaredRows,
-    context: RowsContext,
-    *,
-    path: Path,
-    name: str,
-    project: Project,
-    problems: Problems,
+    declared: DeclaredRows, context: RowsContext, *, file: SeederFile, problems: Problems
 ) -> list[Mapping[str, object]] | None:
     """Call a `@rows` function; its rows, or None when it failed."""
     at = Located(line=declared.line)
     secrets = tuple(context.env.values())
-    module = types.ModuleType(declared.function.__module__)
+    path, name = file.path, file.name
     found: list[Mapping[str, object]] = []
     try:
-        with importing(project.root, module, namespace=declared.function):
+        with importing(file.root, file.module):
             produced = declared.function(context)
             if not isinstance(produced, Iterable) or isinstance(produced, str | Mapping):
                 problems.add(
@@ -119,13 +132,13 @@ def called(
     return found
 
 
-def callable_task(declared: DeclaredTask, project: Project) -> Callable[..., object]:
-    """The task's function, which finds the project's modules when it is called too."""
-    return functools.partial(_call_task, declared.function, project.root)
+def task_call(declared: DeclaredTask, file: SeederFile) -> Callable[..., object]:
+    """The task's function, which finds the project's modules when it is called, too."""
+    return functools.partial(_call_task, declared.function, file)
 
 
-def _call_task(function: Callable[..., object], root: Path, connection: object) -> object:
-    with importing(root, types.ModuleType(function.__module__), namespace=function):
+def _call_task(function: Callable[..., object], file: SeederFile, connection: object) -> object:
+    with importing(file.root, file.module):
         return function(connection)
 
 
@@ -139,18 +152,14 @@ class DeclaredEnvironment(dict[str, Text]):
     def __missing__(self, name: str) -> Text:
         raise UndeclaredVariable(name)
 
-    def get(self, name: str, default: object = None) -> Text:  # type: ignore[override]  # refuses
+    def get(self, name: str, _default: object = None) -> Text:
         """Like `[]`: what is declared is set, and a default would hide a typing error."""
         return self[name]
 
 
 @contextmanager
-def importing(
-    root: Path, module: types.ModuleType, *, namespace: Callable[..., object] | None = None
-) -> Iterator[None]:
+def importing(root: Path, module: types.ModuleType) -> Iterator[None]:
     """Let the project's modules be imported, and leave no trace of them afterwards."""
-    if namespace is not None:
-        module.__dict__.update(getattr(namespace, "__globals__", {}))
     path, before = list(sys.path), dict(sys.modules)
     writing = sys.dont_write_bytecode
     sys.dont_write_bytecode = True

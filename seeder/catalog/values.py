@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import enum
 import math
-import os
 import posixpath
 import uuid
 from collections.abc import Mapping as AnyMapping
@@ -150,14 +149,14 @@ def _encodes(value: str) -> bool:
 
 def _beside(path: Path) -> list[str]:
     try:
-        return os.listdir(path.parent)
+        return [each.name for each in path.parent.iterdir()]
     except OSError:
         return []
 
 
 def native(value: object, *, depth: int = 0) -> Cell:
     """A value that a Python seeder yields as a cell; TypeError says what it cannot be."""
-    if value is None or isinstance(value, _PLAIN) and not isinstance(value, enum.Enum):
+    if value is None or (isinstance(value, _PLAIN) and not isinstance(value, enum.Enum)):
         return value
     if isinstance(value, Text):
         return value

@@ -1,0 +1,180 @@
+"""CSV as Postgres reads it: an unquoted empty field is NULL, a quoted one is ''.
+
+Python's csv module tells the two apart only from 3.13 on, and forgives what COPY does not.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from seeder.catalog.files import Unreadable, os_reason
+from seeder.merge.model import Text
+
+_FIELD = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",\r\n]*+))(,|\r?\n?\Z)')
+_CHUNK = 1 << 20
+_LINE_LIMIT = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CsvTraits:
+    """What a scan of the bytes tells, without parsing them."""
+
+    size: int
+    newline: str | None
+    """The one way in which all lines end; None when they differ."""
+    end_marker: bool
+    r"""A line is exactly `\.`: Postgres before 18 would stop reading there."""
+
+
+def read_traits(path: Path) -> CsvTraits:
+    """Scan the file in constant memory."""
+    size = returns = feeds = pairs = 0
+    marker = False
+    tail = b"\n"
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                size += len(chunk)
+                joined = tail + chunk
+                returns += chunk.count(b"\r")
+                feeds += chunk.count(b"\n")
+                pairs += chunk.count(b"\r\n") + (tail.endswith(b"\r") and chunk[:1] == b"\n")
+                marker = marker or re.search(rb"[\r\n]\\\.[\r\n]", joined) is not None
+                # The marker is two bytes between two line breaks.
+                tail = joined[-3:]
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {os_reason(error)}") from error
+    marker = marker or re.search(rb"[\r\n]\\\.\Z", tail) is not None
+    newline = None
+    if returns == 0:
+        newline = "\n"
+    elif returns == feeds == pairs:
+        newline = "\r\n"
+    return CsvTraits(size=size, newline=newline, end_marker=marker)
+
+
+def read_header(path: Path) -> tuple[str, ...]:
+    """The column names in the first line."""
+    first = next(_records(path), None)
+    if first is None:
+        raise Unreadable("is empty", remedy="Its first line names the columns.", line=1)
+    names: list[str] = []
+    for name in first[1]:
+        if name is None or not name.strip():
+            raise Unreadable("the header has a column without a name", line=1)
+        if name != name.strip():
+            raise Unreadable(
+                f"the header has blanks around `{name.strip()}`", remedy="Remove them.", line=1
+            )
+        if name in names:
+            raise Unreadable(f"the header names `{name}` twice", line=1)
+        names.append(str(name))
+    return tuple(names)
+
+
+def read_rows(path: Path, *, width: int) -> Iterator[tuple[int, list[Text | None]]]:
+    """Line number and fields of every row below the header."""
+    records = _records(path)
+    next(records, None)
+    for line, fields in records:
+        if len(fields) != width:
+            blank = len(fields) == 1 and fields[0] is None
+            count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
+            raise Unreadable(
+                "an empty line" if blank else f"{count} where the header has {width}",
+                remedy="Remove it." if blank else "Quote a field that contains a comma.",
+                line=line,
+            )
+        yield line, fields
+
+
+def _records(path: Path) -> Iterator[tuple[int, list[Text | None]]]:
+    """Split the file into records; a quoted field may span lines."""
+    number = 0
+    pending, began = "", 0
+    try:
+        # Only \n ends a line here, so that a lone \r can be refused where it stands.
+        with path.open(encoding="utf-8", newline="\n") as file:
+            for line in file:
+                number += 1
+                if number == 1 and line.startswith("\ufeff"):
+                    raise Unreadable(
+                        "starts with a byte order mark",
+                        remedy="Save it as UTF-8 without BOM.",
+                        line=1,
+                        column=1,
+                    )
+                if not pending and '"' not in line:
+                    plain = line[:-1] if line.endswith("\n") else line
+                    if plain.endswith("\r"):
+                        plain = plain[:-1]
+                    if "\r" in plain or "\0" in plain:
+                        raise _stray(plain, number)
+                    yield number, [Text(each) if each else None for each in plain.split(",")]
+                    continue
+                began = began or number
+                pending += line
+                if pending.count('"') % 2 == 0:
+                    yield began, _split(pending, began)
+                    pending, began = "", 0
+                elif len(pending) > _LINE_LIMIT:
+                    break
+    except UnicodeDecodeError:
+        raise _undecodable(path) from None
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {os_reason(error)}") from error
+    if pending:
+        raise Unreadable("a quoted field has no end", line=began)
+
+
+def _split(record: str, line: int) -> list[Text | None]:
+    fields: list[Text | None] = []
+    at = 0
+    while True:
+        match = _FIELD.match(record, at)
+        if match is None or "\0" in match.group():
+            if match is not None or "\r" in record.rstrip("\r\n"):
+                raise _stray(record, line)
+            raise Unreadable(
+                "a quote stands inside a field that is not quoted",
+                remedy='Quote the whole field and double the quotes in it: "say ""hi""".',
+                line=line + record.count("\n", 0, at),
+                column=at - (record.rfind("\n", 0, at) + 1) + 1,
+            )
+        quoted, unquoted, end = match.groups()
+        if quoted is not None:
+            fields.append(Text(quoted.replace('""', '"')))
+        else:
+            fields.append(Text(unquoted) if unquoted else None)
+        at = match.end()
+        if end != ",":
+            return fields
+
+
+def _stray(record: str, line: int) -> Unreadable:
+    if "\0" in record:
+        return Unreadable("contains a NUL byte", remedy="Postgres cannot store one.", line=line)
+    return Unreadable(
+        "a carriage return stands inside a line",
+        remedy="End all lines in the same way, or quote the field.",
+        line=line,
+    )
+
+
+def _undecodable(path: Path) -> Unreadable:
+    """Find the first line that is not UTF-8; the text layer reads ahead in blocks."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode("utf-8")
+            except UnicodeDecodeError as error:
+                return Unreadable(
+                    f"is not valid UTF-8: byte 0x{line[error.start]:02x}",
+                    remedy="Save it as UTF-8.",
+                    line=number,
+                    column=len(line[: error.start].decode("utf-8")) + 1,
+                )
+    return Unreadable("is not valid UTF-8", remedy="Save it as UTF-8.")
