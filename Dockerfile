@@ -8,6 +8,9 @@
 
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN apt-get update -qq \
+    && apt-get install -y -qq --no-install-recommends binutils >/dev/null \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /build
 
 # One directory per layer of the final image, laid out as it will be there.
@@ -20,7 +23,9 @@ RUN python3 -m venv --without-pip tools \
         -r requirements/image-tools.txt \
     && python3 -m pip install -q --require-hashes --no-deps --only-binary :all: --no-compile \
         --target "$PACKAGES" -r requirements/image.txt \
-    && rm -rf "$PACKAGES/bin" "$PACKAGES"/*/testing "$PACKAGES"/*/tests
+    && rm -rf "$PACKAGES/bin" "$PACKAGES"/*/testing "$PACKAGES"/*/tests \
+    && find "$PACKAGES/sqlalchemy" "$PACKAGES/yaml" "$PACKAGES/msgspec" -name '*.so' \
+        -exec strip --strip-unneeded {} +
 
 COPY deploy/image/interpreter.py .
 RUN python3 interpreter.py /opt/seeder --patchelf tools/bin/patchelf --packages "$PACKAGES" \

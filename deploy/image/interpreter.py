@@ -70,6 +70,7 @@ NAME_SERVICE = ("libnss_dns.so.2", "libnss_files.so.2")
 
 
 def main() -> None:
+    """Read the arguments and do the three steps."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("target", type=Path)
     parser.add_argument("--patchelf", type=Path, required=True)
@@ -99,8 +100,8 @@ def copy_libraries(target: Path, *, packages: Path) -> None:
     """Copy every shared library from elsewhere that a file of the two trees needs."""
     needed: dict[str, Path] = {}
     for file in sorted([*target.rglob("*"), *packages.rglob("*")]):
-        if file.is_file() and not file.is_symlink() and is_elf(file):
-            needed |= libraries_of(file)
+        if file.is_file() and not file.is_symlink() and _is_elf(file):
+            needed |= _libraries_of(file)
     system = needed["libc.so.6"].parent
     needed |= {name: system / name for name in NAME_SERVICE if (system / name).exists()}
     for name, source in sorted(needed.items()):
@@ -111,15 +112,15 @@ def copy_libraries(target: Path, *, packages: Path) -> None:
 def make_independent(target: Path, *, patchelf: Path) -> None:
     """Copy the loader, and have the program use it and the copied libraries."""
     program = target / "bin" / "python3"
-    loader = Path(output(patchelf, "--print-interpreter", program).strip())
+    loader = Path(_output(patchelf, "--print-interpreter", program).strip())
     own_loader = target / "lib" / loader.name
     shutil.copy2(loader.resolve(), own_loader)
-    run(patchelf, "--set-interpreter", own_loader, program)
+    _run(patchelf, "--set-interpreter", own_loader, program)
     # RPATH rather than RUNPATH: it also holds for what extension modules need in their turn.
-    run(patchelf, "--force-rpath", "--set-rpath", target / "lib", program)
+    _run(patchelf, "--force-rpath", "--set-rpath", target / "lib", program)
 
 
-def libraries_of(file: Path) -> dict[str, Path]:
+def _libraries_of(file: Path) -> dict[str, Path]:
     """All libraries, direct and indirect, by the name under which they are asked for."""
     # ldd exits 1 for what is not dynamic, such as the loader itself: nothing needed then.
     text = subprocess.run(
@@ -132,16 +133,16 @@ def libraries_of(file: Path) -> dict[str, Path]:
     return {name: Path(path) for name, path in found.items()}
 
 
-def is_elf(file: Path) -> bool:
+def _is_elf(file: Path) -> bool:
     with file.open("rb") as stream:
         return stream.read(4) == b"\x7fELF"
 
 
-def run(*command: object) -> None:
+def _run(*command: object) -> None:
     subprocess.run([str(part) for part in command], check=True)
 
 
-def output(*command: object) -> str:
+def _output(*command: object) -> str:
     return subprocess.run(
         [str(part) for part in command], check=True, capture_output=True, text=True
     ).stdout
