@@ -65,8 +65,19 @@ LEFT_OUT = (
     "xxsubtype*",
 )
 
-NAME_SERVICE = ("libnss_dns.so.2", "libnss_files.so.2")
-"""Opened by glibc at run time, so that no file names them; part of libc since 2.34."""
+ASSUMED = (
+    # name service: opened by glibc at run time, so that no file names them
+    "libnss_dns.so.2",
+    "libnss_files.so.2",
+    # what wheels may take for granted, for packages that somebody adds
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libutil.so.1",
+)
+"""Libraries beside libc that are copied though nothing in the image names them."""
 
 
 def main() -> None:
@@ -101,12 +112,12 @@ def copy_libraries(target: Path, *, packages: Path) -> None:
     needed: dict[str, Path] = {}
     for file in sorted([*target.rglob("*"), *packages.rglob("*")]):
         if file.is_file() and not file.is_symlink() and _is_elf(file):
-            needed |= _libraries_of(file)
+            found = _libraries_of(file).items()
+            needed |= {name: path for name, path in found if not path.is_relative_to(packages)}
     system = needed["libc.so.6"].parent
-    needed |= {name: system / name for name in NAME_SERVICE if (system / name).exists()}
-    for name, source in sorted(needed.items()):
-        if not source.is_relative_to(packages):
-            shutil.copy2(source.resolve(), target / "lib" / name)
+    needed |= {name: system / name for name in ASSUMED if (system / name).exists()}
+    for name, source in needed.items():
+        shutil.copy2(source.resolve(), target / "lib" / name)
 
 
 def make_independent(target: Path, *, patchelf: Path) -> None:
