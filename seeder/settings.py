@@ -164,8 +164,12 @@ def _refuse_unknown(given: _Given) -> None:
         # Imported here: only a mistake needs it.
         import difflib
 
-        close = difflib.get_close_matches(name, _VARIABLES, n=1)
-        remedy = f"Did you mean {close[0]}?" if close else f"Known are {', '.join(_VARIABLES)}."
+        # By their own part: with the prefix, every two of them are alike.
+        own = {each.removeprefix("SEEDER_"): each for each in _VARIABLES}
+        close = difflib.get_close_matches(name.removeprefix("SEEDER_"), own, n=1)
+        remedy = (
+            f"Did you mean {own[close[0]]}?" if close else f"Known are {', '.join(_VARIABLES)}."
+        )
         given.complain(f"{name} is not a variable of seeder.", remedy)
 
 

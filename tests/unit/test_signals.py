@@ -1,0 +1,59 @@
+import os
+import signal
+
+import pytest
+
+from seeder.errors import Interrupted
+from seeder.signals import interruptible
+
+
+def send(number):
+    os.kill(os.getpid(), number)
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)],
+)
+def test_an_ending_signal_raises_interrupted_with_the_exit_code_of_a_shell(number, exit_code):
+    with pytest.raises(Interrupted) as caught, interruptible():
+        send(number)
+    assert caught.value.exit_code == exit_code
+
+
+def test_a_second_signal_does_not_break_into_the_end_that_the_first_began():
+    ended = False
+    with interruptible():
+        try:
+            send(signal.SIGTERM)
+        except Interrupted:
+            send(signal.SIGTERM)
+            send(signal.SIGINT)
+            ended = True
+    assert ended
+
+
+def test_no_signal_interrupts_after_the_close():
+    with interruptible() as interruption:
+        interruption.close()
+        send(signal.SIGTERM)
+
+
+def test_the_former_handlers_are_back_afterwards():
+    before = signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
+    with pytest.raises(Interrupted), interruptible():
+        send(signal.SIGTERM)
+    assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
+
+
+def test_a_signal_that_the_parent_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            send(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_interrupted_is_a_keyboard_interrupt_as_psycopg_expects():
+    assert issubclass(Interrupted, KeyboardInterrupt)
