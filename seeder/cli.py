@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -34,8 +36,8 @@ def main(
         del arguments[0]
     invocation = Invocation(
         environ=os.environ if environ is None else environ,
-        stdout=sys.stdout,
-        stderr=sys.stderr,
+        stdout=_open(sys.stdout),
+        stderr=_open(sys.stderr),
         termination_log=termination_log,
     )
     with interruptible() as interruption:
@@ -85,6 +87,15 @@ def seeder() -> None:
     Example:
       DATABASE_URL=postgresql://app@db/shop seeder run --project db
     """
+
+
+def _open(stream: TextIO | None) -> TextIO:
+    if stream is None:  # closed by the caller: `seeder run >&-`
+        return io.StringIO()
+    if isinstance(stream, io.TextIOWrapper):
+        # A key with an umlaut must not fail a finished run where the locale is not UTF-8.
+        stream.reconfigure(errors="backslashreplace")
+    return stream
 
 
 def _invoke(arguments: list[str], invocation: Invocation) -> None:

@@ -97,7 +97,11 @@ def _trace(error: BaseException) -> Iterator[str]:
         if seen:
             yield f"caused by {_class(each)}"
         seen.add(id(each))
-        frames = list(traceback.walk_tb(each.__traceback__))
+        frames = [
+            (frame, line)
+            for frame, line in traceback.walk_tb(each.__traceback__)
+            if not frame.f_globals.get("__name__", "").startswith("click.")
+        ]
         for frame, line in frames[-_FRAMES:]:
             yield f"{frame.f_code.co_filename}:{line} in {frame.f_code.co_qualname}"
         each = each.__cause__ or (None if each.__suppress_context__ else each.__context__)

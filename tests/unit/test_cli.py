@@ -100,6 +100,12 @@ def test_neither_usage_errors_nor_the_help_wait_for_heavy_imports(arguments):
     assert HEAVY.isdisjoint(output.stdout.splitlines()[-1].split())
 
 
+def test_a_locale_without_the_letters_of_a_text_fails_nothing():
+    output = seeder("status", "--log-format", "text", SEEDER_ÄRA="1", PYTHONIOENCODING="ascii")
+    assert output.returncode == 10
+    assert "SEEDER_\\xc4RA is not a variable of seeder." in output.stderr
+
+
 # Settings that are wrong.
 
 
