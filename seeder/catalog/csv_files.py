@@ -15,7 +15,7 @@ from seeder.merge.model import Text
 
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",\r\n]*+))(,|\r?\n?\Z)')
 _CHUNK = 1 << 20
-_LINE_LIMIT = 64 * 1024 * 1024
+_RECORD_LIMIT = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +94,8 @@ def read_rows(path: Path, *, width: int) -> Iterator[tuple[int, list[Text | None
 def _records(path: Path) -> Iterator[tuple[int, list[Text | None]]]:
     """Split the file into records; a quoted field may span lines."""
     number = 0
-    pending, began = "", 0
+    pending: list[str] = []
+    began = quotes = length = 0
     try:
         # Only \n ends a line here, so that a lone \r can be refused where it stands.
         with path.open(encoding="utf-8", newline="\n") as file:
@@ -115,12 +116,15 @@ def _records(path: Path) -> Iterator[tuple[int, list[Text | None]]]:
                         raise _stray(plain, number)
                     yield number, [Text(each) if each else None for each in plain.split(",")]
                     continue
-                began = began or number
-                pending += line
-                if pending.count('"') % 2 == 0:
-                    yield began, _split(pending, began)
-                    pending, began = "", 0
-                elif len(pending) > _LINE_LIMIT:
+                began = began if pending else number
+                pending.append(line)
+                quotes += line.count('"')
+                length += len(line)
+                if quotes % 2 == 0:
+                    yield began, _split("".join(pending), began)
+                    pending.clear()
+                    quotes = length = 0
+                elif length > _RECORD_LIMIT:
                     break
     except UnicodeDecodeError:
         raise _undecodable(path) from None

@@ -59,6 +59,10 @@ class Problems:
             )
         )
 
+    def extend(self, others: Problems) -> None:
+        """Take over what was collected apart."""
+        self._found.extend(others._found)
+
     def suggest(self, word: str, options: Collection[str], *, otherwise: str = "") -> str | None:
         """A remedy that names the option closest to `word`, or else `otherwise`."""
         self._comparisons -= len(options)

@@ -39,7 +39,8 @@ class SeederFile:
     """Of the project."""
     source: str
     module: types.ModuleType
-    declared: tuple[DeclaredRows | DeclaredTask, ...]
+    rows: tuple[DeclaredRows, ...]
+    tasks: tuple[DeclaredTask, ...]
 
 
 def import_seeder(
@@ -61,13 +62,15 @@ def import_seeder(
             f"importing it raised {described(error, ())}", file=name, at=raised_at(error, path)
         )
         return None
+    declared = module.__dict__.get(REGISTER, ())
     return SeederFile(
         path=path,
         name=name,
         root=project.root,
         source=source,
         module=module,
-        declared=tuple(module.__dict__.get(REGISTER, ())),
+        rows=tuple(each for each in declared if isinstance(each, DeclaredRows)),
+        tasks=tuple(each for each in declared if isinstance(each, DeclaredTask)),
     )
 
 
@@ -140,6 +143,13 @@ def task_call(declared: DeclaredTask, file: SeederFile) -> Callable[..., object]
 def _call_task(function: Callable[..., object], file: SeederFile, connection: object) -> object:
     with importing(file.root, file.module):
         return function(connection)
+
+
+def seeder_context(
+    env: Mapping[str, Text], *, environment: str, release: str | None
+) -> RowsContext:
+    """What a `@rows` function is called with."""
+    return RowsContext(env=DeclaredEnvironment(env), environment=environment, release=release)
 
 
 class UndeclaredVariable(KeyError):

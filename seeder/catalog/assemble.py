@@ -1,0 +1,333 @@
+"""Drafts into a `SeedSet`: defaults, scope, references, expansion, keys and shapes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
+from seeder.catalog.declaration import ColumnRule, Declaration
+from seeder.catalog.drafts import Draft
+from seeder.catalog.expand import NoMatch, expand
+from seeder.catalog.files import Unreadable
+from seeder.catalog.nodes import Node
+from seeder.catalog.problems import Problems
+from seeder.catalog.values import Values, key_text
+from seeder.merge.model import (
+    Cell,
+    ListedRows,
+    RowSource,
+    SeedColumn,
+    SeedRow,
+    SeedSet,
+    SetReference,
+    row_key,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assembled:
+    """A seed set, and what the checks across sets need to know."""
+
+    declaration: Declaration
+    seed_set: SeedSet
+    index: Mapping[str, Draft] = field(default_factory=dict)
+    """Where each row stands, by row key and in file order; empty if `unread`."""
+    unread: bool = False
+    """The rows of a large CSV file were not looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Others:
+    """What one set needs to know of the sets it refers to."""
+
+    widths: Mapping[str, int]
+    """Number of key columns, by name of the set."""
+    keys: Mapping[str, Sequence[str]]
+    """Row keys, by name, of sets that are expanded into others."""
+
+
+class Assembler:
+    """Turns the drafts of one declaration into its seed set."""
+
+    def __init__(
+        self,
+        declaration: Declaration,
+        *,
+        others: Others,
+        values: Values,
+        problems: Problems,
+        active: bool = True,
+    ) -> None:
+        self._declaration = declaration
+        self._others = others
+        self._values = values
+        self._problems = problems
+        self._active = active
+        self._key = declaration.row_key_columns
+        self._rules = tuple(r for r in declaration.columns.values() if r.reference is not None)
+        self._scope = self._constants(declaration.scope)
+        self._defaults = self._constants(declaration.defaults)
+
+    def from_drafts(self, drafts: Sequence[Draft]) -> Assembled:
+        """Rows held in memory."""
+        index: dict[str, Draft] = {}
+        kept: list[tuple[str, Draft, dict[str, Cell]]] = []
+        order = dict.fromkeys([*self._key, *self._scope])
+        for draft in drafts:
+            for cells in self._expanded(draft):
+                key = self._row_key(cells, draft)
+                if key is None:
+                    continue
+                first = index.get(key)
+                if first is not None:
+                    self._twice(key, draft, first)
+                    continue
+                index[key] = draft
+                order.update(dict.fromkeys(cells))
+                kept.append((key, draft, cells))
+        columns = tuple(order)
+        shapes: dict[frozenset[str], int] = {}
+        rows = []
+        for key, draft, cells in kept:
+            shape = shapes.setdefault(frozenset(cells), len(shapes))
+            get = cells.get
+            rows.append(
+                SeedRow(
+                    key=key,
+                    values=tuple([get(column) for column in columns]),
+                    shape=shape,
+                    line=draft.line,
+                    file=None if draft.file == self._declaration.file else draft.file,
+                )
+            )
+        uniform = not shapes or list(shapes) == [frozenset(columns)]
+        self._check_rules(columns, anything=bool(rows))
+        seed_set = self._seed_set(columns, ListedRows(tuple(rows)), () if uniform else shapes)
+        return Assembled(declaration=self._declaration, seed_set=seed_set, index=index)
+
+    def from_csv(self, table: CsvTable, *, check: bool) -> Assembled:
+        """Rows that stay in their file; `check` reads a large one as well."""
+        header = table.header
+        for column in self._scope:
+            if column in header:
+                self._bad(f"`scope` fixes `{column}`, and {table.file} gives it as well")
+        filled = {name: cell for name, cell in self._defaults.items() if name not in header}
+        constants = {**filled, **self._scope}
+        columns = tuple(dict.fromkeys([*self._key, *self._scope, *header, *filled]))
+        missing = [name for name in self._key if name not in header and name not in constants]
+        for name in missing:
+            self._problems.add(
+                f"the header has no key column `{name}`",
+                remedy=self._problems.suggest(name, header),
+                file=table.file,
+                at=None,
+            )
+        rows = CsvRows(
+            table=table,
+            columns=columns,
+            key=self._key,
+            constants=tuple(constants.items()),
+            copyable=not any(rule.secret for rule in self._declaration.columns.values()),
+        )
+        self._check_rules(columns, anything=True)
+        index: dict[str, Draft] = {}
+        unread = bool(missing) or not (check or table.traits.size <= CHECKED_SIZE)
+        if not unread:
+            try:
+                for row in rows.read():
+                    draft = Draft({}, table.file, row.line)
+                    if index.setdefault(row.key, draft) is not draft:
+                        self._twice(row.key, draft, index[row.key])
+            except Unreadable as error:
+                self._problems.add(error.message, remedy=error.remedy, file=table.file, at=error.at)
+        seed_set = self._seed_set(columns, rows, ())
+        return Assembled(
+            declaration=self._declaration, seed_set=seed_set, index=index, unread=unread
+        )
+
+    def _constants(self, nodes: Mapping[str, Node]) -> dict[str, Cell]:
+        file = self._declaration.file
+        constants = {}
+        for column in sorted(nodes):
+            node, rule = nodes[column], self._declaration.rule(column)
+            cell = self._values.cell(
+                node, file=file, secret=bool(rule and rule.secret), active=self._active
+            )
+            if rule is not None and rule.reference is not None and not rule.expand:
+                try:
+                    cell = reference_cell(cell, rule, self._others.widths)
+                except NoMatch as error:
+                    self._problems.add(error.message, remedy=error.remedy, file=file, at=node)
+            constants[column] = cell
+        return constants
+
+    def _expanded(self, draft: Draft) -> list[dict[str, Cell]]:
+        """The rows that one draft stands for: several where a column is expanded."""
+        cells = {**self._defaults, **draft.cells, **self._scope}
+        if self._scope:
+            for column in self._scope:
+                if column in draft.cells:
+                    self._problems.add(
+                        f"`{column}` is fixed by `scope`",
+                        remedy="Leave it out of the row.",
+                        file=draft.file,
+                        at=draft.at(column),
+                    )
+        choices: list[list[tuple[str, Cell]]] = []
+        for rule in self._rules:
+            if rule.name not in draft.cells and rule.name in cells and not rule.expand:
+                continue  # a default or scope, already worked out
+            if rule.name not in cells:
+                continue
+            try:
+                if rule.expand:
+                    found = self._matches(cells[rule.name], rule)
+                    choices.append([(rule.name, key) for key in found])
+                else:
+                    cells[rule.name] = reference_cell(cells[rule.name], rule, self._others.widths)
+            except NoMatch as error:
+                hide = rule.secret or draft.from_env(rule.name)
+                self._problems.add(
+                    "does not refer to any row" if hide else error.message,
+                    remedy=None if hide else error.remedy,
+                    file=draft.file,
+                    at=draft.at(rule.name),
+                )
+                return []
+        if not choices:
+            return [cells]
+        return [{**cells, **dict(chosen)} for chosen in itertools.product(*choices)]
+
+    def _matches(self, written: Cell, rule: ColumnRule) -> list[str]:
+        target = rule.reference.set if isinstance(rule.reference, SetReference) else ""
+        keys = self._others.keys.get(target)
+        if keys is None:
+            return []  # the reference itself is reported elsewhere
+        return expand(written, keys, of=target, problems=self._problems)
+
+    def _row_key(self, cells: Mapping[str, Cell], draft: Draft) -> str | None:
+        texts = []
+        for column in self._key:
+            cell = cells.get(column)
+            text = cell if isinstance(cell, str) else key_text(cell)
+            if text is None:
+                if not self._active and cell is None and column in cells:
+                    return None  # stands for `!env`
+                self._no_key(column, column in cells, cell, draft)
+                return None
+            texts.append(text)
+        return row_key(tuple(texts))
+
+    def _no_key(self, column: str, given: bool, cell: Cell, draft: Draft) -> None:
+        if draft.from_env(column) and cell is None:
+            return  # the unset variable is reported already
+        if not given:
+            message = f"the row does not give the key column `{column}`"
+            remedy = self._problems.suggest(column, list(draft.cells))
+        elif cell is None:
+            message = f"the key column `{column}` is NULL"
+            remedy = "Give a value, or fix NULL for all rows with `scope`."
+        else:
+            message = f"the key column `{column}` holds a list or mapping"
+            remedy = "A key is a single value."
+        self._problems.add(message, remedy=remedy, file=draft.file, at=draft.at(column))
+
+    def _twice(self, key: str, draft: Draft, first: Draft) -> None:
+        address = f"{self._declaration.name}/{key}"
+        if draft is first:
+            message = f"the row `{address}` is asked for twice here"
+        else:
+            message = f"the row `{address}` is already given at {first.file}:{first.line}"
+        self._problems.add(
+            message,
+            remedy="Remove one of the two.",
+            file=draft.file,
+            at=draft.at(),
+            address=address,
+        )
+
+    def _check_rules(self, columns: Sequence[str], *, anything: bool) -> None:
+        if not anything or self._declaration.computed:
+            return  # a seeder may yield a column only now and then
+        for rule in self._declaration.columns.values():
+            if rule.name not in columns:
+                remedy = self._problems.suggest(
+                    rule.name, columns, otherwise="Remove the rule, or give the column a value."
+                )
+                self._problems.add(
+                    f"no row gives the column `{rule.name}`",
+                    remedy=remedy,
+                    file=self._declaration.file,
+                    at=rule.at,
+                )
+
+    def _seed_set(
+        self,
+        columns: Sequence[str],
+        rows: RowSource,
+        shapes: Sequence[frozenset[str]] | dict[frozenset[str], int],
+    ) -> SeedSet:
+        declared = self._declaration
+        removed_values = self._constants(declared.removed_values)
+        for column in removed_values:
+            if column in declared.key:
+                self._bad(f"`removed` cannot change the key column `{column}`")
+        return SeedSet(
+            name=declared.name,
+            file=declared.file,
+            table=declared.table,
+            key=self._key,
+            columns=tuple([self._column(name) for name in columns]),
+            rows=rows,
+            shapes=tuple(shapes),
+            scope=tuple(self._scope.items()),
+            when=declared.when,
+            removed=declared.removed,
+            removed_values=tuple(removed_values.items()),
+            deleted=declared.deleted,
+            conflict=declared.conflict,
+            environments=declared.environments,
+        )
+
+    def _column(self, name: str) -> SeedColumn:
+        rule = self._declaration.rule(name)
+        if rule is None:
+            return SeedColumn(name=name)
+        return SeedColumn(
+            name=name,
+            reference=rule.reference,
+            update=rule.update,
+            secret=rule.secret,
+            was=rule.was,
+        )
+
+    def _bad(self, message: str) -> None:
+        self._problems.add(message, file=self._declaration.file, at=self._declaration.at)
+
+
+def reference_cell(cell: Cell, rule: ColumnRule, widths: Mapping[str, int]) -> Cell:
+    """What is written in a reference column as the key of the row it means."""
+    if cell is None:
+        return None
+    if not isinstance(rule.reference, SetReference):
+        text = key_text(cell)
+        if text is None:
+            raise NoMatch(f"`{rule.name}` takes one value", "Give the natural key of one row.")
+        return text
+    width = widths.get(rule.reference.set, 1)
+    parts = cell if isinstance(cell, list) else [cell]
+    texts = [key_text(part) for part in parts]
+    if len(parts) != width or (width > 1 and not isinstance(cell, list)):
+        raise NoMatch(
+            f"a row of set `{rule.reference.set}` has a key of {width} values"
+            if width > 1
+            else f"`{rule.name}` takes the key of one row, not a list",
+            "Write them as a list, in the order of its `key`."
+            if width > 1
+            else "For several rows use `expand: true`.",
+        )
+    if None in texts:
+        raise NoMatch(f"`{rule.name}` does not hold the key of a row")
+    return row_key(tuple([text or "" for text in texts]))
