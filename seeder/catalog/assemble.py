@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
@@ -46,6 +46,23 @@ class Others:
     """Number of key columns, by name of the set."""
     keys: Mapping[str, Sequence[str]]
     """Row keys, by name, of sets that are expanded into others."""
+
+
+class _CsvIndex(Mapping[str, Draft]):
+    """Where the rows of a CSV file stand, by row key; a number each instead of a Draft."""
+
+    def __init__(self, file: str, lines: Mapping[str, int]) -> None:
+        self._file = file
+        self._lines = lines
+
+    def __getitem__(self, key: str) -> Draft:
+        return Draft({}, self._file, self._lines[key])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._lines)
+
+    def __len__(self) -> int:
+        return len(self._lines)
 
 
 class Assembler:
@@ -132,19 +149,23 @@ class Assembler:
             copyable=not any(rule.secret for rule in self._declaration.columns.values()),
         )
         self._check_rules(columns, anything=True)
-        index: dict[str, Draft] = {}
+        lines: dict[str, int] = {}
         unread = bool(missing) or not (check or table.traits.size <= CHECKED_SIZE)
         if not unread:
             try:
-                for row in rows.read():
-                    draft = Draft({}, table.file, row.line)
-                    if index.setdefault(row.key, draft) is not draft:
-                        self._twice(row.key, draft, index[row.key])
+                for key, line in rows.key_lines():
+                    first = lines.setdefault(key, line)
+                    if first != line:
+                        again, earlier = (Draft({}, table.file, each) for each in (line, first))
+                        self._twice(key, again, earlier)
             except Unreadable as error:
                 self._problems.add(error.message, remedy=error.remedy, file=table.file, at=error.at)
         seed_set = self._seed_set(columns, rows, ())
         return Assembled(
-            declaration=self._declaration, seed_set=seed_set, index=index, unread=unread
+            declaration=self._declaration,
+            seed_set=seed_set,
+            index=_CsvIndex(table.file, lines),
+            unread=unread,
         )
 
     def _constants(self, nodes: Mapping[str, Node]) -> dict[str, Cell]:

@@ -42,7 +42,7 @@ def read_traits(path: Path) -> CsvTraits:
                 returns += chunk.count(b"\r")
                 feeds += chunk.count(b"\n")
                 pairs += chunk.count(b"\r\n") + (tail.endswith(b"\r") and chunk[:1] == b"\n")
-                marker = marker or re.search(rb"[\r\n]\\\.[\r\n]", joined) is not None
+                marker = marker or _marked(joined)
                 # The marker is two bytes between two line breaks.
                 tail = joined[-3:]
     except OSError as error:
@@ -54,6 +54,11 @@ def read_traits(path: Path) -> CsvTraits:
     elif returns == feeds == pairs:
         newline = "\r\n"
     return CsvTraits(size=size, newline=newline, end_marker=marker)
+
+
+def _marked(raw: bytes) -> bool:
+    # The search for two plain bytes is ten times as fast, and nearly always the end of it.
+    return b"\\." in raw and re.search(rb"[\r\n]\\\.[\r\n]", raw) is not None
 
 
 def read_header(path: Path) -> tuple[str, ...]:
