@@ -1,3 +1,3 @@
 """Fixtures for all tests; each plugin documents its own."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.events"]
+pytest_plugins = ["tests.support.postgres", "tests.support.events", "tests.support.revisions"]

@@ -1,0 +1,190 @@
+"""The revision graph of an Alembic script directory, read without a database."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+import traceback
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from types import ModuleType
+
+from seeder.errors import MigrationsInvalid, Problem
+from seeder.merge.model import Migrations
+
+_REVISION_FILE = re.compile(r"(?!\.#|__init__)(.*\.py)$")
+"""Alembic's own rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevisionGraph:
+    """Which revision builds on which."""
+
+    revisions: Mapping[str, tuple[str, ...]]
+    """Revision to those that it builds or depends on, in an order in which they can run."""
+    heads: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Revision to file name."""
+
+    def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
+        """The revisions themselves and all that they build on; unknown ones alone."""
+        found: set[str] = set()
+        waiting = list(revisions)
+        while waiting:
+            revision = waiting.pop()
+            if revision not in found:
+                found.add(revision)
+                waiting += self.revisions.get(revision, ())
+        return frozenset(found)
+
+    def pending(self, current: Iterable[str]) -> tuple[str, ...]:
+        """What a database at `current` lacks, in the order in which it would run."""
+        applied = self.ancestors(current)
+        return tuple(revision for revision in self.revisions if revision not in applied)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Revision:
+    name: str
+    file: str
+    down: tuple[str, ...]
+    depends_on: tuple[str, ...]
+    labels: tuple[str, ...]
+
+
+def read_graph(migrations: Migrations) -> RevisionGraph:
+    """Load every revision file and check that they form one chain.
+
+    A project without an Alembic directory has an empty graph. Raises MigrationsInvalid with
+    all problems: files that do not load (with the line), duplicate and missing revisions,
+    cycles, and several heads unless the target is `heads`.
+    """
+    if migrations.alembic is None:
+        return RevisionGraph(revisions={})
+    versions = migrations.alembic / "versions"
+    if not versions.is_dir():
+        raise MigrationsInvalid(
+            "The migrations have no directory `versions`.",
+            problems=(Problem(message="No such directory.", file=_shown(versions, migrations)),),
+        )
+    problems: list[Problem] = []
+    loaded: dict[str, _Revision] = {}
+    with importable(migrations.alembic.parent):
+        for path in sorted(p for p in versions.iterdir() if _REVISION_FILE.match(p.name)):
+            revision = _load(path, _shown(path, migrations), problems)
+            if revision is None:
+                continue
+            if revision.name in loaded:
+                message = f"Revision {revision.name} is also in {loaded[revision.name].file}."
+                problems.append(Problem(message=message, file=revision.file))
+            loaded.setdefault(revision.name, revision)
+    graph = _link(loaded, problems)
+    if len(graph.heads) > 1 and migrations.target != "heads":
+        problems += [
+            Problem(message=f"Revision {head} is one of {len(graph.heads)} heads.", file=file)
+            for head in graph.heads
+            for file in (graph.files[head],)
+        ]
+    if problems:
+        raise MigrationsInvalid(
+            f"The migrations have {len(problems)} problem(s): {problems[0]}",
+            hint="Join several heads with `alembic merge heads`." if len(graph.heads) > 1 else None,
+            problems=tuple(problems),
+        )
+    return graph
+
+
+@contextlib.contextmanager
+def importable(directory: Path) -> Iterator[None]:
+    """Let revision files import modules of the project while the block runs."""
+    entry = str(directory)
+    sys.path.insert(0, entry)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(ValueError):  # a revision may have changed sys.path itself
+            sys.path.remove(entry)
+
+
+def _load(path: Path, shown: str, problems: list[Problem]) -> _Revision | None:
+    from alembic.util import load_python_file  # slow to import; the fast path has no need
+
+    try:
+        module: ModuleType = load_python_file(str(path.parent), path.name)
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # the project's code may raise anything
+        problems.append(_not_loaded(error, path, shown))
+        return None
+    if not hasattr(module, "revision"):
+        message = "The file has no `revision`."
+        problems.append(Problem(message=message, file=shown, remedy="Move other code elsewhere."))
+        return None
+    return _Revision(
+        name=module.revision,
+        file=shown,
+        down=_names(getattr(module, "down_revision", None)),
+        depends_on=_names(getattr(module, "depends_on", None)),
+        labels=_names(getattr(module, "branch_labels", None)),
+    )
+
+
+def _not_loaded(error: BaseException, path: Path, shown: str) -> Problem:
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        line, said = error.lineno, f"invalid syntax: {error.msg}"
+    else:
+        frames = traceback.extract_tb(error.__traceback__)
+        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
+        missing = isinstance(error, ImportError) and error.name
+        said = f"it cannot import {missing}" if missing else type(error).__name__
+    return Problem(message=f"The revision does not load: {said}.", file=shown, line=line)
+
+
+def _link(loaded: Mapping[str, _Revision], problems: list[Problem]) -> RevisionGraph:
+    edges: dict[str, tuple[str, ...]] = {}
+    for revision in loaded.values():
+        for name in revision.down:
+            if name not in loaded:
+                message = f"Revision {revision.name} builds on {name}, which does not exist."
+                problems.append(Problem(message=message, file=revision.file))
+        found = [name for name in revision.down if name in loaded]
+        for name in revision.depends_on:
+            resolved = _resolve(name, loaded)
+            if resolved is None:
+                message = f"Revision {revision.name} depends on {name}, which does not exist."
+                problems.append(Problem(message=message, file=revision.file))
+            else:
+                found.append(resolved)
+        edges[revision.name] = tuple(dict.fromkeys(found))
+    below = {name for revision in loaded.values() for name in revision.down}
+    try:
+        order = tuple(TopologicalSorter(edges).static_order())
+    except CycleError as error:
+        message = "Revisions build on each other in a circle: " + ", ".join(error.args[1])
+        problems.append(Problem(message=message, file=loaded[error.args[1][0]].file))
+        order = tuple(edges)
+    return RevisionGraph(
+        revisions={name: edges[name] for name in order},
+        heads=tuple(name for name in order if name not in below),
+        files={revision.name: revision.file for revision in loaded.values()},
+    )
+
+
+def _resolve(name: str, loaded: Mapping[str, _Revision]) -> str | None:
+    """Alembic lets `depends_on` be a revision, the beginning of one, or a branch label."""
+    if name in loaded:
+        return name
+    fitting = [r.name for r in loaded.values() if r.name.startswith(name) or name in r.labels]
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _shown(path: Path, migrations: Migrations) -> str:
+    assert migrations.alembic is not None  # noqa: S101  # read_graph has checked it
+    return path.relative_to(migrations.alembic.parent).as_posix()
