@@ -1,0 +1,101 @@
+"""The documented ways to bring a catalog of one's own."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.container.conftest import IMAGES, Database, RunJob, build, docker
+
+
+@pytest.fixture
+def context(project: Path, tmp_path: Path) -> Path:
+    """A build context with the catalog in it."""
+    context = tmp_path / "context"
+    shutil.copytree(project, context / "db")
+    return context
+
+
+def made(context: Path, dockerfile: str, *, tag: str) -> str:
+    (context / "Dockerfile").write_text(dockerfile, encoding="utf-8")
+    return build(context, tag=tag)
+
+
+def test_catalog_as_a_mount(run_job: RunJob, db: Database, project: Path) -> None:
+    done = run_job(
+        env={"DATABASE_URL": db.url, "SEEDER_PROJECT": "/db"},
+        options=["--volume", f"{project}:/db:ro"],
+    )
+    assert done.exit_code == 0, done.output
+    assert db.fetch("SELECT name, hex FROM colours") == [("green", "00ff00")]
+
+
+def test_catalog_in_an_image_of_its_own(
+    run_job: RunJob, db: Database, context: Path, image: str
+) -> None:
+    own = made(
+        context,
+        f"FROM {image}\nCOPY db/ /db/\nENV SEEDER_PROJECT=/db\n",
+        tag="seeder-test-own",
+    )
+    done = run_job(image=own, env={"DATABASE_URL": db.url})
+    assert done.exit_code == 0, done.output
+    assert db.value("SELECT count(*) FROM colours") == 1
+
+
+def test_catalog_in_an_applications_image_with_another_python(
+    run_job: RunJob, db: Database, context: Path, image: str
+) -> None:
+    base = build(IMAGES / "bookworm", tag="seeder-test-bookworm")
+    version = docker("run", "--rm", base, "python3", "--version").stdout
+    assert version.startswith("Python 3.11"), "the base is to have another Python than the image"
+    # An application that has its own Python search path, and packages that would get in the way.
+    application = made(
+        context,
+        f"FROM {base}\n"
+        f"COPY --from={image} /opt/seeder /opt/seeder\n"
+        "COPY db/ /app/db/\n"
+        "ENV PYTHONPATH=/app PYTHONHOME=/usr LANG=C\n"
+        'RUN mkdir /app/click && echo "raise SystemExit(99)" > /app/click/__init__.py\n',
+        tag="seeder-test-application",
+    )
+    # As a pre-deploy command runs: an argument list, without a shell, as the image's own user.
+    done = run_job(
+        *("run", "--project", "/app/db"),
+        image=application,
+        env={"DATABASE_URL": db.url},
+        options=["--entrypoint", "/opt/seeder/bin/seeder"],
+    )
+    assert done.exit_code == 0, done.output
+    assert db.value("SELECT count(*) FROM colours") == 1
+    # The application's own Python is what it was.
+    plain = docker("run", "--rm", "--env", "PYTHONHOME=", application, "python3", "-c", "print(1)")
+    assert plain.stdout == "1\n"
+
+
+def test_packages_added_for_a_python_seed_file(
+    run_job: RunJob, db: Database, context: Path, image: str
+) -> None:
+    (context / "db" / "seeds" / "core" / "hashed.py").write_text(
+        "import bcrypt\n"
+        "from seeder import rows\n"
+        '@rows(table="colours", key="name", columns={"hex": {"update": "never"}})\n'
+        "def hashed(context):\n"
+        '    digest = bcrypt.hashpw(b"x", bcrypt.gensalt(4)).decode()\n'
+        '    yield {"name": "hashed", "hex": digest}\n'
+    )
+    own = made(
+        context,
+        "FROM python:3.13-slim AS packages\n"
+        "RUN pip install --no-cache-dir --target /packages bcrypt\n"
+        f"FROM {image}\n"
+        "COPY --from=packages /packages /opt/seeder/lib/python3.13/site-packages\n"
+        "COPY db/ /db/\n"
+        "ENV SEEDER_PROJECT=/db\n",
+        tag="seeder-test-packages",
+    )
+    done = run_job(image=own, env={"DATABASE_URL": db.url})
+    assert done.exit_code == 0, done.output
+    assert db.value("SELECT hex LIKE '$2b$%' FROM colours WHERE name = 'hashed'")

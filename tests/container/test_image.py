@@ -1,0 +1,88 @@
+"""What the image is, apart from what it does."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from seeder import __version__
+from tests.container.conftest import RunJob, docker
+
+LARGEST = 80_000_000
+"""Bytes, uncompressed. Raise it knowingly, and docs/image.md with it."""
+
+
+@pytest.fixture(scope="module")
+def config(image: str) -> dict[str, Any]:
+    (inspected,) = json.loads(docker("image", "inspect", image).stdout)
+    return {**inspected["Config"], "Size": inspected["Size"]}
+
+
+def python(run_job: RunJob, program: str) -> str:
+    done = run_job("-I", "-c", program, options=["--entrypoint", "/opt/seeder/bin/python3"])
+    assert done.exit_code == 0, done.output
+    return done.output.strip()
+
+
+def test_image_runs_the_job_as_a_numeric_user(config: dict[str, Any]) -> None:
+    assert config["Entrypoint"] == ["/opt/seeder/bin/seeder"]
+    assert config["Cmd"] == ["run"]
+    user, group = config["User"].split(":")
+    assert int(user) > 0
+    assert int(group) > 0
+    assert config["StopSignal"] == "SIGTERM"
+    assert config["Healthcheck"] == {"Test": ["NONE"]}
+
+
+def test_image_says_what_it_is(config: dict[str, Any]) -> None:
+    labels = config["Labels"]
+    assert labels["org.opencontainers.image.title"] == "seeder"
+    assert labels["org.opencontainers.image.licenses"] == "MIT"
+    assert {
+        "org.opencontainers.image.description",
+        "org.opencontainers.image.version",
+        "org.opencontainers.image.revision",
+    } <= labels.keys()
+
+
+def test_image_is_small(config: dict[str, Any]) -> None:
+    assert config["Size"] < LARGEST
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["seeder", "--version"]])
+def test_version_is_told_with_and_without_the_commands_name(
+    run_job: RunJob, arguments: list[str]
+) -> None:
+    done = run_job(*arguments)
+    assert (done.exit_code, done.output.strip()) == (0, f"seeder {__version__}")
+
+
+def test_image_holds_no_shell_pip_or_compiler(image: str, run_job: RunJob) -> None:
+    for program in ("sh", "bash", "pip", "gcc", "cc", "apt-get"):
+        done = docker("run", "--rm", "--entrypoint", program, image, check=False)
+        assert done.returncode == 127, program
+    program = "import importlib.util as u; print([u.find_spec(m) for m in ('pip', 'ensurepip')])"
+    assert python(run_job, program) == "[None, None]"
+
+
+def test_every_module_is_compiled_and_belongs_to_the_image(run_job: RunJob) -> None:
+    program = """
+import importlib.util, pathlib, sys
+loose = [str(source) for source in pathlib.Path("/opt/seeder/lib").rglob("*.py")
+         if "/starter/" not in str(source)
+         and not pathlib.Path(importlib.util.cache_from_source(source)).exists()]
+outside = [path for path in sys.path if not path.startswith("/opt/seeder/")]
+print(loose, outside)
+"""
+    assert python(run_job, program) == "[] []"
+
+
+def test_every_shared_library_comes_from_the_image(run_job: RunJob) -> None:
+    program = """
+import alembic.command, ctypes, hashlib, msgspec, psycopg.pq, sqlalchemy.orm, ssl, yaml._yaml
+mapped = {line.split()[-1] for line in open("/proc/self/maps") if ".so" in line}
+print([path for path in mapped if not path.startswith("/opt/seeder/lib")])
+"""
+    assert python(run_job, program) == "[]"
