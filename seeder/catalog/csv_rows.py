@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seeder.catalog.csv_files import CsvTraits, read_rows
 from seeder.catalog.files import Unreadable
+from seeder.catalog.problems import sentence
 from seeder.catalog.values import key_text
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import Cell, CsvFile, SeedRow, row_key
@@ -56,7 +57,7 @@ class CsvRows:
             yield from self.read()
         except Unreadable as error:
             problem = Problem(
-                message=error.message,
+                message=sentence(error.message),
                 remedy=error.remedy,
                 file=self.table.file,
                 line=error.at.line,

@@ -63,5 +63,5 @@ def _hash(name: str, path: Path | None) -> bytes:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
-        problem = Problem(message=f"cannot be read: {os_reason(error)}", file=name)
+        problem = Problem(message=f"cannot be read: {os_reason(error)}.", file=name)
         raise ConfigurationInvalid("1 problem in the catalog", problems=(problem,)) from error

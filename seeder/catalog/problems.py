@@ -47,10 +47,10 @@ class Problems:
         at: Spot | None = None,
         address: str | None = None,
     ) -> None:
-        """Remember one problem."""
+        """Remember one problem; the message becomes a sentence."""
         self._found.append(
             Problem(
-                message=message,
+                message=sentence(message),
                 remedy=remedy,
                 file=file,
                 line=at.line if at else None,
@@ -84,7 +84,7 @@ class Problems:
                 shown.append(problem)
         for file, count in counts.items():
             if count > SHOWN_PER_FILE:
-                more = Problem(message=f"{count - SHOWN_PER_FILE} more problems", file=file)
+                more = Problem(message=f"{count - SHOWN_PER_FILE} more problems.", file=file)
                 last = max(i for i, each in enumerate(shown) if each.file == file)
                 shown.insert(last + 1, more)
         return tuple(shown)
@@ -99,6 +99,11 @@ class Problems:
                 hint="`seeder check` shows them without a database.",
                 problems=problems,
             )
+
+
+def sentence(message: str) -> str:
+    """The message with a full stop, so that a remedy can follow."""
+    return message if message.endswith((".", "?", "!")) else f"{message}."
 
 
 def closest(word: str, options: Collection[str]) -> str | None:
