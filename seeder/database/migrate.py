@@ -182,6 +182,8 @@ def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout:
     with translated(doing="preparing the migrations", otherwise=MigrationFailed):
         milliseconds = str(max(1, round(ddl_lock_timeout * 1000)))
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [milliseconds])
+        # As under Alembic itself; seeding wants an error instead of hidden rows.
+        connection.execute("SET row_security = on")
         schema = migrations.version_table_schema
         if schema is not None:
             create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
@@ -204,16 +206,20 @@ def _apply(
     from seeder.database import alembic_run  # 270 ms of imports, see above
 
     progress = alembic_run.Progress()
+    failure: SeederError | None = None
+    attempt = count = 0
 
     def check_time() -> None:
-        if deadline is not None and clock() >= deadline:
-            raise DeadlineExceeded(
-                "The overall deadline passed between two revisions.",
-                hint="What was applied stays; the next run goes on from there.",
-                applied=tuple(progress.applied),
-            )
+        if deadline is None or clock() < deadline:
+            return
+        if failure is not None and len(progress.applied) == count:
+            raise failure  # the conflict is what took the time
+        raise DeadlineExceeded(
+            "The overall deadline passed between two revisions.",
+            hint="What was applied stays; the next run goes on from there.",
+            applied=tuple(progress.applied),
+        )
 
-    attempt = 0
     while True:
         attempt += 1
         count = len(progress.applied)

@@ -25,6 +25,8 @@ OLDEST_SERVER = 14
 """The oldest major version of Postgres that seeder supports."""
 
 _LONGEST_ATTEMPT = 10.0
+_LEAST_USEFUL = 0.05
+"""Seconds; with less left there is no further attempt."""
 _BETWEEN_ATTEMPTS = tenacity.wait_random_exponential(multiplier=0.2, max=2.0)
 
 
@@ -63,11 +65,17 @@ def wait_until_ready(
             return clock() - started < grace
         return isinstance(error, DatabaseUnavailable)
 
-    def out_of_time(state: tenacity.RetryCallState) -> bool:
-        left = limit - clock() - state.upcoming_sleep
+    def time_left(state: tenacity.RetryCallState) -> float:
         # An address that swallows packets takes libpq's shortest timeout, whatever is left.
         slow = _failure_of(state).facts.get("reason") == "no answer in time"
-        return left <= (SHORTEST_TIMEOUT if slow else 0.0)
+        return limit - clock() - (SHORTEST_TIMEOUT if slow else 0.0)
+
+    def out_of_time(state: tenacity.RetryCallState) -> bool:
+        return time_left(state) <= _LEAST_USEFUL
+
+    def pause(state: tenacity.RetryCallState) -> float:
+        # The last pause is cut short, so that the last attempt is at the very end.
+        return max(0.0, min(_BETWEEN_ATTEMPTS(state), time_left(state)))
 
     def tell(state: tenacity.RetryCallState) -> None:
         log.info(
@@ -80,7 +88,7 @@ def wait_until_ready(
     retrying = tenacity.Retrying(
         retry=tenacity.retry_if_exception(may_succeed_later),
         stop=out_of_time,
-        wait=_BETWEEN_ATTEMPTS,
+        wait=pause,
         sleep=sleep,
         before_sleep=tell,
         reraise=True,

@@ -128,7 +128,7 @@ def test_a_failing_revision_keeps_what_was_applied_before_it(
 
 def test_an_exception_of_a_revision_is_told_by_its_line(job: Job, scripts: Scripts) -> None:
     scripts.add("0001", "SELECT 1", "py:raise ValueError('hunter2')")
-    with pytest.raises(MigrationFailed, match=r"revision 0001: ValueError at 0001\.py:8") as caught:
+    with pytest.raises(MigrationFailed, match=r"revision 0001: ValueError at 0001\.py:9") as caught:
         job.migrate()
     assert "hunter2" not in caught.value.message
 
@@ -356,9 +356,9 @@ def test_another_branch_is_not_a_newer_image() -> None:
 
 
 def test_several_heads_may_be_the_target(job: Job, scripts: Scripts) -> None:
-    scripts.add("base")
-    scripts.add("left", down="base")
-    scripts.add("right", down="base")
+    scripts.add("root")
+    scripts.add("left", down="root")
+    scripts.add("right", down="root")
     with pytest.raises(MigrationsInvalid):
         job.migrate()
     outcome = job.migrate(scripts.migrations(target="heads"))
@@ -423,10 +423,8 @@ def test_a_command_is_stopped_with_its_children_when_the_lock_is_lost(
     job: Job, database: Database, scripts: Scripts
 ) -> None:
     mark = scripts.project / "survived"
-    code = (
-        "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time;"
-        f'time.sleep(4); open({str(mark)!r}, "w")\'])'
-    )
+    grandchild = f"import time; time.sleep(4); open({str(mark)!r}, 'w')"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     pid = job.connection.info.backend_pid
     timer = threading.Timer(0.5, database.execute, ("SELECT pg_terminate_backend(%s)", pid))
     timer.start()
