@@ -22,7 +22,7 @@ _TABLES = """
 CREATE SCHEMA IF NOT EXISTS {s};
 
 CREATE TABLE {s}.meta (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     format integer NOT NULL,
     minimum_reader integer NOT NULL,
     environment text NOT NULL,
@@ -117,7 +117,7 @@ CREATE TABLE {s}.revisions (       -- what every image told this database about 
     run bigint NOT NULL REFERENCES {s}.runs
 );
 CREATE TABLE {s}.pending_plan (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    one boolean PRIMARY KEY DEFAULT true CHECK (one),
     plan_id text NOT NULL,
     document jsonb NOT NULL,
     run bigint REFERENCES {s}.runs,
@@ -178,7 +178,7 @@ class Ledger:
 
     def sql(self, text: str, **parts: sql.Composable) -> sql.Composed:
         """Compose a statement in which `{s}` is the ledger's schema."""
-        return sql.SQL(text).format(s=sql.Identifier(self.schema), **parts)  # type: ignore[arg-type]
+        return sql.SQL(text).format(s=sql.Identifier(self.schema), **parts)
 
     def exists(self, connection: psycopg.Connection[Any]) -> bool:
         """Whether this database has a ledger."""

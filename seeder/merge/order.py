@@ -9,11 +9,22 @@ from collections.abc import Set as AbstractSet
 def in_order(names: Sequence[str], edges: Mapping[str, AbstractSet[str]]) -> list[str]:
     """Put every name after the names it needs, and keep the given order otherwise.
 
-    `edges` maps a name to the names it needs; names that are not in `names` are
-    ignored. Names that need one another keep the given order among themselves.
+    See `in_groups`; names that need one another keep the given order among themselves.
 
     >>> in_order(["grants", "roles"], {"grants": {"roles"}})
     ['roles', 'grants']
+    """
+    return [name for group in in_groups(names, edges) for name in group]
+
+
+def in_groups(names: Sequence[str], edges: Mapping[str, AbstractSet[str]]) -> list[tuple[str, ...]]:
+    """Group names that need one another, and put every group after those that it needs.
+
+    `edges` maps a name to the names it needs; names that are not in `names` are
+    ignored.
+
+    >>> in_groups(["grants", "roles"], {"grants": {"roles"}, "roles": {"roles"}})
+    [('roles',), ('grants',)]
     """
     position = {name: number for number, name in enumerate(names)}
 
@@ -23,7 +34,7 @@ def in_order(names: Sequence[str], edges: Mapping[str, AbstractSet[str]]) -> lis
 
     # Tarjan's algorithm with its own stack: a component is complete only once every
     # component it needs is, which is the order asked for.
-    ordered: list[str] = []
+    ordered: list[tuple[str, ...]] = []
     number: dict[str, int] = {}
     lowest: dict[str, int] = {}
     unplaced: list[str] = []
@@ -48,7 +59,7 @@ def in_order(names: Sequence[str], edges: Mapping[str, AbstractSet[str]]) -> lis
                     component = unplaced[cut:]
                     del unplaced[cut:]
                     waiting.difference_update(component)
-                    ordered.extend(sorted(component, key=position.__getitem__))
+                    ordered.append(tuple(sorted(component, key=position.__getitem__)))
             elif following not in number:
                 number[following] = lowest[following] = len(number)
                 unplaced.append(following)

@@ -100,7 +100,8 @@ IDENTITY_FACTS = {
     "same_key": "... and the natural key of this row",
     "other_key": "... and a natural key that belongs to another entry",
     "at_key": "a live row has the natural key of this row",
-    "owned": "... and belongs to another entry",
+    "owned": "... and belongs to another entry, which was renamed to this key by a person;"
+    " never so for an active entry, whose key no other entry can claim",
 }
 
 IDENTITY_RULES: tuple[Rule[Identity], ...] = (
@@ -108,7 +109,7 @@ IDENTITY_RULES: tuple[Rule[Identity], ...] = (
     Rule(
         "entry at_primary_key other_key at_key !owned",
         Identity.AT_KEY,
-        "its primary key was reused; found again by its key",
+        "its primary key was reused; found again under its key",
     ),
     Rule("entry at_primary_key other_key", Identity.GONE, "its primary key was reused"),
     Rule(
@@ -118,7 +119,7 @@ IDENTITY_RULES: tuple[Rule[Identity], ...] = (
     ),
     Rule("entry at_primary_key", Identity.AT_PRIMARY_KEY, "renamed here"),
     Rule("entry at_key !owned", Identity.AT_KEY, "re-created here under a new primary key"),
-    Rule("entry at_key", Identity.AMBIGUOUS, "its key now belongs to another seeded row"),
+    Rule("entry at_key", Identity.GONE, "another seeded row was renamed to its key"),
     Rule("entry", Identity.GONE, "no live row"),
     Rule("at_key owned", Identity.TAKEN, "another seeded row was renamed to this key"),
     Rule("at_key", Identity.AT_KEY, "a live row has this key"),

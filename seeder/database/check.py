@@ -1,0 +1,193 @@
+"""The second stage of checking: the catalog against the live schema."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from seeder.database.schema import ForeignKey, Table
+from seeder.database.work import SetTarget, TableTarget, Target
+from seeder.errors import Problem
+from seeder.merge.model import SeedColumn, SeedSet, SetReference, TableName, TableReference
+
+Tables = Mapping[TableName, Table]
+
+
+def tables_of(sets: Iterable[SeedSet]) -> set[TableName]:
+    """Every table that the sets write or look things up in."""
+    names = set()
+    for each in sets:
+        names.add(each.table)
+        names |= {
+            column.reference.table
+            for column in each.columns
+            if isinstance(column.reference, TableReference)
+        }
+    return names
+
+
+def problems(sets: Sequence[SeedSet], tables: Tables) -> list[Problem]:
+    """Everything about the sets that the schema contradicts, in file order."""
+    by_name = {each.name: each for each in sets}
+    return [
+        Problem(message=f"Set {each.name}: {message}", remedy=remedy, file=each.file)
+        for each in sets
+        for message, remedy in _of_set(each, tables, by_name)
+    ]
+
+
+_Found = Iterator[tuple[str, str | None]]
+
+_KINDS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "c": "a composite type",
+}
+
+
+def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
+    table = tables.get(each.table)
+    if table is None:
+        yield (
+            f"the table {each.table} does not exist.",
+            "Is the migration that creates it part of this image?",
+        )
+        return
+    if table.kind not in ("r", "p"):
+        yield f"{table} is {_KINDS.get(table.kind, 'not a table')}.", "Seed the table behind it."
+        return
+    yield from _columns(each, table)
+    yield from _key(each, table)
+    yield from _left_out(each, table)
+    for column in each.columns:
+        if column.reference is not None and column.name in table.columns:
+            try:
+                target_of(each, column, tables, by_name)
+            except LookupError as reason:
+                yield str(reason), None
+
+
+def _columns(each: SeedSet, table: Table) -> _Found:
+    named = [(column.name, "column") for column in each.columns]
+    named += [(name, "`removed` column") for name, _ in each.removed_values]
+    if each.deleted is not None:
+        named.append((each.deleted, "`deleted` column"))
+    for name, what in named:
+        column = table.columns.get(name)
+        if column is None:
+            near = difflib.get_close_matches(name, table.columns, n=1)
+            yield (
+                f"the table {table} has no {what} {name}.",
+                f"Did you mean {near[0]}?" if near else None,
+            )
+        elif column.generated:
+            yield f"the column {name} of {table} is generated.", "Leave it out."
+        elif column.base in ("oid", "lo"):
+            yield f"the column {name} of {table} refers to a large object.", "Leave it out."
+
+
+def _key(each: SeedSet, table: Table) -> _Found:
+    if not set(each.key) <= set(table.columns):
+        return
+    scope = {name for name, _ in each.scope}
+    conditional = scope | ({each.deleted} if each.deleted else set())
+    for unique in table.uniques:
+        covers = set(unique.columns) <= set(each.key) | scope
+        # Whether a partial index holds for the set's rows cannot be proved from its text;
+        # that it speaks of the scope is taken as a yes, and twins are refused at run time.
+        applies = unique.predicate is None or any(name in unique.predicate for name in conditional)
+        if covers and applies:
+            return
+    columns = ", ".join(each.key)
+    within = f" (within its scope: {', '.join(sorted(scope))})" if scope else ""
+    yield (
+        f"no unique index of {table} makes the key {columns} unique{within}.",
+        f"Add one in a migration: CREATE UNIQUE INDEX ON {table} ({columns}).",
+    )
+
+
+def _left_out(each: SeedSet, table: Table) -> _Found:
+    if table.rewrites:  # a trigger may fill it in
+        return
+    for name, column in table.columns.items():
+        if not column.not_null or column.fills_itself:
+            continue
+        given = any(one.name == name for one in each.columns)
+        everywhere = given and all(name in shape for shape in each.shapes)
+        if not everywhere:
+            some = "some rows leave" if given else "the rows leave"
+            yield (
+                f"{some} out the column {name} of {table}, which is NOT NULL and has no default.",
+                "Give it in every row, or once under `defaults`.",
+            )
+
+
+def target_of(
+    each: SeedSet, column: SeedColumn, tables: Tables, by_name: Mapping[str, SeedSet]
+) -> Target:
+    """Where a reference column points, and which column's value it stores.
+
+    Raises:
+        LookupError: its message says why that cannot be told.
+    """
+    table = tables[each.table]
+    reference = column.reference
+    if isinstance(reference, TableReference):
+        other = tables.get(reference.table)
+        if other is None:
+            raise LookupError(
+                f"the column {column.name} refers to the table {reference.table},"
+                " which does not exist."
+            )
+        if reference.key not in other.columns:
+            raise LookupError(
+                f"the column {column.name} refers to {reference.table}.{reference.key},"
+                " which does not exist."
+            )
+        return TableTarget(
+            table=other, reference=reference, stored=_stored(table, column.name, other)
+        )
+    assert isinstance(reference, SetReference)  # noqa: S101  # there is no third kind
+    target = tables.get(by_name[reference.set].table)
+    if target is None:
+        raise LookupError(
+            f"the column {column.name} refers to set {reference.set}, whose table does not exist."
+        )
+    return SetTarget(set=reference.set, stored=_stored(table, column.name, target))
+
+
+def _stored(table: Table, column: str, target: Table) -> str:
+    for key in table.foreign_keys:
+        if key.target == target.qualified and column in key.columns:
+            return key.target_columns[key.columns.index(column)]
+    if len(target.primary_key) != 1:
+        raise LookupError(
+            f"the column {column} refers to {target}, whose primary key is not one column;"
+            " a foreign key on the column would say what it stores."
+        )
+    return target.primary_key[0]
+
+
+def needs(
+    each: SeedSet, sets: Sequence[SeedSet], tables: Tables
+) -> tuple[set[str], list[ForeignKey]]:
+    """Sets that a set needs first, by reference or foreign key; and the foreign keys."""
+    found = {
+        column.reference.set
+        for column in each.columns
+        if isinstance(column.reference, SetReference)
+    }
+    table = tables.get(each.table)
+    if table is None:
+        return found, []
+    written = {column.name for column in each.columns}
+    keys = [key for key in table.foreign_keys if written & set(key.columns)]
+    for key in keys:
+        for other in sets:
+            there = tables.get(other.table)
+            if there is not None and there.qualified == key.target:
+                found.add(other.name)
+    return found, keys

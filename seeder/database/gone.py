@@ -1,0 +1,291 @@
+"""Rows that have left the catalog: kept, deleted or marked, as their set says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.bases import BaseColumn
+from seeder.database.classify import stored, unknown
+from seeder.database.facts import numbers
+from seeder.database.ledger import Ledger
+from seeder.database.record import EMPTY, rule_text
+from seeder.database.schema import Column
+from seeder.database.values import canonical, same
+from seeder.database.work import SetWork, constant
+from seeder.database.write import at_live, removing
+from seeder.merge.model import Removed
+from seeder.merge.plan import RowAction
+from seeder.merge.rules import ROW_RULES
+
+
+def referenced(work: SetWork, works: dict[str, SetWork]) -> sql.Composable:
+    """Condition: another row refers to live row `t`.
+
+    Rows that this same seeding deletes do not count, nor does the row itself.
+    """
+    conditions: list[sql.Composable] = []
+    for key in work.table.referencing:
+        child = sql.Identifier(key.table.schema or "public", key.table.name)
+        pairs = sql.SQL(" AND ").join(
+            sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other))
+            for one, other in zip(key.columns, key.target_columns, strict=True)
+        )
+        leaving = [
+            sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND w.verdict = ANY ({}))").format(
+                other.verdict,
+                at_live(other, "c"),
+                numbers(ROW_RULES, {RowAction.DELETE}),
+            )
+            for other in works.values()
+            if other.table.qualified == key.table and other is not work
+        ]
+        if key.table == work.table.qualified:
+            leaving.append(
+                sql.SQL("NOT ({})").format(
+                    sql.SQL(" AND ").join(
+                        sql.SQL("c.{0} = t.{0}").format(sql.Identifier(name))
+                        for name in work.base.primary_key
+                    )
+                )
+            )
+        conditions.append(
+            sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
+                child, sql.SQL(" AND ").join([pairs, *leaving])
+            )
+        )
+    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+
+
+def _visible(work: SetWork) -> dict[str, Column]:
+    secret = {column.name for column in work.seed_set.columns if column.secret}
+    return {
+        name: column
+        for name, column in work.table.columns.items()
+        if name not in secret and not column.generated
+    }
+
+
+def remove(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
+    """Carry out the verdicts on rows that have left the catalog, ledger included."""
+    if work.seed_set.removed is not Removed.KEEP:
+        _record_images(connection, ledger, work, run=run)
+    if work.seed_set.removed is Removed.DELETE:
+        connection.execute(
+            sql.SQL("DELETE FROM {} t USING {} w WHERE w.s IS NULL AND {} AND {}").format(
+                work.table.identifier, work.verdict, at_live(work), removing()
+            )
+        )
+    if work.seed_set.removed is Removed.SET:
+        _mark(connection, work, run=run)
+    for action, state in (
+        (RowAction.RELEASE, "k"),
+        (RowAction.RECORD, "d"),
+        (RowAction.DELETE, "r"),
+    ):
+        connection.execute(
+            sql.SQL(
+                "UPDATE {} b SET state = {}, run = {} FROM {} w"
+                " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({})"
+            ).format(
+                work.base.relation,
+                sql.Literal(state),
+                sql.Literal(run),
+                work.verdict,
+                numbers(ROW_RULES, {action}),
+            )
+        )
+
+
+def _record_images(
+    connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int
+) -> None:
+    """Keep whole deleted rows, and the columns that a removal marks."""
+    visible = _visible(work)
+    whole = sql.SQL("jsonb_build_object({})").format(
+        sql.SQL(", ").join(
+            sql.SQL("{}, ({})::text").format(
+                sql.Literal(name), canonical(sql.Identifier("t", name), column)
+            )
+            for name, column in visible.items()
+        )
+    )
+    after: sql.Composable = sql.SQL("NULL::jsonb")
+    if work.seed_set.removed is Removed.SET:
+        marked = _marked(work)
+        whole = sql.SQL(" || ").join(
+            sql.SQL("CASE WHEN {} THEN jsonb_build_object({}, ({})::text) ELSE {} END").format(
+                condition,
+                sql.Literal(name),
+                canonical(sql.Identifier("t", name), work.live(name)),
+                EMPTY,
+            )
+            for name, (condition, _) in marked.items()
+        )
+        after = sql.SQL(" || ").join(
+            sql.SQL("CASE WHEN {} THEN jsonb_build_object({}, ({})::text) ELSE {} END").format(
+                condition, sql.Literal(name), canonical(value, work.live(name)), EMPTY
+            )
+            for name, (condition, value) in marked.items()
+        )
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
+            " after)\nSELECT {run}, {base}, {scope}, {set}, b.addr, {action}, {reason}, {before},"
+            " {after}\nFROM {verdict} w JOIN {entries} b ON b.ctid = w.b"
+            " JOIN {live} t ON {at_live}\nWHERE w.s IS NULL AND {removing}",
+            run=sql.Literal(run),
+            base=sql.Literal(work.base.id),
+            scope=sql.Literal(work.scope),
+            set=sql.Literal(work.name),
+            action=rule_text([rule.verdict.value for rule in ROW_RULES]),
+            reason=rule_text([rule.reason for rule in ROW_RULES]),
+            before=whole,
+            after=after,
+            verdict=work.verdict,
+            entries=work.base.relation,
+            live=work.table.identifier,
+            at_live=at_live(work),
+            removing=removing(),
+        )
+    )
+
+
+def _marked(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
+    """Columns of `removed: {set: ...}`: when each is written (nobody changed it), and what."""
+    marked: dict[str, tuple[sql.Composable, sql.Composable]] = {}
+    for name, cell in work.seed_set.removed_values:
+        live = work.live(name)
+        value = constant(cell, live)
+        now = canonical(sql.Identifier("t", name), live)
+        differs = sql.SQL("NOT {}").format(same(now, canonical(value, live)))
+        base = work.base.columns.get(name)
+        untouched: sql.Composable = sql.SQL("true")
+        if base is not None:
+            untouched = sql.SQL("(NOT {} AND {})").format(unknown(base), same(now, stored(base)))
+        marked[name] = (sql.SQL("({} AND {})").format(differs, untouched), value)
+    return marked
+
+
+def _mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+    """Write the removal's columns, then tell the ledger what they were and are.
+
+    The entry's base takes the removal's value, so that the ordinary rules bring the
+    catalog's value back when the row returns; columns the catalog never asked for are
+    remembered in the notes.
+    """
+    marked = _marked(work)
+    remembered = sql.SQL(" || ").join(
+        sql.SQL(
+            "CASE WHEN {} THEN jsonb_build_object({}, jsonb_build_array({}, {})) ELSE {} END"
+        ).format(
+            condition,
+            sql.Literal(name),
+            sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name))),
+            sql.SQL("({})::text").format(canonical(value, work.live(name))),
+            EMPTY,
+        )
+        for name, (condition, value) in marked.items()
+    )
+    bases = [
+        (work.base.columns[name], condition, canonical(value, work.live(name)))
+        for name, (condition, value) in marked.items()
+        if name in work.base.columns
+    ]
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET state = 's', run = {run},"
+            " notes = coalesce(b.notes, '{{}}') || jsonb_build_object('removed', q.removed)"
+            "{asked}\nFROM (SELECT w.b AS entry, {remembered} AS removed{flags}"
+            " FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {at_live}"
+            " WHERE w.s IS NULL AND {removing}) q WHERE b.ctid = q.entry"
+        ).format(
+            base=work.base.relation,
+            run=sql.Literal(run),
+            asked=_asked_after(bases),
+            remembered=remembered,
+            flags=sql.SQL("").join(
+                sql.SQL(", {} AS {}").format(condition, sql.Identifier(f"w{column.n}"))
+                for column, condition, _ in bases
+            ),
+            verdict=work.verdict,
+            live=work.table.identifier,
+            at_live=at_live(work),
+            removing=removing(),
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
+            "WHERE w.s IS NULL AND {at_live} AND {removing} AND ({any})"
+        ).format(
+            live=work.table.identifier,
+            sets=sql.SQL(", ").join(
+                sql.SQL("{0} = CASE WHEN {1} THEN {2} ELSE t.{0} END").format(
+                    sql.Identifier(name), _noted_as_removed(name), value
+                )
+                for name, (_, value) in marked.items()
+            ),
+            verdict=work.verdict,
+            base=work.base.relation,
+            at_live=at_live(work),
+            removing=removing(),
+            any=sql.SQL(" OR ").join(_noted_as_removed(name) for name in marked),
+        )
+    )
+
+
+def _noted_as_removed(name: str) -> sql.Composable:
+    return sql.SQL("coalesce(b.notes -> 'removed' ? {}, false)").format(sql.Literal(name))
+
+
+def _asked_after(
+    bases: Sequence[tuple[BaseColumn, sql.Composable, sql.Composable]],
+) -> sql.Composable:
+    return sql.SQL("").join(
+        sql.SQL(", {c} = CASE WHEN q.{w} THEN {value} ELSE b.{c} END").format(
+            c=column.asked, w=sql.Identifier(f"w{column.n}"), value=value
+        )
+        for column, _, value in bases
+    )
+
+
+def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
+    """Undo the marks of rows that are back in the catalog, in columns it does not name.
+
+    A column is put back only while it still holds what the removal wrote. Runs before the
+    entries are updated, on rows that are locked.
+    """
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT DISTINCT jsonb_object_keys(b.notes -> 'removed') FROM {} w"
+            " JOIN {} b ON b.ctid = w.b WHERE w.live AND w.s IS NOT NULL AND b.state = 's'"
+        ).format(work.verdict, work.base.relation)
+    ).fetchall()
+    written = 0
+    for (name,) in rows:
+        if work.stage.has(name) or name not in work.table.columns:
+            continue
+        live = work.live(name)
+        written += connection.execute(
+            sql.SQL(
+                "UPDATE {live} t SET {col} = (b.notes #>> ARRAY['removed', {name}, '0'])::{kind}\n"
+                "FROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
+                "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live}"
+                " AND ({now})::text IS NOT DISTINCT FROM"
+                " b.notes #>> ARRAY['removed', {name}, '1']"
+            ).format(
+                live=work.table.identifier,
+                col=sql.Identifier(name),
+                name=sql.Literal(name),
+                kind=sql.SQL(live.type),
+                verdict=work.verdict,
+                base=work.base.relation,
+                at_live=at_live(work),
+                now=canonical(sql.Identifier("t", name), live),
+            )
+        ).rowcount
+    return written

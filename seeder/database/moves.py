@@ -1,0 +1,121 @@
+"""Rows whose key changed in the catalog: the ledger's identity follows, then the key.
+
+A move rewrites the identity of the ledger's entry and notes the old key, so that the
+ordinary rules see a key column that the catalog changed. Entries of other sets that refer
+to the row follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.bases import Base
+from seeder.database.values import canonical
+from seeder.database.work import SetTarget, SetWork, constant
+from seeder.merge.model import Move
+
+
+def follow_moves(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    works: Mapping[str, SetWork],
+    *,
+    write: bool,
+) -> None:
+    """Rewrite the entries of moved rows, and the entries that refer to them.
+
+    With entries for both the old and the new key nothing is moved: the old one has simply
+    left the catalog.
+    """
+    del write  # a survey's base is a temporary copy wherever a set has moves
+    for move in work.seed_set.moved:
+        if _move(connection, work, move):
+            for other in works.values():
+                _follow(connection, other, work, move)
+
+
+def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> bool:
+    base = work.base
+    sets: list[sql.Composable] = [sql.SQL("addr = {}").format(sql.Literal(move.new))]
+    notes: list[sql.Composable] = []
+    for name, old, new in zip(work.seed_set.key, move.old_values, move.new_values, strict=True):
+        column = base.columns[name]
+        if work.seed_set.column(name).reference is not None:
+            if old != new:
+                sets.append(sql.SQL("{} = {}").format(column.symbol, sql.Literal(new)))
+            continue
+        value = canonical(constant(new, work.live(name)), work.live(name))
+        sets.append(sql.SQL("{} = {}").format(column.asked, value))
+        if old != new:
+            notes.append(
+                sql.SQL("jsonb_build_object({}, ({})::text)").format(
+                    sql.Literal(name), column.asked
+                )
+            )
+    if notes:
+        sets.append(
+            sql.SQL(
+                "notes = coalesce(notes, '{{}}') || jsonb_build_object('moved',"
+                " {} || coalesce(notes -> 'moved', '{{}}'))"
+            ).format(sql.SQL(" || ").join(notes))
+        )
+    return bool(
+        connection.execute(
+            sql.SQL(
+                "UPDATE {base} SET {sets} WHERE scope = {scope} AND addr = {old}"
+                " AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = {new})"
+            ).format(
+                base=base.relation,
+                sets=sql.SQL(", ").join(sets),
+                scope=sql.Literal(work.scope),
+                old=sql.Literal(move.old),
+                new=sql.Literal(move.new),
+            )
+        ).rowcount
+    )
+
+
+def _follow(
+    connection: psycopg.Connection[Any], other: SetWork, moved: SetWork, move: Move
+) -> None:
+    """Entries of another set that refer to the moved row refer to its new key."""
+    for name, target in other.targets.items():
+        if not isinstance(target, SetTarget) or target.set != moved.name:
+            continue
+        column = other.base.columns.get(name)
+        if column is None:
+            continue
+        connection.execute(
+            sql.SQL("UPDATE {} SET {} = {} WHERE scope = {} AND {} = {}").format(
+                other.base.relation,
+                column.symbol,
+                sql.Literal(move.new),
+                sql.Literal(other.scope),
+                column.symbol,
+                sql.Literal(move.old),
+            )
+        )
+        if name in other.seed_set.key:
+            _readdress(connection, other, other.base)
+
+
+def _readdress(connection: psycopg.Connection[Any], work: SetWork, base: Base) -> None:
+    """Row keys made of references follow them."""
+    parts = [
+        sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
+            base.columns[name].symbol
+            if work.seed_set.column(name).reference is not None
+            else base.columns[name].asked
+        )
+        for name in work.seed_set.key
+    ]
+    whole = sql.SQL(" || ',' || ").join(parts)
+    connection.execute(
+        sql.SQL("UPDATE {} SET addr = {} WHERE scope = {} AND addr <> {}").format(
+            base.relation, whole, sql.Literal(work.scope), whole
+        )
+    )

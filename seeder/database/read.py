@@ -1,0 +1,232 @@
+"""Verdicts read back as values for plans and reports."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.classify import last_asked, stored, unknown
+from seeder.database.facts import numbers
+from seeder.database.stage import BLOCKED
+from seeder.database.values import canonical
+from seeder.database.work import SetWork
+from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange, SetDecision
+from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Identity
+
+SILENT = tuple(n for n, rule in enumerate(ROW_RULES) if rule.reason == "nothing to do")
+"""Verdicts that nobody needs to hear of."""
+
+
+def _is_conflict(number: int) -> bool:
+    rule = ROW_RULES[number]
+    if rule.verdict is RowAction.SKIP:
+        return True
+    return rule.verdict is RowAction.KEEP and (
+        rule.when in ("ambiguous", "taken")
+        or "conflicts" in rule.when.split()
+        or "on_removal_delete" in rule.when.split()
+    )
+
+
+CONFLICTING = frozenset(n for n in range(len(ROW_RULES)) if _is_conflict(n))
+"""Verdicts that a person should look at."""
+
+
+def counts(connection: psycopg.Connection[Any], work: SetWork) -> dict[str, int]:
+    """Rows by action, and `conflicts`; nothing that is zero."""
+    if work.decision is SetDecision.INSERT:
+        row = connection.execute(
+            sql.SQL(
+                "SELECT count(*) FILTER (WHERE {m} <> {b}), count(*) FILTER (WHERE {m} = {b})"
+                " FROM {stage} s"
+            ).format(m=work.stage.missing(), b=sql.Literal(BLOCKED), stage=work.stage.relation)
+        ).fetchone()
+        inserted, skipped = row or (0, 0)
+        found = {RowAction.INSERT.value: inserted, RowAction.SKIP.value: skipped}
+        found["conflicts"] = skipped
+        return {name: number for name, number in found.items() if number}
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT verdict, count(*), count(*) FILTER (WHERE {}) FROM {} w GROUP BY verdict"
+        ).format(_column_conflict(work), work.verdict)
+    ).fetchall()
+    found = {}
+    for number, count, conflicting in rows:
+        if number in SILENT:
+            continue
+        action = ROW_RULES[number].verdict.value
+        found[action] = found.get(action, 0) + count
+        conflicts = count if number in CONFLICTING else conflicting
+        found["conflicts"] = found.get("conflicts", 0) + conflicts
+    return {name: number for name, number in found.items() if number}
+
+
+def _column_conflict(work: SetWork) -> sql.Composable:
+    """Condition on verdict row `w`: a column is in conflict for the first time."""
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
+                sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, {ColumnCase.CONFLICT})
+            )
+            for n in range(1, len(work.names) + 1)
+        )
+    )
+
+
+def row_changes(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    *,
+    conflicts_only: bool = False,
+    limit: int | None = None,
+) -> tuple[RowChange, ...]:
+    """The rows of a set that a run writes, records, keeps or skips, in file order.
+
+    Call it before the writes: live values are those of now.
+    """
+    if work.decision is SetDecision.INSERT:
+        return _inserts(connection, work, conflicts_only=conflicts_only, limit=limit)
+    names = [name for name in work.names if not work.seed_set.column(name).secret]
+    texts: list[sql.Composable] = []
+    for name in names:
+        base = work.base.columns.get(name)
+        null = sql.SQL("NULL")
+        texts += [
+            sql.Identifier("w", f"v{work.stage.position(name)}"),
+            sql.SQL("({})::text").format(last_asked(base)) if base else null,
+            sql.SQL("({})::text").format(stored(base)) if base else null,
+            _text(work, name, sql.Identifier("l", name)),
+            _desired(work, name),
+            sql.SQL("NOT {}").format(unknown(base)) if base else sql.SQL("false"),
+        ]
+    where = sql.SQL("w.verdict <> ALL ({})").format(
+        sql.SQL("{}::smallint[]").format(sql.Literal(list(SILENT)))
+    )
+    if conflicts_only:
+        where = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
+            sql.SQL("{}::smallint[]").format(sql.Literal(sorted(CONFLICTING))),
+            _column_conflict(work),
+        )
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, {texts}\n"
+            "FROM {verdict} w\nLEFT JOIN {stage} s ON s.ctid = w.s\n"
+            "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} l ON w.live AND {at}\n"
+            "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
+        ).format(
+            texts=sql.SQL(", ").join(texts) if texts else sql.SQL("NULL"),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            base=work.base.relation,
+            live=work.table.identifier,
+            at=sql.SQL(" AND ").join(
+                sql.SQL("{} = w.{}").format(sql.Identifier("l", key), sql.Identifier(f"k{n}"))
+                for n, key in enumerate(work.base.primary_key, start=1)
+            ),
+            where=where,
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    return tuple(_row_change(work, names, row) for row in rows)
+
+
+def _text(work: SetWork, name: str, value: sql.Composable) -> sql.Composable:
+    return sql.SQL("({})::text").format(canonical(value, work.live(name)))
+
+
+def _desired(work: SetWork, name: str) -> sql.Composable:
+    if work.seed_set.column(name).reference is not None:
+        # A row to be inserted has no stored value yet: show the key that is referred to.
+        return sql.SQL("coalesce({}, '-> ' || {})").format(
+            _text(work, name, work.stage.d(name)), work.stage.r(name)
+        )
+    return _text(work, name, work.stage.d(name))
+
+
+def _row_change(work: SetWork, names: list[str], row: tuple[Any, ...]) -> RowChange:
+    key, verdict, identity, gone = row[:4]
+    rule = ROW_RULES[verdict]
+    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[4] is None
+    columns: list[ColumnChange] = []
+    for n, name in enumerate(names):
+        case_number, asked, was_stored, live, desired, known = row[4 + 6 * n : 10 + 6 * n]
+        if case_number is None:
+            if inserting and desired is not None and not gone:
+                columns.append(
+                    ColumnChange(
+                        name=name,
+                        case=ColumnCase.UPDATE,
+                        reason=rule.reason,
+                        desired=desired,
+                        asked_known=False,
+                    )
+                )
+            continue
+        column_rule = COLUMN_RULES[case_number]
+        if column_rule.verdict is ColumnCase.NOTHING:
+            continue
+        columns.append(
+            ColumnChange(
+                name=name,
+                case=column_rule.verdict,
+                reason=column_rule.reason,
+                asked=asked,
+                stored=was_stored,
+                live=live,
+                desired=desired,
+                asked_known=bool(known),
+            )
+        )
+    reason = rule.reason
+    if IDENTITY_RULES[identity].verdict in (Identity.AMBIGUOUS, Identity.TAKEN):
+        reason = IDENTITY_RULES[identity].reason
+    return RowChange(
+        address=work.seed_set.address(key),
+        action=rule.verdict,
+        reason=reason,
+        columns=tuple(columns),
+        conflict=verdict in CONFLICTING
+        or any(column.case is ColumnCase.CONFLICT for column in columns),
+    )
+
+
+def _inserts(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    *,
+    conflicts_only: bool,
+    limit: int | None,
+) -> tuple[RowChange, ...]:
+    names = [name for name in work.names if not work.seed_set.column(name).secret]
+    where = sql.SQL("{} = {}").format(work.stage.missing(), sql.Literal(BLOCKED))
+    rows = connection.execute(
+        sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY s.ctid LIMIT {}").format(
+            where,
+            sql.SQL(", ").join(_desired(work, name) for name in names),
+            work.stage.relation,
+            where if conflicts_only else sql.SQL("true"),
+            sql.Literal(limit),
+        )
+    ).fetchall()
+    return tuple(
+        RowChange(
+            address=work.seed_set.address(row[0]),
+            action=RowAction.SKIP if row[1] else RowAction.INSERT,
+            reason="refers to a row that is not there" if row[1] else "first launch of this set",
+            columns=tuple(
+                ColumnChange(
+                    name=name,
+                    case=ColumnCase.UPDATE,
+                    reason="new",
+                    desired=value,
+                    asked_known=False,
+                )
+                for name, value in zip(names, row[2:], strict=True)
+                if value is not None
+            ),
+            conflict=bool(row[1]),
+        )
+        for row in rows
+    )

@@ -1,0 +1,278 @@
+"""Writes to the live tables: one statement per action and set.
+
+Every function expects the verdicts of `seeder/database/classify.py`, taken after the rows
+to be written were locked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.facts import numbers
+from seeder.database.resolve import INSERTING
+from seeder.database.stage import BLOCKED, default_text, next_value
+from seeder.database.work import SetWork
+from seeder.merge.plan import ColumnCase, RowAction, SetDecision
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+
+UPDATING = frozenset({RowAction.UPDATE, RowAction.RESTORE, RowAction.MOVE, RowAction.ADOPT})
+"""Actions that may write a live row which the catalog asks for."""
+
+
+def writing(work: SetWork) -> sql.Composable:
+    """Condition on verdict row `w`: a live row is to be updated."""
+    any_write = sql.SQL(" OR ").join(
+        sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
+            sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
+        )
+        for n in range(1, len(work.names) + 1)
+    )
+    return sql.SQL("w.live AND w.verdict = ANY ({}) AND ({})").format(
+        numbers(ROW_RULES, UPDATING), any_write
+    )
+
+
+def removing() -> sql.Composable:
+    """Condition on verdict row `w`: a live row that left the catalog is to be written."""
+    return sql.SQL("w.live AND w.verdict = ANY ({})").format(
+        numbers(ROW_RULES, {RowAction.DELETE, RowAction.REMOVE})
+    )
+
+
+def at_live(work: SetWork, alias: str = "t") -> sql.Composable:
+    """Condition: live row `t` is the one that verdict row `w` is about."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = w.{}").format(sql.Identifier(alias, name), sql.Identifier(f"k{n}"))
+        for n, name in enumerate(work.base.primary_key, start=1)
+    )
+
+
+def lock(
+    connection: psycopg.Connection[Any], work: SetWork, rows: sql.Composable, strength: str
+) -> str | None:
+    """Lock the live rows to be written, in key order.
+
+    Returns:
+        What identifies this choice of rows, None if there are none: a second verdict that
+        chooses the same rows needs no second locking.
+    """
+    connection.execute(
+        sql.SQL("SELECT FROM {} t JOIN {} w ON {} WHERE {} ORDER BY {} FOR {} OF t").format(
+            work.table.identifier,
+            work.verdict,
+            at_live(work),
+            rows,
+            sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.key),
+            sql.SQL(strength),
+        )
+    )
+    return choice(connection, work, rows)
+
+
+def choice(connection: psycopg.Connection[Any], work: SetWork, rows: sql.Composable) -> str | None:
+    """What identifies the live rows that the verdict chooses; None if there are none."""
+    keys = sql.SQL(", ").join(
+        sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
+    )
+    row = connection.execute(
+        sql.SQL(
+            "SELECT md5(string_agg(row_text, ';' ORDER BY row_text))"
+            " FROM (SELECT ROW({})::text AS row_text FROM {} w WHERE {}) r"
+        ).format(keys, work.verdict, rows)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def allocate(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Draw primary keys for the rows to be inserted, in file order."""
+    values = {
+        position: next_value(work.live(work.base.primary_key[position]))
+        for position in work.stage.allocated
+    }
+    drawn = {position: value for position, value in values.items() if value is not None}
+    if not drawn or work.decision is SetDecision.INSERT:
+        return
+    connection.execute(
+        sql.SQL(
+            "UPDATE {verdict} w SET {sets} FROM (SELECT o.s, {values} FROM"
+            " (SELECT s FROM {verdict} WHERE verdict = ANY ({inserting}) ORDER BY s) o) q"
+            " WHERE q.s = w.s"
+        ).format(
+            verdict=work.verdict,
+            sets=sql.SQL(", ").join(
+                sql.SQL("{p} = q.{p}").format(p=sql.Identifier(f"p{position + 1}"))
+                for position in drawn
+            ),
+            values=sql.SQL(", ").join(
+                sql.SQL("{} AS {}").format(value, sql.Identifier(f"p{position + 1}"))
+                for position, value in drawn.items()
+            ),
+            inserting=numbers(ROW_RULES, INSERTING),
+        )
+    )
+
+
+def inserted_rows(work: SetWork) -> sql.Composable:
+    """FROM clause of the stage rows `s` that are inserted, with verdict `w` where judged."""
+    if work.decision is SetDecision.INSERT:
+        return sql.SQL("{} s").format(work.stage.relation)
+    return sql.SQL("{} w JOIN {} s ON s.ctid = w.s").format(work.verdict, work.stage.relation)
+
+
+def is_inserted(work: SetWork) -> sql.Composable:
+    """WHERE clause to `inserted_rows`."""
+    if work.decision is SetDecision.INSERT:
+        return sql.SQL("{} <> {}").format(work.stage.missing(), sql.Literal(BLOCKED))
+    return sql.SQL("w.verdict = ANY ({})").format(numbers(ROW_RULES, INSERTING))
+
+
+def new_key(work: SetWork, position: int) -> sql.Composable | None:
+    """The primary key column of a row to be inserted; None where only the table knows."""
+    if position in work.stage.allocated and work.decision is not SetDecision.INSERT:
+        name = work.base.primary_key[position]
+        drawn = sql.Identifier("w", f"p{position + 1}")
+        given = work.stage.given(name) if work.stage.has(name) else None
+        if given is None:
+            return drawn
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, work.stage.d(name), drawn)
+    return work.stage.key_value(position)
+
+
+def insert(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    *,
+    late: frozenset[str] = frozenset(),
+    first: int | None = None,
+) -> int:
+    """Insert the rows that the verdict, or the empty table, calls for.
+
+    Args:
+        connection: the seeding connection.
+        work: the set.
+        late: reference columns to leave NULL for now (`write_late` fills them in).
+        first: only so many rows, in file order; to find the one that is rejected.
+
+    Returns:
+        The number of rows inserted.
+    """
+    columns: dict[str, sql.Composable] = {}
+    for name in work.names:
+        given = work.stage.given(name)
+        value = sql.SQL("NULL") if name in late else work.stage.d(name)
+        if given is not None:
+            default = default_text(work.live(name))
+            value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, value, default)
+        columns[name] = value
+    for position, name in enumerate(work.base.primary_key):
+        drawn = new_key(work, position)
+        if position in work.stage.allocated and drawn is not None:
+            columns[name] = drawn
+    always = any(work.live(name).identity == "a" for name in columns)
+    cursor = connection.execute(
+        sql.SQL("INSERT INTO {} ({}){}\nSELECT {}\nFROM {}\nWHERE {}{}{}").format(
+            work.table.identifier,
+            sql.SQL(", ").join(map(sql.Identifier, columns)),
+            sql.SQL(" OVERRIDING SYSTEM VALUE" if always else ""),
+            sql.SQL(", ").join(columns.values()),
+            inserted_rows(work),
+            is_inserted(work),
+            sql.SQL(
+                "" if work.decision is SetDecision.INSERT and first is None else " ORDER BY s.ctid"
+            ),
+            sql.SQL("") if first is None else sql.SQL(" LIMIT {}").format(sql.Literal(first)),
+        )
+    )
+    return cursor.rowcount
+
+
+def update(connection: psycopg.Connection[Any], work: SetWork) -> int:
+    """Write the columns that the verdicts call for; returns the number of rows."""
+    flags = connection.execute(
+        sql.SQL("SELECT {} FROM {} w WHERE {}").format(
+            sql.SQL(", ").join(
+                sql.SQL("coalesce(bool_or(w.{} = ANY ({})), false)").format(
+                    sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
+                )
+                for n in range(1, len(work.names) + 1)
+            ),
+            work.verdict,
+            writing(work),
+        )
+    ).fetchone()
+    written = [name for name, flag in zip(work.names, flags or (), strict=True) if flag]
+    if not written:
+        return 0
+    return connection.execute(
+        sql.SQL(
+            "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON s.ctid = w.s\n"
+            "WHERE {at} AND {writing}"
+        ).format(
+            live=work.table.identifier,
+            sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            at=at_live(work),
+            writing=writing(work),
+        )
+    ).rowcount
+
+
+def _assignment(work: SetWork, name: str) -> sql.Composable:
+    # ELSE keeps the row's own value: no other column is touched by an update of one.
+    return sql.SQL("{col} = CASE WHEN w.{v} = ANY ({writes}) THEN {d} ELSE t.{col} END").format(
+        col=sql.Identifier(name),
+        v=sql.Identifier(f"v{work.stage.position(name)}"),
+        writes=numbers(COLUMN_RULES, COLUMN_WRITES),
+        d=work.stage.d(name),
+    )
+
+
+def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: frozenset[str]) -> None:
+    """Fill in references that had to wait for the rows they refer to."""
+    for name in columns:
+        key = sql.SQL(" AND ").join(
+            sql.SQL("t.{} = {}").format(sql.Identifier(each), work.stage.d(each))
+            for each in work.seed_set.key
+        )
+        connection.execute(
+            sql.SQL(
+                "UPDATE {} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL AND {}"
+            ).format(
+                work.table.identifier,
+                sql.Identifier(name),
+                work.stage.d(name),
+                inserted_rows(work),
+                is_inserted(work),
+                key,
+                work.stage.d(name),
+                work.in_scope("t"),
+            )
+        )
+
+
+def advance_sequences(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Bring sequences past explicit values that were inserted into their columns."""
+    for name in work.names:
+        column = work.live(name)
+        if column.sequence is None:
+            continue
+        connection.execute(
+            sql.SQL(
+                "SELECT setval({seq}::oid::regclass, q.top) FROM"
+                " (SELECT max({col}) AS top FROM {live}) q"
+                " WHERE q.top > coalesce(pg_sequence_last_value({seq}::oid::regclass), 0)"
+            ).format(
+                seq=sql.Literal(column.sequence),
+                col=sql.Identifier(name),
+                live=work.table.identifier,
+            )
+        )
+
+
+def applied() -> sql.Composable:
+    """Column verdict numbers after which the ledger takes over the desired value."""
+    return numbers(COLUMN_RULES, COLUMN_WRITES | {ColumnCase.SETTLE})
