@@ -31,6 +31,8 @@ def developer_account(context):
 
 def password_hash(password: str) -> str:
     """Hash as Werkzeug's `generate_password_hash` does, so that Flask can check it."""
+    if not password:
+        raise ValueError("DEV_PASSWORD is empty")
     n, r, p = 2**15, 8, 1
     salt = secrets.token_urlsafe(12)
     digest = hashlib.scrypt(
