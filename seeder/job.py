@@ -249,7 +249,8 @@ class _Job:
     ) -> RunResult:
         """Everything that is seeded, with its records, in one transaction."""
         from seeder.database.migrate import current
-        from seeder.database.seed import Orders, seed
+        from seeder.database.prepare import Orders
+        from seeder.database.seed import seed
         from seeder.database.transaction import TaskOrders, in_transaction, run_tasks
         from seeder.database.unchanged import env_digest
 

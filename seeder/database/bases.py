@@ -196,7 +196,7 @@ def _create(
         relation = sql.Identifier("pg_temp", name)
         head = sql.SQL("CREATE TEMP TABLE {}").format(sql.Identifier(name))
         tail = sql.SQL(" ON COMMIT DROP")
-    definitions = [
+    definitions: list[sql.Composable] = [
         sql.SQL(
             "scope text NOT NULL, addr text NOT NULL, seed_set integer NOT NULL,"
             " state \"char\" NOT NULL DEFAULT 'a', born bigint, run bigint NOT NULL, notes jsonb"

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.bases import BaseColumn
-from seeder.database.classify import stored, unknown
+from seeder.database.expressions import stored, unknown
 from seeder.database.facts import numbers
 from seeder.database.ledger import Ledger
 from seeder.database.record import EMPTY, rule_text

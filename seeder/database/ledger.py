@@ -321,7 +321,7 @@ class Ledger:
         """
         connection.execute(
             self.sql(
-                "UPDATE {s}.meta SET tables_before = ARRAY(SELECT format('%%I.%%I', n.nspname,"
+                "UPDATE {s}.meta SET tables_before = ARRAY(SELECT concat(n.nspname, '.',"
                 " c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                 " WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema'"
                 " AND n.nspname !~ '^pg_' AND n.nspname <> %s) WHERE tables_before IS NULL"

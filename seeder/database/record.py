@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.bases import BaseColumn
-from seeder.database.classify import offer
+from seeder.database.expressions import offer
 from seeder.database.facts import numbers
 from seeder.database.ledger import Ledger
 from seeder.database.resolve import INSERTING
@@ -298,7 +298,7 @@ def _at_live_now(work: SetWork) -> sql.Composable:
     """Live row `l` of verdict row `w`, also where this very update moved its key."""
     pairs = []
     for n, name in enumerate(work.base.primary_key, start=1):
-        k = sql.Identifier("w", f"k{n}")
+        k: sql.Composable = sql.Identifier("w", f"k{n}")
         if work.stage.has(name):
             k = sql.SQL("CASE WHEN {} AND w.{} = ANY ({}) THEN {} ELSE {} END").format(
                 writing(work),
@@ -319,7 +319,10 @@ def _later_notes(work: SetWork) -> sql.Composable:
     moved: list[sql.Composable] = []
     for column in _own_columns(work):
         verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
-        kept = "CASE WHEN o.notes -> {part} ? {name} AND NOT coalesce({verdict} = ANY ({applied}), false) THEN {value} ELSE {empty} END"
+        kept = (
+            "CASE WHEN o.notes -> {part} ? {name} AND NOT"
+            " coalesce({verdict} = ANY ({applied}), false) THEN {value} ELSE {empty} END"
+        )
         unknown.append(
             sql.SQL(kept).format(
                 part=sql.Literal("unknown"),

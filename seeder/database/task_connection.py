@@ -41,7 +41,7 @@ def call_with_sqlalchemy(
     )
     with engine.connect() as opened:
         # After SQLAlchemy's own start-up queries, which end in a rollback of nothing.
-        engine.dialect.do_commit = refuse  # type: ignore[method-assign]
+        engine.dialect.do_commit = refuse  # type: ignore[assignment]  # of this engine alone
         try:
             call(opened)
         except (SeederError, Interrupted, psycopg.Error):
@@ -58,7 +58,7 @@ def call_with_sqlalchemy(
                 task=name,
             ) from None
         finally:
-            engine.dialect.do_rollback = _nothing  # type: ignore[method-assign]
+            engine.dialect.do_rollback = _nothing  # type: ignore[assignment]
 
 
 def _nothing(_: Any) -> None:

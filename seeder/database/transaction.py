@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -107,9 +107,9 @@ def run_tasks(
     return tuple(ran)
 
 
-def require_unedited(tasks: Sequence[Task], behind: Sequence[AppliedTask] | object) -> None:
+def require_unedited(tasks: Sequence[Task], behind: Iterable[AppliedTask]) -> None:
     """Raise SeedingFailed for tasks that were edited after they were applied."""
-    applied = {each.name: each for each in behind}  # type: ignore[attr-defined]
+    applied = {each.name: each for each in behind}
     edited = [
         task.name
         for task in tasks

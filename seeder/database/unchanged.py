@@ -53,7 +53,7 @@ def is_unchanged(
                 sql.SQL(version_table)  # written by this program, quoted
             )
         ).fetchall()
-        return [each[0] for each in live] == revisions
+        return [each[0] for each in live] == list(revisions)
     except psycopg.errors.Error:
         if connection.closed:
             raise

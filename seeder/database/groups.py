@@ -1,0 +1,109 @@
+"""Judging the sets of a group: sets that refer to each other, or one on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from seeder.database import diff, gone, judge, resolve
+from seeder.database.facts import numbers
+from seeder.database.moves import follow_moves
+from seeder.database.prepare import MERGING, Seeding
+from seeder.database.work import SetWork
+from seeder.errors import SeedingFailed
+from seeder.merge.model import SeedSet
+from seeder.merge.plan import SetDecision
+from seeder.merge.rules import ROW_RULES
+
+
+def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) -> None:
+    """Resolve, find differences and judge the sets of a group, without writing."""
+    connection = seeding.connection
+    works = [seeding.works[name] for name in group if name in seeding.works]
+    for work in works:
+        resolve.resolve(connection, work, seeding.works, judged)
+    for work in works:
+        if work.decision in MERGING:
+            follow_moves(seeding.connection, work, seeding.works, write=seeding.writes)
+            vanished = diff.find_differences(
+                connection, work, refresh=work.decision is SetDecision.REFRESH
+            )
+            _require_presence(seeding, work, vanished)
+            judge_set(seeding, work)
+    if any(work.stage.references for work in works):
+        resolve.block_unreachable(connection, {work.name: work for work in works})
+
+
+def judge_set(seeding: Seeding, work: SetWork) -> None:
+    """Judge one set, and refuse it where a key has twins among the live rows."""
+    judge.judge(seeding.connection, work, refresh=work.decision is SetDecision.REFRESH)
+    if work.decision is SetDecision.INSERT_MISSING:
+        seeding.connection.execute(
+            sql.SQL("DELETE FROM {} WHERE verdict <> ALL ({})").format(
+                work.verdict, numbers(ROW_RULES, resolve.INSERTING)
+            )
+        )
+    require_single(seeding, work)
+
+
+def _require_presence(seeding: Seeding, work: SetWork, vanished: diff.Vanished) -> None:
+    allowed = work.name in seeding.orders.allow_missing
+    if not vanished.suspicious or allowed or work.decision is SetDecision.REFRESH:
+        return
+    raise SeedingFailed(
+        f"Of {vanished.entries} seeded rows of set {work.name}, {vanished.missing} are gone from"
+        f" {work.table} or have other keys.",
+        hint="Is this the right database, and may this role see all rows? If people really"
+        f" deleted them, run again with --allow-missing {work.name}.",
+        set=work.name,
+        entries=vanished.entries,
+        missing=vanished.missing,
+    )
+
+
+def require_single(seeding: Seeding, work: SetWork) -> None:
+    """Raise SeedingFailed where two live rows could be the one that a row means."""
+    rows = seeding.connection.execute(
+        sql.SQL(
+            "SELECT coalesce(s.addr, b.addr) FROM (SELECT s, b FROM {} GROUP BY s, b"
+            " HAVING count(*) > 1) w LEFT JOIN {} s ON s.ctid = w.s"
+            " LEFT JOIN {} b ON b.ctid = w.b ORDER BY 1 LIMIT 5"
+        ).format(work.verdict, work.stage.relation, work.base.relation)
+    ).fetchall()
+    if rows:
+        addresses = ", ".join(work.seed_set.address(row[0]) for row in rows)
+        raise SeedingFailed(
+            f"More than one row of {work.table} has the key of {addresses}.",
+            hint="Delete the twins, or make the key unique, and run again.",
+            set=work.name,
+        )
+
+
+def judge_gone(seeding: Seeding, name: str) -> bool:
+    """Judge the set's rows that have left the catalog; False if there are none."""
+    work = seeding.works.get(name)
+    if work is None or work.decision not in (SetDecision.MERGE, SetDecision.REFRESH):
+        return False
+    found = diff.find_gone(seeding.connection, work, excluded=_excluded(seeding, work.seed_set))
+    if found:
+        judge.judge_gone(
+            seeding.connection, work, referenced=gone.referenced(work, judged_works(seeding))
+        )
+        require_single(seeding, work)
+    return found > 0
+
+
+def judged_works(seeding: Seeding) -> dict[str, SetWork]:
+    """The sets that have verdicts."""
+    return {name: work for name, work in seeding.works.items() if work.decision in MERGING}
+
+
+def _excluded(seeding: Seeding, each: SeedSet) -> tuple[str, ...]:
+    """Row keys that only another environment's sets have: they have not left the catalog."""
+    return tuple(
+        row.key
+        for other in seeding.catalog.inactive
+        if (other.table, other.key, other.scope) == (each.table, each.key, each.scope)
+        for row in other.rows
+    )

@@ -1,0 +1,357 @@
+"""The verdict: where the live row of each differing row is, and what follows.
+
+Generated from the tables in `seeder/merge/rules.py`, one statement per set. It depends on
+live rows, so it is taken again once the rows to be written are locked.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.expressions import (
+    all_of,
+    base_key,
+    desired,
+    desired_is_asked,
+    offer,
+    stored,
+    unknown,
+)
+from seeder.database.facts import Fact, numbers, verdict_number
+from seeder.database.stage import BLOCKED
+from seeder.database.values import canonical, cast, same
+from seeder.database.work import SetWork
+from seeder.merge.model import Conflict, Removed, Update
+from seeder.merge.plan import ColumnCase
+from seeder.merge.rules import (
+    COLUMN_RULES,
+    COLUMN_WRITES,
+    IDENTITY_RULES,
+    ROW_RULES,
+    EntryState,
+    Identity,
+)
+
+OWNING = (EntryState.ACTIVE, EntryState.KEPT, EntryState.SET)
+"""States in which an entry still has a claim on a live row."""
+
+
+def judge(connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False) -> None:
+    """Fill the verdict for the desired rows of the diff."""
+    columns = {name: n for n, name in enumerate(work.names, start=1)}
+    verdicts = []
+    for name, number in columns.items():
+        case = verdict_number(COLUMN_RULES, _column_facts(work, name, refresh=refresh))
+        given = work.stage.given(name)
+        condition = sql.SQL("v.live") if given is None else sql.SQL("v.live AND {}").format(given)
+        verdicts.append(
+            sql.SQL("CASE WHEN {} THEN {} END AS {}").format(
+                condition, case, sql.Identifier(f"v{number}")
+            )
+        )
+    any_of = {
+        fact: _any_column(columns, verdict)
+        for fact, verdict in {
+            "writes": COLUMN_WRITES,
+            "conflicts": frozenset({ColumnCase.CONFLICT}),
+            "settles": frozenset({ColumnCase.SETTLE}),
+        }.items()
+    }
+    moved_keys = [
+        sql.SQL("coalesce(b.notes -> 'moved' ? {}, false)").format(sql.Literal(name))
+        for name in work.seed_set.key
+    ]
+    facts: dict[str, Fact] = {
+        "desired": True,
+        **_entry_facts(),
+        "live": sql.SQL("c.live"),
+        "soft_deleted": sql.SQL("c.soft_deleted"),
+        "blocked": sql.SQL("({} = {})").format(work.stage.missing(), sql.Literal(BLOCKED)),
+        "refresh": refresh,
+        "moved": sql.SQL("({})").format(sql.SQL(" OR ").join(moved_keys)),
+        "writes": any_of["writes"],
+        "conflicts": any_of["conflicts"],
+        "records": sql.SQL("({} OR c.repointed)").format(any_of["settles"]),
+        **_REMOVAL_NOT_ASKED,
+    }
+    _insert_verdicts(connection, work, columns, verdicts, facts, gone=False)
+
+
+def judge_gone(
+    connection: psycopg.Connection[Any], work: SetWork, *, referenced: sql.Composable
+) -> None:
+    """Add the verdicts on entries that have left the catalog.
+
+    `referenced` is a condition on the live row `t`: another row refers to it.
+    """
+    columns = {name: n for n, name in enumerate(work.base.columns, start=1)}
+    changed: list[sql.Composable] = [
+        sql.SQL("NOT {}").format(
+            same(
+                canonical(sql.Identifier("c", f"l{n}"), work.live(name)),
+                stored(work.base.columns[name]),
+            )
+        )
+        for name, n in columns.items()
+        if name in work.table.columns
+    ]
+    changed += [unknown(column) for column in work.base.columns.values()]
+    facts: dict[str, Fact] = {
+        "desired": False,
+        **_entry_facts(),
+        "live": sql.SQL("c.live"),
+        "soft_deleted": False,
+        "blocked": False,
+        "refresh": False,
+        "moved": False,
+        "writes": False,
+        "conflicts": False,
+        "records": False,
+        "on_removal_delete": work.seed_set.removed is Removed.DELETE,
+        "on_removal_set": work.seed_set.removed is Removed.SET,
+        "modified": sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
+        "referenced": sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND ({}))").format(
+            work.table.identifier,
+            all_of(
+                sql.SQL("{} = c.{}").format(sql.Identifier("t", name), sql.Identifier(f"k{n}"))
+                for n, name in enumerate(work.base.primary_key, start=1)
+            ),
+            referenced,
+        ),
+    }
+    _insert_verdicts(connection, work, columns, [], facts, gone=True)
+
+
+_REMOVAL_NOT_ASKED: dict[str, Fact] = {
+    "on_removal_delete": False,
+    "on_removal_set": False,
+    "modified": False,
+    "referenced": False,
+}
+
+
+def _entry_facts() -> dict[str, Fact]:
+    def in_state(state: EntryState) -> Fact:
+        return sql.SQL("coalesce(b.state = {}, false)").format(sql.Literal(state.value))
+
+    identity = sql.SQL("(c.identity = ANY ({}))")
+    return {
+        "entry": sql.SQL("(b.ctid IS NOT NULL)"),
+        "active": in_state(EntryState.ACTIVE),
+        "kept": in_state(EntryState.KEPT),
+        "deleted": in_state(EntryState.DELETED),
+        "removed": in_state(EntryState.REMOVED),
+        "unset": in_state(EntryState.SET),
+        "ambiguous": identity.format(numbers(IDENTITY_RULES, {Identity.AMBIGUOUS})),
+        "taken": identity.format(numbers(IDENTITY_RULES, {Identity.TAKEN})),
+    }
+
+
+def _any_column(columns: dict[str, int], verdict: frozenset[ColumnCase]) -> sql.Composable:
+    wanted = numbers(COLUMN_RULES, verdict)
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("coalesce(c.{} = ANY ({}), false)").format(sql.Identifier(f"v{n}"), wanted)
+            for n in columns.values()
+        )
+    )
+
+
+def _insert_verdicts(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    columns: dict[str, int],
+    verdicts: list[sql.Composed],
+    row_facts: dict[str, Fact],
+    *,
+    gone: bool,
+) -> None:
+    key_numbers = [f"k{n}" for n in range(1, len(work.base.primary_key) + 1)]
+    targets = ["s", "b", "identity", "live", *key_numbers]
+    verdict_names = [] if gone else [f"v{n}" for n in columns.values()]
+    statement = sql.SQL(
+        "WITH placed AS MATERIALIZED (\n{placed}\n), v AS MATERIALIZED (\n{live}\n),"
+        " c AS MATERIALIZED (\n"
+        "  SELECT v.*{verdicts}\n  FROM v\n"
+        "  LEFT JOIN {stage} s ON s.ctid = v.s\n  LEFT JOIN {base} b ON b.ctid = v.b\n)\n"
+        "INSERT INTO {verdict} ({names}, verdict)\n"
+        "SELECT {selected}, {row}\nFROM c\n"
+        "LEFT JOIN {stage} s ON s.ctid = c.s\nLEFT JOIN {base} b ON b.ctid = c.b"
+    ).format(
+        placed=_placed(work, columns, gone=gone),
+        live=_live(work, columns),
+        verdicts=sql.SQL("").join(sql.SQL(",\n  {}").format(each) for each in verdicts),
+        stage=work.stage.relation,
+        base=work.base.relation,
+        verdict=work.verdict,
+        names=sql.SQL(", ").join(map(sql.Identifier, [*targets, *verdict_names])),
+        selected=sql.SQL(", ").join(
+            sql.Identifier("c", name) for name in [*targets, *verdict_names]
+        ),
+        row=verdict_number(ROW_RULES, row_facts),
+    )
+    if not gone:
+        connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
+    connection.execute(statement)
+
+
+def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Composable:
+    """Diff rows with the live row at the primary key (lp) and under the key (lk)."""
+    wanted = [
+        sql.SQL("{}.{} AS {}").format(
+            sql.Identifier(alias), sql.Identifier(name), sql.Identifier(f"{alias}_{n}")
+        )
+        for alias in ("lp", "lk")
+        for name, n in columns.items()
+        if name in work.table.columns
+    ]
+    wanted += [
+        sql.SQL("{}.{} AS {}").format(
+            sql.Identifier(alias), sql.Identifier(name), sql.Identifier(f"{alias}_k{n}")
+        )
+        for alias in ("lp", "lk")
+        for n, name in enumerate(work.base.primary_key, start=1)
+    ]
+    keys = {
+        name: base_key(work, name) if gone else work.stage.d(name) for name in work.seed_set.key
+    }
+    first = work.base.primary_key[0]
+    found = "({} IS NOT NULL AND NOT ({}))"
+    at_primary_key = sql.SQL(found).format(sql.Identifier("lp", first), work.soft_deleted("lp"))
+    at_key = sql.SQL(found).format(sql.Identifier("lk", first), work.soft_deleted("lk"))
+    same_key = all_of(
+        sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()
+    )
+
+    def owned_by(selected: list[sql.Composable]) -> sql.Composable:
+        return sql.SQL("SELECT {} FROM {} o WHERE o.scope = {} AND o.state = ANY ({})").format(
+            sql.SQL(", ").join(selected),
+            work.base.relation,
+            sql.Literal(work.scope),
+            _states(OWNING),
+        )
+
+    other_key = sql.SQL("(({}) IN ({}))").format(
+        sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
+        owned_by([base_key(work, name, "o") for name in keys]),
+    )
+    owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND ({}) IN ({}))").format(
+        sql.SQL(", ").join(sql.Identifier("lk", name) for name in work.base.primary_key),
+        owned_by(
+            [
+                cast(sql.SQL("o.{}").format(work.base.p(n)), work.live(name))
+                for n, name in enumerate(work.base.primary_key)
+            ]
+        ),
+    )
+    return sql.SQL(
+        "  SELECT d.s, d.b, b.ctid IS NOT NULL AS entry, {at_primary_key} AS at_primary_key,\n"
+        "    coalesce({same_key}, false) AS same_key,\n"
+        "    coalesce({other_key}, false) AS other_key,\n"
+        "    {at_key} AS at_key, coalesce({owned}, false) AS owned,\n"
+        "    {first} IS NOT NULL AND {soft_deleted} AS soft_deleted,\n"
+        "    {wanted}\n"
+        "  FROM {diff} d\n"
+        "  LEFT JOIN {stage} s ON s.ctid = d.s\n"
+        "  LEFT JOIN {base} b ON b.ctid = d.b\n"
+        "  LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
+        "  LEFT JOIN {live} lk ON {by_key} AND {scope_lk}\n"
+        "  WHERE d.s IS {gone} NULL"
+    ).format(
+        at_primary_key=at_primary_key,
+        same_key=same_key,
+        other_key=other_key,
+        at_key=at_key,
+        owned=owned,
+        first=sql.Identifier("lk", first),
+        soft_deleted=work.soft_deleted("lk"),
+        wanted=sql.SQL(",\n    ").join(wanted),
+        diff=work.diff,
+        stage=work.stage.relation,
+        base=work.base.relation,
+        live=work.table.identifier,
+        by_primary_key=work.at_primary_key("lp", "b"),
+        scope_lp=work.in_scope("lp"),
+        by_key=all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("lk", name), key) for name, key in keys.items()
+        ),
+        scope_lk=work.in_scope("lk"),
+        gone=sql.SQL("") if gone else sql.SQL("NOT"),
+    )
+
+
+def _live(work: SetWork, columns: dict[str, int]) -> sql.Composable:
+    """The rows of `placed` with their identity decided and one live row each."""
+    facts: dict[str, Fact] = {
+        name: sql.Identifier("placed", name)
+        for name in ("entry", "at_primary_key", "same_key", "other_key", "at_key", "owned")
+    }
+    at_primary_key = numbers(IDENTITY_RULES, {Identity.AT_PRIMARY_KEY})
+    at_key = numbers(IDENTITY_RULES, {Identity.AT_KEY})
+    chosen = [
+        (f"l{n}", f"lp_{n}", f"lk_{n}") for name, n in columns.items() if name in work.table.columns
+    ]
+    chosen += [(f"k{n}", f"lp_k{n}", f"lk_k{n}") for n in range(1, len(work.base.primary_key) + 1)]
+    return sql.SQL(
+        "  SELECT q.s, q.b, q.identity, q.soft_deleted,\n"
+        "    q.identity = ANY ({both}) AS live,\n"
+        "    q.entry AND q.identity = ANY ({at_key}) AS repointed,\n    {chosen}\n"
+        "  FROM (SELECT placed.*, {identity} AS identity FROM placed OFFSET 0) q"
+    ).format(
+        both=numbers(IDENTITY_RULES, {Identity.AT_PRIMARY_KEY, Identity.AT_KEY}),
+        at_key=at_key,
+        identity=verdict_number(IDENTITY_RULES, facts),
+        chosen=sql.SQL(",\n    ").join(
+            sql.SQL(
+                "CASE WHEN q.identity = ANY ({}) THEN q.{} WHEN q.identity = ANY ({})"
+                " THEN q.{} END AS {}"
+            ).format(
+                at_primary_key,
+                sql.Identifier(lp),
+                at_key,
+                sql.Identifier(lk),
+                sql.Identifier(name),
+            )
+            for name, lp, lk in chosen
+        ),
+    )
+
+
+def _column_facts(work: SetWork, name: str, *, refresh: bool) -> dict[str, Fact]:
+    column = work.seed_set.column(name)
+    number = work.stage.position(name)
+    base = work.base.columns.get(name)
+    live = canonical(sql.Identifier("v", f"l{number}"), work.live(name))
+    equal: sql.Composable = same(live, desired(work, name))
+    if column.reference is not None:
+        equal = sql.SQL("({} AND ({} IS NULL OR {} IS NOT NULL))").format(
+            equal, work.stage.r(name), work.stage.d(name)
+        )
+    facts: dict[str, Fact] = {
+        "never": column.update is Update.NEVER,
+        "always": column.update is Update.ALWAYS or (refresh and column.update is not Update.NEVER),
+        "overwrite": work.seed_set.conflict is Conflict.OVERWRITE,
+        "live_is_desired": equal,
+        "known": False,
+        "desired_is_asked": False,
+        "live_is_stored": False,
+        "offered": False,
+    }
+    if base is not None:
+        facts |= {
+            "known": sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base)),
+            "desired_is_asked": desired_is_asked(work, name),
+            "live_is_stored": same(live, stored(base)),
+            "offered": sql.SQL(
+                "coalesce(b.notes -> 'offered' ? {name} AND"
+                " (b.notes -> 'offered' ->> {name}) IS NOT DISTINCT FROM {offer}, false)"
+            ).format(name=sql.Literal(name), offer=offer(work, name)),
+        }
+    return facts
+
+
+def _states(states: tuple[EntryState, ...]) -> sql.Composable:
+    return sql.SQL('{}::"char"[]').format(sql.Literal([state.value for state in states]))

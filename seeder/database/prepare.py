@@ -1,0 +1,286 @@
+"""Before any row is looked at: what each set is in for, and everything staged for it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database import check, stage
+from seeder.database.bases import Base, base_key, open_base
+from seeder.database.digests import digest_of
+from seeder.database.ledger import Ledger
+from seeder.database.schema import Table, read_tables
+from seeder.database.work import SetWork, scope_condition, scope_text
+from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge.model import Catalog, Mode, SeedSet, TableName, When
+from seeder.merge.order import in_groups
+from seeder.merge.plan import SetDecision
+
+MERGING = (
+    SetDecision.MERGE,
+    SetDecision.INSERT_MISSING,
+    SetDecision.ADOPT,
+    SetDecision.REFRESH,
+)
+WRITTEN = (SetDecision.INSERT, *MERGING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What this run may do, decided before any set is looked at."""
+
+    mode: Mode
+    """`init`, `update` or `refresh`."""
+    adopt: bool = False
+    """Rows that were here before seeder are adopted (an update by hand)."""
+    allow_missing: frozenset[str] = frozenset()
+    created: frozenset[str] | None = None
+    """Qualified names of tables that stood before this launch's migrations; None: any
+    table may have been here before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A set as the ledger knows it."""
+
+    id: int
+    table: TableName
+    key: tuple[str, ...]
+    scope: str
+    name: str
+    digest: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Seeding:
+    """The state of one seeding while it goes on."""
+
+    connection: psycopg.Connection[Any]
+    ledger: Ledger
+    catalog: Catalog
+    orders: Orders
+    run: int
+    """Zero: survey only."""
+    tables: Mapping[TableName, Table] = field(default_factory=dict)
+    known: tuple[Known, ...] = ()
+    works: dict[str, SetWork] = field(default_factory=dict)
+    decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this is a run and not a survey."""
+        return self.run > 0
+
+
+def set_named(seeding: Seeding, name: str) -> SeedSet:
+    """The active set of that name."""
+    return next(each for each in seeding.catalog.sets if each.name == name)
+
+
+def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
+    """Read the schema and the ledger, decide about every set, stage what is needed."""
+    connection, catalog = seeding.connection, seeding.catalog
+    sets = catalog.sets
+    everything = (*catalog.sets, *catalog.inactive)
+    seeding.tables = read_tables(connection, check.tables_of(everything))
+    checked = [each for each in sets if seeding.writes or each.table in seeding.tables]
+    found = check.problems(checked, seeding.tables)
+    if found:
+        raise ConfigurationInvalid(
+            "The catalog does not fit the schema of the database.", problems=tuple(found)
+        )
+    seeding.known = _read_known(seeding)
+    edges = {each.name: check.needs(each, sets, seeding.tables)[0] for each in sets}
+    groups = in_groups([each.name for each in sets], edges)
+    for each in sets:
+        seeding.decisions[each.name] = _decide(seeding, each)
+    _open(seeding, edges)
+    return groups
+
+
+def _read_known(seeding: Seeding) -> tuple[Known, ...]:
+    if not seeding.ledger.exists(seeding.connection):
+        return ()
+    rows = seeding.connection.execute(
+        seeding.ledger.sql(
+            "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest"
+            " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base ORDER BY s.id"
+        )
+    ).fetchall()
+    return tuple(
+        Known(
+            id=row[0],
+            table=TableName(schema=row[1], name=row[2]),
+            key=tuple(row[3]),
+            scope=row[4],
+            name=row[5],
+            digest=row[6],
+        )
+        for row in rows
+    )
+
+
+def _same_place(seeding: Seeding, each: SeedSet) -> list[Known]:
+    """What the ledger knows of the set's table, key and scope, by whatever name."""
+    table = seeding.tables.get(each.table)
+    if table is None:
+        return []
+    scope = scope_text(each, table)
+    return [
+        known
+        for known in seeding.known
+        if known.table == table.qualified and known.key == each.key and known.scope == scope
+    ]
+
+
+def _decide(seeding: Seeding, each: SeedSet) -> tuple[SetDecision, str]:
+    table = seeding.tables.get(each.table)
+    if table is None:
+        return SetDecision.AWAITING_TABLE, "its table comes with the pending migrations"
+    orders = seeding.orders
+    known = _same_place(seeding, each)
+    if not known:
+        if not _has_rows(seeding, each, table):
+            return SetDecision.INSERT, "never seeded here, and the table is empty"
+        if orders.mode is Mode.REFRESH:
+            return SetDecision.REFRESH, "refresh rewrites every row"
+        if orders.created is not None and str(table) not in orders.created:
+            return SetDecision.ADOPT, "this launch's migrations created and filled the table"
+        if orders.adopt:
+            return SetDecision.ADOPT, "an update by hand adopts rows that were here before"
+        return SetDecision.UNADOPTED, "never seeded here, and the table has rows"
+    match orders.mode:
+        case Mode.REFRESH:
+            return SetDecision.REFRESH, "refresh rewrites every row"
+        case Mode.UPDATE:
+            return SetDecision.MERGE, "an update merges it"
+        case _:
+            digest = digest_of(each)
+            if any(k.name == each.name and k.digest == digest for k in known):
+                return SetDecision.UNCHANGED, "the catalog asks for nothing new"
+            if each.when is When.MISSING:
+                return SetDecision.INSERT_MISSING, "`when: missing` inserts rows never seeded"
+            return SetDecision.PENDING, "the catalog has changed since it was applied"
+
+
+def _has_rows(seeding: Seeding, each: SeedSet, table: Table) -> bool:
+    row = seeding.connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} t WHERE {})").format(
+            table.identifier, scope_condition(each, table, "t")
+        )
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
+    """Open bases and stages of the sets that are written, and of those they refer to."""
+    written = {n for n, (decision, _) in seeding.decisions.items() if decision in WRITTEN}
+    needed = set(written)
+    waiting = list(written)
+    while waiting:
+        for name in edges[waiting.pop()]:
+            if name not in needed:
+                needed.add(name)
+                waiting.append(name)
+    sets = [
+        each
+        for each in seeding.catalog.sets
+        if each.name in needed and each.table in seeding.tables
+    ]
+    bases = _open_bases(seeding, sets)
+    by_name = {each.name: each for each in seeding.catalog.sets}
+    for number, each in enumerate(sets, start=1):
+        table = seeding.tables[each.table]
+        base = bases[each.name]
+        seeding.works[each.name] = SetWork(
+            seed_set=each,
+            table=table,
+            base=base,
+            stage=stage.Stage(
+                number=number, seed_set=each, table=table, primary_key=base.primary_key
+            ),
+            targets={
+                column.name: check.target_of(each, column, seeding.tables, by_name)
+                for column in each.columns
+                if column.reference is not None
+            },
+            decision=seeding.decisions[each.name][0],
+        )
+    for name, work in seeding.works.items():
+        seeding.works[name] = dataclasses.replace(
+            work, siblings=_siblings(seeding, work), **_ids(seeding, work)
+        )
+    rejections: list[Problem] = []
+    for work in seeding.works.values():
+        allocate = seeding.writes and work.decision is SetDecision.INSERT
+        stage.create(seeding.connection, work.stage, allocate=allocate)
+        try:
+            stage.load(seeding.connection, work.stage)
+        except ConfigurationInvalid as error:
+            rejections += error.problems
+    if rejections:
+        raise ConfigurationInvalid(
+            "Values of the catalog do not fit their columns.", problems=tuple(rejections)
+        )
+
+
+def _open_bases(seeding: Seeding, sets: Sequence[SeedSet]) -> dict[str, Base]:
+    shared: dict[object, list[SeedSet]] = {}
+    for each in sets:
+        shared.setdefault(base_key(seeding.tables[each.table], each), []).append(each)
+    bases: dict[str, Base] = {}
+    for group in shared.values():
+        base = open_base(
+            seeding.connection,
+            seeding.ledger,
+            seeding.tables[group[0].table],
+            group,
+            write=seeding.writes,
+        )
+        bases |= {each.name: base for each in group}
+    return bases
+
+
+def _siblings(seeding: Seeding, work: SetWork) -> tuple[stage.Stage, ...]:
+    return tuple(
+        other.stage
+        for other in seeding.works.values()
+        if other.name != work.name and other.base is work.base and other.scope == work.scope
+    )
+
+
+def _ids(seeding: Seeding, work: SetWork) -> dict[str, Any]:
+    """The set's number in the ledger, and those of sets whose place it has taken alone."""
+    place = _same_place(seeding, work.seed_set)
+    number = next((known.id for known in place if known.name == work.name), 0)
+    if seeding.writes and work.decision in WRITTEN:
+        number = _register(seeding, work)
+    catalog = {each.name for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    orphans = [known.id for known in place if known.name not in catalog]
+    alone = not _siblings(seeding, work)
+    if orphans and not alone:
+        names = ", ".join(known.name for known in place if known.id in orphans)
+        seeding.warnings.append(
+            f"The set {names} has left the catalog; its rows in {work.table} are kept."
+            " To remove rows, leave the file with `rows: []`."
+        )
+    own = [number, *(orphans if alone else [])]
+    return {"set_id": number, "own_ids": tuple(each for each in own if each)}
+
+
+def _register(seeding: Seeding, work: SetWork) -> int:
+    row = seeding.connection.execute(
+        seeding.ledger.sql(
+            "INSERT INTO {s}.sets (base, scope, name, digest, run) VALUES (%s, %s, %s, %s, %s)"
+            " ON CONFLICT (base, scope, name) DO UPDATE"
+            " SET digest = excluded.digest, run = excluded.run RETURNING id"
+        ),
+        [work.base.id, work.scope, work.name, digest_of(work.seed_set), seeding.run],
+    ).fetchone()
+    return int(row[0]) if row else 0
