@@ -19,6 +19,7 @@ from seeder.log import Log
 from seeder.merge.model import Catalog, Mode, is_disposable
 from seeder.merge.plan import SetDecision, SetOutcome
 from seeder.merge.result import RequestOutcome, Result, RunResult
+from seeder.opening import connected, locked, read_catalog, require_same_class, target_of
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class _Job:
         return self.settings.project.name
 
     def run(self, stack: ExitStack) -> RunResult:
-        self.deadline = self.clock() + self.settings.deadline
+        settings = self.settings
+        self.deadline = self.clock() + settings.deadline
         with self.phase("start"):
             target = stack.enter_context(target_of(self.settings))
             fingerprint = self.fingerprint()
@@ -77,9 +79,13 @@ class _Job:
             catalog, graph = read_catalog(self.settings)
             self.log.info("catalog.read", sets=len(catalog.sets), release=catalog.release)
         with self.phase("wait"):
-            connection = stack.enter_context(self.connected(target))
+            connection = stack.enter_context(
+                connected(settings, target, log=self.log, deadline=self.deadline, clock=self.clock)
+            )
         with self.phase("lock"):
-            ledger = self.lock(connection)
+            ledger = locked(
+                settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
+            )
             meta = self.open_ledger(connection, ledger, catalog)
             if meta is None:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
@@ -131,45 +137,6 @@ class _Job:
                 fingerprint=fingerprint,
                 environ=settings.environ,
             )
-
-    @contextmanager
-    def connected(self, target: Target) -> Iterator[Connection]:
-        """Wait for the database; the one connection that does all the work."""
-        from seeder.database import pooler, session
-        from seeder.database.wait import wait_until_ready
-
-        settings = self.settings
-        connection = wait_until_ready(
-            target,
-            timeout=settings.wait_timeout,
-            deadline=self.deadline,
-            log=self.log,
-            clock=self.clock,
-        )
-        try:
-            pooler.require_direct(connection, target)
-            session.prepare(
-                connection, lock_timeout=settings.ddl_lock_timeout, role=settings.set_role
-            )
-            yield connection
-        finally:
-            with suppress(Exception):
-                connection.close()
-
-    def lock(self, connection: Connection) -> Ledger:
-        """Take the advisory lock; from here on all state is read again."""
-        from seeder.database import lock
-        from seeder.database.ledger import Ledger
-
-        lock.acquire(
-            connection,
-            lock.key_of(self.settings.schema),
-            timeout=self.settings.lock_timeout,
-            deadline=self.deadline,
-            log=self.log,
-            clock=self.clock,
-        )
-        return Ledger(schema=self.settings.schema)
 
     # -- under the lock -----------------------------------------------------------------
 
@@ -472,48 +439,6 @@ def version_table_of(connection: Connection, catalog: Catalog) -> str | None:
         ],
     ).fetchone()
     return None if row is None else str(row[0])
-
-
-def require_same_class(marked: str, settings: Settings) -> None:
-    """Refuse a run whose environment is of the other class than the database's marker."""
-    if is_disposable(marked) == is_disposable(settings.environment):
-        return
-    raise ConfigurationInvalid(
-        f"This database is marked {marked}, and the run is for {settings.environment}.",
-        hint="Check SEEDER_ENVIRONMENT and the database URL. A copy that is to change its role is"
-        " re-marked with `seeder mark`.",
-        marked=marked,
-        environment=settings.environment,
-    )
-
-
-def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
-    """Read and check everything that can be checked without a database."""
-    from seeder.catalog import load
-    from seeder.database.revisions import read_graph
-
-    catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
-    return catalog, read_graph(catalog.migrations)
-
-
-@contextmanager
-def target_of(settings: Settings) -> Iterator[Target]:
-    """The database to work on; an embedded server that was not running stops afterwards."""
-    from seeder.database.target import Target
-
-    if settings.embedded is None:
-        assert settings.database is not None  # noqa: S101  # read_settings requires one
-        yield Target.parse(settings.database.reveal())
-        return
-    from seeder.database import embedded
-
-    running = (settings.embedded / "data" / "postmaster.pid").exists()
-    server = embedded.start(settings.embedded)
-    try:
-        yield Target.parse(server.conninfo())
-    finally:
-        if not running:
-            server.stop()
 
 
 def _hint(counts: Mapping[str, int]) -> str | None:

@@ -1,0 +1,122 @@
+"""What every command that touches a database begins with: target, connection, lock, catalog."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from seeder.errors import ConfigurationInvalid
+from seeder.log import Log
+from seeder.merge.model import Catalog, is_disposable
+from seeder.settings import Settings
+
+if TYPE_CHECKING:
+    from seeder.database.connect import Connection
+    from seeder.database.ledger import Ledger
+    from seeder.database.revisions import RevisionGraph
+    from seeder.database.target import Target
+
+
+@contextmanager
+def target_of(settings: Settings) -> Iterator[Target]:
+    """The database to work on; an embedded server that was not running stops afterwards."""
+    from seeder.database.target import Target
+
+    if settings.embedded is None:
+        assert settings.database is not None  # noqa: S101  # read_settings requires one
+        yield Target.parse(settings.database.reveal())
+        return
+    from seeder.database import embedded
+
+    running = (settings.embedded / "data" / "postmaster.pid").exists()
+    server = embedded.start(settings.embedded)
+    try:
+        yield Target.parse(server.conninfo())
+    finally:
+        if not running:
+            server.stop()
+
+
+@contextmanager
+def connected(
+    settings: Settings,
+    target: Target,
+    *,
+    log: Log,
+    deadline: float,
+    writable: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Connection]:
+    """Wait for the database and prepare the one connection that does all the work.
+
+    Without `writable` a standby will do, and a pooler is not looked for: nothing is locked.
+    """
+    from seeder.database import pooler, session
+    from seeder.database.wait import wait_until_ready
+
+    connection = wait_until_ready(
+        target,
+        timeout=settings.wait_timeout,
+        deadline=deadline,
+        log=log,
+        writable=writable,
+        clock=clock,
+    )
+    try:
+        if writable:
+            pooler.require_direct(connection, target)
+        session.prepare(connection, lock_timeout=settings.ddl_lock_timeout, role=settings.set_role)
+        yield connection
+    finally:
+        with suppress(Exception):  # closing a connection that is lost already
+            connection.close()
+
+
+def locked(
+    settings: Settings,
+    connection: Connection,
+    *,
+    log: Log,
+    deadline: float,
+    clock: Callable[[], float] = time.monotonic,
+) -> Ledger:
+    """Take the advisory lock; from here on all state is read again.
+
+    The lock is held until the connection closes.
+    """
+    from seeder.database import lock
+    from seeder.database.ledger import Ledger
+
+    lock.acquire(
+        connection,
+        lock.key_of(settings.schema),
+        timeout=settings.lock_timeout,
+        deadline=deadline,
+        log=log,
+        clock=clock,
+    )
+    return Ledger(schema=settings.schema)
+
+
+def require_same_class(marked: str, settings: Settings) -> None:
+    """Refuse a run whose environment is of the other class than the database's marker."""
+    if is_disposable(marked) == is_disposable(settings.environment):
+        return
+    raise ConfigurationInvalid(
+        f"This database is marked {marked}, and the run is for {settings.environment}.",
+        hint="Check SEEDER_ENVIRONMENT and the database URL. A copy that is to change its role is"
+        " re-marked with `seeder mark`.",
+        marked=marked,
+        environment=settings.environment,
+    )
+
+
+def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
+    """Read and check everything that can be checked without a database."""
+    from seeder.catalog import load
+    from seeder.database.revisions import read_graph
+
+    catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
+    return catalog, read_graph(catalog.migrations)
