@@ -79,7 +79,7 @@ def parse_project(project: Path, problems: Problems) -> Project | None:
         problems.add(error.message, remedy=error.remedy, file=FILE, at=error.at)
         return None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        problems.add(_toml_message(error), file=FILE, at=_toml_place(error))
+        problems.add(_toml_message(error), file=FILE, at=_toml_place(error, text))
         return None
     return _Reader(root, text, problems).project(document)
 
@@ -267,8 +267,10 @@ def _toml_message(error: Exception) -> str:
     return f"is not valid TOML: {text[:1].lower()}{text[1:]}"
 
 
-def _toml_place(error: Exception) -> Located:
+def _toml_place(error: Exception, text: str) -> Located:
     match = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
     if match is None:
-        return Located()
+        return (
+            Located(line=len(text.splitlines())) if "end of document" in str(error) else Located()
+        )
     return Located(line=int(match.group(1)), column=int(match.group(2)))

@@ -180,9 +180,11 @@ def importing(root: Path, module: types.ModuleType) -> Iterator[None]:
     finally:
         sys.path[:] = path
         sys.dont_write_bytecode = writing
-        for name, each in list(sys.modules.items()):
-            if name not in before and (each is module or _belongs(each, root)):
-                del sys.modules[name]
+        # Found first, deleted after: a namespace package asks for its parent by name.
+        added = {name: each for name, each in sys.modules.items() if name not in before}
+        left = [name for name, each in added.items() if each is module or _belongs(each, root)]
+        for name in left:
+            del sys.modules[name]
 
 
 def _belongs(module: types.ModuleType, root: Path) -> bool:

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+
+from seeder.merge.model import Text
+
+HEAD = "table: t\nkey: k\n"
+
+
+def test_env_gives_postgres_text_and_is_remembered_by_name(project):
+    project.core(t=HEAD + "rows: [{k: a, v: !env NAME}]\n")
+    loaded = project.load(environ={"NAME": "value"})
+    (row,) = loaded.sets[0].rows
+    assert row.values == ("a", "value")
+    assert type(row.values[1]) is Text
+    assert loaded.env_names == ("NAME",)
+
+
+def test_names_behind_secret_columns_are_not_remembered(project):
+    project.core(
+        t=HEAD + "columns: {s: {secret: true}}\nrows: [{k: a, v: !env B, w: !env A, s: !env B}]\n"
+    )
+    assert project.load(environ={"A": "1", "B": "2"}).env_names == ("A",)
+
+
+def test_an_empty_variable_is_set(project):
+    project.core(t=HEAD + "rows: [{k: a, v: !env NAME}]\n")
+    assert next(iter(project.set("t", NAME="").rows)).values == ("a", "")
+
+
+def test_an_unset_variable_is_a_problem_with_its_place(project):
+    project.core(t=HEAD + "rows: [{k: !env NAME}]\n")
+    assert project.problem() == (
+        "t.yaml:3:12: the environment variable NAME is not set. "
+        "Set it for this run; it may be empty."
+    )
+
+
+@pytest.mark.parametrize("value", ["a\0b", "\udcff"])
+def test_a_value_that_postgres_cannot_store_is_refused_without_showing_it(project, value):
+    project.core(t=HEAD + "rows: [{k: a, v: !env NAME}]\n")
+    found = project.problem(environ={"NAME": value})
+    assert found == "t.yaml:3:18: the environment variable NAME is not valid UTF-8 text."
+
+
+def test_sets_of_other_environments_need_no_variables(project):
+    project.core(t=HEAD + "environments: [dev]\nrows: [{k: a, v: !env X}, {k: !env Y}]\n")
+    loaded = project.load("production")
+    assert loaded.sets == ()
+    (inactive,) = loaded.inactive
+    assert [row.key for row in inactive.rows] == ["a"]
+    assert loaded.env_names == ()
+
+
+def test_scope_and_defaults_take_variables_too(project):
+    project.core(
+        t="table: t\nkey: k\nscope: {o: !env ORG}\ndefaults: {d: !env D}\nrows: [{k: a}]\n"
+    )
+    found = project.set("t", ORG="7", D="x")
+    assert found.scope == (("o", "7"),)
+    assert [column.name for column in found.columns] == ["k", "o", "d"]
+    assert next(iter(found.rows)).values == ("a", "7", "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [("text", "text"), ("text\n", "text"), ("a\nb\r\n", "a\nb"), ("a\n\n", "a\n"), ("", "")],
+)
+def test_a_file_gives_its_text_without_its_last_line_break(project, content, value):
+    project.core(t=HEAD + "rows: [{k: a, v: !file body.txt}]\n")
+    project.write({"seeds/core/body.txt": content.encode()})
+    (row,) = project.set("t").rows
+    assert row.values == ("a", value)
+    assert type(row.values[1]) is Text
+
+
+def test_a_json_file_that_a_row_takes_is_no_seed_set(project):
+    project.core(t=HEAD + "rows: [{k: a, v: !file ../core/policy.json}]\n")
+    project.write({"seeds/core/policy.json": '{"allow": []}\n'})
+    assert next(iter(project.set("t").rows)).values == ("a", '{"allow": []}')
+
+
+def test_json_text_is_checked_and_passed_as_it_is_written(project):
+    project.core(t=HEAD + 'rows: [{k: a, v: !json "{\\"a\\":  1}"}]\n')
+    (row,) = project.set("t").rows
+    assert row.values[1] == '{"a":  1}'
+    assert type(row.values[1]) is Text
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ('!json "{"', "t.yaml:3:18: the text of !json is not valid JSON: a quoted key expected."),
+        ("!file gone.txt", "t.yaml:3:18: there is no file `gone.txt`."),
+        ("!file bdy.txt", "t.yaml:3:18: there is no file `bdy.txt`. Did you mean `body"),
+        ("!file /etc/passwd", "t.yaml:3:18: `/etc/passwd` leads out of the project."),
+        ("!file ../../../x", "t.yaml:3:18: `../../../x` leads out of the project."),
+        ("!file ../../seeder.toml", "t.yaml:3:18: `../../seeder.toml` is not below `seeds/`."),
+        ("!file .env", "t.yaml:3:18: `.env` is a hidden file."),
+        ("!file leak.txt", "t.yaml:3:18: `leak.txt` leads out of the project."),
+        ("!file bad.txt", "t.yaml:3:18: the file `bad.txt` is not valid UTF-8: byte 0xff."),
+        ("!file .", "t.yaml:3:18: there is no file `seeds/core`."),
+        ("!env ''", "t.yaml:3:18: !env needs the name of an environment variable."),
+    ],
+)
+def test_a_bad_tag_is_named_with_its_place(project, tmp_path_factory, value, problem):
+    project.core(t=HEAD + f"rows: [{{k: a, v: {value}}}]\n")
+    project.write({"seeds/core/body.txt": "", "seeds/core/bad.txt": b"\xff"})
+    secret = tmp_path_factory.mktemp("outside") / "secret"
+    secret.write_text("x")
+    (project.root / "seeds/core/leak.txt").symlink_to(secret)
+    found = project.problems()
+    assert any(each.startswith(problem) for each in found), found
