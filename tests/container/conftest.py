@@ -108,7 +108,9 @@ class Database:
 
 def postgres(network: Network, alias: str) -> PostgresContainer:
     """A server, not yet started, that others on the network reach by its alias."""
-    container = PostgresContainer("postgres:17", username=USER, password=PASSWORD, driver=None)
+    container = PostgresContainer(
+        "postgres:17", username=USER, password=PASSWORD, dbname=USER, driver=None
+    )
     return container.with_network(network).with_network_aliases(alias)
 
 
