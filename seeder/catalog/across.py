@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from seeder.catalog.assemble import Assembled
-from seeder.catalog.declaration import ColumnRule
+from seeder.catalog.columns import ColumnRule
 from seeder.catalog.drafts import Draft
 from seeder.catalog.problems import Problems
 from seeder.merge.model import SeedSet, SetReference, TableReference

@@ -6,8 +6,9 @@ import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seeder.catalog.columns import ColumnRule
 from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
-from seeder.catalog.declaration import ColumnRule, Declaration
+from seeder.catalog.declaration import Declaration
 from seeder.catalog.drafts import Draft
 from seeder.catalog.expand import NoMatch, expand
 from seeder.catalog.files import Unreadable

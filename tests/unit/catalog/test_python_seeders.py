@@ -139,7 +139,7 @@ def test_what_a_seeder_does_wrong_is_named(project, body, problem):
             "t.py:2: importing it raised TypeError: rows() missing 1 required keyword-only",
         ),
         (
-            'from seeder import rows\n@rows(table="t", key="k", when="x")\ndef f(c): yield {"k": 1}',
+            'from seeder import rows\n@rows(table="t", key="k", when="x")\ndef f(c): return []',
             "t.py:2: `when` must be `empty` or `missing`.",
         ),
         (

@@ -1,0 +1,89 @@
+"""`columns:`: what a seed set says about single columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from seeder.catalog.node_reader import NodeReader
+from seeder.catalog.nodes import Mapping, Node, Scalar
+from seeder.catalog.problems import Spot
+from seeder.merge.model import SetReference, TableReference, Update
+
+COLUMN_KEYS = ("ref", "expand", "update", "secret", "was")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnRule:
+    """What `columns:` says about one column."""
+
+    name: str
+    at: Spot
+    reference: SetReference | TableReference | None = None
+    expand: bool = False
+    update: Update = Update.MERGE
+    secret: bool = False
+    was: str | None = None
+
+
+class ColumnReader(NodeReader):
+    """Reads the rules of all columns of a set."""
+
+    def rules(self, node: Node | None) -> dict[str, ColumnRule]:
+        """The rules, by column."""
+        if node is None or not self.is_mapping(node, "`columns`", "Write column: {...}."):
+            return {}
+        rules = {}
+        for column, rule in node.items.items():
+            if self.is_mapping(rule, f"the rule of `{column}`", "Write {update: always}."):
+                rules[column] = self._rule(column, rule, node.key_place(column))
+        return rules
+
+    def _rule(self, column: str, node: Mapping, at: Spot) -> ColumnRule:
+        self.known(node, COLUMN_KEYS, "column key")
+        reference = self._reference(node.items["ref"]) if "ref" in node.items else None
+        secret = self.flag(node, "secret")
+        expand = self.flag(node, "expand")
+        update = Update.NEVER if secret else Update.MERGE
+        if "update" in node.items:
+            update = self.choice_of(node.items["update"], "update", update)
+            if secret and update is Update.MERGE:
+                self.bad(
+                    node.items["update"],
+                    f"`{column}` is secret and cannot merge: no ledger holds what was applied",
+                    "Write `update: never` or `update: always`.",
+                )
+        if expand and "ref" not in node.items:
+            self.bad(
+                node.key_place("expand"),
+                "`expand` matches rows of another set and needs `ref`",
+                "Write {ref: SET, expand: true}.",
+            )
+        elif expand and isinstance(reference, TableReference):
+            self.bad(
+                node.key_place("expand"), "`expand` needs a `ref` to a seed set, not to a table"
+            )
+        return ColumnRule(
+            name=column,
+            at=at,
+            reference=reference,
+            expand=expand and isinstance(reference, SetReference),
+            update=update,
+            secret=secret,
+            was=self.text_of(node.items["was"], "was") if "was" in node.items else None,
+        )
+
+    def _reference(self, node: Node) -> SetReference | TableReference | None:
+        if isinstance(node, Scalar) and self.is_text(node):
+            return SetReference(set=str(node.value))
+        if isinstance(node, Mapping):
+            self.known(node, ("table", "key"), "key of `ref`")
+            table, key = node.items.get("table"), node.items.get("key")
+            if table is not None and key is not None:
+                name, column = self.table_name(table), self.text_of(key, "key")
+                if name is not None and column is not None:
+                    return TableReference(table=name, key=column)
+                return None
+        self.bad(
+            node, "`ref` names no rows", "Write the name of a set, or {table: TABLE, key: COLUMN}."
+        )
+        return None
