@@ -74,7 +74,9 @@ def judge(connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool =
         "moved": sql.SQL("({})").format(sql.SQL(" OR ").join(moved_keys)),
         "writes": any_of["writes"],
         "conflicts": any_of["conflicts"],
-        "records": sql.SQL("({} OR c.repointed)").format(any_of["settles"]),
+        "records": sql.SQL("({} OR c.repointed OR {})").format(
+            any_of["settles"], _offer_withdrawn(work, columns)
+        ),
         **_REMOVAL_NOT_ASKED,
     }
     _insert_verdicts(connection, work, columns, verdicts, facts, gone=False)
@@ -123,6 +125,19 @@ def judge_gone(
         ),
     }
     _insert_verdicts(connection, work, columns, [], facts, gone=True)
+
+
+def _offer_withdrawn(work: SetWork, columns: dict[str, int]) -> sql.Composable:
+    """Condition: the catalog no longer asks for a value that was kept out before."""
+    nothing = numbers(COLUMN_RULES, {ColumnCase.NOTHING})
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("coalesce(b.notes -> 'offered' ? {} AND c.{} = ANY ({}), false)").format(
+                sql.Literal(name), sql.Identifier(f"v{n}"), nothing
+            )
+            for name, n in columns.items()
+        )
+    )
 
 
 _REMOVAL_NOT_ASKED: dict[str, Fact] = {
