@@ -78,8 +78,8 @@ def _first_rejected(
     keys = [
         row[0]
         for row in connection.execute(
-            sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY s.ctid").format(
-                write.inserted_rows(work), write.is_inserted(work)
+            sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY {}").format(
+                write.inserted_rows(work), write.is_inserted(work), work.stage.row()
             )
         )
     ]

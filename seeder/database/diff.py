@@ -36,14 +36,14 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
     """Create the set's empty diff and verdict tables."""
     connection.execute(
         sql.SQL(
-            "CREATE TEMP TABLE {} (s tid, b tid, missing boolean NOT NULL) ON COMMIT DROP"
-        ).format(sql.Identifier(work.diff_name))
+            "CREATE TEMP TABLE {} (s {}, b tid, missing boolean NOT NULL) ON COMMIT DROP"
+        ).format(sql.Identifier(work.diff_name), work.stage.row_type)
     )
     definitions: list[sql.Composable] = [
         sql.SQL(
-            "s tid, b tid, identity smallint NOT NULL, verdict smallint NOT NULL,"
+            "s {}, b tid, identity smallint NOT NULL, verdict smallint NOT NULL,"
             " live boolean NOT NULL"
-        )
+        ).format(work.stage.row_type)
     ]
     for n, name in enumerate(work.base.primary_key, start=1):
         kind = type_sql(work.live(name))
@@ -64,7 +64,7 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
 def find_differences(
     connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False
 ) -> Vanished:
-    """Fill the diff with the desired rows that could need anything."""
+    """Fill the empty diff with the desired rows that could need anything."""
     live_here = sql.SQL("{} AND {} AND NOT ({})").format(
         work.at_primary_key("l", "b"), work.in_scope("l"), work.soft_deleted("l")
     )
@@ -75,17 +75,17 @@ def find_differences(
             for name in work.seed_set.key
         ),
     )
-    connection.execute(sql.SQL("TRUNCATE {}").format(work.diff))
     connection.execute(
         sql.SQL(
             "INSERT INTO {diff} (s, b, missing)\n"
-            "SELECT s.ctid, b.ctid, {vanished}\n"
+            "SELECT {row}, b.ctid, {vanished}\n"
             "FROM {stage} s\n"
             "LEFT JOIN {base} b ON b.scope = {scope} AND {match}\n"
             "LEFT JOIN {live} l ON {live_here}\n"
             "WHERE {different} OR {vanished}"
         ).format(
             diff=work.diff,
+            row=work.stage.row(),
             stage=work.stage.relation,
             base=work.base.relation,
             live=work.table.identifier,

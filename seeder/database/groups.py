@@ -67,9 +67,9 @@ def require_single(seeding: Seeding, work: SetWork) -> None:
     rows = seeding.connection.execute(
         sql.SQL(
             "SELECT coalesce(s.addr, b.addr) FROM (SELECT s, b FROM {} GROUP BY s, b"
-            " HAVING count(*) > 1) w LEFT JOIN {} s ON s.ctid = w.s"
+            " HAVING count(*) > 1) w LEFT JOIN {} s ON {} = w.s"
             " LEFT JOIN {} b ON b.ctid = w.b ORDER BY 1 LIMIT 5"
-        ).format(work.verdict, work.stage.relation, work.base.relation)
+        ).format(work.verdict, work.stage.relation, work.stage.row(), work.base.relation)
     ).fetchall()
     if rows:
         addresses = ", ".join(work.seed_set.address(row[0]) for row in rows)

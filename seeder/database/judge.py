@@ -40,7 +40,7 @@ OWNING = (EntryState.ACTIVE, EntryState.KEPT, EntryState.SET)
 
 
 def judge(connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False) -> None:
-    """Fill the verdict for the desired rows of the diff."""
+    """Fill the empty verdict for the desired rows of the diff."""
     columns = {name: n for n, name in enumerate(work.names, start=1)}
     verdicts = []
     for name, number in columns.items():
@@ -191,13 +191,14 @@ def _insert_verdicts(
         "WITH placed AS MATERIALIZED (\n{placed}\n), v AS MATERIALIZED (\n{live}\n),"
         " c AS MATERIALIZED (\n"
         "  SELECT v.*{verdicts}\n  FROM v\n"
-        "  LEFT JOIN {stage} s ON s.ctid = v.s\n  LEFT JOIN {base} b ON b.ctid = v.b\n)\n"
+        "  LEFT JOIN {stage} s ON {stage_row} = v.s\n  LEFT JOIN {base} b ON b.ctid = v.b\n)\n"
         "INSERT INTO {verdict} ({names}, verdict)\n"
         "SELECT {selected}, {row}\nFROM c\n"
-        "LEFT JOIN {stage} s ON s.ctid = c.s\nLEFT JOIN {base} b ON b.ctid = c.b"
+        "LEFT JOIN {stage} s ON {stage_row} = c.s\nLEFT JOIN {base} b ON b.ctid = c.b"
     ).format(
         placed=_placed(work, columns, gone=gone),
         live=_live(work, columns),
+        stage_row=work.stage.row(),
         verdicts=sql.SQL("").join(sql.SQL(",\n  {}").format(each) for each in verdicts),
         stage=work.stage.relation,
         base=work.base.relation,
@@ -208,8 +209,6 @@ def _insert_verdicts(
         ),
         row=verdict_number(ROW_RULES, row_facts),
     )
-    if not gone:
-        connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
     connection.execute(statement)
 
 
@@ -270,7 +269,7 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         "    {first} IS NOT NULL AND {soft_deleted} AS soft_deleted,\n"
         "    {wanted}\n"
         "  FROM {diff} d\n"
-        "  LEFT JOIN {stage} s ON s.ctid = d.s\n"
+        "  LEFT JOIN {stage} s ON {row} = d.s\n"
         "  LEFT JOIN {base} b ON b.ctid = d.b\n"
         "  LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
         "  LEFT JOIN {live} lk ON {by_key} AND {scope_lk}\n"
@@ -285,6 +284,7 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         soft_deleted=work.soft_deleted("lk"),
         wanted=sql.SQL(",\n    ").join(wanted),
         diff=work.diff,
+        row=work.stage.row(),
         stage=work.stage.relation,
         base=work.base.relation,
         live=work.table.identifier,

@@ -112,12 +112,13 @@ def row_changes(
     rows = connection.execute(
         sql.SQL(
             "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, {texts}\n"
-            "FROM {verdict} w\nLEFT JOIN {stage} s ON s.ctid = w.s\n"
+            "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"
             "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} l ON w.live AND {at}\n"
             "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
         ).format(
             texts=sql.SQL(", ").join(texts) if texts else sql.SQL("NULL"),
             verdict=work.verdict,
+            row=work.stage.row(),
             stage=work.stage.relation,
             base=work.base.relation,
             live=work.table.identifier,
@@ -202,11 +203,12 @@ def _inserts(
     names = [name for name in work.names if not work.seed_set.column(name).secret]
     where = sql.SQL("{} = {}").format(work.stage.missing(), sql.Literal(BLOCKED))
     rows = connection.execute(
-        sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY s.ctid LIMIT {}").format(
+        sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(
             where,
             sql.SQL(", ").join(_desired(work, name) for name in names),
             work.stage.relation,
             where if conflicts_only else sql.SQL("true"),
+            work.stage.row(),
             sql.Literal(limit),
         )
     ).fetchall()

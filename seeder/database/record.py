@@ -215,7 +215,7 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
     connection.execute(
         sql.SQL(
             "INSERT INTO {base} ({names})\nSELECT {values}\nFROM {verdict} w\n"
-            "JOIN {stage} s ON s.ctid = w.s\nLEFT JOIN {live} l ON {at_live}\n"
+            "JOIN {stage} s ON {row} = w.s\nLEFT JOIN {live} l ON {at_live}\n"
             "WHERE w.b IS NULL AND w.verdict = ANY ({adopting})"
         ).format(
             base=work.base.relation,
@@ -223,6 +223,7 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
             values=sql.SQL(", ").join(values.values()),
             verdict=work.verdict,
             stage=work.stage.relation,
+            row=work.stage.row(),
             live=work.table.identifier,
             at_live=at_live(work, "l"),
             adopting=numbers(ROW_RULES, {RowAction.ADOPT, RowAction.RECORD}),
@@ -278,7 +279,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
     sets.append(sql.SQL("notes = {}").format(_later_notes(work)))
     connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET {sets}\nFROM {verdict} w\nJOIN {stage} s ON s.ctid = w.s\n"
+            "UPDATE {base} b SET {sets}\nFROM {verdict} w\nJOIN {stage} s ON {row} = w.s\n"
             "JOIN {base} o ON o.ctid = w.b\nLEFT JOIN {live} l ON {at_live}\n"
             "WHERE b.ctid = w.b AND (w.verdict = ANY ({recorded}) OR {kept_conflicts})"
         ).format(
@@ -286,6 +287,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
             sets=sql.SQL(",\n  ").join(sets),
             verdict=work.verdict,
             stage=work.stage.relation,
+            row=work.stage.row(),
             live=work.table.identifier,
             at_live=_at_live_now(work),
             recorded=recorded,
@@ -430,7 +432,7 @@ def record_images(
         ledger.sql(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
             " after)\nSELECT {run}, {base}, {scope}, {set}, s.addr, {action}, {reason}, {before},"
-            " {after}\nFROM {verdict} w JOIN {stage} s ON s.ctid = w.s\n"
+            " {after}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
             "JOIN {live} t ON {at_live}\nWHERE {writing}",
             run=sql.Literal(run),
             base=sql.Literal(work.base.id),
@@ -442,6 +444,7 @@ def record_images(
             after=image("after"),
             verdict=work.verdict,
             stage=work.stage.relation,
+            row=work.stage.row(),
             live=work.table.identifier,
             at_live=at_live(work),
             writing=writing(work),
@@ -474,12 +477,13 @@ def reread_images(
     connection.execute(
         ledger.sql(
             "UPDATE {s}.changes c SET after = {pieces}\nFROM {verdict} w"
-            " JOIN {stage} s ON s.ctid = w.s JOIN {live} l ON {at_live}\n"
+            " JOIN {stage} s ON {row} = w.s JOIN {live} l ON {at_live}\n"
             "WHERE c.run = {run} AND c.base = {base} AND c.scope = {scope} AND c.addr = s.addr"
             " AND {writing}",
             pieces=pieces,
             verdict=work.verdict,
             stage=work.stage.relation,
+            row=work.stage.row(),
             live=work.table.identifier,
             at_live=_at_live_now(work),
             run=sql.Literal(run),

@@ -88,7 +88,7 @@ def resolve(
         sql.SQL(
             "UPDATE {stage} s SET {assignments}, missing = (SELECT {worst} FROM"
             " (SELECT ARRAY[{states}] AS states) m)\n"
-            "FROM {stage} o\n{joins}\nWHERE o.ctid = s.ctid"
+            "FROM {stage} o\n{joins}\nWHERE o.n = s.n"
         ).format(
             stage=work.stage.relation,
             assignments=sql.SQL(", ").join(assignments),
@@ -156,8 +156,8 @@ def _to_be_inserted(other: SetWork, judged: frozenset[str]) -> sql.Composable:
         case SetDecision.INSERT:
             return sql.SQL(" WHERE {} <> {}").format(other.stage.missing("q"), sql.Literal(BLOCKED))
         case _:
-            return sql.SQL(" JOIN {} w ON w.s = q.ctid AND w.verdict = ANY ({})").format(
-                other.verdict, numbers(ROW_RULES, INSERTING)
+            return sql.SQL(" JOIN {} w ON w.s = {} AND w.verdict = ANY ({})").format(
+                other.verdict, other.stage.row("q"), numbers(ROW_RULES, INSERTING)
             )
 
 
@@ -180,7 +180,7 @@ def fill_awaited(
         verdicts = (
             sql.SQL("")
             if other.decision is SetDecision.INSERT
-            else sql.SQL("JOIN {} w ON w.s = q.ctid").format(other.verdict)
+            else sql.SQL("JOIN {} w ON w.s = {}").format(other.verdict, other.stage.row("q"))
         )
         number = work.stage.position(column.name)
         connection.execute(
@@ -249,7 +249,7 @@ def _block(
     if count and work.decision is not SetDecision.INSERT:
         connection.execute(
             sql.SQL(
-                "UPDATE {} w SET verdict = {} FROM {} s WHERE s.ctid = w.s"
+                "UPDATE {} w SET verdict = {} FROM {} s WHERE s.n = w.s"
                 " AND s.missing = {} AND w.verdict = ANY ({})"
             ).format(
                 work.verdict,

@@ -145,6 +145,7 @@ def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
             return
         write.lock(seeding.connection, work, rows, "NO KEY UPDATE")
         locked = chosen
+        seeding.connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
         judge_set(seeding, work)
         resolve.block_unreachable(seeding.connection, {work.name: work})
 

@@ -4,7 +4,8 @@ Columns: `addr` (the row key), `shape` (only where rows give different columns),
 (the desired values, in the order of `SeedSet.columns`), `r1`.. (for reference columns the
 row key asked for; `d` holds the stored value once it is resolved), `missing` (only with
 references: 0 all resolved, 1 a referenced row is not there, 2 it is yet to be inserted),
-and `p1`.. for parts of the primary key that the database itself fills in.
+`n` (only with references: the row's number) and `p1`.. for parts of the primary key that
+the database itself fills in.
 """
 
 from __future__ import annotations
@@ -50,6 +51,19 @@ class Stage:
     def relation(self) -> sql.Identifier:
         """The temporary table."""
         return sql.Identifier("pg_temp", self.name)
+
+    def row(self, alias: str = "s") -> sql.Composable:
+        """What tells the rows apart, in file order.
+
+        Resolving references rewrites rows, and their ctids with them; without references
+        a ctid stays, and costs nothing.
+        """
+        return sql.Identifier(alias, "n" if self.references else "ctid")
+
+    @property
+    def row_type(self) -> sql.SQL:
+        """The type of `row`."""
+        return sql.SQL("bigint" if self.references else "tid")
 
     def position(self, column: str) -> int:
         """One-based position of a column in the set."""
@@ -132,6 +146,7 @@ def create(connection: psycopg.Connection[Any], stage: Stage, *, allocate: bool)
             definitions.append(sql.SQL("{} text").format(sql.Identifier(f"r{number}")))
     if stage.references:
         definitions.append(sql.SQL("missing smallint NOT NULL DEFAULT 0"))
+        definitions.append(sql.SQL("n bigint GENERATED ALWAYS AS IDENTITY"))
     for position in stage.allocated:
         live = table.columns[stage.primary_key[position]]
         value = next_value(live)

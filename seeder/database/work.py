@@ -67,7 +67,7 @@ class SetWork:
 
     @property
     def diff(self) -> sql.Identifier:
-        """Rows that differ from what was last applied: stage and base ctids."""
+        """Rows that differ from what was last applied: stage rows and base ctids."""
         return sql.Identifier("pg_temp", self.diff_name)
 
     @property

@@ -119,7 +119,9 @@ def inserted_rows(work: SetWork) -> sql.Composable:
     """FROM clause of the stage rows `s` that are inserted, with verdict `w` where judged."""
     if work.decision is SetDecision.INSERT:
         return sql.SQL("{} s").format(work.stage.relation)
-    return sql.SQL("{} w JOIN {} s ON s.ctid = w.s").format(work.verdict, work.stage.relation)
+    return sql.SQL("{} w JOIN {} s ON {} = w.s").format(
+        work.verdict, work.stage.relation, work.stage.row()
+    )
 
 
 def is_inserted(work: SetWork) -> sql.Composable:
@@ -172,6 +174,8 @@ def insert(
         if position in work.stage.allocated and drawn is not None:
             columns[name] = drawn
     always = any(work.live(name).identity == "a" for name in columns)
+    unjudged = work.decision is SetDecision.INSERT and first is None
+    in_order = unjudged and not work.stage.references
     cursor = connection.execute(
         sql.SQL("INSERT INTO {} ({}){}\nSELECT {}\nFROM {}\nWHERE {}{}{}").format(
             work.table.identifier,
@@ -180,9 +184,7 @@ def insert(
             sql.SQL(", ").join(columns.values()),
             inserted_rows(work),
             is_inserted(work),
-            sql.SQL(
-                "" if work.decision is SetDecision.INSERT and first is None else " ORDER BY s.ctid"
-            ),
+            sql.SQL("") if in_order else sql.SQL(" ORDER BY {}").format(work.stage.row()),
             sql.SQL("") if first is None else sql.SQL(" LIMIT {}").format(sql.Literal(first)),
         )
     )
@@ -208,13 +210,14 @@ def update(connection: psycopg.Connection[Any], work: SetWork) -> int:
         return 0
     return connection.execute(
         sql.SQL(
-            "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON s.ctid = w.s\n"
+            "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
             "WHERE {at} AND {writing}"
         ).format(
             live=work.table.identifier,
             sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
             verdict=work.verdict,
             stage=work.stage.relation,
+            row=work.stage.row(),
             at=at_live(work),
             writing=writing(work),
         )
