@@ -1,3 +1,8 @@
 """Fixtures for all tests; each plugin documents its own."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.events", "tests.support.revisions"]
+pytest_plugins = [
+    "tests.support.postgres",
+    "tests.support.events",
+    "tests.support.revisions",
+    "tests.support.merge",
+]
