@@ -54,6 +54,8 @@ class Found:
 
 def is_inside(root: Path, path: Path) -> bool:
     """Whether `path` lies in `root` once every symbolic link is followed."""
+    if "\0" in str(path):
+        return False
     real, base = os.path.realpath(path), os.path.realpath(root)
     return real == base or real.startswith(base.rstrip(os.sep) + os.sep)
 

@@ -30,7 +30,10 @@ def fingerprint(project: Path) -> str:
 
 def digest_of(project: Project) -> str:
     """The fingerprint of a project whose seeder.toml is already read."""
-    files = dict(_covered(project))
+    try:
+        files = dict(_covered(project))
+    except OSError as error:
+        raise _unreadable(project.root, error) from error
     total = hashlib.sha256(_FORM)
     for name in sorted(files):
         total.update(name.encode("utf-8", "surrogateescape") + b"\0" + _hash(name, files[name]))
@@ -63,5 +66,9 @@ def _hash(name: str, path: Path | None) -> bytes:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").digest()
     except OSError as error:
-        problem = Problem(message=f"cannot be read: {os_reason(error)}.", file=name)
-        raise ConfigurationInvalid("1 problem in the catalog", problems=(problem,)) from error
+        raise _unreadable(Path(name), error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ConfigurationInvalid:
+    problem = Problem(message=f"cannot be read: {os_reason(error)}.", file=str(path))
+    return ConfigurationInvalid("1 problem in the catalog", problems=(problem,))

@@ -5,6 +5,7 @@ Only the standard library: the fingerprint of an unchanged deploy passes here.
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -78,7 +79,7 @@ def parse_project(project: Path, problems: Problems) -> Project | None:
     except Unreadable as error:
         problems.add(error.message, remedy=error.remedy, file=FILE, at=error.at)
         return None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
         problems.add(_toml_message(error), file=FILE, at=_toml_place(error, text))
         return None
     return _Reader(root, text, problems).project(document)
@@ -190,11 +191,11 @@ class _Reader:
         if any(part.startswith(".") for part in pure.parts):
             self._bad(table, key, f"`{value}` is a hidden directory", "Rename it.")
             return None
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112  # Path.is_dir raises for a long name
             if must_exist:
                 self._bad(table, key, f"there is no directory `{value}`")
                 return None
-            if path.exists():
+            if os.path.lexists(path):
                 self._problems.add(f"`{value}` is not a directory", file=value)
         return path
 
@@ -204,6 +205,11 @@ class _Reader:
             pure = PurePosixPath(glob)
             if pure.is_absolute() or ".." in pure.parts:
                 self._bad("migrations", "digest", f"`{glob}` leads out of the project directory")
+                continue
+            try:
+                next(self._root.glob(glob), None)
+            except (ValueError, NotImplementedError, OSError):
+                self._bad("migrations", "digest", f"`{glob}` is not a glob", "Such as app/**/*.py.")
         return globs
 
     def _string(self, table: Mapping[str, object], key: str) -> str | None:

@@ -60,6 +60,14 @@ def python_task(declared: DeclaredTask, file: SeederFile, problems: Problems) ->
             at=at,
         )
         return None
+    if declared.environments == ():
+        problems.add(
+            f"`environments` of task `{declared.name}` is empty",
+            remedy="Name one, or leave it out.",
+            file=file.name,
+            at=at,
+        )
+        return None
     return Task(
         name=declared.name,
         release=declared.release,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import math
+import os
 import posixpath
 import uuid
 from collections.abc import Mapping as AnyMapping
@@ -128,7 +129,7 @@ class Values:
         elif any(part.startswith(".") for part in PurePosixPath(name).parts):
             problem = f"`{written}` is a hidden file"
             remedy = "Rename it: seeder does not notice when a hidden file changes."
-        elif not path.is_file():
+        elif not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a long name
             problem = f"there is no file `{name}`"
             there = _beside(path)
             remedy = self._problems.suggest(path.name, there)

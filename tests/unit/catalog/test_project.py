@@ -109,6 +109,13 @@ def test_a_command_with_globs_is_read(project):
             '[migrations]\nalembic = "m"\nenv = "own"',
             'seeder.toml:3: `env` can only be "project".',
         ),
+        (f"release = {'9' * 5000}", "seeder.toml: is not valid TOML: exceeds the limit"),
+        ('[seeds]\npath = "a\\u0000b"', "seeder.toml:2: `a\0b` is outside of the project"),
+        (f'[seeds]\npath = "{"x" * 5000}"', "seeder.toml:2: there is no directory `xxx"),
+        (
+            '[migrations]\ncommand = ["x"]\ndigest = ["a/***b"]',
+            "seeder.toml:3: `a/***b` is not a glob.",
+        ),
         ("release = ", "seeder.toml:1: is not valid TOML: invalid value."),
         ('a = "\nb = 1', "seeder.toml:1:6: is not valid TOML: illegal character"),
         ("a = 1\na = 2", "seeder.toml:2: is not valid TOML: cannot overwrite a value."),

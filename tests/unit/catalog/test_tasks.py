@@ -134,6 +134,7 @@ def test_the_digest_is_the_same_in_every_version_of_python(project):
         ("1_a.sql", "select 1 /* /* */", "1_a.sql:1:10: the comment has no end."),
         ("1_a.sql", b"\xff\xfe", "1_a.sql:1:1: starts with a byte order mark."),
         ("t.py", "x = 1\n", "t.py: declares no task."),
+        ("t.py", TASK.replace('11")', '11", environments=[])'), "t.py:2: `environments` of task"),
         ("t.py", TASK.replace('"2026.11"', "2026.11"), "t.py:2: the release of task `assign` must"),
         (
             "t.py",

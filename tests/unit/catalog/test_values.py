@@ -100,6 +100,7 @@ def test_json_text_is_checked_and_passed_as_it_is_written(project):
         ("!file leak.txt", "t.yaml:3:18: `leak.txt` leads out of the project."),
         ("!file bad.txt", "t.yaml:3:18: the file `bad.txt` is not valid UTF-8: byte 0xff."),
         ("!file .", "t.yaml:3:18: there is no file `seeds/core`."),
+        (f"!file {'x' * 5000}", "t.yaml:3:18: there is no file `xxx"),
         ("!env ''", "t.yaml:3:18: !env needs the name of an environment variable."),
     ],
 )
