@@ -91,7 +91,7 @@ class _Job:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
         try:
             with self.phase("migrate"):
-                migrated = self.migrate(connection, ledger, catalog)
+                migrated = self.migrate(connection, ledger, catalog, target)
             if migrated.state.value == "older_image":
                 result = self.left_alone(catalog, "its migrations are ahead of this image")
                 self.close(connection, ledger, result, migrated)
@@ -169,7 +169,9 @@ class _Job:
                     ledger.remember_tables(connection)
             return ledger.meta(connection)
 
-    def migrate(self, connection: Connection, ledger: Ledger, catalog: Catalog) -> MigrationOutcome:
+    def migrate(
+        self, connection: Connection, ledger: Ledger, catalog: Catalog, target: Target
+    ) -> MigrationOutcome:
         """Bring the schema to this image's head and the session back to order."""
         from seeder.database import lock, session
         from seeder.database.migrate import upgrade
@@ -183,7 +185,7 @@ class _Job:
                 lock_key=key,
                 ddl_lock_timeout=self.settings.ddl_lock_timeout,
                 known_revisions=ledger.revisions(connection),
-                environment=self.child_environment(),
+                environment=self.child_environment(target),
                 log=self.log,
                 deadline=self.deadline,
                 clock=self.clock,
@@ -197,12 +199,17 @@ class _Job:
                     role=self.settings.set_role,
                 )
 
-    def child_environment(self) -> Mapping[str, str]:
-        """The environment of a migration command: ours, and the database it is to migrate."""
-        environ = dict(self.settings.environ)
-        if self.settings.database is not None:
-            environ.setdefault("DATABASE_URL", self.settings.database.reveal())
-        return environ
+    def child_environment(self, target: Target) -> Mapping[str, str]:
+        """The environment of a migration command: ours, and the database it is to migrate.
+
+        Where DATABASE_URL names that database it stays as it is, `+driver` and all. Beside
+        SEEDER_DATABASE_URL or --embedded it may name another one, the application's.
+        """
+        given = self.settings.environ.get("DATABASE_URL", "")
+        with suppress(ConfigurationInvalid):
+            if type(target).parse(given) == target:
+                return self.settings.environ
+        return {**self.settings.environ, "DATABASE_URL": target.text}
 
     def seed(
         self,

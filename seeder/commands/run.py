@@ -48,6 +48,6 @@ def command(invocation: Invocation, /, **given: object) -> None:
     """
     settings = invocation.open("run", given)
     # Imported here: usage errors and --help do not wait for the database side.
-    from seeder import job
+    from seeder.job import run
 
-    invocation.finish(job.run(settings, log=invocation.log))
+    invocation.finish(run(settings, log=invocation.log))

@@ -51,6 +51,8 @@ class Target:
 
     parameters: Mapping[str, str] = field(repr=False)
     """For libpq, with the password: never to be logged."""
+    text: str = field(default="", repr=False, compare=False)
+    """What it was read from, for child processes; without `+driver`. Never to be logged."""
 
     @classmethod
     def parse(cls, text: str) -> Target:
@@ -79,7 +81,7 @@ class Target:
                 hint=f"{_ENCODE} Options must be ones that libpq knows.",
             ) from None
         _check(given)
-        return cls(parameters={**_DEFAULTS, **given})
+        return cls(parameters={**_DEFAULTS, **given}, text=text)
 
     @property
     def host(self) -> str | None:
