@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,23 +85,49 @@ def set_named(seeding: Seeding, name: str) -> SeedSet:
 
 def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     """Read the schema and the ledger, decide about every set, stage what is needed."""
-    connection, catalog = seeding.connection, seeding.catalog
+    catalog = seeding.catalog
     sets = catalog.sets
     everything = (*catalog.sets, *catalog.inactive)
-    seeding.tables = read_tables(connection, check.tables_of(everything))
+    seeding.tables = read_tables(seeding.connection, check.tables_of(everything))
     checked = [each for each in sets if seeding.writes or each.table in seeding.tables]
     found = check.problems(checked, seeding.tables)
     if found:
+        unfit = {problem.file for problem in found}
+        found += _values_that_do_not_fit(seeding, [s for s in checked if s.file not in unfit])
         raise ConfigurationInvalid(
             "The catalog does not fit the schema of the database.", problems=tuple(found)
         )
-    seeding.known = _read_known(seeding)
     edges = {each.name: check.needs(each, sets, seeding.tables)[0] for each in sets}
     groups = in_groups([each.name for each in sets], edges)
-    for each in sets:
-        seeding.decisions[each.name] = _decide(seeding, each)
+    decide(seeding, sets)
     _open(seeding, edges)
     return groups
+
+
+def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
+    """Read the ledger and decide about the sets, whose tables are read and fit; stage nothing."""
+    seeding.known = _read_known(seeding)
+    for each in sets:
+        seeding.decisions[each.name] = _decide(seeding, each)
+
+
+def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[Problem]:
+    """What is wrong with the rows of sets whose tables and columns are in order."""
+    problems: list[Problem] = []
+    for number, each in enumerate(sets, start=1):
+        table = seeding.tables[each.table]
+        staged = stage.Stage(
+            number=number,
+            seed_set=each,
+            table=table,
+            primary_key=table.primary_key or each.key,
+        )
+        stage.create(seeding.connection, staged, allocate=False)
+        try:
+            stage.load(seeding.connection, staged)
+        except ConfigurationInvalid as error:
+            problems += error.problems
+    return problems
 
 
 def _read_known(seeding: Seeding) -> tuple[Known, ...]:
