@@ -9,13 +9,13 @@ __version__ = "0.1.0"
 __all__ = ["rows", "task"]
 
 if TYPE_CHECKING:
-    from seeder.decorators import rows, task
+    from seeder.catalog.api import rows, task
+else:
 
+    def __getattr__(name: str) -> object:
+        # Imported when asked for: a web process that mounts the panel pays for nothing else.
+        if name in ("rows", "task"):
+            from seeder.catalog import api
 
-def __getattr__(name: str) -> object:
-    # Imported when asked for: a web process that mounts the panel pays for nothing else.
-    if name in ("rows", "task"):
-        from seeder import decorators
-
-        return getattr(decorators, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return getattr(api, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -18,10 +18,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from seeder.catalog.api import REGISTER, DeclaredRows, DeclaredTask, RowsContext
 from seeder.catalog.files import Located, Unreadable, read_text
 from seeder.catalog.problems import Problems
 from seeder.catalog.project import Project
-from seeder.decorators import REGISTER, DeclaredRows, DeclaredTask, RowsContext
 from seeder.merge.model import Text
 
 # A seeder may call sys.exit or fail in any way; KeyboardInterrupt still ends the run.

@@ -117,7 +117,11 @@ def exact(text: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         value = None
-    # numeric holds 131,072 digits before the point and 16,383 after it.
-    if value is None or len(text) > MAX_DIGITS or not -16_383 <= value.adjusted() <= 131_071:
+    if value is None or len(text) > MAX_DIGITS or not holds(value):
         raise Surprise("is a number that Postgres cannot hold", "Quote it if it is text.")
     return value
+
+
+def holds(value: Decimal) -> bool:
+    """Whether numeric can hold it: 131,072 digits before the point and 16,383 after it."""
+    return -16_383 <= value.adjusted() <= 131_071

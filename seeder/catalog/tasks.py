@@ -7,11 +7,11 @@ import hashlib
 import re
 from pathlib import Path
 
+from seeder.catalog.api import DeclaredTask
 from seeder.catalog.files import Located, Unreadable, read_text
 from seeder.catalog.problems import Problems
 from seeder.catalog.python_files import SeederFile, task_call
 from seeder.catalog.sql_text import tokens
-from seeder.decorators import DeclaredTask
 from seeder.merge.model import Task, TaskKind
 
 _SQL_NAME = re.compile(r"(?P<release>[^_]*[0-9][^_]*)_(?P<what>.+)\.sql\Z")

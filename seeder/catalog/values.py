@@ -17,6 +17,7 @@ from seeder.catalog.json_reader import read_json
 from seeder.catalog.nodes import MAX_DEPTH, Mapping, Node, Scalar
 from seeder.catalog.problems import Problems, Spot
 from seeder.catalog.project import Project
+from seeder.catalog.scalars import MAX_DIGITS, holds
 from seeder.merge.model import Cell, Text
 
 _PLAIN = (
@@ -158,15 +159,15 @@ def _beside(path: Path) -> list[str]:
 def native(value: object, *, depth: int = 0) -> Cell:
     """A value that a Python seeder yields as a cell; TypeError says what it cannot be."""
     if value is None or (isinstance(value, _PLAIN) and not isinstance(value, enum.Enum)):
-        return value
-    if isinstance(value, Text):
+        if isinstance(value, int | Decimal) and not _fits_numeric(value):
+            raise TypeError("a number that Postgres cannot hold")
         return value
     if isinstance(value, enum.Enum):
         return native(value.value, depth=depth)
     if isinstance(value, str):
         if "\0" in value or not _encodes(value):
             raise TypeError("text with a NUL character or half a surrogate pair")
-        return str(value)
+        return value if isinstance(value, Text) else str(value)
     if isinstance(value, float):
         if depth and not math.isfinite(value):
             raise TypeError("infinity or NaN inside a document")
@@ -180,6 +181,12 @@ def native(value: object, *, depth: int = 0) -> Cell:
     if isinstance(value, list | tuple):
         return [native(each, depth=depth + 1) for each in value]
     raise TypeError(f"a value of type {type(value).__name__}")
+
+
+def _fits_numeric(value: int | Decimal) -> bool:
+    if isinstance(value, int):
+        return value.bit_length() < 3 * MAX_DIGITS
+    return not value.is_finite() or holds(value)
 
 
 def key_text(value: Cell) -> str | None:

@@ -112,6 +112,11 @@ def test_an_exception_that_shows_a_variable_is_reported_by_its_class_alone(proje
         ("    yield {'k': 'a\\0'}\n", "t.py:2: `things` yields text with a NUL character"),
         ("    yield {'k': 1, 'v': {1: 2}}\n", "t.py:2: `things` yields a mapping with keys that"),
         ("    yield {'k': 1, 'v': [float('nan')]}\n", "t.py:2: `things` yields infinity or NaN"),
+        ("    yield {'k': 10**5000}\n", "t.py:2: `things` yields a number that Postgres cannot"),
+        (
+            "    import decimal\n    yield {'k': decimal.Decimal('1e999999')}\n",
+            "t.py:2: `things` yields a number that Postgres cannot hold for `k`.",
+        ),
         ("    yield {'v': 1}\n", "t.py:2: the row does not give the key column `k`."),
         ("    yield {'k': 1}\n    yield {'k': 1}\n", "t.py:2: the row `things/1` is already"),
         ("    exit(3)\n    yield\n", "t.py:4: `things` raised SystemExit: 3."),
