@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from seeder.catalog.assemble import Assembled
+from seeder.catalog.assembled import Assembled
 from seeder.catalog.columns import ColumnRule
 from seeder.catalog.drafts import Draft
 from seeder.catalog.problems import Problems

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 
+from seeder.catalog.assembled import Assembled, CsvIndex, Others, reference_cell
 from seeder.catalog.columns import ColumnRule
 from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
 from seeder.catalog.declaration import Declaration
@@ -25,45 +25,6 @@ from seeder.merge.model import (
     SetReference,
     row_key,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assembled:
-    """A seed set, and what the checks across sets need to know."""
-
-    declaration: Declaration
-    seed_set: SeedSet
-    index: Mapping[str, Draft] = field(default_factory=dict)
-    """Where each row stands, by row key and in file order; empty if `unread`."""
-    unread: bool = False
-    """The rows of a large CSV file were not looked at."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Others:
-    """What one set needs to know of the sets it refers to."""
-
-    widths: Mapping[str, int]
-    """Number of key columns, by name of the set."""
-    keys: Mapping[str, Sequence[str]]
-    """Row keys, by name, of sets that are expanded into others."""
-
-
-class _CsvIndex(Mapping[str, Draft]):
-    """Where the rows of a CSV file stand, by row key; a number each instead of a Draft."""
-
-    def __init__(self, file: str, lines: Mapping[str, int]) -> None:
-        self._file = file
-        self._lines = lines
-
-    def __getitem__(self, key: str) -> Draft:
-        return Draft({}, self._file, self._lines[key])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._lines)
-
-    def __len__(self) -> int:
-        return len(self._lines)
 
 
 class Assembler:
@@ -165,7 +126,7 @@ class Assembler:
         return Assembled(
             declaration=self._declaration,
             seed_set=seed_set,
-            index=_CsvIndex(table.file, lines),
+            index=CsvIndex(table.file, lines),
             unread=unread,
         )
 
@@ -327,29 +288,3 @@ class Assembler:
 
     def _bad(self, message: str) -> None:
         self._problems.add(message, file=self._declaration.file, at=self._declaration.at)
-
-
-def reference_cell(cell: Cell, rule: ColumnRule, widths: Mapping[str, int]) -> Cell:
-    """What is written in a reference column as the key of the row it means."""
-    if cell is None:
-        return None
-    if not isinstance(rule.reference, SetReference):
-        text = key_text(cell)
-        if text is None:
-            raise NoMatch(f"`{rule.name}` takes one value", "Give the natural key of one row.")
-        return text
-    width = widths.get(rule.reference.set, 1)
-    parts = cell if isinstance(cell, list) else [cell]
-    texts = [key_text(part) for part in parts]
-    if len(parts) != width or (width > 1 and not isinstance(cell, list)):
-        raise NoMatch(
-            f"a row of set `{rule.reference.set}` has a key of {width} values"
-            if width > 1
-            else f"`{rule.name}` takes the key of one row, not a list",
-            "Write them as a list, in the order of its `key`."
-            if width > 1
-            else "For several rows use `expand: true`.",
-        )
-    if None in texts:
-        raise NoMatch(f"`{rule.name}` does not hold the key of a row")
-    return row_key(tuple([text or "" for text in texts]))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seeder.catalog.assemble import Assembled, reference_cell
+from seeder.catalog.assembled import Assembled, reference_cell
 from seeder.catalog.expand import NoMatch
 from seeder.catalog.nodes import Mapping as MappingNode
 from seeder.catalog.nodes import Node, Scalar, Sequence

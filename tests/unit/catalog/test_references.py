@@ -164,6 +164,15 @@ def test_expansion_sees_what_another_expansion_yields(project):
     assert project.keys("a") == ["owner\\,stock.view", "owner\\,stock.edit"]
 
 
+def test_an_expanded_set_of_another_environment_has_no_rows_but_its_data_is_known(project):
+    grants = GRANTS.replace("rows:", "environments: [dev]\nrows_from: g.json")
+    project.core(grants=grants, rights=RIGHTS, roles=ROLES)
+    project.write({"seeds/core/g.json": '[{"role": "owner", "right": "*"}]'})
+    (inactive,) = project.load("production").inactive
+    assert (inactive.name, list(inactive.rows)) == ("grants", [])
+    assert len(project.keys("grants", "dev")) == 4
+
+
 def test_sets_cannot_be_expanded_from_each_other(project):
     text = (
         "table: {0}\nkey: k\nremoved: keep\ncolumns: {{k: {{ref: {1}, expand: true}}}}\nrows: []\n"
