@@ -31,12 +31,12 @@ def command(invocation: Invocation, /, *, embedded: bool, as_json: bool, **given
     """
     settings = invocation.open("check", given, database_required=False)
     # Imported here, as in `run`.
-    from seeder import job
+    from seeder.look import check
     from seeder.report import json_report, text
     from seeder.report.failure import describe
 
     try:
-        result = job.check(settings, log=invocation.log, embedded=embedded)
+        result = check(settings, log=invocation.log, embedded=embedded)
     except SeederError as error:
         # The problems are what was asked for, so whoever reads stdout gets them there.
         if as_json:

@@ -27,10 +27,10 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     """
     settings = invocation.open("status", given)
     # Imported here, as in `run`.
-    from seeder import job
+    from seeder.look import status
     from seeder.report import json_report, text
 
-    found = job.status(settings, log=invocation.log)
+    found = status(settings, log=invocation.log)
     if as_json:
         invocation.print(json_report.document(found).decode())
     else:

@@ -24,6 +24,6 @@ def command(invocation: Invocation, /, **given: object) -> None:
     """
     settings = invocation.open("wait", given)
     # Imported here, as in `run`.
-    from seeder import job
+    from seeder.look import wait
 
-    job.wait(settings, log=invocation.log)
+    wait(settings, log=invocation.log)

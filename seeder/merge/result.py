@@ -142,3 +142,16 @@ class Status:
     """Newest first."""
     lock_holder: Mapping[str, object] | None = None
     """What the server says of the session that holds the lock: `pid`, `application_name`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """A database on which an application of this image may start."""
+
+    revision_live: tuple[str, ...] = ()
+    revision_head: tuple[str, ...] = ()
+    """This image's."""
+    ahead: bool = False
+    """The database is ahead of this image."""
+    release: str | None = None
+    """The release that is applied, where it was asked for."""

@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from seeder.merge.result import CheckResult, Failure, RunResult, Status
+from seeder.merge.result import CheckResult, Failure, Readiness, RunResult, Status
 
 FORMAT = 1
 """Of the document; raised when a field changes its meaning or goes away."""
 
 
-def document(result: RunResult | Failure | CheckResult | Status) -> bytes:
+def document(result: RunResult | Failure | CheckResult | Status | Readiness) -> bytes:
     """Render a result as indented JSON, with a newline at its end."""
     # Imported here: a run without --report does without.
     import msgspec

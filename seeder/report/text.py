@@ -7,7 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from seeder.merge.plan import RowAction, SetDecision, SetOutcome
-from seeder.merge.result import CheckResult, Failure, Result, RunResult, RunSummary, Status
+from seeder.merge.result import (
+    CheckResult,
+    Failure,
+    Readiness,
+    Result,
+    RunResult,
+    RunSummary,
+    Status,
+)
 from seeder.report.excerpt import Excerpts
 
 
@@ -24,6 +32,11 @@ def check(result: CheckResult, *, project: Path) -> str:
 def status(found: Status) -> str:
     """Say where a database stands."""
     return _page(_status(found))
+
+
+def ready(found: Readiness) -> str:
+    """Say that an application may start."""
+    return _page(_ready(found))
 
 
 def failure(failed: Failure, *, project: Path | None = None) -> str:
@@ -174,6 +187,16 @@ def _revision(found: Status) -> str:
     if set(found.revision_live) == set(found.revision_head):
         return f"{live} (this image's head)"
     return f"{live} (this image's head is {head})"
+
+
+def _ready(found: Readiness) -> Iterator[str]:
+    facts = []
+    if found.revision_live:
+        where = "ahead of this image" if found.ahead else "this image's head"
+        facts.append(f"revision {', '.join(found.revision_live)} ({where})")
+    if found.release:
+        facts.append(f"release {found.release}")
+    yield f"Ready: {', '.join(facts)}." if facts else "Ready."
 
 
 def _lock(holder: Mapping[str, object] | None) -> str:

@@ -1,0 +1,59 @@
+"""What the ledger tells about the past: releases, runs, and conflicts still open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.ledger import Ledger
+from seeder.merge.result import AppliedRelease, RunSummary
+
+_RUNS = 10
+
+
+def releases(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[AppliedRelease, ...]:
+    """Every release that was applied here, newest first."""
+    rows = connection.execute(
+        ledger.sql("SELECT release, applied_at, run FROM {s}.releases ORDER BY run DESC, release")
+    ).fetchall()
+    return tuple(AppliedRelease(release=row[0], applied_at=row[1], run=row[2]) for row in rows)
+
+
+def last_runs(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _RUNS
+) -> tuple[RunSummary, ...]:
+    """The last runs, newest first."""
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT id, started_at, finished_at, result, mode, release, counts FROM {s}.runs"
+            " ORDER BY id DESC LIMIT %s"
+        ),
+        [limit],
+    ).fetchall()
+    return tuple(
+        RunSummary(
+            id=row[0],
+            started_at=row[1],
+            finished_at=row[2],
+            result=row[3],
+            mode=row[4],
+            release=row[5],
+            counts=row[6] or {},
+        )
+        for row in rows
+    )
+
+
+def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
+    """Rows whose live value was kept against the catalog, and that nobody has settled."""
+    bases = connection.execute(ledger.sql("SELECT id FROM {s}.bases ORDER BY id")).fetchall()
+    if not bases:
+        return 0
+    each = sql.SQL("SELECT count(*) AS n FROM {} WHERE notes ? 'offered' AND state = 'a'")
+    counts = [each.format(sql.Identifier(ledger.schema, f"base_{number}")) for (number,) in bases]
+    row = connection.execute(
+        sql.SQL("SELECT sum(n)::bigint FROM ({}) q").format(sql.SQL(" UNION ALL ").join(counts))
+    ).fetchone()
+    return int(row[0]) if row else 0

@@ -1,0 +1,61 @@
+"""What the next ordinary deploy has in mind for each set, from the sets alone.
+
+Rows are neither staged nor compared, so this needs no temporary table: it works for a role
+that may only read, and on a standby.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from seeder.database import check
+from seeder.database.ledger import Ledger
+from seeder.database.prepare import Orders, Seeding, decide
+from seeder.database.schema import read_tables
+from seeder.merge.model import Catalog, Mode, SeedSet, SetReference
+from seeder.merge.plan import SetDecision
+
+_WAITING = (SetDecision.PENDING, SetDecision.UNADOPTED)
+
+
+def outlook(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    *,
+    created: frozenset[str] | None,
+) -> dict[str, SetDecision]:
+    """Decide about each set as a deploy in mode `init` would; `created` as in `Orders`.
+
+    A new set that refers to a waiting set counts as pending, although a deploy might find
+    every row it refers to. Sets that the schema contradicts are left out.
+    """
+    seeding = Seeding(
+        connection=connection,
+        ledger=ledger,
+        catalog=catalog,
+        orders=Orders(mode=Mode.INIT, created=created),
+        run=0,
+    )
+    seeding.tables = read_tables(connection, check.tables_of((*catalog.sets, *catalog.inactive)))
+    present = [each for each in catalog.sets if each.table in seeding.tables]
+    unfit = {problem.file for problem in check.problems(present, seeding.tables)}
+    decide(seeding, [each for each in catalog.sets if each.file not in unfit])
+    decisions: dict[str, SetDecision] = {}
+    for each in catalog.sets:
+        if each.name in seeding.decisions:
+            decision, _ = seeding.decisions[each.name]
+            if decision is SetDecision.INSERT and _waits(each, decisions):
+                decision = SetDecision.PENDING
+            decisions[each.name] = decision
+    return decisions
+
+
+def _waits(each: SeedSet, decisions: dict[str, SetDecision]) -> bool:
+    return any(
+        isinstance(column.reference, SetReference)
+        and decisions.get(column.reference.set) in _WAITING
+        for column in each.columns
+    )

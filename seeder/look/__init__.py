@@ -1,0 +1,8 @@
+"""What changes nothing: check a catalog, wait for a database, say where it stands."""
+
+from seeder.look.check import check
+from seeder.look.ready import ready
+from seeder.look.status import status
+from seeder.look.wait import wait
+
+__all__ = ["check", "wait", "status", "ready"]

@@ -1,0 +1,149 @@
+"""Check a catalog: offline, and on request against the schema that its migrations make."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from seeder.catalog import load, read_project
+from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
+from seeder.log import Log
+from seeder.merge.model import Catalog, Mode
+from seeder.merge.result import CheckResult, RunResult
+from seeder.settings import Secret, Settings
+
+if TYPE_CHECKING:
+    from seeder.database.revisions import RevisionGraph
+
+
+def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
+    """Check all that files can tell; with `embedded` also what only a server can.
+
+    For that, the job itself runs on a new server, which is deleted afterwards.
+
+    Raises:
+        ConfigurationInvalid: the catalog has problems, with those of the migrations, or
+            (embedded) does not fit the schema.
+        MigrationsInvalid: the migrations alone have problems.
+        MigrationFailed: embedded: a migration does.
+        SeedingFailed: embedded: a constraint rejects a row.
+    """
+    catalog, graph = _read(settings)
+    warnings = [Problem(message=warning) for warning in catalog.warnings]
+    if embedded:
+        warnings = _warnings(_rehearse(settings, catalog, log=log))
+    return CheckResult(
+        sets=len(catalog.sets),
+        rows=sum(1 for each in catalog.sets for _ in each.rows),
+        tasks=len(catalog.tasks),
+        revisions=len(graph.revisions),
+        problems=tuple(warnings),
+    )
+
+
+def _read(settings: Settings) -> tuple[Catalog, RevisionGraph]:
+    """Read catalog and migrations, and tell of the problems of both together."""
+    from seeder.database.revisions import read_graph
+
+    try:
+        catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
+    except ConfigurationInvalid as error:
+        raise _with_migrations(settings, error) from None
+    return catalog, read_graph(catalog.migrations)
+
+
+def _with_migrations(settings: Settings, error: ConfigurationInvalid) -> ConfigurationInvalid:
+    from seeder.database.revisions import read_graph
+
+    try:
+        read_graph(read_project(settings.project).migrations)
+    except ConfigurationInvalid:
+        return error  # seeder.toml itself: where the migrations are is not known
+    except MigrationsInvalid as other:
+        problems = (*error.problems, *other.problems)
+        return ConfigurationInvalid(
+            f"{len(problems)} problems in the catalog and the migrations.",
+            problems=problems,
+            hint=other.hint,
+        )
+    return error
+
+
+def _rehearse(settings: Settings, catalog: Catalog, *, log: Log) -> RunResult:
+    """Run the job on a new, empty server of the embedded Postgres."""
+    # Imported here: offline, nothing of this is needed.
+    from seeder.database.embedded import throwaway
+    from seeder.job import run
+
+    with throwaway() as server:
+        url = server.conninfo()
+        ours = ("SEEDER_DATABASE_URL", "SEEDER_DATABASE_URL_FILE", "DATABASE_URL_FILE")
+        environ = {name: text for name, text in settings.environ.items() if name not in ours}
+        rehearsal = dataclasses.replace(
+            settings,
+            database=Secret(url),
+            embedded=None,
+            mode=Mode.AUTO,
+            plan=None,
+            allow_missing=(),
+            set_role=None,
+            environ={**environ, "DATABASE_URL": url},
+        )
+        with _project_pointed_at(url, catalog):
+            return run(rehearsal, log=_Warnings(log))
+
+
+@contextmanager
+def _project_pointed_at(url: str, catalog: Catalog) -> Iterator[None]:
+    """Let an env.py that opens DATABASE_URL by itself find the server of the rehearsal.
+
+    This process' own environment: env.py runs in it, and would migrate another database.
+    """
+    if not catalog.migrations.project_env:
+        yield
+        return
+    before = os.environ.get("DATABASE_URL")
+    os.environ["DATABASE_URL"] = url
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["DATABASE_URL"]
+        else:
+            os.environ["DATABASE_URL"] = before
+
+
+def _warnings(result: RunResult) -> list[Problem]:
+    """What is worth a look in a rehearsal that went well: on a new database nobody chose it."""
+    kept = [row for each in result.sets for row in each.kept]
+    return [
+        *(Problem(message=f"{row.reason}.", address=row.address) for row in kept),
+        *(Problem(message=warning) for warning in result.warnings),
+    ]
+
+
+class _Warnings:
+    """A log that passes on what a person should see: a rehearsal is no run to be followed."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+
+    def debug(self, event: str, **fields: object) -> None:
+        """Drop it."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Drop it, but for what a migration command prints: its failure refers to that."""
+        if event == "migration.output":
+            self._log.info(event, **fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Drop those of the result, which `check` returns."""
+        if event != "run.warned":
+            self._log.warning(event, **fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Pass it on."""
+        self._log.error(event, **fields)

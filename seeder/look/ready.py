@@ -1,0 +1,169 @@
+"""Whether an application of this image may start: its schema and its defaults are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from seeder.catalog import Project, read_project
+from seeder.errors import (
+    ConfigurationInvalid,
+    ConnectionLost,
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    RevisionUnknown,
+    SeederError,
+)
+from seeder.log import Log
+from seeder.merge.result import Readiness
+from seeder.opening import connected, target_of
+from seeder.settings import Settings
+
+if TYPE_CHECKING:
+    from seeder.database.connect import Connection
+    from seeder.database.ledger import Ledger
+    from seeder.database.revisions import RevisionGraph
+    from seeder.database.target import Target
+
+_PAUSE = 1.0
+_TELL_EVERY = 10.0
+
+
+def ready(
+    settings: Settings,
+    *,
+    log: Log,
+    release: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Readiness:
+    """Wait, `wait_timeout` seconds in all, until this image's head and first sets are there.
+
+    With `release` also until the catalog's release is applied. Reads seeder.toml and the
+    revisions, not the seeds, whose secrets a web process need not have; a standby will do.
+
+    Raises:
+        DatabaseUnavailable: it is not ready in time; `facts["reason"]` says why.
+        ConfigurationInvalid: `release` is asked for, and seeder.toml names none.
+    """
+    from seeder.database.revisions import read_graph
+
+    started = clock()
+    project = read_project(settings.project)
+    if release and project.release is None:
+        raise ConfigurationInvalid(
+            "seeder.toml names no release to wait for.",
+            hint='Give it one (release = "2026.11"), or leave out --release.',
+        )
+    waiting = _Waiting(
+        settings=settings,
+        project=project,
+        graph=read_graph(project.migrations),
+        release=project.release if release else None,
+        log=log,
+        limit=started + min(settings.wait_timeout, settings.deadline),
+        at_deadline=settings.deadline < settings.wait_timeout,
+        clock=clock,
+        sleep=sleep,
+    )
+    with target_of(settings) as target:
+        return waiting.wait(target)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Waiting:
+    """One wait while it goes on."""
+
+    settings: Settings
+    project: Project
+    graph: RevisionGraph
+    release: str | None
+    log: Log
+    limit: float
+    at_deadline: bool
+    clock: Callable[[], float]
+    sleep: Callable[[float], None]
+    told: str = ""
+    told_at: float = 0.0
+
+    def wait(self, target: Target) -> Readiness:
+        """Look again and again, on a new connection where one was lost."""
+        while True:
+            left = max(0.001, self.limit - self.clock())
+            try:
+                with connected(
+                    replace(self.settings, wait_timeout=left),
+                    target,
+                    log=self.log,
+                    deadline=self.limit + 1.0,  # so that the wait's own timeout comes first
+                    writable=False,
+                    clock=self.clock,
+                ) as connection:
+                    return self.poll(connection)
+            except ConnectionLost:
+                self.pause("the connection was lost")
+
+    def poll(self, connection: Connection) -> Readiness:
+        from seeder.database.failures import translated
+        from seeder.database.ledger import Ledger
+
+        ledger = Ledger(schema=self.settings.schema)
+        while True:
+            with (
+                translated(doing="looking whether it is ready", otherwise=DatabaseUnavailable),
+                connection.transaction(),
+            ):
+                connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                found = self.look(connection, ledger)
+            if isinstance(found, Readiness):
+                return found
+            self.pause(found)
+
+    def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
+        """Return how ready it is, or why it is not."""
+        from seeder.database.migrate import MigrationState, current, state_of
+
+        meta = ledger.meta(connection)
+        if meta is None:
+            return "no run of seeder has begun on this database"
+        live = current(connection, self.project.migrations)
+        older = False
+        if self.project.migrations.alembic is not None:
+            try:
+                state = state_of(live, self.graph, known_revisions=ledger.revisions(connection))
+            except RevisionUnknown as error:
+                return error.message.removesuffix(".")
+            if state is MigrationState.UPGRADED:
+                return f"revision {', '.join(self.graph.pending(live))} is not applied"
+            older = state is MigrationState.OLDER_IMAGE
+        if meta.completed_run is None:
+            return "no run has completed: the first seeds are not there"
+        if self.release is not None and self.release not in ledger.releases(connection):
+            return f"release {self.release} is not applied"
+        return Readiness(
+            revision_live=live,
+            revision_head=self.graph.heads,
+            ahead=older,
+            release=self.release,
+        )
+
+    def pause(self, reason: str) -> None:
+        """Wait a moment, or give up."""
+        now = self.clock()
+        if now >= self.limit:
+            raise self.given_up(reason)
+        if reason != self.told or now - self.told_at >= _TELL_EVERY:
+            self.log.info("readiness.awaited", reason=reason)
+            self.told, self.told_at = reason, now
+        self.sleep(min(_PAUSE, self.limit - now))
+
+    def given_up(self, reason: str) -> SeederError:
+        kind = DeadlineExceeded if self.at_deadline else DatabaseUnavailable
+        return kind(
+            f"The database is not ready: {reason}.",
+            hint="Is `seeder run` of this image still to come, or did it fail? `seeder status`"
+            " shows the last runs.",
+            reason=reason,
+        )
