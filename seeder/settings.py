@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seeder import options
+from seeder.environ import Environ
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.log import LogFormat
 from seeder.merge.model import Mode
@@ -99,7 +100,7 @@ def read_settings(
             problems=tuple(given.problems),
             hint="`seeder run --help` lists the options and their variables.",
         )
-    return Settings(environ=environ, **values)
+    return Settings(environ=Environ(environ), **values)
 
 
 def read_output(

@@ -1,0 +1,43 @@
+"""The environment as a catalog sees it: a variable, or the file that NAME_FILE names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from seeder.errors import ConfigurationInvalid
+
+
+class Environ(Mapping[str, str]):
+    """Environment variables, where NAME_FILE names a file with the value of NAME.
+
+    A file is read when its value is asked for: only the catalog knows which variables it
+    wants. Iteration yields what was really set. Looking up a value raises
+    ConfigurationInvalid if its file cannot be read, or if both forms are set.
+    """
+
+    def __init__(self, given: Mapping[str, str]) -> None:
+        self._given = given
+
+    def __getitem__(self, name: str) -> str:
+        file = self._given.get(f"{name}_FILE")
+        if not file:
+            return self._given[name]
+        if name in self._given:
+            raise ConfigurationInvalid(f"{name} and {name}_FILE are both set.", hint="Unset one.")
+        try:
+            text = Path(file).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError, ValueError):
+            # Without the cause: it may quote what it could not decode.
+            raise ConfigurationInvalid(
+                f"{name}_FILE names a file that cannot be read as text.",
+                hint="Name a UTF-8 file that seeder's user may read.",
+            ) from None
+        # One line break: what editors add and nobody means.
+        return text.removesuffix("\n").removesuffix("\r")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._given)
+
+    def __len__(self) -> int:
+        return len(self._given)
