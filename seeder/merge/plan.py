@@ -29,7 +29,7 @@ class SetDecision(StrEnum):
     PENDING = "pending"
     """The catalog has changed; an update would apply it."""
     AWAITING_TABLE = "awaiting-table"
-    """The table does not exist before the pending migrations."""
+    """The table, or columns of it, do not exist before the pending migrations."""
 
 
 class RowAction(StrEnum):
@@ -109,7 +109,11 @@ class SetPlan:
     reason: str
     rows: tuple[RowChange, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-    """Rows by `RowAction`, and `conflicts`."""
+    """Rows by `RowAction`, and `conflicts`; of all rows."""
+    digest: str = ""
+    """Of all rows, in order; see `plan_id.RowsDigest`."""
+    left_out: int = 0
+    """How many rows `rows` leaves out, to stay small."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,10 +121,20 @@ class Plan:
     """What a run would do."""
 
     id: str
-    """Hash of catalog, migration heads, environment and the pre-image of every row touched."""
+    """What `plan_id.plan_id` makes of the rest: equal plans have equal ids."""
     mode: Mode
+    reason: str = ""
+    """Why it is this mode, in words."""
+    adopt: bool = False
+    """Rows that were here before seeder are adopted: an update by hand or by request."""
     release: str | None
     environment: str
+    catalog: str = ""
+    """The catalog's digest."""
+    revisions: tuple[str, ...] = ()
+    """The database's migration heads."""
+    heads: tuple[str, ...] = ()
+    """The image's."""
     provisional: bool
     """Migrations are pending, so the schema may still change; cannot be approved."""
     migrations: tuple[str, ...] = ()
@@ -132,13 +146,21 @@ class Plan:
     @property
     def conflicts(self) -> int:
         """Rows that a person should look at."""
-        return sum(row.conflict for each in self.sets for row in each.rows)
+        return sum(each.counts.get("conflicts", 0) for each in self.sets)
 
     @property
     def changes(self) -> int:
         """Rows that would be written, or whose ledger entry would be."""
-        idle = (RowAction.KEEP, RowAction.SKIP)
-        return sum(row.action not in idle for each in self.sets for row in each.rows)
+        return sum(each.counts.get(action, 0) for each in self.sets for action in _CHANGING)
+
+    @property
+    def waiting(self) -> tuple[str, ...]:
+        """Sets whose changes this run would leave to another."""
+        return tuple(each.name for each in self.sets if each.decision in _WAITING)
+
+
+_CHANGING = tuple(action for action in RowAction if action not in (RowAction.KEEP, RowAction.SKIP))
+_WAITING = (SetDecision.UNADOPTED, SetDecision.PENDING, SetDecision.AWAITING_TABLE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,117 @@
+"""The identity of a plan: equal ids mean that the same is to happen to the same rows."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+
+from seeder.merge.plan import Plan, RowChange, SetOutcome, SetPlan
+
+
+class RowsDigest:
+    """A hash over the rows of one set, fed row by row so that no set need fit into memory."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+
+    def add(self, row: RowChange) -> None:
+        """Take in the next row: address, action, and what every column was, is and becomes."""
+        columns = [
+            (
+                column.name,
+                column.case,
+                column.asked_known,
+                column.asked,
+                column.stored,
+                column.live,
+                column.desired,
+            )
+            for column in row.columns
+        ]
+        self._hash.update(
+            _encode((row.address, row.action, row.conflict, sorted(columns, key=_first)))
+        )
+
+    def hexdigest(self) -> str:
+        """The hash of the rows so far."""
+        return self._hash.hexdigest()
+
+
+def rows_digest(rows: Iterable[RowChange]) -> str:
+    """The digest of a set's rows."""
+    digest = RowsDigest()
+    for row in rows:
+        digest.add(row)
+    return digest.hexdigest()
+
+
+def plan_id(plan: Plan) -> str:
+    """SHA-256, hex, over all that makes a plan this plan; the order of sets does not count.
+
+    Reasons and warnings are left out, and so are secrets, which no plan holds.
+    """
+    found = hashlib.sha256()
+    found.update(
+        _encode(
+            (
+                plan.catalog,
+                sorted(plan.heads),
+                sorted(plan.revisions),
+                plan.migrations,
+                plan.provisional,
+                plan.environment,
+                plan.mode,
+                plan.adopt,
+                plan.release,
+                plan.tasks,
+            )
+        )
+    )
+    for each in sorted(plan.sets, key=lambda one: one.name):
+        found.update(_encode((each.name, each.table, each.decision, each.digest)))
+    return found.hexdigest()
+
+
+def moved(shown: Plan, now: Plan) -> tuple[str, ...]:
+    """What differs between a plan and the same plan made again, in words; empty if nothing."""
+    return tuple(_moved(shown, now))
+
+
+def _moved(shown: Plan, now: Plan) -> Iterator[str]:
+    pairs = {
+        "the catalog": (shown.catalog, now.catalog),
+        "the environment": (shown.environment, now.environment),
+        "the migrations": (
+            (sorted(shown.heads), sorted(shown.revisions), shown.migrations),
+            (sorted(now.heads), sorted(now.revisions), now.migrations),
+        ),
+        "the mode": ((shown.mode, shown.adopt), (now.mode, now.adopt)),
+        "the release": (shown.release, now.release),
+        "the tasks": (shown.tasks, now.tasks),
+    }
+    yield from (name for name, (before, after) in pairs.items() if before != after)
+    before_sets = {each.name: (each.table, each.decision, each.digest) for each in shown.sets}
+    after_sets = {each.name: (each.table, each.decision, each.digest) for each in now.sets}
+    for name in sorted(before_sets.keys() | after_sets.keys()):
+        if before_sets.get(name) != after_sets.get(name):
+            yield f"set {name}"
+
+
+def not_as_planned(plan: Plan, outcomes: Iterable[SetOutcome]) -> tuple[str, ...]:
+    """Names of sets to which a run did something else than the plan says."""
+    done = {each.name: (each.decision, dict(each.counts)) for each in outcomes}
+    return tuple(each.name for each in plan.sets if done.get(each.name) != _said(each))
+
+
+def _said(each: SetPlan) -> tuple[object, dict[str, int]]:
+    return each.decision, dict(each.counts)
+
+
+def _first(column: tuple[object, ...]) -> str:
+    return str(column[0])
+
+
+def _encode(value: object) -> bytes:
+    # JSON lists: unlike joined text they cannot be read in two ways.
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
