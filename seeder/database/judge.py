@@ -351,7 +351,8 @@ def _column_facts(work: SetWork, name: str, *, refresh: bool) -> dict[str, Fact]
         "overwrite": work.seed_set.conflict is Conflict.OVERWRITE,
         "live_is_desired": equal,
         "known": False,
-        "desired_is_asked": False,
+        # A secret has no base that could learn anything: the live value alone tells.
+        "desired_is_asked": base is None,
         "live_is_stored": False,
         "offered": False,
     }
