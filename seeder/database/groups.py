@@ -9,10 +9,10 @@ from psycopg import sql
 from seeder.database import diff, gone, judge, resolve
 from seeder.database.facts import numbers
 from seeder.database.moves import follow_moves
-from seeder.database.prepare import MERGING, Seeding
-from seeder.database.work import SetWork
+from seeder.database.prepare import MERGING, WRITTEN, Seeding, unregister
+from seeder.database.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
-from seeder.merge.model import SeedSet
+from seeder.merge.model import Mode, SeedSet
 from seeder.merge.plan import SetDecision
 from seeder.merge.rules import ROW_RULES
 
@@ -25,7 +25,11 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
         resolve.resolve(connection, work, seeding.works, judged)
     for work in works:
         if work.decision in MERGING:
-            follow_moves(seeding.connection, work, seeding.works, write=seeding.writes)
+            follow_moves(seeding.connection, work, seeding.works)
+    for work in works:
+        if work.decision in MERGING:
+            if seeding.writes and (work.siblings or len(work.own_ids) > 1):
+                diff.take_over(connection, work)
             vanished = diff.find_differences(
                 connection, work, refresh=work.decision is SetDecision.REFRESH
             )
@@ -33,6 +37,31 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
             judge_set(seeding, work)
     if any(work.stage.references for work in works):
         resolve.block_unreachable(connection, {work.name: work for work in works})
+
+
+def hold_back(seeding: Seeding, group: Sequence[str]) -> None:
+    """Leave sets pending whose rows refer to rows that only an update would bring."""
+    for name in group:
+        work = seeding.works.get(name)
+        if work is not None and work.decision in WRITTEN and _waits_for_pending(seeding, work):
+            reason = "it refers to rows of a set that is pending"
+            seeding.decisions[name] = (SetDecision.PENDING, reason)
+            unregister(seeding, work)
+
+
+def _waits_for_pending(seeding: Seeding, work: SetWork) -> bool:
+    if seeding.orders.mode is not Mode.INIT or not work.stage.references:
+        return False
+    waiting = {SetDecision.PENDING, SetDecision.UNADOPTED}
+    if not any(
+        isinstance(target, SetTarget) and seeding.decisions[target.set][0] in waiting
+        for target in work.targets.values()
+    ):
+        return False
+    row = seeding.connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} s WHERE s.missing <> 0)").format(work.stage.relation)
+    ).fetchone()
+    return bool(row and row[0])
 
 
 def judge_set(seeding: Seeding, work: SetWork) -> None:

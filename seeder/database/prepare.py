@@ -268,6 +268,7 @@ def _open_bases(seeding: Seeding, sets: Sequence[SeedSet]) -> dict[str, Base]:
             seeding.tables[group[0].table],
             group,
             write=seeding.writes,
+            moves=any(each.moved for each in seeding.catalog.sets),
         )
         bases |= {each.name: base for each in group}
     return bases
@@ -288,14 +289,10 @@ def _ids(seeding: Seeding, work: SetWork) -> dict[str, Any]:
     if seeding.writes and work.decision in WRITTEN:
         number = _register(seeding, work)
     catalog = {each.name for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    # What a set that has left the catalog leaves behind is taken over by the one set that
+    # has its place: its file was renamed. Between several, nobody can tell.
     orphans = [known.id for known in place if known.name not in catalog]
     alone = not _siblings(seeding, work)
-    if orphans and not alone:
-        names = ", ".join(known.name for known in place if known.id in orphans)
-        seeding.warnings.append(
-            f"The set {names} has left the catalog; its rows in {work.table} are kept."
-            " To remove rows, leave the file with `rows: []`."
-        )
     own = [number, *(orphans if alone else [])]
     return {"set_id": number, "own_ids": tuple(each for each in own if each)}
 
@@ -310,3 +307,17 @@ def _register(seeding: Seeding, work: SetWork) -> int:
         [work.base.id, work.scope, work.name, digest_of(work.seed_set), seeding.run],
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def unregister(seeding: Seeding, work: SetWork) -> None:
+    """Take back that a set is seeded: it waits after all."""
+    if not seeding.writes:
+        return
+    before = next((known for known in seeding.known if known.id == work.set_id), None)
+    if before is None:
+        statement = seeding.ledger.sql("DELETE FROM {s}.sets WHERE id = %(id)s")
+    else:
+        statement = seeding.ledger.sql("UPDATE {s}.sets SET digest = %(digest)s WHERE id = %(id)s")
+    seeding.connection.execute(
+        statement, {"id": work.set_id, "digest": before.digest if before else ""}
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -86,15 +87,34 @@ def row_changes(
 
     Call it before the writes: live values are those of now.
     """
+    query = _query(work, conflicts_only=conflicts_only, limit=limit)
+    return tuple(_row_change(work, row) for row in connection.execute(query).fetchall())
+
+
+def each_row_change(connection: psycopg.Connection[Any], work: SetWork) -> Iterator[RowChange]:
+    """As `row_changes`, without holding all of them at once."""
+    with connection.cursor(name="seeder_rows") as cursor:
+        cursor.itersize = _FETCHED
+        cursor.execute(_query(work, conflicts_only=False, limit=None))
+        for row in cursor:
+            yield _row_change(work, row)
+
+
+_FETCHED = 2_000
+
+
+def _query(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.Composed:
     if work.decision is SetDecision.INSERT:
-        return _inserts(connection, work, conflicts_only=conflicts_only, limit=limit)
-    names = [name for name in work.names if not work.seed_set.column(name).secret]
+        return _inserted(work, conflicts_only=conflicts_only, limit=limit)
     texts: list[sql.Composable] = []
-    for name in names:
+    for name in work.names:
         base = work.base.columns.get(name)
         null = sql.SQL("NULL")
+        texts.append(sql.Identifier("w", f"v{work.stage.position(name)}"))
+        if work.seed_set.column(name).secret:
+            texts += [null, null, null, _is_given(work, name), sql.SQL("false")]
+            continue
         texts += [
-            sql.Identifier("w", f"v{work.stage.position(name)}"),
             sql.SQL("({})::text").format(last_asked(base)) if base else null,
             sql.SQL("({})::text").format(stored(base)) if base else null,
             _text(work, name, sql.Identifier("l", name)),
@@ -109,28 +129,30 @@ def row_changes(
             sql.SQL("{}::smallint[]").format(sql.Literal(sorted(CONFLICTING))),
             _column_conflict(work),
         )
-    rows = connection.execute(
-        sql.SQL(
-            "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, {texts}\n"
-            "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"
-            "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} l ON w.live AND {at}\n"
-            "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
-        ).format(
-            texts=sql.SQL(", ").join(texts) if texts else sql.SQL("NULL"),
-            verdict=work.verdict,
-            row=work.stage.row(),
-            stage=work.stage.relation,
-            base=work.base.relation,
-            live=work.table.identifier,
-            at=sql.SQL(" AND ").join(
-                sql.SQL("{} = w.{}").format(sql.Identifier("l", key), sql.Identifier(f"k{n}"))
-                for n, key in enumerate(work.base.primary_key, start=1)
-            ),
-            where=where,
-            limit=sql.Literal(limit),
-        )
-    ).fetchall()
-    return tuple(_row_change(work, names, row) for row in rows)
+    return sql.SQL(
+        "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, {texts}\n"
+        "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"
+        "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} l ON w.live AND {at}\n"
+        "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
+    ).format(
+        texts=sql.SQL(", ").join(texts),
+        verdict=work.verdict,
+        row=work.stage.row(),
+        stage=work.stage.relation,
+        base=work.base.relation,
+        live=work.table.identifier,
+        at=sql.SQL(" AND ").join(
+            sql.SQL("{} = w.{}").format(sql.Identifier("l", key), sql.Identifier(f"k{n}"))
+            for n, key in enumerate(work.base.primary_key, start=1)
+        ),
+        where=where,
+        limit=sql.Literal(limit),
+    )
+
+
+def _is_given(work: SetWork, name: str) -> sql.Composable:
+    """Of a secret, only that there is one."""
+    return sql.SQL("CASE WHEN {} IS NOT NULL THEN '' END").format(work.stage.d(name))
 
 
 def _text(work: SetWork, name: str, value: sql.Composable) -> sql.Composable:
@@ -146,28 +168,23 @@ def _desired(work: SetWork, name: str) -> sql.Composable:
     return _text(work, name, work.stage.d(name))
 
 
-def _row_change(work: SetWork, names: list[str], row: tuple[Any, ...]) -> RowChange:
+def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
+    if work.decision is SetDecision.INSERT:
+        return _insert(work, row)
     key, verdict, identity, gone = row[:4]
     rule = ROW_RULES[verdict]
     inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[4] is None
     columns: list[ColumnChange] = []
-    for n, name in enumerate(names):
+    for n, name in enumerate(work.names):
         case_number, asked, was_stored, live, desired, known = row[4 + 6 * n : 10 + 6 * n]
         if case_number is None:
             if inserting and desired is not None and not gone:
-                columns.append(
-                    ColumnChange(
-                        name=name,
-                        case=ColumnCase.UPDATE,
-                        reason=rule.reason,
-                        desired=desired,
-                        asked_known=False,
-                    )
-                )
+                columns.append(_new_value(work, name, desired, reason=rule.reason))
             continue
         column_rule = COLUMN_RULES[case_number]
         if column_rule.verdict is ColumnCase.NOTHING:
             continue
+        secret = work.seed_set.column(name).secret
         columns.append(
             ColumnChange(
                 name=name,
@@ -176,8 +193,9 @@ def _row_change(work: SetWork, names: list[str], row: tuple[Any, ...]) -> RowCha
                 asked=asked,
                 stored=was_stored,
                 live=live,
-                desired=desired,
+                desired=None if secret else desired,
                 asked_known=bool(known),
+                secret=secret,
             )
         )
     reason = rule.reason
@@ -193,42 +211,44 @@ def _row_change(work: SetWork, names: list[str], row: tuple[Any, ...]) -> RowCha
     )
 
 
-def _inserts(
-    connection: psycopg.Connection[Any],
-    work: SetWork,
-    *,
-    conflicts_only: bool,
-    limit: int | None,
-) -> tuple[RowChange, ...]:
-    names = [name for name in work.names if not work.seed_set.column(name).secret]
-    where = sql.SQL("{} = {}").format(work.stage.missing(), sql.Literal(BLOCKED))
-    rows = connection.execute(
-        sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(
-            where,
-            sql.SQL(", ").join(_desired(work, name) for name in names),
-            work.stage.relation,
-            where if conflicts_only else sql.SQL("true"),
-            work.stage.row(),
-            sql.Literal(limit),
-        )
-    ).fetchall()
-    return tuple(
-        RowChange(
-            address=work.seed_set.address(row[0]),
-            action=RowAction.SKIP if row[1] else RowAction.INSERT,
-            reason="refers to a row that is not there" if row[1] else "first launch of this set",
-            columns=tuple(
-                ColumnChange(
-                    name=name,
-                    case=ColumnCase.UPDATE,
-                    reason="new",
-                    desired=value,
-                    asked_known=False,
-                )
-                for name, value in zip(names, row[2:], strict=True)
-                if value is not None
-            ),
-            conflict=bool(row[1]),
-        )
-        for row in rows
+def _new_value(work: SetWork, name: str, value: str, *, reason: str) -> ColumnChange:
+    secret = work.seed_set.column(name).secret
+    return ColumnChange(
+        name=name,
+        case=ColumnCase.UPDATE,
+        reason=reason,
+        desired=None if secret else value,
+        asked_known=False,
+        secret=secret,
+    )
+
+
+def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.Composed:
+    blocked = sql.SQL("{} = {}").format(work.stage.missing(), sql.Literal(BLOCKED))
+    texts = [
+        _is_given(work, name) if work.seed_set.column(name).secret else _desired(work, name)
+        for name in work.names
+    ]
+    return sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(
+        blocked,
+        sql.SQL(", ").join(texts),
+        work.stage.relation,
+        blocked if conflicts_only else sql.SQL("true"),
+        work.stage.row(),
+        sql.Literal(limit),
+    )
+
+
+def _insert(work: SetWork, row: tuple[Any, ...]) -> RowChange:
+    key, blocked = row[:2]
+    return RowChange(
+        address=work.seed_set.address(key),
+        action=RowAction.SKIP if blocked else RowAction.INSERT,
+        reason="refers to a row that is not there" if blocked else "first launch of this set",
+        columns=tuple(
+            _new_value(work, name, value, reason="new")
+            for name, value in zip(work.names, row[2:], strict=True)
+            if value is not None
+        ),
+        conflict=bool(blocked),
     )

@@ -14,12 +14,12 @@ from psycopg import sql
 
 from seeder.database import diff, gone, judge, read, record, resolve, write
 from seeder.database.culprit import rejected
-from seeder.database.groups import judge_gone, judge_group, judge_set, judged_works
+from seeder.database.groups import hold_back, judge_gone, judge_group, judge_set, judged_works
 from seeder.database.ledger import Ledger
 from seeder.database.prepare import MERGING, WRITTEN, Orders, Seeding, prepare, set_named
 from seeder.database.work import SetTarget, SetWork
-from seeder.merge.model import Catalog, Mode
-from seeder.merge.plan import SetDecision, SetOutcome
+from seeder.merge.model import Catalog
+from seeder.merge.plan import SetOutcome
 
 _KEPT = 100
 """How many rows that need a person one outcome names."""
@@ -101,13 +101,9 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
 def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozenset[str]) -> None:
     connection = seeding.connection
     judge_group(seeding, tuple(works), applied)
-    for name, work in list(works.items()):
-        if _waits_for_pending(seeding, work):
-            seeding.decisions[name] = (
-                SetDecision.PENDING,
-                "it refers to rows of a set that is pending",
-            )
-            del works[name]
+    hold_back(seeding, tuple(works))
+    for name in [name for name in works if seeding.decisions[name][0] not in WRITTEN]:
+        del works[name]
     for work in works.values():
         if work.decision in MERGING:
             _lock_and_judge_again(seeding, work)
@@ -115,24 +111,6 @@ def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozens
         write.allocate(connection, work)
     for work in works.values():
         resolve.fill_awaited(connection, work, works)
-
-
-def _waits_for_pending(seeding: Seeding, work: SetWork) -> bool:
-    """Whether rows of a new set refer to rows that only an update would bring."""
-    if seeding.orders.mode is not Mode.INIT or not work.stage.references:
-        return False
-    waiting = {SetDecision.PENDING, SetDecision.UNADOPTED}
-    pending = [
-        target.set
-        for target in work.targets.values()
-        if isinstance(target, SetTarget) and seeding.decisions[target.set][0] in waiting
-    ]
-    if not pending:
-        return False
-    row = seeding.connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} s WHERE s.missing <> 0)").format(work.stage.relation)
-    ).fetchone()
-    return bool(row and row[0])
 
 
 def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:

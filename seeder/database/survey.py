@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import psycopg
 
 from seeder.database import diff, read
-from seeder.database.groups import judge_gone, judge_group
+from seeder.database.groups import hold_back, judge_gone, judge_group
 from seeder.database.ledger import Ledger
 from seeder.database.prepare import MERGING, WRITTEN, Orders, Seeding, prepare, set_named
 from seeder.merge.model import Catalog
-from seeder.merge.plan import SetPlan
+from seeder.merge.plan import RowChange, SetPlan
+from seeder.merge.plan_id import RowsDigest
 
 
 def survey(
-    connection: psycopg.Connection[Any], ledger: Ledger, catalog: Catalog, orders: Orders
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    orders: Orders,
+    *,
+    limit: int | None = None,
 ) -> tuple[tuple[SetPlan, ...], tuple[str, ...]]:
     """Say what `seed` would do, in the caller's transaction, writing to temporary tables only.
 
-    Once they exist the transaction is made read-only.
+    Once they exist the transaction is made read-only; a savepoint takes that back, so a
+    caller that goes on afterwards surveys in one that it rolls back.
+
+    `limit` is how many rows of a set a plan names, and how many more that are in conflict;
+    counts and digests are of all rows. None: it names them all.
     """
     seeding = Seeding(connection=connection, ledger=ledger, catalog=catalog, orders=orders, run=0)
     groups = prepare(seeding)
@@ -32,25 +43,40 @@ def survey(
     judged: set[str] = set()
     for group in groups:
         judge_group(seeding, group, frozenset(judged))
+        hold_back(seeding, group)
         judged.update(group)
     for name in reversed(order):
         judge_gone(seeding, name)
-    plans = []
-    for name in order:
-        decision, reason = seeding.decisions[name]
-        work = seeding.works.get(name)
-        merged = work is not None and decision in WRITTEN
-        plans.append(
-            SetPlan(
-                name=name,
-                table=str(
-                    seeding.tables.get(set_named(seeding, name).table)
-                    or set_named(seeding, name).table
-                ),
-                decision=decision,
-                reason=reason,
-                rows=read.row_changes(connection, work) if merged and work else (),
-                counts=read.counts(connection, work) if merged and work else {},
-            )
-        )
-    return tuple(plans), tuple(seeding.warnings)
+    plans = tuple(_plan(seeding, name, limit=limit) for name in order)
+    return plans, tuple(seeding.warnings)
+
+
+def _plan(seeding: Seeding, name: str, *, limit: int | None) -> SetPlan:
+    decision, reason = seeding.decisions[name]
+    each = set_named(seeding, name)
+    work = seeding.works.get(name)
+    plan = SetPlan(
+        name=name,
+        table=str(seeding.tables.get(each.table) or each.table),
+        decision=decision,
+        reason=reason,
+    )
+    if work is None or decision not in WRITTEN:
+        return plan
+    rows: list[RowChange] = []
+    digest = RowsDigest()
+    left_out = conflicts = 0
+    for row in read.each_row_change(seeding.connection, work):
+        digest.add(row)
+        conflicts += row.conflict
+        if limit is None or len(rows) < limit or (row.conflict and conflicts <= limit):
+            rows.append(row)
+        else:
+            left_out += 1
+    return dataclasses.replace(
+        plan,
+        rows=tuple(rows),
+        counts=read.counts(seeding.connection, work),
+        digest=digest.hexdigest(),
+        left_out=left_out,
+    )
