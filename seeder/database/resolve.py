@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.facts import numbers
+from seeder.database.prepare import MERGING
 from seeder.database.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.values import cast
 from seeder.database.work import SetTarget, SetWork, TableTarget
@@ -149,16 +150,18 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
 
 
 def _to_be_inserted(other: SetWork, judged: frozenset[str]) -> sql.Composable:
-    """Restricts stage rows `q` to those that the seeding inserts."""
+    """Restricts stage rows `q` to those that the seeding inserts; ends in a condition."""
     match other.decision:
         case _ if other.name not in judged:
-            return sql.SQL("")
+            return sql.SQL(" WHERE true")
         case SetDecision.INSERT:
             return sql.SQL(" WHERE {} <> {}").format(other.stage.missing("q"), sql.Literal(BLOCKED))
-        case _:
-            return sql.SQL(" JOIN {} w ON w.s = {} AND w.verdict = ANY ({})").format(
+        case _ if other.decision in MERGING:
+            return sql.SQL(" JOIN {} w ON w.s = {} WHERE w.verdict = ANY ({})").format(
                 other.verdict, other.stage.row("q"), numbers(ROW_RULES, INSERTING)
             )
+        case _:  # left alone, and not judged
+            return sql.SQL(" WHERE false")
 
 
 def fill_awaited(
@@ -232,14 +235,13 @@ def _block(
 ) -> int:
     unreachable = sql.SQL(
         "s.missing = {awaited} AND s.{r} IS NOT NULL AND s.{d} IS NULL AND NOT EXISTS"
-        " (SELECT FROM {target} q{inserted}{word} q.addr = s.{r})"
+        " (SELECT FROM {target} q{inserted} AND q.addr = s.{r})"
     ).format(
         awaited=sql.Literal(AWAITED),
         r=sql.Identifier(f"r{work.stage.position(column)}"),
         d=sql.Identifier(f"d{work.stage.position(column)}"),
         target=other.stage.relation,
         inserted=_to_be_inserted(other, frozenset({other.name})),
-        word=sql.SQL(" AND" if other.decision is SetDecision.INSERT else " WHERE"),
     )
     count = connection.execute(
         sql.SQL("UPDATE {} s SET missing = {} WHERE {}").format(
