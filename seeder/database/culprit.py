@@ -18,9 +18,10 @@ from seeder.errors import Problem, SeedingFailed
 class Rejected(SeedingFailed):
     """A constraint or trigger rejected a row; a race may be the cause of some of these."""
 
-    def __init__(self, message: str, *, sqlstate: str | None, **rest: Any) -> None:
-        super().__init__(message, **rest)
-        self.sqlstate = sqlstate
+    @property
+    def sqlstate(self) -> object:
+        """Postgres' code for the rejection."""
+        return self.facts.get("sqlstate")
 
 
 @contextmanager
@@ -63,7 +64,6 @@ def _named(
         )
     return Rejected(
         message,
-        sqlstate=error.sqlstate,
         hint="Nothing was seeded. Mend the row, or the constraint, and run again.",
         problems=(problem,),
         set=work.name,
