@@ -23,7 +23,7 @@ class Environ(Mapping[str, str]):
         file = self._given.get(f"{name}_FILE")
         if not file:
             return self._given[name]
-        if name in self._given:
+        if self._given.get(name):  # empty counts as unset beside a file, as with the settings
             raise ConfigurationInvalid(f"{name} and {name}_FILE are both set.", hint="Unset one.")
         try:
             text = Path(file).read_text(encoding="utf-8")
@@ -41,3 +41,8 @@ class Environ(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._given)
+
+
+def as_set(environ: Mapping[str, str]) -> Mapping[str, str]:
+    """The variables that were really set, no file read."""
+    return environ._given if isinstance(environ, Environ) else environ

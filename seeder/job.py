@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import seeder
 from seeder.catalog import fingerprint as fingerprint_of
+from seeder.environ import as_set
 from seeder.errors import ConfigurationInvalid, Interrupted, SeederError
 from seeder.log import Log
 from seeder.merge.model import Catalog, Mode, is_disposable
@@ -205,11 +206,11 @@ class _Job:
         Where DATABASE_URL names that database it stays as it is, `+driver` and all. Beside
         SEEDER_DATABASE_URL or --embedded it may name another one, the application's.
         """
-        given = self.settings.environ.get("DATABASE_URL", "")
+        environ = as_set(self.settings.environ)
         with suppress(ConfigurationInvalid):
-            if type(target).parse(given) == target:
-                return self.settings.environ
-        return {**self.settings.environ, "DATABASE_URL": target.text}
+            if type(target).parse(environ.get("DATABASE_URL", "")) == target:
+                return environ
+        return {**environ, "DATABASE_URL": target.text}
 
     def seed(
         self,

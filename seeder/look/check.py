@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from seeder.catalog import load, read_project
+from seeder.environ import Environ, as_set
 from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
 from seeder.log import Log
 from seeder.merge.model import Catalog, Mode
@@ -81,7 +82,8 @@ def _rehearse(settings: Settings, catalog: Catalog, *, log: Log) -> RunResult:
     with throwaway() as server:
         url = server.conninfo()
         ours = ("SEEDER_DATABASE_URL", "SEEDER_DATABASE_URL_FILE", "DATABASE_URL_FILE")
-        environ = {name: text for name, text in settings.environ.items() if name not in ours}
+        given = as_set(settings.environ).items()
+        environ = {name: text for name, text in given if name not in ours}
         rehearsal = dataclasses.replace(
             settings,
             database=Secret(url),
@@ -90,7 +92,7 @@ def _rehearse(settings: Settings, catalog: Catalog, *, log: Log) -> RunResult:
             plan=None,
             allow_missing=(),
             set_role=None,
-            environ={**environ, "DATABASE_URL": url},
+            environ=Environ({**environ, "DATABASE_URL": url}),
         )
         with _project_pointed_at(url, catalog):
             return run(rehearsal, log=_Warnings(log))
