@@ -5,4 +5,5 @@ pytest_plugins = [
     "tests.support.events",
     "tests.support.revisions",
     "tests.support.merge",
+    "tests.support.shop",
 ]
