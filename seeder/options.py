@@ -57,6 +57,7 @@ _OF_KUBERNETES = re.compile(
 )
 
 _IDENTIFIER_BYTES = 63
+_LONGEST_ACTOR = 200
 
 
 def _seconds(text: str) -> float:
@@ -119,6 +120,12 @@ def _role(text: str) -> str:
     return text
 
 
+def _actor(text: str) -> str:
+    if not text.strip() or len(text) > _LONGEST_ACTOR or not text.isprintable():
+        _refuse(text, "not a name to record", "Give up to 200 printable characters.")
+    return text.strip()
+
+
 def _schema(text: str) -> str:
     if not re.fullmatch(r"[a-z_][a-z0-9_]*", text) or len(text) > _IDENTIFIER_BYTES:
         _refuse(
@@ -150,5 +157,6 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "plan": _file,
     "allow_missing": _names,
     "schema": _schema,
+    "actor": _actor,
 }
 """By option, in the order of `Settings`."""

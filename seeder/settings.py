@@ -69,6 +69,8 @@ class Settings:
     """Names of sets whose rows may be gone."""
     schema: str = "seeder"
     """The ledger's."""
+    actor: str | None = None
+    """Who settles something, for the record; None: the login name."""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment as it was read, for `!env` in the catalog."""
 

@@ -1,0 +1,231 @@
+"""What an undo writes: rows, ledger entries and images, one statement per action and base.
+
+`w` is the temporary table of `seeder/database/undo.py`; only its rows with the verdict `do`
+are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.bases import Base
+from seeder.database.entries import at_key, from_text, image, live_text
+from seeder.database.ledger import Ledger
+from seeder.database.values import canonical
+
+_Work = sql.Identifier
+
+
+def record_deleted(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+) -> None:
+    """Keep images of the rows about to be deleted: what seeder had given them, and their keys.
+
+    Other columns may be secret, which the ledger alone cannot tell.
+    """
+    names = dict.fromkeys([*base.primary_key, *base.columns])
+    pieces = [
+        (name, live_text(base, name))
+        for name in names
+        if name in base.table.columns and not base.table.columns[name].generated
+    ]
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before)"
+            " SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'delete', 'undone: ' || w.reason,"
+            " {image} FROM {w} w JOIN {live} t ON {at}"
+            " WHERE w.kind = 'inserted' AND w.verdict = 'do' ORDER BY w.n",
+            by=sql.Literal(by),
+            id=sql.Literal(base.id),
+            image=image(pieces),
+            w=work,
+            live=base.table.identifier,
+            at=at_key(base, "t", "w"),
+        )
+    )
+
+
+def delete(
+    connection: psycopg.Connection[Any], works: Sequence[tuple[Base, _Work]], *, by: int
+) -> None:
+    """Delete inserted rows of all bases; their entries say that they are not to come back.
+
+    One statement, at whose end foreign keys are checked, so that rows may refer to each
+    other in any way.
+    """
+    if not works:
+        return
+    deletes = [
+        sql.SQL(
+            "{} AS (DELETE FROM {} t USING {} w WHERE {} AND w.kind = 'inserted'"
+            " AND w.verdict = 'do')"
+        ).format(sql.Identifier(f"d{n}"), base.table.identifier, work, at_key(base, "t", "w"))
+        for n, (base, work) in enumerate(works)
+    ]
+    connection.execute(sql.SQL("WITH {} SELECT").format(sql.SQL(",\n").join(deletes)))
+    for base, work in works:
+        connection.execute(
+            sql.SQL(
+                "UPDATE {} b SET state = 'd', run = {} FROM {} w WHERE w.kind = 'inserted'"
+                " AND w.verdict = 'do' AND b.scope = w.scope AND b.addr = w.addr"
+            ).format(base.relation, sql.Literal(by), work)
+        )
+
+
+def bring_back(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+) -> None:
+    """Insert deleted rows from their images, old primary keys and all.
+
+    What a run deleted had left the catalog: its entry says that it is kept now. What an
+    undo had deleted is looked after again.
+    """
+    held = {
+        row[0]
+        for row in connection.execute(
+            sql.SQL(
+                "SELECT DISTINCT jsonb_object_keys(before) FROM {}"
+                " WHERE kind = 'deleted' AND verdict = 'do'"
+            ).format(work)
+        ).fetchall()
+    }
+    columns = {
+        name: column
+        for name, column in base.table.columns.items()
+        if name in held and not column.generated
+    }
+    if not columns:
+        return
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {live} ({names}){always}\nSELECT {values} FROM {w} w"
+            " WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n"
+        ).format(
+            live=base.table.identifier,
+            names=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            always=sql.SQL(
+                " OVERRIDING SYSTEM VALUE"
+                if any(column.identity == "a" for column in columns.values())
+                else ""
+            ),
+            values=sql.SQL(", ").join(_from_image(base, "before", name) for name in columns),
+            w=work,
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            "UPDATE {} b SET state = CASE b.state WHEN 'd' THEN 'a' ELSE 'k' END::\"char\","
+            " run = {} FROM {} w WHERE w.kind = 'deleted' AND w.verdict = 'do'"
+            " AND b.scope = w.scope AND b.addr = w.addr"
+        ).format(base.relation, sql.Literal(by), work)
+    )
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, after)"
+            " SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'insert', 'undone: ' || w.reason,"
+            " w.before FROM {w} w WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n",
+            by=sql.Literal(by),
+            id=sql.Literal(base.id),
+            w=work,
+        )
+    )
+
+
+def _from_image(base: Base, side: str, name: str) -> sql.Composable:
+    text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+    return from_text(base, name, text)
+
+
+def set_back(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+) -> None:
+    """Set columns back to what they were before the run; the base stays, so that it sticks."""
+    names = [
+        row[0]
+        for row in connection.execute(
+            sql.SQL("SELECT DISTINCT unnest(names) FROM {} WHERE verdict = 'do'").format(work)
+        ).fetchall()
+    ]
+    if not names:
+        return
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
+            " after) SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'update',"
+            " 'undone: ' || w.reason, (SELECT jsonb_object_agg(n, w.after -> n)"
+            " FROM unnest(w.names) n), (SELECT jsonb_object_agg(n, w.before -> n)"
+            " FROM unnest(w.names) n) FROM {w} w"
+            " WHERE w.kind = 'updated' AND w.verdict = 'do' ORDER BY w.n",
+            by=sql.Literal(by),
+            id=sql.Literal(base.id),
+            w=work,
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            "UPDATE {live} t SET {sets} FROM {w} w"
+            " WHERE {at} AND w.kind = 'updated' AND w.verdict = 'do'"
+        ).format(
+            live=base.table.identifier,
+            sets=sql.SQL(", ").join(
+                sql.SQL("{0} = CASE WHEN {1} = ANY (w.names) THEN {2} ELSE t.{0} END").format(
+                    sql.Identifier(name), sql.Literal(name), _from_image(base, "before", name)
+                )
+                for name in names
+            ),
+            w=work,
+            at=at_key(base, "t", "w"),
+        )
+    )
+    _follow(connection, base, work, names)
+    _unmark(connection, base, work)
+
+
+def _follow(
+    connection: psycopg.Connection[Any], base: Base, work: _Work, names: Sequence[str]
+) -> None:
+    """Entries know the primary keys that were set back with the rest."""
+    for position, name in enumerate(base.primary_key):
+        if name not in names:
+            continue
+        connection.execute(
+            sql.SQL(
+                "UPDATE {b} b SET {p} = {value} FROM {w} w WHERE w.kind = 'updated'"
+                " AND w.verdict = 'do' AND {name} = ANY (w.names)"
+                " AND b.scope = w.scope AND b.addr = w.addr"
+            ).format(
+                b=base.relation,
+                p=base.p(position),
+                name=sql.Literal(name),
+                value=canonical(_from_image(base, "before", name), base.table.columns[name]),
+                w=work,
+            )
+        )
+
+
+def _unmark(connection: psycopg.Connection[Any], base: Base, work: _Work) -> None:
+    """Rows whose removal marks are gone are kept, with the base they had before."""
+    asked = [
+        sql.SQL("{c} = CASE WHEN {name} = ANY (w.names) THEN {value} ELSE b.{c} END").format(
+            c=column.asked,
+            name=sql.Literal(name),
+            value=canonical(_from_image(base, "before", name), base.table.columns[name]),
+        )
+        for name, column in base.columns.items()
+        if name in base.table.columns and column.type == base.table.columns[name].base
+    ]
+    connection.execute(
+        sql.SQL(
+            "UPDATE {b} b SET {asked}, state = CASE WHEN"
+            " coalesce(b.notes -> 'removed', '{{}}') - w.names = '{{}}'"
+            " THEN 'k' ELSE 's' END::\"char\", notes = nullif(CASE WHEN"
+            " coalesce(b.notes -> 'removed', '{{}}') - w.names = '{{}}' THEN b.notes - 'removed'"
+            " ELSE jsonb_set(b.notes, '{{removed}}', (b.notes -> 'removed') - w.names) END,"
+            " '{{}}') FROM {w} w WHERE w.kind = 'updated' AND w.verdict = 'do'"
+            " AND w.action = 'remove' AND b.state = 's' AND b.scope = w.scope AND b.addr = w.addr"
+        ).format(b=base.relation, asked=sql.SQL(", ").join(asked), w=work)
+    )

@@ -1,0 +1,114 @@
+"""What the commands that look back and settle things found or did."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from seeder.merge.plan import RowChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What `undo`, `restore`, `resolve`, `adopt`, `mark` or `prune` did."""
+
+    command: str
+    run: int | None = None
+    """The run that records it; None when nothing was to be done, or only shown."""
+    subject: str = ""
+    """What it was about, for the headline: `run 12`, `roles/viewer`."""
+    dry_run: bool = False
+    rows: tuple[RowChange, ...] = ()
+    """Rows that were settled, and rows that were left with the reason; at most `SHOWN`."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Rows by `RowAction`, all of them; for `prune`, what was forgotten."""
+    notes: tuple[str, ...] = ()
+    """What the command does not touch, and what comes next."""
+
+
+SHOWN = 1000
+"""How many rows a settlement or the details of a run name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetRecord:
+    """What a run did to one set."""
+
+    name: str
+    decision: str
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """A run as the ledger remembers it."""
+
+    id: int
+    started_at: datetime.datetime
+    finished_at: datetime.datetime | None = None
+    """None while it runs, and for a run that was killed."""
+    result: str
+    exit_code: int | None = None
+    mode: str
+    environment: str
+    release: str | None = None
+    seeder_version: str
+    actor: str | None = None
+    plan_id: str | None = None
+    revisions_before: tuple[str, ...] = ()
+    revisions_after: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    sets: tuple[SetRecord, ...] = ()
+    tasks: tuple[str, ...] = ()
+    migrations: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """Runs, newest first."""
+
+    runs: tuple[RunRecord, ...] = ()
+    more: bool = False
+    """There are older ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRecord:
+    """What a run did to one row; values are canonical text, None is NULL."""
+
+    address: str
+    action: str
+    reason: str
+    before: Mapping[str, str | None] = field(default_factory=dict)
+    """By column: of an updated row its written columns, of a deleted row the whole row."""
+    after: Mapping[str, str | None] = field(default_factory=dict)
+    """By column; of an inserted row what was asked for, as far as the ledger still says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunDetails:
+    """A run and the rows that it wrote."""
+
+    run: RunRecord
+    rows: tuple[RowRecord, ...] = ()
+    """At most `SHOWN`: written ones first, in the order of writing, then inserted ones."""
+    total: int = 0
+    """How many there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExportedSet:
+    """A seed set made from a live table."""
+
+    name: str
+    table: str
+    rows: int
+    text: str
+    """The content of its file."""
+    file: Path | None = None
+    """Where it was written; None when it is for stdout."""
+    remarks: tuple[str, ...] = ()
+    """What could not be put into the file as it is."""

@@ -1,0 +1,146 @@
+"""What every command here begins and ends with: lock, ledger, transaction, and its record."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import seeder
+from seeder.errors import ConfigurationInvalid
+from seeder.log import Log
+from seeder.opening import connected, locked, target_of
+from seeder.settings import Settings
+
+if TYPE_CHECKING:
+    from seeder.database.connect import Connection
+    from seeder.database.ledger import Ledger, Meta
+
+Outcome = TypeVar("Outcome")
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A database whose advisory lock is held."""
+
+    connection: Connection
+    ledger: Ledger
+    settings: Settings
+    log: Log
+    deadline: float
+    clock: Clock
+
+    def in_transaction(self, work: Callable[[], Outcome], *, doing: str) -> Outcome:
+        """Run `work` in one transaction, again where others were in the way."""
+        from seeder.database.transaction import in_transaction
+
+        return in_transaction(
+            self.connection,
+            work,
+            log=self.log,
+            doing=doing,
+            deadline=self.deadline,
+            clock=self.clock,
+        )
+
+    def meta(self) -> Meta:
+        """What the ledger says of this database; raises ConfigurationInvalid without one."""
+        found = self.ledger.meta(self.connection)
+        return require_readable(found)
+
+    def open_run(self, mode: str, *, release: str | None = None) -> int:
+        """Record in the open transaction that somebody does something; returns its number."""
+        number = self.ledger.open_run(
+            self.connection,
+            version=seeder.__version__,
+            mode=mode,
+            environment=self.meta().environment,
+            release=release,
+        )
+        self.connection.execute(
+            self.ledger.sql("UPDATE {s}.runs SET actor = %s WHERE id = %s"),
+            [actor_of(self.settings), number],
+        )
+        return number
+
+    def close_run(
+        self, run: int, *, counts: Mapping[str, int], summary: Mapping[str, object] | None = None
+    ) -> None:
+        """Record in the open transaction that it is done."""
+        self.ledger.close_run(
+            self.connection, run, result="done", exit_code=0, counts=counts, summary=summary
+        )
+
+
+@contextmanager
+def held(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iterator[Held]:
+    """Wait for the database and take its advisory lock."""
+    deadline = clock() + settings.deadline
+    with (
+        target_of(settings) as target,
+        connected(settings, target, log=log, deadline=deadline, clock=clock) as connection,
+    ):
+        ledger = locked(settings, connection, log=log, deadline=deadline, clock=clock)
+        yield Held(
+            connection=connection,
+            ledger=ledger,
+            settings=settings,
+            log=log,
+            deadline=deadline,
+            clock=clock,
+        )
+
+
+@contextmanager
+def looking(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iterator[Held]:
+    """Connect to read only: no lock, and a standby will do."""
+    from seeder.database.ledger import Ledger
+
+    deadline = clock() + settings.deadline
+    with (
+        target_of(settings) as target,
+        connected(
+            settings, target, log=log, deadline=deadline, writable=False, clock=clock
+        ) as connection,
+    ):
+        yield Held(
+            connection=connection,
+            ledger=Ledger(schema=settings.schema),
+            settings=settings,
+            log=log,
+            deadline=deadline,
+            clock=clock,
+        )
+
+
+def require_readable(meta: Meta | None) -> Meta:
+    """The ledger's meta row; raises ConfigurationInvalid where there is none for this code."""
+    if meta is None:
+        raise ConfigurationInvalid(
+            "This database has no ledger: seeder has never run here.",
+            hint="Is this the right database? `seeder run` creates the ledger.",
+        )
+    if not meta.readable:
+        raise ConfigurationInvalid(
+            "The ledger of this database belongs to a newer seeder.",
+            hint="Use the image that ran last.",
+        )
+    return meta
+
+
+def actor_of(settings: Settings) -> str:
+    """Who does it: as told, else the login name of who runs the command."""
+    if settings.actor:
+        return settings.actor
+    for name in ("LOGNAME", "USER"):
+        if settings.environ.get(name):
+            return settings.environ[name]
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user has no name
+        return f"uid {os.getuid()}"
