@@ -36,6 +36,11 @@ def problems(sets: Sequence[SeedSet], tables: Tables) -> list[Problem]:
     ]
 
 
+def misfit(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> str | None:
+    """The first thing about a set that the schema contradicts; None where it fits."""
+    return next((message for message, _ in _of_set(each, tables, by_name)), None)
+
+
 _Found = Iterator[tuple[str, str | None]]
 
 _KINDS = {
@@ -111,6 +116,8 @@ def _key(each: SeedSet, table: Table) -> _Found:
 
 def _left_out(each: SeedSet, table: Table) -> _Found:
     if table.rewrites:  # a trigger may fill it in
+        return
+    if next(iter(each.rows), None) is None:  # `rows: []`, all of them to be removed
         return
     for name, column in table.columns.items():
         if not column.not_null or column.fills_itself:
