@@ -17,7 +17,7 @@ from seeder.database.ledger import Ledger
 from seeder.database.schema import Table, read_tables
 from seeder.database.work import SetWork, scope_condition, scope_text
 from seeder.errors import ConfigurationInvalid, Problem
-from seeder.merge.model import Catalog, Mode, SeedSet, TableName, When
+from seeder.merge.model import Catalog, Mode, SeedSet, SetReference, TableName, When
 from seeder.merge.order import in_groups
 from seeder.merge.plan import SetDecision
 
@@ -42,6 +42,8 @@ class Orders:
     created: frozenset[str] | None = None
     """Qualified names of tables that stood before this launch's migrations; None: any
     table may have been here before."""
+    migrations_pending: bool = False
+    """For a survey: sets that do not fit the schema yet await the migrations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +91,9 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     sets = catalog.sets
     everything = (*catalog.sets, *catalog.inactive)
     seeding.tables = read_tables(seeding.connection, check.tables_of(everything))
-    checked = [each for each in sets if seeding.writes or each.table in seeding.tables]
+    if seeding.orders.migrations_pending:
+        _await_migrations(seeding)
+    checked = [each for each in sets if each.name not in seeding.decisions]
     found = check.problems(checked, seeding.tables)
     if found:
         unfit = {problem.file for problem in found}
@@ -108,7 +112,39 @@ def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     """Read the ledger and decide about the sets, whose tables are read and fit; stage nothing."""
     seeding.known = _read_known(seeding)
     for each in sets:
-        seeding.decisions[each.name] = _decide(seeding, each)
+        if each.name not in seeding.decisions:
+            seeding.decisions[each.name] = _decide(seeding, each)
+
+
+def _await_migrations(seeding: Seeding) -> None:
+    """Leave out sets that do not fit the schema before the migrations of this image."""
+    by_name = {each.name: each for each in seeding.catalog.sets}
+    reasons: dict[str, str] = {}
+    for name, each in by_name.items():
+        if each.table not in seeding.tables:
+            reasons[name] = "its table comes with the pending migrations"
+        elif message := check.misfit(each, seeding.tables, by_name):
+            reasons[name] = f"it awaits the pending migrations: {message.rstrip('.')}"
+    _await(seeding, reasons)
+
+
+def _await(seeding: Seeding, reasons: dict[str, str]) -> None:
+    """Leave out these sets, and all that refer to them."""
+    while True:
+        referring = {
+            each.name: f"it refers to set {column.reference.set}, which awaits the migrations"
+            for each in seeding.catalog.sets
+            for column in each.columns
+            if isinstance(column.reference, SetReference)
+            and column.reference.set in reasons
+            and each.name not in reasons
+        }
+        if not referring:
+            break
+        reasons = {**reasons, **referring}
+    for name, reason in reasons.items():
+        seeding.decisions[name] = (SetDecision.AWAITING_TABLE, reason)
+        seeding.works.pop(name, None)
 
 
 def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[Problem]:
@@ -204,6 +240,9 @@ def _has_rows(seeding: Seeding, each: SeedSet, table: Table) -> bool:
     return bool(row and row[0])
 
 
+_SURVEYED = 10_001
+
+
 def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     """Open bases and stages of the sets that are written, and of those they refer to."""
     written = {n for n, (decision, _) in seeding.decisions.items() if decision in WRITTEN}
@@ -217,11 +256,12 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     sets = [
         each
         for each in seeding.catalog.sets
-        if each.name in needed and each.table in seeding.tables
+        if each.name in needed and seeding.decisions[each.name][0] is not SetDecision.AWAITING_TABLE
     ]
     bases = _open_bases(seeding, sets)
     by_name = {each.name: each for each in seeding.catalog.sets}
-    for number, each in enumerate(sets, start=1):
+    # A survey may follow a seeding in the same transaction, whose stages are still there.
+    for number, each in enumerate(sets, start=1 if seeding.writes else _SURVEYED):
         table = seeding.tables[each.table]
         base = bases[each.name]
         seeding.works[each.name] = SetWork(
@@ -242,17 +282,21 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         seeding.works[name] = dataclasses.replace(
             work, siblings=_siblings(seeding, work), **_ids(seeding, work)
         )
-    rejections: list[Problem] = []
+    rejections: dict[str, tuple[Problem, ...]] = {}
     for work in seeding.works.values():
         allocate = seeding.writes and work.decision is SetDecision.INSERT
         stage.create(seeding.connection, work.stage, allocate=allocate)
         try:
             stage.load(seeding.connection, work.stage)
         except ConfigurationInvalid as error:
-            rejections += error.problems
-    if rejections:
+            rejections[work.name] = error.problems
+    if seeding.orders.migrations_pending:
+        reason = "values of it do not fit the schema before the pending migrations"
+        _await(seeding, dict.fromkeys(rejections, reason))
+    elif rejections:
         raise ConfigurationInvalid(
-            "Values of the catalog do not fit their columns.", problems=tuple(rejections)
+            "Values of the catalog do not fit their columns.",
+            problems=tuple(each for found in rejections.values() for each in found),
         )
 
 
