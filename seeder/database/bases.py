@@ -67,6 +67,8 @@ class Base:
     primary_key: tuple[str, ...]
     """Columns of the live table that identify a row; the natural key where it has none."""
     columns: Mapping[str, BaseColumn]
+    copied: bool = False
+    """A survey's own copy, which it may rewrite."""
 
     def p(self, position: int) -> sql.Identifier:
         """The ledger column of the primary key's column at a zero-based position."""
@@ -94,11 +96,13 @@ def open_base(
     sets: Iterable[SeedSet],
     *,
     write: bool,
+    moves: bool = False,
 ) -> Base:
     """Open the base of a table for the sets that share it, in the shape they need.
 
     With `write` the ledger is brought into that shape; otherwise, where it is not in that
-    shape already, a temporary copy takes its place and the ledger stays untouched.
+    shape already, or where `moves` may rewrite entries, a temporary copy takes its place
+    and the ledger stays untouched.
     """
     sets = tuple(sets)
     key = sets[0].key
@@ -107,7 +111,19 @@ def open_base(
     if stored is None:
         return _create(connection, ledger, table, key, wanted, write=write)
     base, next_column = stored
+    if moves and not write:
+        base = _copied(connection, base)
     return _reshape(connection, ledger, base, wanted, next_column, write=write)
+
+
+def _copied(connection: psycopg.Connection[Any], base: Base) -> Base:
+    name = f"seeder_base_{base.id}"
+    connection.execute(
+        sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT * FROM {}").format(
+            sql.Identifier(name), base.relation
+        )
+    )
+    return replace(base, relation=sql.Identifier("pg_temp", name), copied=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,14 +302,8 @@ def _reshape(
     rekeyed = primary_key != base.primary_key
     if not (added or renamed or retyped or referring or rekeyed):
         return base
-    if not write:
-        name = f"seeder_base_{base.id}"
-        connection.execute(
-            sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT * FROM {}").format(
-                sql.Identifier(name), base.relation
-            )
-        )
-        base = replace(base, relation=sql.Identifier("pg_temp", name))
+    if not write and not base.copied:
+        base = _copied(connection, base)
     for old, new in renamed:
         _rename_in_notes(connection, base, old, new)
     for name in referring:

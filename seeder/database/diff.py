@@ -68,13 +68,14 @@ def find_differences(
     live_here = sql.SQL("{} AND {} AND NOT ({})").format(
         work.at_primary_key("l", "b"), work.in_scope("l"), work.soft_deleted("l")
     )
-    vanished = sql.SQL("coalesce(b.state = 'a' AND ({} IS NULL OR NOT ({})), false)").format(
+    elsewhere = sql.SQL("({} IS NULL OR NOT ({}))").format(
         sql.Identifier("l", work.base.primary_key[0]),
         all_of(
             sql.SQL("{} = {}").format(sql.Identifier("l", name), base_key(work, name))
             for name in work.seed_set.key
         ),
     )
+    vanished = sql.SQL("coalesce(b.state = 'a' AND {}, false)").format(elsewhere)
     connection.execute(
         sql.SQL(
             "INSERT INTO {diff} (s, b, missing)\n"
@@ -98,17 +99,41 @@ def find_differences(
     )
     row = connection.execute(
         sql.SQL(
-            "SELECT (SELECT count(*) FROM {base} WHERE scope = {scope} AND state = 'a'"
-            " AND seed_set = ANY ({own})), (SELECT count(*) FROM {diff} WHERE missing)"
+            "SELECT (SELECT count(*) FROM {base} b WHERE {own}),\n"
+            "  (SELECT count(*) FROM {diff} WHERE missing) + (SELECT count(*) FROM {base} b\n"
+            "    LEFT JOIN {live} l ON {live_here} WHERE {own} AND {elsewhere}\n"
+            "    AND NOT EXISTS (SELECT FROM {stage} s WHERE {match}))"
         ).format(
             base=work.base.relation,
-            scope=sql.Literal(work.scope),
-            own=sql.Literal(list(work.own_ids)),
+            own=sql.SQL("b.scope = {} AND b.state = 'a' AND b.seed_set = ANY ({})").format(
+                sql.Literal(work.scope), sql.Literal(list(work.own_ids))
+            ),
             diff=work.diff,
+            live=work.table.identifier,
+            live_here=live_here,
+            elsewhere=elsewhere,
+            stage=work.stage.relation,
+            match=entry_match(work),
         )
     ).fetchone()
     entries, missing = row or (0, 0)
     return Vanished(entries=entries, missing=missing)
+
+
+def take_over(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Give the set the entries of its rows that another set of the same table had before."""
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET seed_set = {own} FROM {stage} s"
+            " WHERE b.scope = {scope} AND b.seed_set <> {own} AND {match}"
+        ).format(
+            base=work.base.relation,
+            own=sql.Literal(work.set_id),
+            stage=work.stage.relation,
+            scope=sql.Literal(work.scope),
+            match=entry_match(work),
+        )
+    )
 
 
 def find_gone(

@@ -86,8 +86,15 @@ def desired_is_asked(work: SetWork, name: str, *, noted: bool = True) -> sql.Com
     equal = same(desired(work, name), before)
     if work.seed_set.column(name).reference is None:
         return equal
-    return sql.SQL("({r} IS NOT DISTINCT FROM b.{symbol} OR ({d} IS NOT NULL AND {equal}))").format(
-        r=work.stage.r(name), symbol=column.symbol, d=work.stage.d(name), equal=equal
+    # The symbol of a moved row is its new one already; only its value tells.
+    return sql.SQL(
+        "((NOT {moved} AND {r} IS NOT DISTINCT FROM b.{symbol}) OR ({d} IS NOT NULL AND {equal}))"
+    ).format(
+        moved=sql.SQL("coalesce(b.notes -> 'moved' ? {}, false)").format(sql.Literal(name)),
+        r=work.stage.r(name),
+        symbol=column.symbol,
+        d=work.stage.d(name),
+        equal=equal,
     )
 
 

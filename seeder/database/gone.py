@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -195,59 +195,114 @@ def _mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> No
         for name, (condition, value) in marked.items()
         if name in work.base.columns
     ]
+    # One statement: what to write depends on entry and live row as both were before.
     connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET state = 's', run = {run},"
-            " notes = coalesce(b.notes, '{{}}') || jsonb_build_object('removed', q.removed)"
-            "{asked}\nFROM (SELECT w.b AS entry, {remembered} AS removed{flags}"
-            " FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {at_live}"
-            " WHERE w.s IS NULL AND {removing}) q WHERE b.ctid = q.entry"
+            "WITH marked AS MATERIALIZED (\n"
+            "  SELECT w.b, {keys}, {remembered} AS removed{flags}\n"
+            "  FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {at_live}\n"
+            "  WHERE w.s IS NULL AND {removing}\n"
+            "), entries AS (\n"
+            "  UPDATE {base} b SET state = 's', run = {run},"
+            " notes = {notes} || jsonb_build_object('removed', w.removed){asked}\n"
+            "  FROM marked w WHERE b.ctid = w.b\n"
+            ")\n"
+            "UPDATE {live} t SET {sets}\nFROM marked w WHERE {at_live} AND w.removed <> {empty}"
         ).format(
-            base=work.base.relation,
-            run=sql.Literal(run),
-            asked=_asked_after(bases),
+            keys=sql.SQL(", ").join(
+                sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
+            ),
             remembered=remembered,
             flags=sql.SQL("").join(
                 sql.SQL(", {} AS {}").format(condition, sql.Identifier(f"w{column.n}"))
                 for column, condition, _ in bases
             ),
             verdict=work.verdict,
+            base=work.base.relation,
             live=work.table.identifier,
             at_live=at_live(work),
             removing=removing(),
-        )
-    )
-    connection.execute(
-        sql.SQL(
-            "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
-            "WHERE w.s IS NULL AND {at_live} AND {removing} AND ({any})"
-        ).format(
-            live=work.table.identifier,
+            run=sql.Literal(run),
+            notes=_notes_without(bases),
+            asked=_asked_after(bases),
             sets=sql.SQL(", ").join(
-                sql.SQL("{0} = CASE WHEN {1} THEN {2} ELSE t.{0} END").format(
-                    sql.Identifier(name), _noted_as_removed(name), value
+                sql.SQL("{0} = CASE WHEN w.removed ? {1} THEN {2} ELSE t.{0} END").format(
+                    sql.Identifier(name), sql.Literal(name), value
                 )
                 for name, (_, value) in marked.items()
             ),
-            verdict=work.verdict,
-            base=work.base.relation,
-            at_live=at_live(work),
-            removing=removing(),
-            any=sql.SQL(" OR ").join(_noted_as_removed(name) for name in marked),
+            empty=EMPTY,
         )
     )
+    if work.table.rewrites:
+        _reread_marks(connection, work, marked, run=run)
 
 
-def _noted_as_removed(name: str) -> sql.Composable:
-    return sql.SQL("coalesce(b.notes -> 'removed' ? {}, false)").format(sql.Literal(name))
+def _notes_without(
+    bases: Sequence[tuple[BaseColumn, sql.Composable, sql.Composable]],
+) -> sql.Composable:
+    """An entry's notes, without what they say of values that the removal replaces."""
+    notes: sql.Composable = sql.SQL("coalesce(b.notes, {})").format(EMPTY)
+    for column, _, _ in bases:
+        notes = sql.SQL(
+            "CASE WHEN w.{w} THEN {notes} #- ARRAY['stored', {name}] #- ARRAY['offered', {name}]"
+            " ELSE {notes} END"
+        ).format(w=sql.Identifier(f"w{column.n}"), notes=notes, name=sql.Literal(column.name))
+    return sql.SQL("({})").format(notes)
+
+
+def _reread_marks(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    marked: Mapping[str, tuple[sql.Composable, sql.Composable]],
+    *,
+    run: int,
+) -> None:
+    """Where triggers may rewrite values: note what the table made of the marks."""
+    for name in marked:
+        now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
+        base = work.base.columns.get(name)
+        noted = (
+            EMPTY
+            if base is None
+            else sql.SQL(
+                "jsonb_build_object('stored', coalesce(b.notes -> 'stored', '{{}}')"
+                " || jsonb_build_object({}, {}))"
+            ).format(sql.Literal(name), now)
+        )
+        connection.execute(
+            sql.SQL(
+                "UPDATE {base} b SET notes = jsonb_set(b.notes, ARRAY['removed', {name}, '1'],"
+                " coalesce(to_jsonb({now}), 'null')) || {noted}\nFROM {live} t"
+                " WHERE b.scope = {scope} AND b.state = 's' AND b.run = {run} AND {at}"
+                " AND b.notes -> 'removed' ? {name}"
+                " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}"
+            ).format(
+                base=work.base.relation,
+                name=sql.Literal(name),
+                now=now,
+                noted=noted,
+                live=work.table.identifier,
+                scope=sql.Literal(work.scope),
+                run=sql.Literal(run),
+                at=work.at_primary_key("t", "b"),
+            )
+        )
 
 
 def _asked_after(
     bases: Sequence[tuple[BaseColumn, sql.Composable, sql.Composable]],
 ) -> sql.Composable:
     return sql.SQL("").join(
-        sql.SQL(", {c} = CASE WHEN q.{w} THEN {value} ELSE b.{c} END").format(
-            c=column.asked, w=sql.Identifier(f"w{column.n}"), value=value
+        sql.SQL(", {c} = CASE WHEN w.{w} THEN {value} ELSE b.{c} END{symbol}").format(
+            c=column.asked,
+            w=sql.Identifier(f"w{column.n}"),
+            value=value,
+            symbol=sql.SQL(", {r} = CASE WHEN w.{w} THEN NULL ELSE b.{r} END").format(
+                r=column.symbol, w=sql.Identifier(f"w{column.n}")
+            )
+            if column.reference
+            else sql.SQL(""),
         )
         for column, _, value in bases
     )

@@ -23,15 +23,12 @@ def follow_moves(
     connection: psycopg.Connection[Any],
     work: SetWork,
     works: Mapping[str, SetWork],
-    *,
-    write: bool,
 ) -> None:
     """Rewrite the entries of moved rows, and the entries that refer to them.
 
     With entries for both the old and the new key nothing is moved: the old one has simply
-    left the catalog.
+    left the catalog. A survey's bases are temporary copies wherever a set has moves.
     """
-    del write  # a survey's base is a temporary copy wherever a set has moves
     for move in work.seed_set.moved:
         if _move(connection, work, move):
             for other in works.values():
@@ -45,11 +42,10 @@ def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> boo
     for name, old, new in zip(work.seed_set.key, move.old_values, move.new_values, strict=True):
         column = base.columns[name]
         if work.seed_set.column(name).reference is not None:
-            if old != new:
-                sets.append(sql.SQL("{} = {}").format(column.symbol, sql.Literal(new)))
-            continue
-        value = canonical(constant(new, work.live(name)), work.live(name))
-        sets.append(sql.SQL("{} = {}").format(column.asked, value))
+            sets.append(sql.SQL("{} = {}").format(column.symbol, sql.Literal(new)))
+        else:
+            value = canonical(constant(new, work.live(name)), work.live(name))
+            sets.append(sql.SQL("{} = {}").format(column.asked, value))
         if old != new:
             notes.append(
                 sql.SQL("jsonb_build_object({}, ({})::text)").format(

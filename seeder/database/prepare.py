@@ -56,6 +56,7 @@ class Known:
     scope: str
     name: str
     digest: str
+    base: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -171,7 +172,7 @@ def _read_known(seeding: Seeding) -> tuple[Known, ...]:
         return ()
     rows = seeding.connection.execute(
         seeding.ledger.sql(
-            "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest"
+            "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id"
             " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base ORDER BY s.id"
         )
     ).fetchall()
@@ -183,6 +184,7 @@ def _read_known(seeding: Seeding) -> tuple[Known, ...]:
             scope=row[4],
             name=row[5],
             digest=row[6],
+            base=row[7],
         )
         for row in rows
     )
@@ -282,6 +284,8 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         seeding.works[name] = dataclasses.replace(
             work, siblings=_siblings(seeding, work), **_ids(seeding, work)
         )
+    if seeding.orders.mode is not Mode.INIT:
+        _warn_of_leftovers(seeding)
     rejections: dict[str, tuple[Problem, ...]] = {}
     for work in seeding.works.values():
         allocate = seeding.writes and work.decision is SetDecision.INSERT
@@ -339,6 +343,28 @@ def _ids(seeding: Seeding, work: SetWork) -> dict[str, Any]:
     alone = not _siblings(seeding, work)
     own = [number, *(orphans if alone else [])]
     return {"set_id": number, "own_ids": tuple(each for each in own if each)}
+
+
+def _warn_of_leftovers(seeding: Seeding) -> None:
+    """Name the sets whose files are gone and whose rows nobody has taken over."""
+    catalog = {each.name for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    answered = {number for work in seeding.works.values() for number in work.own_ids}
+    for known in seeding.known:
+        if known.name in catalog or known.id in answered:
+            continue
+        row = seeding.connection.execute(
+            seeding.ledger.sql(
+                "SELECT EXISTS (SELECT FROM {s}.{base} WHERE seed_set = %s AND state = 'a')"
+                " AND to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL",
+                base=sql.Identifier(f"base_{known.base}"),
+            ),
+            [known.id, known.table.schema, known.table.name],
+        ).fetchone()
+        if row and row[0]:
+            seeding.warnings.append(
+                f"The set {known.name} has left the catalog; its rows in {known.table} are kept."
+                " To remove rows, leave the file with `rows: []`."
+            )
 
 
 def _register(seeding: Seeding, work: SetWork) -> int:
