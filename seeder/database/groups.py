@@ -13,7 +13,7 @@ from seeder.database.prepare import MERGING, WRITTEN, Seeding, unregister
 from seeder.database.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Mode, SeedSet
-from seeder.merge.plan import SetDecision
+from seeder.merge.plan import RowAction, SetDecision
 from seeder.merge.rules import ROW_RULES
 
 
@@ -70,7 +70,7 @@ def judge_set(seeding: Seeding, work: SetWork) -> None:
     if work.decision is SetDecision.INSERT_MISSING:
         seeding.connection.execute(
             sql.SQL("DELETE FROM {} WHERE verdict <> ALL ({})").format(
-                work.verdict, numbers(ROW_RULES, resolve.INSERTING)
+                work.verdict, numbers(ROW_RULES, {RowAction.INSERT})
             )
         )
     require_single(seeding, work)

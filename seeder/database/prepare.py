@@ -368,13 +368,17 @@ def _warn_of_leftovers(seeding: Seeding) -> None:
 
 
 def _register(seeding: Seeding, work: SetWork) -> int:
+    # Inserting what is missing leaves the rest of what the catalog asks for pending.
+    missing_only = work.decision is SetDecision.INSERT_MISSING
+    digest = "" if missing_only else digest_of(work.seed_set)
     row = seeding.connection.execute(
         seeding.ledger.sql(
             "INSERT INTO {s}.sets (base, scope, name, digest, run) VALUES (%s, %s, %s, %s, %s)"
             " ON CONFLICT (base, scope, name) DO UPDATE"
-            " SET digest = excluded.digest, run = excluded.run RETURNING id"
+            " SET digest = coalesce(nullif(excluded.digest, ''), sets.digest), run = excluded.run"
+            " RETURNING id"
         ),
-        [work.base.id, work.scope, work.name, digest_of(work.seed_set), seeding.run],
+        [work.base.id, work.scope, work.name, digest, seeding.run],
     ).fetchone()
     return int(row[0]) if row else 0
 

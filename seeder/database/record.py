@@ -36,7 +36,7 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
         connection.execute(
             sql.SQL(
                 "DELETE FROM {} b USING {} w WHERE b.ctid = w.b AND w.verdict = ANY ({})"
-            ).format(work.base.relation, work.verdict, numbers(ROW_RULES, INSERTING))
+            ).format(work.base.relation, work.verdict, INSERTING)
         )
     values: dict[str, sql.Composable] = {
         "scope": sql.Literal(work.scope),

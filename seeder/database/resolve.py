@@ -13,7 +13,6 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.facts import numbers
 from seeder.database.prepare import MERGING
 from seeder.database.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.values import cast
@@ -21,7 +20,16 @@ from seeder.database.work import SetTarget, SetWork, TableTarget
 from seeder.merge.plan import RowAction, SetDecision
 from seeder.merge.rules import ROW_RULES
 
-INSERTING = frozenset({RowAction.INSERT, RowAction.RESTORE})
+INSERTING = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        [
+            n
+            for n, rule in enumerate(ROW_RULES)
+            if rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and "!live" in rule.when
+        ]
+    )
+)
+"""Numbers of the verdicts that insert a row; to restore one that is still there is to update it."""
 
 
 def resolve(
@@ -158,7 +166,7 @@ def _to_be_inserted(other: SetWork, judged: frozenset[str]) -> sql.Composable:
             return sql.SQL(" WHERE {} <> {}").format(other.stage.missing("q"), sql.Literal(BLOCKED))
         case _ if other.decision in MERGING:
             return sql.SQL(" JOIN {} w ON w.s = {} WHERE w.verdict = ANY ({})").format(
-                other.verdict, other.stage.row("q"), numbers(ROW_RULES, INSERTING)
+                other.verdict, other.stage.row("q"), INSERTING
             )
         case _:  # left alone, and not judged
             return sql.SQL(" WHERE false")
@@ -258,7 +266,7 @@ def _block(
                 sql.Literal(skip),
                 work.stage.relation,
                 sql.Literal(BLOCKED),
-                numbers(ROW_RULES, INSERTING),
+                INSERTING,
             )
         )
     return count

@@ -110,7 +110,7 @@ def allocate(connection: psycopg.Connection[Any], work: SetWork) -> None:
                 sql.SQL("{} AS {}").format(value, sql.Identifier(f"p{position + 1}"))
                 for position, value in drawn.items()
             ),
-            inserting=numbers(ROW_RULES, INSERTING),
+            inserting=INSERTING,
         )
     )
 
@@ -128,7 +128,7 @@ def is_inserted(work: SetWork) -> sql.Composable:
     """WHERE clause to `inserted_rows`."""
     if work.decision is SetDecision.INSERT:
         return sql.SQL("{} <> {}").format(work.stage.missing(), sql.Literal(BLOCKED))
-    return sql.SQL("w.verdict = ANY ({})").format(numbers(ROW_RULES, INSERTING))
+    return sql.SQL("w.verdict = ANY ({})").format(INSERTING)
 
 
 def new_key(work: SetWork, position: int) -> sql.Composable | None:
