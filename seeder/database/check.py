@@ -117,7 +117,7 @@ def _key(each: SeedSet, table: Table) -> _Found:
 def _left_out(each: SeedSet, table: Table) -> _Found:
     if table.rewrites:  # a trigger may fill it in
         return
-    if next(iter(each.rows), None) is None:  # `rows: []`, all of them to be removed
+    if not _has_rows(each):
         return
     for name, column in table.columns.items():
         if not column.not_null or column.fills_itself:
@@ -130,6 +130,10 @@ def _left_out(each: SeedSet, table: Table) -> _Found:
                 f"{some} out the column {name} of {table}, which is NOT NULL and has no default.",
                 "Give it in every row, or once under `defaults`.",
             )
+
+
+def _has_rows(each: SeedSet) -> bool:
+    return next(iter(each.rows), None) is not None
 
 
 def target_of(
@@ -190,7 +194,8 @@ def needs(
     table = tables.get(each.table)
     if table is None:
         return found, []
-    written = {column.name for column in each.columns}
+    # A set without rows may have had some, which are removed before those they refer to.
+    written = {column.name for column in each.columns} if _has_rows(each) else set(table.columns)
     keys = [key for key in table.foreign_keys if written & set(key.columns)]
     for key in keys:
         for other in sets:
