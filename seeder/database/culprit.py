@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from psycopg import sql
 
 from seeder.database import write
 from seeder.database.failures import Kind, describe, kind_of, names_of
+from seeder.database.prepare import MERGING
 from seeder.database.work import SetWork
 from seeder.errors import Problem, SeedingFailed
 
@@ -74,33 +75,54 @@ def _named(
 def _first_rejected(
     connection: psycopg.Connection[Any], work: SetWork, late: frozenset[str]
 ) -> str | None:
-    """The row key at the end of the shortest beginning of the inserts that fails."""
-    keys = [
-        row[0]
-        for row in connection.execute(
-            sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY {}").format(
-                write.inserted_rows(work), write.is_inserted(work), work.stage.row()
-            )
+    """The row key at the end of the shortest beginning of the writes that fails."""
+    inserted = connection.execute(
+        sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY {}").format(
+            write.inserted_rows(work), write.is_inserted(work), work.stage.row()
         )
-    ]
-    if not keys or not _fails(connection, work, late, len(keys)):
+    ).fetchall()
+
+    def inserts_fail(first: int) -> bool:
+        return _fails(connection, lambda: write.insert(connection, work, late=late, first=first))
+
+    if inserted and inserts_fail(len(inserted)):
+        return str(inserted[_shortest(inserts_fail, len(inserted)) - 1][0])
+    if work.decision not in MERGING:
         return None
-    low, high = 0, len(keys)  # so many pass, so many fail
+    updated = connection.execute(
+        sql.SQL("SELECT s.addr FROM {} w JOIN {} s ON {} = w.s WHERE {} ORDER BY w.s").format(
+            work.verdict, work.stage.relation, work.stage.row(), write.writing(work)
+        )
+    ).fetchall()
+
+    def updates_fail(first: int) -> bool:
+        def both() -> None:
+            write.insert(connection, work, late=late)
+            write.update(connection, work, first=first)
+
+        return _fails(connection, both)
+
+    if updated and updates_fail(len(updated)):
+        return str(updated[_shortest(updates_fail, len(updated)) - 1][0])
+    return None
+
+
+def _shortest(fails: Callable[[int], bool], total: int) -> int:
+    """The least number of rows that fails, where all of them do."""
+    low, high = 0, total  # so many pass, so many fail
     while high - low > 1:
         middle = (low + high) // 2
-        if _fails(connection, work, late, middle):
+        if fails(middle):
             high = middle
         else:
             low = middle
-    return str(keys[high - 1])
+    return high
 
 
-def _fails(
-    connection: psycopg.Connection[Any], work: SetWork, late: frozenset[str], first: int
-) -> bool:
+def _fails(connection: psycopg.Connection[Any], writes: Callable[[], object]) -> bool:
     try:
         with connection.transaction() as attempt:
-            write.insert(connection, work, late=late, first=first)
+            writes()
             raise psycopg.Rollback(attempt)
     except psycopg.DatabaseError as error:
         if kind_of(error) is not Kind.OTHER:

@@ -256,11 +256,12 @@ def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
 
 _REPORTED = 50
 
-_CASTS = """
-CREATE OR REPLACE FUNCTION pg_temp.seeder_casts(value text, type text) RETURNS boolean
+_FITS = """
+CREATE OR REPLACE FUNCTION pg_temp.seeder_fits(value text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-    EXECUTE format('SELECT $1::%s', type) USING value;
+    -- Not a cast: an explicit one cuts a text that is too long.
+    EXECUTE format('INSERT INTO pg_temp.seeder_probe VALUES (%L)', value);
     RETURN true;
 EXCEPTION WHEN data_exception OR invalid_text_representation OR check_violation THEN
     RETURN false;
@@ -270,7 +271,7 @@ END $$
 
 def _rejected(connection: psycopg.Connection[Any], stage: Stage) -> Iterator[Problem]:
     """Try each value on its own, a block of rows at a time, and name those that fail."""
-    connection.execute(_CASTS)
+    connection.execute(_FITS)
     found = 0
     rows = iter(stage.seed_set.rows)
     while found < _REPORTED and (block := list(islice(rows, 1000))):
@@ -292,11 +293,15 @@ def _rejected_in(
             except NotRepresentable as reason:
                 texts.append(None)
                 yield _problem(stage, column, row, str(reason))
+        connection.execute(
+            sql.SQL("CREATE TEMP TABLE seeder_probe (v {})").format(sql.SQL(live.type))
+        )
         refused = connection.execute(
             "SELECT n FROM unnest(%s::text[]) WITH ORDINALITY v(value, n)"
-            " WHERE value IS NOT NULL AND NOT pg_temp.seeder_casts(value, %s) ORDER BY n",
-            [[None if text and "\0" in text else text for text in texts], live.type],
+            " WHERE value IS NOT NULL AND NOT pg_temp.seeder_fits(value) ORDER BY n",
+            [[None if text and "\0" in text else text for text in texts]],
         ).fetchall()
+        connection.execute("DROP TABLE pg_temp.seeder_probe")
         for (n,) in refused:
             yield _problem(stage, column, block[n - 1], f"the value does not cast to {live.type}")
         for row, text in zip(block, texts, strict=True):

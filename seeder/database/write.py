@@ -191,8 +191,11 @@ def insert(
     return cursor.rowcount
 
 
-def update(connection: psycopg.Connection[Any], work: SetWork) -> int:
-    """Write the columns that the verdicts call for; returns the number of rows."""
+def update(connection: psycopg.Connection[Any], work: SetWork, *, first: int | None = None) -> int:
+    """Write the columns that the verdicts call for; returns the number of rows.
+
+    With `first` only so many rows, in file order; to find the one that is rejected.
+    """
     flags = connection.execute(
         sql.SQL("SELECT {} FROM {} w WHERE {}").format(
             sql.SQL(", ").join(
@@ -211,7 +214,7 @@ def update(connection: psycopg.Connection[Any], work: SetWork) -> int:
     return connection.execute(
         sql.SQL(
             "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
-            "WHERE {at} AND {writing}"
+            "WHERE {at} AND {writing}{among}"
         ).format(
             live=work.table.identifier,
             sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
@@ -220,6 +223,11 @@ def update(connection: psycopg.Connection[Any], work: SetWork) -> int:
             row=work.stage.row(),
             at=at_live(work),
             writing=writing(work),
+            among=sql.SQL("")
+            if first is None
+            else sql.SQL(
+                " AND w.s IN (SELECT w.s FROM {} w WHERE {} ORDER BY w.s LIMIT {})"
+            ).format(work.verdict, writing(work), sql.Literal(first)),
         )
     ).rowcount
 

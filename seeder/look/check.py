@@ -52,6 +52,7 @@ def _read(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     try:
         catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
     except ConfigurationInvalid as error:
+        error.hint = None  # it advises to run `seeder check`
         raise _with_migrations(settings, error) from None
     return catalog, read_graph(catalog.migrations)
 
