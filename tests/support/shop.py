@@ -182,18 +182,19 @@ class Shop:
             for result, code in self.rows("SELECT result, exit_code FROM seeder.runs ORDER BY id")
         ]
 
-    def snapshot(self, *, ledger: bool = True) -> dict[str, Any]:
+    def snapshot(self, *, ledger: bool = True, sequences: bool = True) -> dict[str, Any]:
         """Schema and row versions of the whole database.
 
-        Of the ledger everything but the list of runs, which a failure adds to; without
-        `ledger` nothing of it.
+        Of the ledger everything but the list of runs, which a failure adds to, and its own
+        numbering; without `ledger` nothing of it. Without `sequences` their positions are left out: what was
+        drawn does not come back with a rollback.
         """
         with psycopg.connect(self.database.url, autocommit=True) as connection:
             return {
                 name: found
-                for name, found in _snapshot(connection).items()
+                for name, found in _snapshot(connection, sequences=sequences).items()
                 if name != "seeder.runs"
-                and name != "seeder.runs_id_seq"
+                and not (name.startswith("seeder.") and found[0] == "S")
                 and (ledger or not name.startswith("seeder."))
             }
 
@@ -216,7 +217,7 @@ _RELATIONS = """
 """
 
 
-def _snapshot(connection: psycopg.Connection[Any]) -> dict[str, Any]:
+def _snapshot(connection: psycopg.Connection[Any], *, sequences: bool) -> dict[str, Any]:
     found: dict[str, Any] = {
         "schemas": connection.execute(
             "SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_' ORDER BY 1"
@@ -228,7 +229,7 @@ def _snapshot(connection: psycopg.Connection[Any]) -> dict[str, Any]:
     }
     for schema, name, kind, *definition in connection.execute(_RELATIONS).fetchall():
         rows: list[Any] = []
-        if kind in ("r", "S"):
+        if kind == "r" or (kind == "S" and sequences):
             what = "last_value, is_called" if kind == "S" else "xmin::text, ctid::text, t::text"
             rows = connection.execute(
                 sql.SQL("SELECT {} FROM {} t ORDER BY 1, 2").format(
