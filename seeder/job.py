@@ -15,12 +15,22 @@ from typing import TYPE_CHECKING
 import seeder
 from seeder.catalog import fingerprint as fingerprint_of
 from seeder.environ import as_set
-from seeder.errors import ConfigurationInvalid, Interrupted, SeederError
+from seeder.errors import ConfigurationInvalid, Interrupted, PlanStale, SeederError
 from seeder.log import Log
-from seeder.merge.model import Catalog, Mode, is_disposable
-from seeder.merge.plan import SetDecision, SetOutcome
+from seeder.merge.model import Catalog, Mode
+from seeder.merge.plan import Plan, SetDecision, SetOutcome
+from seeder.merge.plan_document import shortened, to_document
 from seeder.merge.result import RequestOutcome, Result, RunResult
 from seeder.opening import connected, locked, read_catalog, require_same_class, target_of
+from seeder.planning import (
+    Choice,
+    Planner,
+    pending_plan,
+    read_plan,
+    require_kept,
+    require_migrated,
+    require_same_image,
+)
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,6 +56,20 @@ def run(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monot
             raise
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seeding:
+    """What the seeding of a run works on."""
+
+    connection: Connection
+    ledger: Ledger
+    catalog: Catalog
+    graph: RevisionGraph
+    migrated: MigrationOutcome
+    fingerprint: str
+    shown: Plan | None
+    """The plan that the run was given."""
+
+
 @dataclass(slots=True, kw_only=True)
 class _Job:
     """One run while it goes on."""
@@ -66,6 +90,7 @@ class _Job:
         settings = self.settings
         self.deadline = self.clock() + settings.deadline
         with self.phase("start"):
+            shown = None if settings.plan is None else read_plan(settings.plan)
             target = stack.enter_context(target_of(self.settings))
             fingerprint = self.fingerprint()
         with self.phase("unchanged"):
@@ -79,6 +104,8 @@ class _Job:
         with self.phase("catalog"):
             catalog, graph = read_catalog(self.settings)
             self.log.info("catalog.read", sets=len(catalog.sets), release=catalog.release)
+            if shown is not None:
+                require_same_image(shown, catalog, graph)
         with self.phase("wait"):
             connection = stack.enter_context(
                 connected(settings, target, log=self.log, deadline=self.deadline, clock=self.clock)
@@ -87,18 +114,28 @@ class _Job:
             ledger = locked(
                 settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
             )
-            meta = self.open_ledger(connection, ledger, catalog)
-            if meta is None:
+            if self.open_ledger(connection, ledger, catalog) is None:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
         try:
             with self.phase("migrate"):
+                if shown is not None:
+                    require_migrated(shown, connection, catalog)
                 migrated = self.migrate(connection, ledger, catalog, target)
             if migrated.state.value == "older_image":
                 result = self.left_alone(catalog, "its migrations are ahead of this image")
                 self.close(connection, ledger, result, migrated)
                 return result
             with self.phase("seed"):
-                return self.seed(connection, ledger, catalog, graph, meta, migrated, fingerprint)
+                given = _Seeding(
+                    connection=connection,
+                    ledger=ledger,
+                    catalog=catalog,
+                    graph=graph,
+                    migrated=migrated,
+                    fingerprint=fingerprint,
+                    shown=shown,
+                )
+                return self.seed(given)
         except (SeederError, Interrupted) as error:
             self.record_failure(connection, ledger, error)
             raise
@@ -212,72 +249,27 @@ class _Job:
                 return environ
         return {**environ, "DATABASE_URL": target.text}
 
-    def seed(
-        self,
-        connection: Connection,
-        ledger: Ledger,
-        catalog: Catalog,
-        graph: RevisionGraph,
-        meta: Meta,
-        migrated: MigrationOutcome,
-        fingerprint: str,
-    ) -> RunResult:
+    def seed(self, given: _Seeding) -> RunResult:
         """Everything that is seeded, with its records, in one transaction."""
-        from seeder.database.migrate import current
-        from seeder.database.prepare import Orders
-        from seeder.database.seed import seed
-        from seeder.database.transaction import TaskOrders, in_transaction, run_tasks
-        from seeder.database.unchanged import env_digest
+        from seeder.database.transaction import in_transaction
 
-        def work() -> RunResult:
-            mode, requests = self.decide(connection, ledger, catalog, meta)
-            outcomes: tuple[SetOutcome, ...] = ()
-            ran: tuple[str, ...] = ()
-            warnings: tuple[str, ...] = ()
-            if mode is not Mode.NONE:
-                orders = Orders(
-                    mode=mode,
-                    adopt=self.settings.mode is Mode.UPDATE,
-                    allow_missing=frozenset(self.settings.allow_missing),
-                    created=frozenset(meta.tables_before)
-                    if meta.tables_before is not None
-                    else None,
-                )
-                outcomes, warnings = seed(connection, ledger, catalog, orders, run=self.number)
-                ran = run_tasks(
-                    connection,
-                    ledger,
-                    catalog.tasks,
-                    TaskOrders(
-                        run_them=mode in (Mode.UPDATE, Mode.REFRESH),
-                        baseline=meta.first_run is None,
-                    ),
-                    run=self.number,
-                    log=self.log,
-                )
-            result = self.result(catalog, mode, outcomes, ran, migrated, requests, warnings)
-            self.settle(connection, ledger, catalog, graph, result)
-            if mode is not Mode.NONE:
-                ledger.complete(
-                    connection,
-                    self.number,
-                    fingerprint=fingerprint if mode_covers_all(catalog) else "",
-                    env_names=catalog.env_names,
-                    env_digest=env_digest(catalog.env_names, self.settings.environ),
-                    version_table=version_table_of(connection, catalog),
-                    revisions=current(connection, catalog.migrations),
-                )
-            self.close(connection, ledger, result, migrated)
-            return result
+        def attempt(refused: frozenset[str] = frozenset()) -> RunResult:
+            return in_transaction(
+                given.connection,
+                lambda: self.seed_once(given, refused=refused),
+                log=self.log,
+                doing="seeding",
+                deadline=self.deadline,
+                clock=self.clock,
+            )
 
-        result = in_transaction(
-            connection,
-            work,
-            log=self.log,
-            doing="seeding",
-            deadline=self.deadline,
-            clock=self.clock,
-        )
+        try:
+            result = attempt()
+        except PlanStale as error:
+            if given.shown is not None:
+                raise
+            # An approval that cannot be kept to any more must not fail an ordinary deploy.
+            result = attempt(frozenset({str(error.facts.get("plan"))}))
         for outcome in result.sets:
             if outcome.counts or outcome.decision is SetDecision.UNADOPTED:
                 self.log.info(
@@ -290,41 +282,136 @@ class _Job:
             self.log.warning("run.warned", message=warning)
         return result
 
-    def decide(
-        self, connection: Connection, ledger: Ledger, catalog: Catalog, meta: Meta
-    ) -> tuple[Mode, tuple[RequestOutcome, ...]]:
-        """The mode of this run on this database, from what is known under the lock."""
-        asked = self.settings.mode
-        if asked is Mode.REFRESH and not is_disposable(meta.environment):
-            raise ConfigurationInvalid(
-                f"Mode refresh rewrites every seeded row, and this database is marked"
-                f" {meta.environment}.",
-                hint="Refresh is for databases marked dev or test.",
-            )
-        if asked is not Mode.AUTO:
-            return asked, ()
-        if is_disposable(meta.environment):
-            return Mode.UPDATE, ()
-        if catalog.release is not None and catalog.release not in ledger.releases(connection):
-            return Mode.UPDATE, ()
-        return Mode.INIT, ()
+    def seed_once(self, given: _Seeding, *, refused: frozenset[str]) -> RunResult:
+        """Decide the mode, seed, run the tasks, record it; in the caller's transaction.
 
-    def settle(
+        `refused` are approved plans that failed to hold while they were applied.
+        """
+        from seeder.database.seed import seed
+        from seeder.database.transaction import TaskOrders, run_tasks
+
+        connection, ledger, catalog = given.connection, given.ledger, given.catalog
+        planner = Planner.read(
+            self.settings, connection, ledger, catalog, given.graph, migrated=True, rows=0
+        )
+        if given.shown is not None:
+            choice = planner.keep_to(given.shown)
+        else:
+            choice = planner.choose(self.settings.mode, refused=refused)
+        outcomes: tuple[SetOutcome, ...] = ()
+        ran: tuple[str, ...] = ()
+        warnings: tuple[str, ...] = ()
+        if choice.mode is not Mode.NONE:
+            outcomes, warnings = seed(
+                connection, ledger, catalog, planner.orders(choice), run=self.number
+            )
+            if choice.plan is not None:
+                require_kept(choice.plan, outcomes)
+            ran = run_tasks(
+                connection,
+                ledger,
+                catalog.tasks,
+                TaskOrders(
+                    run_them=choice.mode in (Mode.UPDATE, Mode.REFRESH), baseline=planner.launches
+                ),
+                run=self.number,
+                log=self.log,
+            )
+        requests, overtaken = self.settle_requests(given, choice)
+        ledger.record_revisions(connection, given.graph.revisions, run=self.number)
+        waits: tuple[str | None, tuple[str, ...]] = None, ()
+        if choice.mode is not Mode.NONE:
+            self.complete(given, planner, choice, outcomes)
+            waits = self.store_pending_plan(given, choice, outcomes)
+        result = self.result(
+            catalog,
+            choice.mode,
+            outcomes,
+            ran,
+            given.migrated,
+            requests,
+            (*overtaken, *warnings, *waits[1]),
+            pending_plan=waits[0],
+        )
+        self.close(connection, ledger, result, given.migrated)
+        return result
+
+    def settle_requests(
+        self, given: _Seeding, choice: Choice
+    ) -> tuple[tuple[RequestOutcome, ...], tuple[str, ...]]:
+        """Say of every open request whether this run has applied or overtaken it."""
+        from seeder.database.requests import settle
+
+        updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
+        ordinary = self.settings.mode is Mode.AUTO and given.shown is None
+        requests = settle(
+            given.connection,
+            given.ledger,
+            applied=choice.plan.id if choice.plan is not None else None,
+            stale=updated or ordinary,
+            run=self.number,
+        )
+        why = choice.stale or "another update came first"
+        warnings = (
+            f"Request {each.id} of {each.actor} is stale: {why}."
+            for each in requests
+            if each.state == "stale"
+        )
+        return requests, tuple(warnings)
+
+    def complete(
         self,
-        connection: Connection,
-        ledger: Ledger,
-        catalog: Catalog,
-        graph: RevisionGraph,
-        result: RunResult,
+        given: _Seeding,
+        planner: Planner,
+        choice: Choice,
+        outcomes: tuple[SetOutcome, ...],
     ) -> None:
-        """Record the revision graph and, once nothing is left unadopted, the release."""
-        ledger.record_revisions(connection, graph.revisions, run=self.number)
-        whole = not any(each.decision is SetDecision.UNADOPTED for each in result.sets)
-        updated = result.mode in (Mode.UPDATE, Mode.REFRESH)
-        first = ledger.meta(connection)
-        launched = first is not None and first.first_run is None
-        if catalog.release is not None and whole and (updated or launched):
+        """Record the release, once nothing is left unadopted, and what the run ran on."""
+        from seeder.database.migrate import current
+        from seeder.database.unchanged import env_digest
+
+        connection, ledger, catalog = given.connection, given.ledger, given.catalog
+        whole = not any(each.decision is SetDecision.UNADOPTED for each in outcomes)
+        updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
+        if catalog.release is not None and whole and (updated or planner.launches):
             ledger.record_release(connection, catalog.release, run=self.number)
+        # After a run in mode init by hand, the next deploy may still have an update to do.
+        done = updated or planner.decide(Mode.AUTO).mode is choice.mode
+        ledger.complete(
+            connection,
+            self.number,
+            fingerprint=given.fingerprint if done and mode_covers_all(catalog) else "",
+            env_names=catalog.env_names,
+            env_digest=env_digest(catalog.env_names, self.settings.environ),
+            version_table=version_table_of(connection, catalog),
+            revisions=current(connection, catalog.migrations),
+        )
+
+    def store_pending_plan(
+        self, given: _Seeding, choice: Choice, outcomes: tuple[SetOutcome, ...]
+    ) -> tuple[str | None, tuple[str, ...]]:
+        """Keep the plan of the update that waits, for people to look at and approve.
+
+        Returns its id, if there is one, and warnings.
+        """
+        from seeder.database.requests import tasks_wait
+
+        connection, ledger = given.connection, given.ledger
+        plan: Plan | None = None
+        refusal = None
+        waiting = (SetDecision.UNADOPTED, SetDecision.PENDING)
+        if any(each.decision in waiting for each in outcomes) or (
+            choice.mode is Mode.INIT and tasks_wait(connection, ledger, given.catalog.tasks)
+        ):
+            plan, refusal = pending_plan(
+                self.settings, connection, ledger, given.catalog, given.graph
+            )
+        if plan is None:
+            ledger.store_plan(connection, None, {}, run=self.number)
+            told = () if refusal is None else (f"The update that waits is refused: {refusal}",)
+            return None, told
+        ledger.store_plan(connection, plan.id, to_document(shortened(plan)), run=self.number)
+        return plan.id, ()
 
     def result(
         self,
@@ -335,6 +422,8 @@ class _Job:
         migrated: MigrationOutcome,
         requests: tuple[RequestOutcome, ...],
         warnings: tuple[str, ...],
+        *,
+        pending_plan: str | None,
     ) -> RunResult:
         """What this run did, as every report of it says it."""
         counts: dict[str, int] = {}
@@ -362,6 +451,7 @@ class _Job:
             phases=self.phases,
             counts=counts,
             run_id=self.number,
+            pending_plan=pending_plan,
             hint=_hint(counts),
         )
 

@@ -37,6 +37,31 @@ class RequestOutcome:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """One request as the ledger keeps it."""
+
+    id: int
+    plan_id: str
+    actor: str
+    requested_at: datetime.datetime
+    state: str
+    """`open`, `applied`, `stale` or `void`."""
+    run: int | None = None
+    """The run that settled it."""
+    settled_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """What waits for approval, and what was approved."""
+
+    pending: str | None = None
+    """The id of the pending plan."""
+    requests: tuple[RequestRecord, ...] = ()
+    """Newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """What a run did that came to its end."""
 
@@ -62,6 +87,8 @@ class RunResult:
     """Rows by `RowAction` over all sets, `conflicts`, and sets by `unadopted` and `pending`."""
     run_id: int | None = None
     """None when nothing was locked and therefore no run was recorded."""
+    pending_plan: str | None = None
+    """The id of the plan of an update that waits for a release or an approval."""
     hint: str | None = None
 
 

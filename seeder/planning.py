@@ -1,0 +1,383 @@
+"""What a run would do: the plan, made as the run decides and without writing.
+
+The job makes plans as well, under its lock: of a plan that it was given or that somebody has
+approved, to see whether it still holds, and of the update that waits after a run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, PlanStale, SeedingFailed
+from seeder.log import Log
+from seeder.merge.mode import ModeDecision, ModeFacts, decide_mode
+from seeder.merge.model import Catalog, Mode
+from seeder.merge.plan import Plan, SetOutcome
+from seeder.merge.plan_document import ROWS, from_document
+from seeder.merge.plan_id import moved, not_as_planned, plan_id
+from seeder.opening import connected, read_catalog, require_same_class, target_of
+from seeder.settings import Settings
+
+if TYPE_CHECKING:
+    from seeder.database.connect import Connection
+    from seeder.database.ledger import Ledger, Meta
+    from seeder.database.prepare import Orders
+    from seeder.database.revisions import RevisionGraph
+
+
+def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> Plan:
+    """Say what `seeder run` would do now; takes no lock and writes nothing.
+
+    Needs a role that may read, and create temporary tables. Raises what the run would raise.
+    """
+    from seeder.database import pooler
+    from seeder.database.failures import translated
+    from seeder.database.ledger import Ledger
+
+    deadline = clock() + settings.deadline
+    catalog, graph = read_catalog(settings)
+    ledger = Ledger(schema=settings.schema)
+    with (
+        target_of(settings) as target,
+        connected(
+            settings, target, log=log, deadline=deadline, writable=False, clock=clock
+        ) as connection,
+    ):
+        row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+        if row and row[0]:
+            raise DatabaseUnavailable(
+                "The server is a standby, where not even temporary tables can be made.",
+                hint="Plan on the primary.",
+            )
+        # The form of values depends on settings of the session, which a pooler may change.
+        pooler.require_direct(connection, target)
+        with translated(doing="planning", otherwise=SeedingFailed):
+            return make_plan(settings, connection, ledger, catalog, graph, mode=settings.mode)
+
+
+def make_plan(
+    settings: Settings,
+    connection: Connection,
+    ledger: Ledger,
+    catalog: Catalog,
+    graph: RevisionGraph,
+    *,
+    mode: Mode,
+) -> Plan:
+    """Plan a run in `mode` from the database as it is; the transaction is rolled back."""
+    with connection.transaction(force_rollback=True):
+        # A role may be read-only by default, and a temporary table is a write to Postgres.
+        connection.execute("SET TRANSACTION READ WRITE")
+        planner = Planner.read(settings, connection, ledger, catalog, graph)
+        if planner.left_alone is not None:
+            return planner.nothing(planner.left_alone)
+        return planner.choose(mode).plan or planner.draft(planner.decide(mode))
+
+
+def read_plan(path: Path) -> Plan:
+    """Read a plan that `seeder plan --out` wrote.
+
+    Raises ConfigurationInvalid where it cannot be read, and PlanStale where no run could
+    keep to it: of another format, or made while migrations were pending.
+    """
+    import json
+
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigurationInvalid(f"The plan cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise ConfigurationInvalid(
+            "The plan is not a JSON document.", hint="`seeder plan --out` writes one."
+        ) from None
+    shown = from_document(document)
+    if shown.provisional:
+        raise PlanStale(
+            "The plan was made while migrations were pending, and so is provisional.",
+            hint="Run with --mode none to migrate alone, then plan again.",
+        )
+    return shown
+
+
+def require_same(shown: Plan, now: Plan) -> None:
+    """Raise PlanStale where a plan made again is not the plan that was shown."""
+    if shown.id == now.id:
+        return
+    differing = moved(shown, now) or ("the plan itself",)
+    listed = ", ".join(differing[:5]) + (" and more" if len(differing) > 5 else "")
+    raise PlanStale(
+        f"The plan is stale: since it was made, there are changes in {listed}.",
+        hint="Nothing was seeded. Plan again and look at what is new.",
+        plan=shown.id,
+        plan_now=now.id,
+    )
+
+
+def require_kept(planned: Plan, outcomes: tuple[SetOutcome, ...]) -> None:
+    """Raise PlanStale where a seeding, before its commit, did something else than planned.
+
+    Rows may change between the planning and the moment when the seeding locks them.
+    """
+    names = not_as_planned(planned, outcomes)
+    if names:
+        raise PlanStale(
+            f"Rows changed while the plan was being applied, in {', '.join(names)}.",
+            hint="Nothing was seeded. Plan again and look at what is new.",
+            plan=planned.id,
+        )
+
+
+def require_same_image(shown: Plan, catalog: Catalog, graph: RevisionGraph) -> None:
+    """Raise PlanStale where a plan was made from other files; known without a database."""
+    differing = [
+        name
+        for name, differs in (
+            ("the catalog", shown.catalog != catalog.digest),
+            ("the environment", shown.environment != catalog.environment),
+            ("the migrations", sorted(shown.heads) != sorted(graph.heads)),
+        )
+        if differs
+    ]
+    if differing:
+        raise PlanStale(
+            f"The plan is stale: it was made from other files; {' and '.join(differing)} differ.",
+            hint="Run it with the image that made it, or plan again.",
+            plan=shown.id,
+        )
+
+
+def require_migrated(shown: Plan, connection: Connection, catalog: Catalog) -> None:
+    """Raise PlanStale before migrations that the plan did not know of are applied."""
+    from seeder.database.migrate import current
+
+    revisions = current(connection, catalog.migrations)
+    if sorted(revisions) != sorted(shown.revisions):
+        raise PlanStale(
+            "The plan is stale: the database is at other revisions than it was then.",
+            hint="Nothing was migrated or seeded. Plan again.",
+            plan=shown.id,
+            revisions=revisions,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What a run on this database is to do, before any set is looked at."""
+
+    mode: Mode
+    reason: str
+    adopt: bool
+    plan: Plan | None = None
+    """The plan that was given or approved, made again: the run keeps to it."""
+    stale: str | None = None
+    """Why open requests do not hold, where there are any; None where they do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """What is known about a database and an image, in the caller's transaction."""
+
+    settings: Settings
+    connection: Connection
+    ledger: Ledger
+    catalog: Catalog
+    heads: tuple[str, ...]
+    revisions: tuple[str, ...]
+    migrations: tuple[str, ...]
+    """Pending ones."""
+    may_migrate: bool
+    """Migrations are pending, or may be: those of a command cannot be told."""
+    meta: Meta | None
+    left_alone: str | None
+    """Why this image would leave the database as it is; None: it would not."""
+    rows: int | None = None
+    """How many rows of a set a plan names; None: all."""
+
+    @classmethod
+    def read(
+        cls,
+        settings: Settings,
+        connection: Connection,
+        ledger: Ledger,
+        catalog: Catalog,
+        graph: RevisionGraph,
+        *,
+        migrated: bool = False,
+        rows: int | None = None,
+    ) -> Planner:
+        """Read what decides; `migrated` says that the migrations are behind."""
+        from seeder.database.migrate import MigrationState, current, state_of
+
+        meta = ledger.meta(connection)
+        left_alone = None
+        revisions = current(connection, catalog.migrations)
+        by_command = catalog.migrations.command is not None
+        if meta is not None and not meta.readable:
+            left_alone = "its ledger is of a newer seeder"
+        elif catalog.migrations.alembic is not None:
+            known = {} if meta is None else ledger.revisions(connection)
+            if state_of(revisions, graph, known_revisions=known) is MigrationState.OLDER_IMAGE:
+                left_alone = "its migrations are ahead of this image"
+        if meta is not None:
+            require_same_class(meta.environment, settings)
+        pending = () if by_command or left_alone else graph.pending(revisions)
+        return cls(
+            settings=settings,
+            connection=connection,
+            ledger=ledger,
+            catalog=catalog,
+            heads=graph.heads,
+            revisions=revisions,
+            migrations=pending,
+            may_migrate=not migrated and bool(pending or by_command),
+            meta=meta,
+            left_alone=left_alone,
+            rows=rows,
+        )
+
+    @property
+    def launches(self) -> bool:
+        """Whether no run has ever completed here."""
+        return self.meta is None or self.meta.first_run is None
+
+    def decide(self, asked: Mode, *, approved: bool = False) -> ModeDecision:
+        """Decide the mode from the facts in the database."""
+        meta = self.meta
+        return decide_mode(
+            ModeFacts(
+                asked=asked,
+                environment=self.settings.environment if meta is None else meta.environment,
+                release=self.catalog.release,
+                applied=frozenset() if meta is None else self.ledger.releases(self.connection),
+                approved=approved,
+            )
+        )
+
+    def choose(self, asked: Mode, *, refused: frozenset[str] = frozenset()) -> Choice:
+        """Decide the mode, open requests included; `refused` are plans that failed to hold."""
+        approved, stale = None, None
+        requests = () if self.meta is None else self.ledger.open_requests(self.connection)
+        if requests and asked in (Mode.AUTO, Mode.UPDATE):
+            wanted = {request.plan_id for request in requests} - refused
+            stale = "what it would change is not what it was when the plan was approved"
+            try:
+                now = self.draft(self.decide(Mode.UPDATE)) if wanted else None
+            except (SeedingFailed, ConfigurationInvalid) as error:
+                now, stale = None, error.message
+            if now is not None and now.id in wanted:
+                approved, stale = now, None
+        decision = self.decide(asked, approved=approved is not None)
+        if approved is not None:
+            approved = dataclasses.replace(approved, reason=decision.reason)
+        return Choice(
+            mode=decision.mode,
+            reason=decision.reason,
+            adopt=decision.adopt,
+            plan=approved,
+            stale=stale,
+        )
+
+    def keep_to(self, shown: Plan) -> Choice:
+        """Make a plan again, in its own mode; raises PlanStale where it is another by now."""
+        decision = dataclasses.replace(
+            self.decide(shown.mode), reason="the given plan", adopt=shown.adopt
+        )
+        now = self.draft(decision)
+        require_same(shown, now)
+        return Choice(mode=now.mode, reason=now.reason, adopt=now.adopt, plan=now)
+
+    def orders(self, decision: ModeDecision | Choice) -> Orders:
+        """What the sets are to be told."""
+        from seeder.database.prepare import Orders
+
+        before = None if self.meta is None else self.meta.tables_before
+        return Orders(
+            mode=decision.mode,
+            adopt=decision.adopt,
+            allow_missing=frozenset(self.settings.allow_missing),
+            created=None if before is None else frozenset(before),
+            migrations_pending=self.may_migrate,
+        )
+
+    def draft(self, decision: ModeDecision) -> Plan:
+        """Plan a run of that mode; temporary tables are gone again afterwards."""
+        from seeder.database.survey import survey
+
+        draft = self.nothing(decision.reason)
+        draft = dataclasses.replace(draft, mode=decision.mode, adopt=decision.adopt)
+        if decision.mode is not Mode.NONE:
+            with self.connection.transaction(force_rollback=True):
+                sets, warnings = survey(
+                    self.connection,
+                    self.ledger,
+                    self.catalog,
+                    self.orders(decision),
+                    limit=self.rows,
+                )
+            awaits = any(each.decision.value == "awaiting-table" for each in sets)
+            draft = dataclasses.replace(
+                draft,
+                sets=sets,
+                tasks=self._tasks(decision.mode),
+                warnings=(*warnings, *self.catalog.warnings),
+                provisional=bool(self.migrations) or awaits,
+            )
+        return dataclasses.replace(draft, id=plan_id(draft))
+
+    def nothing(self, reason: str) -> Plan:
+        """A plan to seed nothing."""
+        empty = Plan(
+            id="",
+            mode=Mode.NONE,
+            reason=reason,
+            release=self.catalog.release,
+            environment=self.catalog.environment,
+            catalog=self.catalog.digest,
+            revisions=self.revisions,
+            heads=self.heads,
+            provisional=bool(self.migrations),
+            migrations=self.migrations,
+        )
+        return dataclasses.replace(empty, id=plan_id(empty))
+
+    def _tasks(self, mode: Mode) -> tuple[str, ...]:
+        from seeder.database.transaction import require_unedited
+
+        if self.launches:
+            return ()  # a launch records them as its baseline
+        if mode not in (Mode.UPDATE, Mode.REFRESH):
+            return ()
+        behind = self.ledger.tasks(self.connection)
+        require_unedited(self.catalog.tasks, behind.values())
+        return tuple(task.name for task in self.catalog.tasks if task.name not in behind)
+
+
+def pending_plan(
+    settings: Settings,
+    connection: Connection,
+    ledger: Ledger,
+    catalog: Catalog,
+    graph: RevisionGraph,
+) -> tuple[Plan | None, str | None]:
+    """Plan the update that waits after a run, in the run's own transaction.
+
+    Returns the plan, or why an update would be refused: no reason to fail the run.
+    """
+    import psycopg
+
+    from seeder.database.failures import Kind, describe, kind_of
+
+    planner = Planner.read(settings, connection, ledger, catalog, graph, migrated=True, rows=ROWS)
+    try:
+        return planner.draft(planner.decide(Mode.UPDATE)), None
+    except (SeedingFailed, ConfigurationInvalid) as error:
+        return None, error.message
+    except psycopg.Error as error:
+        if kind_of(error) is not Kind.OTHER:
+            raise
+        return None, describe(error)
