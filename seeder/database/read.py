@@ -81,13 +81,15 @@ def row_changes(
     work: SetWork,
     *,
     conflicts_only: bool = False,
+    gone_only: bool = False,
     limit: int | None = None,
 ) -> tuple[RowChange, ...]:
     """The rows of a set that a run writes, records, keeps or skips, in file order.
 
-    Call it before the writes: live values are those of now.
+    With `gone_only` those alone that have left the catalog. Call it before the writes: live
+    values are those of now, and verdicts know entries by where they stood before.
     """
-    query = _query(work, conflicts_only=conflicts_only, limit=limit)
+    query = _query(work, conflicts_only=conflicts_only, gone_only=gone_only, limit=limit)
     return tuple(_row_change(work, row) for row in connection.execute(query).fetchall())
 
 
@@ -95,7 +97,7 @@ def each_row_change(connection: psycopg.Connection[Any], work: SetWork) -> Itera
     """As `row_changes`, without holding all of them at once."""
     with connection.cursor(name="seeder_rows") as cursor:
         cursor.itersize = _FETCHED
-        cursor.execute(_query(work, conflicts_only=False, limit=None))
+        cursor.execute(_query(work))
         for row in cursor:
             yield _row_change(work, row)
 
@@ -103,7 +105,13 @@ def each_row_change(connection: psycopg.Connection[Any], work: SetWork) -> Itera
 _FETCHED = 2_000
 
 
-def _query(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.Composed:
+def _query(
+    work: SetWork,
+    *,
+    conflicts_only: bool = False,
+    gone_only: bool = False,
+    limit: int | None = None,
+) -> sql.Composed:
     if work.decision is SetDecision.INSERT:
         return _inserted(work, conflicts_only=conflicts_only, limit=limit)
     texts: list[sql.Composable] = []
@@ -129,6 +137,8 @@ def _query(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.Com
             sql.SQL("{}::smallint[]").format(sql.Literal(sorted(CONFLICTING))),
             _column_conflict(work),
         )
+    if gone_only:
+        where = sql.SQL("w.s IS NULL AND {}").format(where)
     return sql.SQL(
         "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, {texts}\n"
         "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"

@@ -175,11 +175,9 @@ def _apply_gone(seeding: Seeding, name: str, outcomes: dict[str, SetOutcome]) ->
             seeding.connection, work, referenced=gone.referenced(work, judged_works(seeding))
         )
     before = outcomes[name]
-    kept = [
-        change
-        for change in read.row_changes(seeding.connection, work, conflicts_only=True, limit=_KEPT)
-        if change not in before.kept
-    ]
+    kept = read.row_changes(
+        seeding.connection, work, conflicts_only=True, gone_only=True, limit=_KEPT
+    )
     with rejected(seeding.connection, work):
         gone.remove(seeding.connection, seeding.ledger, work, run=seeding.run)
     outcomes[name] = dataclasses.replace(
