@@ -43,6 +43,8 @@ def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> boo
         column = base.columns[name]
         if work.seed_set.column(name).reference is not None:
             sets.append(sql.SQL("{} = {}").format(column.symbol, sql.Literal(new)))
+            if old != new:  # what the new key stands for is not known before the merge
+                sets.append(sql.SQL("{} = NULL").format(column.asked))
         else:
             value = canonical(constant(new, work.live(name)), work.live(name))
             sets.append(sql.SQL("{} = {}").format(column.asked, value))
