@@ -19,7 +19,7 @@ from seeder.signals import interruptible
 TERMINATION_LOG = Path("/dev/termination-log")
 """Where Kubernetes looks for a container's last words."""
 
-COMMANDS = ("run", "check", "wait", "ready", "status")
+COMMANDS = ("run", "plan", "check", "wait", "ready", "status", "approve", "requests")
 """In the order of the help; each is `command` in the module of its name below `commands`."""
 
 

@@ -6,13 +6,15 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from seeder.merge.result import CheckResult, Failure, Readiness, RunResult, Status
+from seeder.merge.plan import Plan
+from seeder.merge.plan_document import to_document
+from seeder.merge.result import CheckResult, Failure, Readiness, Requests, RunResult, Status
 
 FORMAT = 1
 """Of the document; raised when a field changes its meaning or goes away."""
 
 
-def document(result: RunResult | Failure | CheckResult | Status | Readiness) -> bytes:
+def document(result: RunResult | Failure | CheckResult | Status | Readiness | Requests) -> bytes:
     """Render a result as indented JSON, with a newline at its end."""
     # Imported here: a run without --report does without.
     import msgspec
@@ -21,12 +23,23 @@ def document(result: RunResult | Failure | CheckResult | Status | Readiness) -> 
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
+def plan_document(plan: Plan) -> bytes:
+    """Render a plan as `run --plan` reads it, with a newline at its end."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(to_document(plan)), indent=2) + b"\n"
+
+
 def write(path: Path, result: RunResult | Failure) -> None:
-    """Write the report so that a reader sees all of it or nothing; raises OSError.
+    """Write the report; see `write_whole`."""
+    write_whole(path, document(result))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing; raises OSError.
 
     What is not an ordinary file (a pipe, /dev/stdout) is written to as it stands.
     """
-    content = document(result)
     target = path.resolve()
     if target.exists() and not target.is_file():
         with target.open("wb") as file:

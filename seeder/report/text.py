@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seeder.merge.plan import RowAction, SetDecision, SetOutcome
@@ -17,26 +17,27 @@ from seeder.merge.result import (
     Status,
 )
 from seeder.report.excerpt import Excerpts
+from seeder.report.page import page
 
 
 def run(result: RunResult) -> str:
     """Say what a run did, set by set, and what waits for a person."""
-    return _page(_run(result))
+    return page(_run(result))
 
 
 def check(result: CheckResult, *, project: Path) -> str:
     """Say that a catalog is in order, and how large it is."""
-    return _page(_check(result, Excerpts(project)))
+    return page(_check(result, Excerpts(project)))
 
 
 def status(found: Status) -> str:
     """Say where a database stands."""
-    return _page(_status(found))
+    return page(_status(found))
 
 
 def ready(found: Readiness) -> str:
     """Say that an application may start."""
-    return _page(_ready(found))
+    return page(_ready(found))
 
 
 def failure(failed: Failure, *, project: Path | None = None) -> str:
@@ -44,13 +45,7 @@ def failure(failed: Failure, *, project: Path | None = None) -> str:
 
     With a project, the line of the file that a problem names follows it.
     """
-    return _page(_failure(failed, Excerpts(project)))
-
-
-def _page(lines: Iterable[str]) -> str:
-    # A key from a file may hold anything, escape sequences for the terminal among it.
-    text = "\n".join(lines) + "\n"
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+    return page(_failure(failed, Excerpts(project)))
 
 
 # A run.
@@ -80,6 +75,8 @@ def _run(result: RunResult) -> Iterator[str]:
             "Pending sets wait for a new release, an approved request or "
             "`seeder run --mode update`."
         )
+    if result.pending_plan:
+        yield f"Pending plan: {result.pending_plan}"
     yield from (f"Warning: {warning}" for warning in result.warnings)
     if result.hint:
         yield f"Hint: {result.hint}"

@@ -1,0 +1,109 @@
+"""Approving the pending plan from a shell, as the admin panel does: a request row, no more."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, PlanStale
+from seeder.log import Log
+from seeder.merge.result import RequestRecord, Requests
+from seeder.opening import connected, target_of
+from seeder.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from seeder.database.connect import Connection
+    from seeder.database.ledger import Ledger
+
+
+def approve(
+    settings: Settings,
+    plan_id: str,
+    *,
+    actor: str | None,
+    log: Log,
+    clock: Callable[[], float] = time.monotonic,
+) -> RequestRecord:
+    """Ask for the pending plan to be applied; the request that is open now.
+
+    A plan that is approved already gets no second request.
+
+    Raises:
+        PlanStale: no plan is pending, or one of another id.
+        ConfigurationInvalid: this database has no ledger.
+    """
+    from seeder.database import requests as asked
+
+    with _opened(settings, log=log, writable=True, clock=clock) as (connection, ledger):
+        stored = asked.pending_plan(connection, ledger)
+        if stored is None or stored.id != plan_id or stored.provisional:
+            raise PlanStale(
+                "No plan is pending here."
+                if stored is None
+                else "The pending plan is provisional."
+                if stored.id == plan_id
+                else "The pending plan has another id.",
+                hint="`seeder requests` names the pending plan, `seeder plan --mode update` shows"
+                " it.",
+            )
+        request = _open_request(connection, ledger, plan_id)
+        if request is None:
+            asked.approve(connection, ledger, plan_id, actor=actor)
+            request = _open_request(connection, ledger, plan_id)
+            assert request is not None  # noqa: S101  # just written, in this transaction
+            log.info("plan.approved", plan=plan_id, request=request.id)
+        return request
+
+
+def _open_request(connection: Connection, ledger: Ledger, plan_id: str) -> RequestRecord | None:
+    from seeder.database.requests import all_requests
+
+    found = all_requests(connection, ledger)
+    return next((one for one in found if (one.plan_id, one.state) == (plan_id, "open")), None)
+
+
+def requests(
+    settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic
+) -> Requests:
+    """What waits for an approval, and what was approved; raises ConfigurationInvalid."""
+    from seeder.database import requests as asked
+
+    with _opened(settings, log=log, writable=False, clock=clock) as (connection, ledger):
+        stored = asked.pending_plan(connection, ledger)
+        return Requests(
+            pending=None if stored is None else stored.id,
+            requests=asked.all_requests(connection, ledger),
+        )
+
+
+@contextmanager
+def _opened(
+    settings: Settings, *, log: Log, writable: bool, clock: Callable[[], float]
+) -> Iterator[tuple[Connection, Ledger]]:
+    """A connection in a transaction, and the ledger that must be there."""
+    from seeder.database.failures import translated
+    from seeder.database.ledger import Ledger
+
+    ledger = Ledger(schema=settings.schema)
+    deadline = clock() + settings.deadline
+    with (
+        target_of(settings) as target,
+        connected(
+            settings, target, log=log, deadline=deadline, writable=writable, clock=clock
+        ) as connection,
+        translated(doing="reading the requests", otherwise=DatabaseUnavailable),
+        connection.transaction(),
+    ):
+        meta = ledger.meta(connection)
+        if meta is None or not meta.readable:
+            raise ConfigurationInvalid(
+                "This database has no ledger yet."
+                if meta is None
+                else "This database's ledger is of a newer seeder.",
+                hint="`seeder run` creates it." if meta is None else "Use the newer one.",
+            )
+        yield connection, ledger

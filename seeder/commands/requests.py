@@ -1,0 +1,33 @@
+"""`seeder requests`: what was approved, and what became of it."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("requests", short_help="List the pending plan and the approvals there were.")
+@flags.AS_JSON
+@flags.WAIT
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> None:
+    """List who approved which plan when, and what became of it; writes nothing.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://app@db/shop seeder requests
+    """
+    settings = invocation.open("requests", given)
+    # Imported here, as in `run`.
+    from seeder import approval
+    from seeder.report import json_report, plan_text
+
+    found = approval.requests(settings, log=invocation.log)
+    if as_json:
+        invocation.print(json_report.document(found).decode())
+    else:
+        invocation.print(plan_text.requests(found))
