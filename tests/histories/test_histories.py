@@ -274,7 +274,7 @@ class Histories(RuleBasedStateMachine):
     def ledger_rows(self):
         number, columns = self.base()
         column = {each["name"]: each["n"] for each in columns}
-        rows = self.connection.execute(
+        return self.connection.execute(
             sql.SQL(
                 "SELECT addr, p1, state::text, notes, {}::text, {}::text FROM {} ORDER BY addr"
             ).format(
@@ -283,7 +283,6 @@ class Histories(RuleBasedStateMachine):
                 sql.Identifier("seeder", f"base_{number}"),
             )
         ).fetchall()
-        return rows
 
     def rows_agree(self):
         rows = self.execute("SELECT id, code, one::text, two::text FROM {t} ORDER BY id").fetchall()
