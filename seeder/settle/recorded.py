@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeVar
 import seeder
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
+from seeder.merge.plan import RowChange
+from seeder.merge.settled import Settlement
 from seeder.opening import connected, locked, target_of
 from seeder.settings import Settings
 
@@ -22,6 +24,24 @@ if TYPE_CHECKING:
 
 Outcome = TypeVar("Outcome")
 Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What a command did in its transaction."""
+
+    rows: tuple[RowChange, ...] = ()
+    counts: Mapping[str, int]
+    """All zero, `keep` apart: nothing was done."""
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, rows: Sequence[RowChange], *, notes: tuple[str, ...] = ()) -> Done:
+        """With the rows counted by action."""
+        counts: dict[str, int] = {}
+        for row in rows:
+            counts[row.action.value] = counts.get(row.action.value, 0) + 1
+        return cls(rows=tuple(rows), counts=counts, notes=notes)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +67,53 @@ class Held:
             deadline=self.deadline,
             clock=self.clock,
         )
+
+    def settle(
+        self,
+        command: str,
+        work: Callable[[int], Done],
+        *,
+        subject: str,
+        dry_run: bool = False,
+        summary: Mapping[str, object] | None = None,
+    ) -> Settlement:
+        """Do something and record it as a run, all in one transaction.
+
+        `work` gets the number of the run. A dry run, and one that comes to nothing, are
+        rolled back and leave no record.
+        """
+        from psycopg import Rollback
+
+        def recorded() -> Settlement:
+            with self.connection.transaction() as savepoint:
+                run = self.open_run(command)
+                done = work(run)
+                came_to_something = any(n for name, n in done.counts.items() if name != "keep")
+                recorded = came_to_something and not dry_run
+                settlement = Settlement(
+                    command=command,
+                    run=run if recorded else None,
+                    subject=subject,
+                    dry_run=dry_run,
+                    rows=done.rows,
+                    counts=done.counts,
+                    notes=done.notes,
+                )
+                if not recorded:
+                    raise Rollback(savepoint)
+                self.close_run(run, counts=done.counts, summary=summary)
+            return settlement
+
+        settlement = self.in_transaction(recorded, doing=f"settling `{command} {subject}`")
+        if settlement.run is not None:
+            self.log.info(
+                "run.settled",
+                run=settlement.run,
+                command=command,
+                subject=subject,
+                counts=dict(settlement.counts),
+            )
+        return settlement
 
     def meta(self) -> Meta:
         """What the ledger says of this database; raises ConfigurationInvalid without one."""

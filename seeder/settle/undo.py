@@ -6,18 +6,12 @@ from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
 from seeder.merge.settled import Settlement
 from seeder.settings import Settings
-from seeder.settle.recorded import Held, held
+from seeder.settle.recorded import Done, Held, held
 
 _UNTOUCHED = (
-    "Releases stay applied, so the next update does not bring it back; tasks, migrations and"
+    "Releases stay applied, so the next update does not bring it back. Tasks, migrations and"
     " secret values are not undone."
 )
-
-
-class _Shown(Exception):  # no failure: it rolls back what was only to be shown
-    def __init__(self, settlement: Settlement) -> None:
-        super().__init__()
-        self.settlement = settlement
 
 
 def undo(settings: Settings, *, log: Log, run: int, dry_run: bool) -> Settlement:
@@ -28,45 +22,23 @@ def undo(settings: Settings, *, log: Log, run: int, dry_run: bool) -> Settlement
     """
     with held(settings, log=log) as opened:
         opened.meta()
-        try:
-            settled = opened.in_transaction(
-                lambda: _undo(opened, run, dry_run=dry_run), doing=f"undoing run {run}"
-            )
-        except _Shown as shown:
-            return shown.settlement
-    log.info("run.undone", undone=run, run=settled.run, **settled.counts)
-    return settled
+        _require_known(opened, run)
+
+        def work(by: int) -> Done:
+            from seeder.database.undo import undo as undo_rows
+
+            rows, counts, notes = undo_rows(opened.connection, opened.ledger, run=run, by=by)
+            return Done(rows=rows, counts=counts, notes=(*notes, _UNTOUCHED))
+
+        return opened.settle(
+            "undo", work, subject=f"run {run}", dry_run=dry_run, summary={"undone": run}
+        )
 
 
-def _undo(opened: Held, run: int, *, dry_run: bool) -> Settlement:
-    from seeder.database.undo import undo as undo_rows
-
-    connection, ledger = opened.connection, opened.ledger
-    if not connection.execute(
-        ledger.sql("SELECT FROM {s}.runs WHERE id = %s"), [run]
-    ).fetchall():
+def _require_known(opened: Held, run: int) -> None:
+    statement = opened.ledger.sql("SELECT FROM {s}.runs WHERE id = %s")
+    if not opened.connection.execute(statement, [run]).fetchall():
         raise ConfigurationInvalid(
             f"There is no run {run} in the ledger of this database.",
             hint="`seeder history` lists the runs.",
         )
-    with connection.transaction() as savepoint:
-        number = opened.open_run("undo")
-        rows, counts, notes = undo_rows(connection, ledger, run=run, by=number)
-        written = any(count for action, count in counts.items() if action != "keep")
-        settlement = Settlement(
-            command="undo",
-            run=number if written and not dry_run else None,
-            subject=f"run {run}",
-            dry_run=dry_run,
-            rows=rows,
-            counts=counts,
-            notes=(*notes, _UNTOUCHED),
-        )
-        if dry_run:
-            raise _Shown(settlement)
-        if not written:
-            from psycopg import Rollback
-
-            raise Rollback(savepoint)
-        opened.close_run(number, counts=counts, summary={"undone": run})
-    return settlement

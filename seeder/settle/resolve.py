@@ -1,0 +1,77 @@
+"""`seeder resolve ADDRESS --take live|desired`: how a conflict ends."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import assert_never
+
+from seeder.errors import ConfigurationInvalid
+from seeder.log import Log
+from seeder.merge.model import SeedSet
+from seeder.merge.settled import Settlement
+from seeder.opening import read_catalog, require_same_class
+from seeder.settings import Settings
+from seeder.settle.addresses import rows_of
+from seeder.settle.recorded import Done, held
+
+
+class Take(StrEnum):
+    """Which value a conflict ends with."""
+
+    LIVE = "live"
+    DESIRED = "desired"
+
+
+def resolve(
+    settings: Settings, *, log: Log, address: str, take: Take, columns: Sequence[str] = ()
+) -> Settlement:
+    """Settle the conflicts of one row, or of some of its columns.
+
+    Raises ConfigurationInvalid for an unknown address or column.
+    """
+    catalog, _ = read_catalog(settings)
+    ((name, (key,)),) = rows_of(catalog, [address]).items()
+    _require_columns(next(each for each in catalog.sets if each.name == name), columns)
+    with held(settings, log=log) as opened:
+        require_same_class(opened.meta().environment, settings)
+
+        def work(run: int) -> Done:
+            from seeder.database.take import take as take_value
+
+            change = take_value(
+                opened.connection,
+                opened.ledger,
+                catalog,
+                set_name=name,
+                key=key,
+                live=take is Take.LIVE,
+                columns=columns,
+                run=run,
+            )
+            return Done.of([change], notes=(_after(take),))
+
+        return opened.settle(
+            "resolve", work, subject=f"{address}, {take.value}", summary={"take": take.value}
+        )
+
+
+def _after(take: Take) -> str:
+    match take:
+        case Take.LIVE:
+            return "Should the catalog ask for yet another value, that is a conflict again."
+        case Take.DESIRED:
+            return "Later changes of the catalog arrive again, as long as nobody edits the value."
+    assert_never(take)
+
+
+def _require_columns(seed_set: SeedSet, columns: Sequence[str]) -> None:
+    names = [each.name for each in seed_set.columns]
+    for column in columns:
+        if column not in names:
+            near = difflib.get_close_matches(column, names, n=1)
+            raise ConfigurationInvalid(
+                f"The set {seed_set.name} has no column {column}.",
+                hint=f"Did you mean {near[0]}?" if near else f"It has {', '.join(names)}.",
+            )

@@ -1,0 +1,30 @@
+"""`seeder restore ADDRESS...`: rows that a person or an undo deleted come back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seeder.log import Log
+from seeder.merge.settled import Settlement
+from seeder.opening import read_catalog, require_same_class
+from seeder.settings import Settings
+from seeder.settle.addresses import rows_of
+from seeder.settle.recorded import Done, held
+
+
+def restore(settings: Settings, *, log: Log, addresses: Sequence[str]) -> Settlement:
+    """Insert the rows as the catalog has them now, and look after them again.
+
+    Raises ConfigurationInvalid for an unknown address, SeedingFailed for a rejected row.
+    """
+    catalog, _ = read_catalog(settings)
+    wanted = rows_of(catalog, addresses)
+    with held(settings, log=log) as opened:
+        require_same_class(opened.meta().environment, settings)
+
+        def work(run: int) -> Done:
+            from seeder.database.restore import restore as restore_rows
+
+            return Done.of(restore_rows(opened.connection, opened.ledger, catalog, wanted, run=run))
+
+        return opened.settle("restore", work, subject=", ".join(addresses))
