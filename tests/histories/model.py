@@ -158,6 +158,7 @@ class Database:
         entry = self.entries.setdefault(key, Entry(pk=pk))
         if pk is None:
             entry.state = "d"
+            entry.offered.clear()  # moot; told again should the row come back
             return
         entry.pk, entry.state = pk, "a"
         for name, case in cases.items():
