@@ -27,11 +27,16 @@ class Rejected(SeedingFailed):
 
 @contextmanager
 def rejected(
-    connection: psycopg.Connection[Any], work: SetWork, *, late: frozenset[str] = frozenset()
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    *,
+    late: frozenset[str] = frozenset(),
+    inserts: bool = True,
 ) -> Iterator[None]:
     """Turn a rejection inside the block into one that names the row.
 
-    The block runs in a savepoint, so that the search for the row can be made afterwards.
+    The block runs in a savepoint, so that the search for the row can be made afterwards;
+    only among rows that the block `inserts`.
     """
     try:
         with connection.transaction():
@@ -39,16 +44,11 @@ def rejected(
     except psycopg.Error as error:
         if kind_of(error) is not Kind.OTHER:
             raise
-        raise _named(connection, work, error, late) from None
+        key = _first_rejected(connection, work, late) if inserts else None
+        raise _named(work, error, key) from None
 
 
-def _named(
-    connection: psycopg.Connection[Any],
-    work: SetWork,
-    error: psycopg.Error,
-    late: frozenset[str],
-) -> Rejected:
-    key = _first_rejected(connection, work, late)
+def _named(work: SetWork, error: psycopg.Error, key: str | None) -> Rejected:
     what = describe(error)
     if key is None:
         message = f"A row of set {work.name} was rejected by {work.table}: {what}."

@@ -13,51 +13,110 @@ from seeder.database.expressions import stored, unknown
 from seeder.database.facts import numbers
 from seeder.database.ledger import Ledger
 from seeder.database.record import EMPTY, rule_text
-from seeder.database.schema import Column
+from seeder.database.schema import Column, ForeignKey
 from seeder.database.values import canonical, same
 from seeder.database.work import SetWork, constant
-from seeder.database.write import at_live, removing
+from seeder.database.write import at_live, removing, writing
 from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
-from seeder.merge.rules import ROW_RULES
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+
+_HELD = next(n for n, rule in enumerate(ROW_RULES) if rule.when == "on_removal_delete referenced")
+_LEAVING = numbers(ROW_RULES, {RowAction.DELETE})
 
 
-def referenced(work: SetWork, works: dict[str, SetWork]) -> sql.Composable:
-    """Condition: another row refers to live row `t`.
+def referenced(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.Composable:
+    """Condition: a row of another table refers to live row `t`.
 
-    Rows that this same seeding deletes do not count, nor does the row itself.
+    Rows that this same seeding deletes do not count; nor, where its updates are not
+    `written` yet, do those that it lets refer to another row.
     """
-    conditions: list[sql.Composable] = []
-    for key in work.table.referencing:
-        child = sql.Identifier(key.table.schema or "public", key.table.name)
-        pairs = sql.SQL(" AND ").join(
-            sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other))
-            for one, other in zip(key.columns, key.target_columns, strict=True)
+    conditions = [
+        _refers(key, _excused(key, work, works, written=written))
+        for key in work.table.referencing
+        if key.table != work.table.qualified
+    ]
+    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+
+
+def hold_parents(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    works: Mapping[str, SetWork],
+    *,
+    written: bool,
+) -> None:
+    """Keep leaving rows that staying rows of the same table refer to, and their parents."""
+    inside = [key for key in work.table.referencing if key.table == work.table.qualified]
+    if not inside or work.seed_set.removed is not Removed.DELETE:
+        return
+    itself = sql.SQL("NOT ({})").format(
+        sql.SQL(" AND ").join(
+            sql.SQL("c.{0} = t.{0}").format(sql.Identifier(name)) for name in work.base.primary_key
         )
-        leaving = [
-            sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND w.verdict = ANY ({}))").format(
-                other.verdict,
-                at_live(other, "c"),
-                numbers(ROW_RULES, {RowAction.DELETE}),
+    )
+    held = sql.SQL(" OR ").join(
+        _refers(key, [itself, _not_leaving(work), *_excused(key, work, works, written=written)])
+        for key in inside
+    )
+    statement = sql.SQL(
+        "UPDATE {verdict} w SET verdict = {held} FROM {live} t\n"
+        "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})"
+    ).format(
+        verdict=work.verdict,
+        held=sql.Literal(_HELD),
+        live=work.table.identifier,
+        leaving=_LEAVING,
+        at_live=at_live(work),
+        condition=held,
+    )
+    while connection.execute(statement).rowcount:
+        pass
+
+
+def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Composable:
+    """Condition: a row `c` of the foreign key's table refers to live row `t`."""
+    pairs = [
+        sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other))
+        for one, other in zip(key.columns, key.target_columns, strict=True)
+    ]
+    return sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
+        sql.Identifier(key.table.schema or "public", key.table.name),
+        sql.SQL(" AND ").join([*pairs, *restrictions]),
+    )
+
+
+def _excused(
+    key: ForeignKey, work: SetWork, works: Mapping[str, SetWork], *, written: bool
+) -> list[sql.Composable]:
+    """Conditions on row `c`: other sets neither delete it nor let it refer elsewhere."""
+    found = []
+    for other in works.values():
+        if other.table.qualified != key.table:
+            continue
+        if other is not work:
+            found.append(_not_leaving(other))
+        columns = [name for name in key.columns if other.stage.has(name)]
+        if columns and not written:
+            rewritten = sql.SQL(" OR ").join(
+                sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
+                    sql.Identifier(f"v{other.stage.position(name)}"),
+                    numbers(COLUMN_RULES, COLUMN_WRITES),
+                )
+                for name in columns
             )
-            for other in works.values()
-            if other.table.qualified == key.table and other is not work
-        ]
-        if key.table == work.table.qualified:
-            leaving.append(
-                sql.SQL("NOT ({})").format(
-                    sql.SQL(" AND ").join(
-                        sql.SQL("c.{0} = t.{0}").format(sql.Identifier(name))
-                        for name in work.base.primary_key
-                    )
+            found.append(
+                sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND {} AND ({}))").format(
+                    other.verdict, at_live(other, "c"), writing(other), rewritten
                 )
             )
-        conditions.append(
-            sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
-                child, sql.SQL(" AND ").join([pairs, *leaving])
-            )
-        )
-    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+    return found
+
+
+def _not_leaving(work: SetWork) -> sql.Composable:
+    return sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND w.verdict = ANY ({}))").format(
+        work.verdict, at_live(work, "c"), _LEAVING
+    )
 
 
 def _visible(work: SetWork) -> dict[str, Column]:

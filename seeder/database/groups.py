@@ -116,11 +116,20 @@ def judge_gone(seeding: Seeding, name: str) -> bool:
         return False
     found = diff.find_gone(seeding.connection, work, excluded=_excluded(seeding, work.seed_set))
     if found:
-        judge.judge_gone(
-            seeding.connection, work, referenced=gone.referenced(work, judged_works(seeding))
-        )
+        judge_leaving(seeding, work)
         require_single(seeding, work)
     return found > 0
+
+
+def judge_leaving(seeding: Seeding, work: SetWork) -> None:
+    """Judge the rows that the diff knows to have left the catalog."""
+    works = judged_works(seeding)
+    judge.judge_gone(
+        seeding.connection,
+        work,
+        referenced=gone.referenced(work, works, written=seeding.writes),
+    )
+    gone.hold_parents(seeding.connection, work, works, written=seeding.writes)
 
 
 def judged_works(seeding: Seeding) -> dict[str, SetWork]:

@@ -209,6 +209,43 @@ def fill_awaited(
         )
 
 
+def known_beforehand(other: SetWork, stored: str) -> bool:
+    """Whether the value by which others refer to a row is known before it is inserted."""
+    return _new_value(other, stored) is not None
+
+
+def fill_inserted(
+    connection: psycopg.Connection[Any], work: SetWork, others: Mapping[str, SetWork]
+) -> None:
+    """Fill in references to rows of a group that are inserted by now, found by their keys."""
+    for column in work.stage.references:
+        target = work.targets[column.name]
+        if not isinstance(target, SetTarget) or target.set not in others:
+            continue
+        other = others[target.set]
+        connection.execute(
+            sql.SQL(
+                "UPDATE {stage} s SET {d} = {value} FROM {target} q JOIN {live} l ON {match}"
+                " AND {in_scope} WHERE q.addr = {r} AND {staged} IS NULL"
+            ).format(
+                stage=work.stage.relation,
+                d=sql.Identifier(f"d{work.stage.position(column.name)}"),
+                staged=work.stage.d(column.name),
+                r=work.stage.r(column.name),
+                value=cast(
+                    sql.SQL("l.{}").format(sql.Identifier(target.stored)), work.live(column.name)
+                ),
+                target=other.stage.relation,
+                live=other.table.identifier,
+                match=sql.SQL(" AND ").join(
+                    sql.SQL("{} = {}").format(sql.Identifier("l", name), other.stage.d(name, "q"))
+                    for name in other.seed_set.key
+                ),
+                in_scope=other.in_scope("l"),
+            )
+        )
+
+
 def _new_value(other: SetWork, stored: str) -> sql.Composable | None:
     """The referenced value of a row that is about to be inserted, where it is known."""
     if stored in other.base.primary_key:

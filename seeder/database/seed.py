@@ -12,13 +12,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import diff, gone, judge, read, record, resolve, write
+from seeder.database import diff, gone, read, record, resolve, write
 from seeder.database.culprit import rejected
-from seeder.database.groups import hold_back, judge_gone, judge_group, judge_set, judged_works
+from seeder.database.groups import hold_back, judge_gone, judge_group, judge_leaving, judge_set
 from seeder.database.ledger import Ledger
 from seeder.database.prepare import MERGING, WRITTEN, Orders, Seeding, prepare, set_named
 from seeder.database.work import SetTarget, SetWork
 from seeder.merge.model import Catalog
+from seeder.merge.order import in_order
 from seeder.merge.plan import SetOutcome
 
 _KEPT = 100
@@ -81,14 +82,9 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
         for name, work in works.items()
         if seeding.decisions[name][0] in WRITTEN
     }
-    for name in kept:
-        _write_rows(seeding, works[name], works)
+    _write_group(seeding, {name: works[name] for name in kept})
     for name in kept:
         work = works[name]
-        late = _late(work, works)
-        if late:
-            resolve.resolve(connection, work, seeding.works, applied | set(works))
-            write.write_late(connection, work, late)
         outcomes[name] = SetOutcome(
             name=name,
             table=str(work.table),
@@ -128,39 +124,82 @@ def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
         resolve.block_unreachable(seeding.connection, {work.name: work})
 
 
+def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
+    """Insert the rows of all sets of a group, then change what is there already.
+
+    In this order, since the one and the other may refer to what another set inserts.
+    """
+    connection, run = seeding.connection, seeding.run
+    if len(works) > 1:
+        connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    late = {name: _late(work, works) for name, work in works.items()}
+    first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
+    inserted = []
+    for name in in_order(list(works), first):
+        with rejected(connection, works[name], late=late[name]):
+            if write.insert(connection, works[name], late=late[name]):
+                inserted.append(works[name])
+    for work in inserted:
+        if late[work.name]:
+            resolve.fill_inserted(connection, work, works)
+            write.write_late(connection, work, late[work.name])
+    for work in inserted:
+        record.record_inserts(connection, work, run=run)
+        write.advance_sequences(connection, work)
+    for work in works.values():
+        if work.decision in MERGING:
+            with rejected(connection, work, inserts=False):
+                _write_changes(seeding, work)
+
+
 def _late(work: SetWork, group: Mapping[str, SetWork]) -> frozenset[str]:
-    """Reference columns within a group that must wait: nullable, and not deferrable."""
-    if len(group) < 2:
-        return frozenset()
+    """Reference columns that are filled in once the rows they refer to are there.
+
+    Nullable ones within a group, unless their constraint can wait or the referenced value
+    is known beforehand.
+    """
     late = set()
     for column, target in work.targets.items():
         if not isinstance(target, SetTarget) or target.set not in group:
             continue
-        if target.set == work.name or work.live(column).not_null:
+        if work.live(column).not_null or column in work.base.key:
             continue
-        keys = [key for key in work.table.foreign_keys if column in key.columns]
-        if any(not key.deferrable for key in keys):
+        if not resolve.known_beforehand(group[target.set], target.stored) or (
+            target.set != work.name and _cannot_wait(work, column)
+        ):
             late.add(column)
     return frozenset(late)
 
 
-def _write_rows(seeding: Seeding, work: SetWork, group: Mapping[str, SetWork]) -> None:
+def _needed_first(
+    work: SetWork, group: Mapping[str, SetWork], late: frozenset[str]
+) -> frozenset[str]:
+    """Sets of the group whose rows must be there before rows of this one are inserted."""
+    return frozenset(
+        target.set
+        for column, target in work.targets.items()
+        if isinstance(target, SetTarget)
+        and target.set in group
+        and target.set != work.name
+        and column not in late
+        and _cannot_wait(work, column)
+    )
+
+
+def _cannot_wait(work: SetWork, column: str) -> bool:
+    """Whether a foreign key on the column is checked at once."""
+    return any(column in key.columns and not key.deferrable for key in work.table.foreign_keys)
+
+
+def _write_changes(seeding: Seeding, work: SetWork) -> None:
+    """Update live rows as judged, and bring the ledger's entries up to date."""
     connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
-    late = _late(work, group)
-    with rejected(connection, work, late=late):
-        if len(group) > 1:
-            connection.execute("SET CONSTRAINTS ALL DEFERRED")
-        if write.insert(connection, work, late=late):
-            record.record_inserts(connection, work, run=run)
-            write.advance_sequences(connection, work)
-        if work.decision not in MERGING:
-            return
-        record.record_images(connection, ledger, work, run=run)
-        gone.bring_back(connection, work)
-        if write.update(connection, work):
-            record.reread_images(connection, ledger, work, run=run)
-        record.record_merged(connection, work, run=run)
-        record.record_adopted(connection, work, run=run)
+    record.record_images(connection, ledger, work, run=run)
+    gone.bring_back(connection, work)
+    if write.update(connection, work):
+        record.reread_images(connection, ledger, work, run=run)
+    record.record_merged(connection, work, run=run)
+    record.record_adopted(connection, work, run=run)
 
 
 def _apply_gone(seeding: Seeding, name: str, outcomes: dict[str, SetOutcome]) -> None:
@@ -171,14 +210,12 @@ def _apply_gone(seeding: Seeding, name: str, outcomes: dict[str, SetOutcome]) ->
     if write.choice(seeding.connection, work, rows):
         write.lock(seeding.connection, work, rows, "UPDATE")
         seeding.connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.verdict))
-        judge.judge_gone(
-            seeding.connection, work, referenced=gone.referenced(work, judged_works(seeding))
-        )
+        judge_leaving(seeding, work)
     before = outcomes[name]
     kept = read.row_changes(
         seeding.connection, work, conflicts_only=True, gone_only=True, limit=_KEPT
     )
-    with rejected(seeding.connection, work):
+    with rejected(seeding.connection, work, inserts=False):
         gone.remove(seeding.connection, seeding.ledger, work, run=seeding.run)
     outcomes[name] = dataclasses.replace(
         before,
