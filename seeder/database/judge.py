@@ -75,7 +75,7 @@ def judge(connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool =
         "writes": any_of["writes"],
         "conflicts": any_of["conflicts"],
         "records": sql.SQL("({} OR c.repointed OR {})").format(
-            any_of["settles"], _offer_withdrawn(work, columns)
+            any_of["settles"], _offer_withdrawn(columns)
         ),
         **_REMOVAL_NOT_ASKED,
     }
@@ -127,7 +127,7 @@ def judge_gone(
     _insert_verdicts(connection, work, columns, [], facts, gone=True)
 
 
-def _offer_withdrawn(work: SetWork, columns: dict[str, int]) -> sql.Composable:
+def _offer_withdrawn(columns: dict[str, int]) -> sql.Composable:
     """Condition: the catalog no longer asks for a value that was kept out before."""
     nothing = numbers(COLUMN_RULES, {ColumnCase.NOTHING})
     return sql.SQL("({})").format(
