@@ -1,0 +1,665 @@
+"""The column table: last applied, live and desired, case by case."""
+
+from __future__ import annotations
+
+import pytest
+
+from seeder.merge.plan import ColumnCase, RowAction
+from tests.support.merge import Project, counts, outcome
+
+TABLE = "CREATE TABLE tiers (id serial PRIMARY KEY, code text NOT NULL UNIQUE, name text, lim int)"
+
+
+def seed(project: Project, *rows: str, head: str = "") -> None:
+    listed = "".join(f"  - {row}\n" for row in rows)
+    project.write("tiers", f"table: tiers\nkey: code\n{head}rows:\n{listed}")
+
+
+def live(project: Project, columns: str = "code, name, lim") -> list[tuple[object, ...]]:
+    return project.rows(f"SELECT {columns} FROM tiers ORDER BY code")
+
+
+@pytest.fixture
+def launched(project: Project) -> Project:
+    """One tier, seeded: code a, name Alpha, lim 1."""
+    project.sql(TABLE)
+    seed(project, "{code: a, name: Alpha, lim: 1}")
+    project.init()
+    return project
+
+
+def test_a_live_edit_survives_while_the_catalog_asks_for_nothing_new(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    launched.assert_settled()
+    assert live(launched) == [("a", "Mine", 1)]
+
+
+def test_a_new_desired_value_arrives_where_nobody_changed_the_live_one(launched: Project) -> None:
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"update": 1}
+    assert live(launched) == [("a", "Beta", 1)]
+    launched.assert_settled()
+
+
+def test_a_new_default_for_one_column_keeps_an_edit_of_another(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Alpha, lim: 2}")
+    launched.update()
+    assert live(launched) == [("a", "Mine", 2)]
+    launched.assert_settled()
+
+
+def test_a_live_value_that_already_is_as_desired_is_recorded_without_a_write(
+    launched: Project,
+) -> None:
+    launched.sql("UPDATE tiers SET name = 'Beta'")
+    before = launched.rows("SELECT xmin FROM tiers")
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"record": 1}
+    assert launched.rows("SELECT xmin FROM tiers") == before
+    assert launched.entry("tiers", "a")["asked"]["name"] == "Beta"
+    launched.assert_settled()
+    seed(launched, "{code: a, name: Gamma, lim: 1}")
+    launched.update()
+    assert live(launched) == [("a", "Gamma", 1)]
+
+
+def test_a_conflict_keeps_the_live_value_and_is_reported_once(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    result = launched.update()
+    assert counts(result, "tiers") == {"keep": 1, "conflicts": 1}
+    (kept,) = outcome(result, "tiers").kept
+    (column,) = kept.columns
+    assert (kept.address, column.name, column.case) == ("tiers/a", "name", ColumnCase.CONFLICT)
+    assert (column.asked, column.live, column.desired) == ("Alpha", "Mine", "Beta")
+    again = launched.update()
+    assert counts(again, "tiers") == {}
+    launched.assert_settled()
+    assert live(launched) == [("a", "Mine", 1)]
+
+
+def test_an_offer_that_changes_is_reported_again(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    launched.update()
+    seed(launched, "{code: a, name: Gamma, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"keep": 1, "conflicts": 1}
+    assert live(launched) == [("a", "Mine", 1)]
+
+
+def test_a_conflict_in_one_column_does_not_hold_back_another(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Beta, lim: 2}")
+    assert counts(launched.update(), "tiers") == {"update": 1, "conflicts": 1}
+    assert live(launched) == [("a", "Mine", 2)]
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+
+
+def test_a_value_kept_out_is_applied_once_the_live_value_returns_to_what_was_applied(
+    launched: Project,
+) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    launched.update()
+    launched.sql("UPDATE tiers SET name = 'Alpha'")
+    assert counts(launched.update(), "tiers") == {"update": 1}
+    assert live(launched) == [("a", "Beta", 1)]
+    launched.assert_settled()
+
+
+def test_a_conflict_ends_when_a_person_takes_the_desired_value(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    launched.update()
+    launched.sql("UPDATE tiers SET name = 'Beta'")
+    assert counts(launched.update(), "tiers") == {"record": 1}
+    assert launched.entry("tiers", "a")["notes"] is None
+
+
+def test_conflict_overwrite_writes_the_desired_value_and_records_what_it_was(
+    launched: Project,
+) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Beta, lim: 1}", head="conflict: overwrite\n")
+    result = launched.update()
+    assert counts(result, "tiers") == {"update": 1}
+    assert live(launched) == [("a", "Beta", 1)]
+    changes = launched.rows("SELECT action, before, after FROM seeder.changes")
+    assert changes == [("update", {"name": "Mine"}, {"name": "Beta"})]
+    launched.assert_settled()
+
+
+def test_conflict_overwrite_leaves_edits_alone_while_nothing_new_is_asked(
+    launched: Project,
+) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Alpha, lim: 1}", head="conflict: overwrite\n")
+    launched.assert_settled()
+    assert live(launched) == [("a", "Mine", 1)]
+
+
+def test_null_is_a_value_like_any_other(launched: Project) -> None:
+    seed(launched, "{code: a, name: null, lim: 1}")
+    launched.update()
+    assert live(launched) == [("a", None, 1)]
+    launched.assert_settled()
+    seed(launched, "{code: a, name: '', lim: 1}")
+    launched.update()
+    assert live(launched) == [("a", "", 1)]
+    launched.sql("UPDATE tiers SET name = NULL")
+    seed(launched, "{code: a, name: New, lim: 1}")
+    assert counts(launched.update(), "tiers")["conflicts"] == 1
+    assert live(launched) == [("a", None, 1)]
+
+
+def test_null_that_was_offered_and_kept_out_is_reported_once(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: null, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"keep": 1, "conflicts": 1}
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"keep": 1, "conflicts": 1}
+
+
+def test_an_adopted_row_that_differs_is_kept_and_reported_once(project: Project) -> None:
+    project.sql(TABLE)
+    project.sql("INSERT INTO tiers (code, name, lim) VALUES ('a', 'Mine', 1), ('z', 'Z', 9)")
+    seed(project, "{code: a, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 2}")
+    result = project.update()
+    assert counts(result, "tiers") == {"adopt": 1, "insert": 1, "conflicts": 1}
+    assert live(project) == [("a", "Mine", 1), ("b", "Beta", 2), ("z", "Z", 9)]
+    assert counts(project.update(), "tiers") == {}
+    project.assert_settled()
+
+
+def test_an_adopted_value_merges_from_then_on(project: Project) -> None:
+    project.sql(TABLE)
+    project.sql("INSERT INTO tiers (code, name, lim) VALUES ('a', 'Alpha', 1)")
+    seed(project, "{code: a, name: Alpha, lim: 1}")
+    assert counts(project.update(), "tiers") == {"adopt": 1}
+    seed(project, "{code: a, name: Beta, lim: 1}")
+    assert counts(project.update(), "tiers") == {"update": 1}
+    assert live(project) == [("a", "Beta", 1)]
+    project.assert_settled()
+
+
+def test_an_adopted_value_that_was_never_known_stays_whatever_the_catalog_asks(
+    project: Project,
+) -> None:
+    project.sql(TABLE)
+    project.sql("INSERT INTO tiers (code, name, lim) VALUES ('a', 'Mine', 1)")
+    seed(project, "{code: a, name: Alpha, lim: 1}")
+    project.update()
+    seed(project, "{code: a, name: Beta, lim: 1}")
+    assert counts(project.update(), "tiers") == {"keep": 1, "conflicts": 1}
+    seed(project, "{code: a, name: Mine, lim: 1}")
+    assert counts(project.update(), "tiers") == {"record": 1}
+    seed(project, "{code: a, name: Gamma, lim: 1}")
+    assert counts(project.update(), "tiers") == {"update": 1}
+    assert live(project) == [("a", "Gamma", 1)]
+
+
+def test_adoption_with_overwrite_takes_the_catalogs_values(project: Project) -> None:
+    project.sql(TABLE)
+    project.sql("INSERT INTO tiers (code, name, lim) VALUES ('a', 'Mine', 1)")
+    seed(project, "{code: a, name: Alpha, lim: 1}", head="conflict: overwrite\n")
+    assert counts(project.update(), "tiers") == {"adopt": 1}
+    assert live(project) == [("a", "Alpha", 1)]
+    project.assert_settled()
+
+
+# -- columns new in the catalog -----------------------------------------------------------
+
+
+def test_a_new_column_without_a_default_is_filled_where_it_is_still_null(
+    launched: Project,
+) -> None:
+    seed(launched, "{code: a, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 2}")
+    launched.update()
+    launched.sql("ALTER TABLE tiers ADD note text")
+    launched.sql("UPDATE tiers SET note = 'mine' WHERE code = 'b'")
+    seed(
+        launched,
+        "{code: a, name: Alpha, lim: 1, note: ours}",
+        "{code: b, name: Beta, lim: 2, note: ours}",
+    )
+    assert counts(launched.update(), "tiers") == {"update": 1, "keep": 1, "conflicts": 1}
+    assert live(launched, "code, note") == [("a", "ours"), ("b", "mine")]
+    launched.assert_settled()
+
+
+@pytest.mark.parametrize(
+    ("definition", "desired", "stored"),
+    [
+        ("text DEFAULT 'free'", "paid", "paid"),
+        ("integer NOT NULL DEFAULT 5", "7", 7),
+        ("numeric(6,2) NOT NULL DEFAULT 1.5", "2.25", "2.25"),
+        ("boolean NOT NULL DEFAULT false", "true", True),
+        ("varchar(10) DEFAULT 'x'", "w", "w"),
+        ("integer DEFAULT '-1'::integer", "7", 7),
+        ("date DEFAULT '2020-01-01'", "'2021-02-03'", "2021-02-03"),
+        ("text[] DEFAULT '{}'", "[x]", ["x"]),
+        ("jsonb DEFAULT '{}'", "{a: 1}", {"a": 1}),
+    ],
+)
+def test_a_new_column_with_a_constant_default_merges_from_that_default(
+    launched: Project, definition: str, desired: str, stored: object
+) -> None:
+    seed(launched, "{code: a, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 2}")
+    launched.update()
+    launched.sql(f"ALTER TABLE tiers ADD extra {definition}")
+    launched.sql("UPDATE tiers SET extra = NULL WHERE false")
+    seed(
+        launched,
+        f"{{code: a, name: Alpha, lim: 1, extra: {desired}}}",
+        f"{{code: b, name: Beta, lim: 2, extra: {desired}}}",
+    )
+    assert counts(launched.update(), "tiers") == {"update": 2}
+    value = launched.value("SELECT extra FROM tiers WHERE code = 'a'")
+    assert value == stored or str(value) == stored
+    launched.assert_settled()
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "timestamptz NOT NULL DEFAULT now()",
+        "timestamptz NOT NULL DEFAULT CURRENT_TIMESTAMP",
+        "uuid NOT NULL DEFAULT gen_random_uuid()",
+        "text NOT NULL DEFAULT session_user",
+        "text NOT NULL DEFAULT CURRENT_ROLE",
+        "text NOT NULL DEFAULT CURRENT_CATALOG",
+        "text DEFAULT CURRENT_SCHEMA",
+        "text DEFAULT lower('ABC')",
+    ],
+)
+def test_a_new_column_with_a_volatile_default_is_kept_and_reported(
+    launched: Project, definition: str
+) -> None:
+    launched.sql(f"ALTER TABLE tiers ADD extra {definition}")
+    before = launched.value("SELECT extra FROM tiers")
+    value = {"time": "2020-01-01T00:00:00Z", "uuid": "9f1c5a34-9a6e-4b7e-8d47-6c2a7f6c3a11"}
+    desired = next((v for k, v in value.items() if definition.startswith(k)), "text")
+    seed(launched, f"{{code: a, name: Alpha, lim: 1, extra: '{desired}'}}")
+    assert counts(launched.update(), "tiers") == {"keep": 1, "conflicts": 1}
+    assert launched.value("SELECT extra FROM tiers") == before
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+
+
+def test_a_column_that_leaves_the_catalog_is_left_alone(launched: Project) -> None:
+    seed(launched, "{code: a, name: Alpha}")
+    launched.update()
+    assert live(launched) == [("a", "Alpha", 1)]
+    launched.assert_settled()
+
+
+def test_a_column_that_comes_back_merges_from_what_was_applied_before(launched: Project) -> None:
+    seed(launched, "{code: a, name: Alpha}")
+    launched.update()
+    launched.sql("UPDATE tiers SET lim = 50")
+    seed(launched, "{code: a, name: Alpha, lim: 1}")
+    launched.update()
+    assert live(launched) == [("a", "Alpha", 50)]
+    seed(launched, "{code: a, name: Alpha, lim: 2}")
+    assert counts(launched.update(), "tiers")["conflicts"] == 1
+
+
+def test_a_renamed_column_keeps_its_base(launched: Project) -> None:
+    seed(launched, "{code: a, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 1}")
+    launched.update()
+    launched.sql("UPDATE tiers SET lim = 9 WHERE code = 'b'")
+    launched.sql("ALTER TABLE tiers RENAME lim TO cap")
+    seed(
+        launched,
+        "{code: a, name: Alpha, cap: 2}",
+        "{code: b, name: Beta, cap: 2}",
+        head="columns: {cap: {was: lim}}\n",
+    )
+    assert counts(launched.update(), "tiers") == {"update": 1, "keep": 1, "conflicts": 1}
+    assert live(launched, "code, cap") == [("a", 2), ("b", 9)]
+    launched.assert_settled()
+
+
+def test_a_renamed_column_keeps_what_its_notes_remember(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET lim = 9")
+    seed(launched, "{code: a, name: Alpha, lim: 2}")
+    launched.update()
+    launched.sql("ALTER TABLE tiers RENAME lim TO cap")
+    seed(launched, "{code: a, name: Alpha, cap: 2}", head="columns: {cap: {was: lim}}\n")
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+
+
+# -- columns that do not merge -------------------------------------------------------------
+
+
+def test_update_always_writes_in_every_update_and_in_no_ordinary_deploy(
+    launched: Project,
+) -> None:
+    always = "columns: {name: {update: always}}\n"
+    seed(launched, "{code: a, name: Alpha, lim: 1}", head=always)
+    launched.update()
+    launched.sql("UPDATE tiers SET name = 'Mine', lim = 7")
+    launched.init()
+    assert live(launched) == [("a", "Mine", 7)]
+    assert counts(launched.update(), "tiers") == {"update": 1}
+    assert live(launched) == [("a", "Alpha", 7)]
+    launched.assert_settled()
+
+
+def test_update_never_writes_on_insert_only(launched: Project) -> None:
+    never = "columns: {name: {update: never}}\n"
+    seed(launched, "{code: a, name: Beta, lim: 1}", "{code: b, name: Bravo, lim: 1}", head=never)
+    assert counts(launched.update(), "tiers") == {"insert": 1}
+    assert live(launched) == [("a", "Alpha", 1), ("b", "Bravo", 1)]
+    launched.assert_settled()
+
+
+def test_a_secret_is_in_no_ledger_plan_or_result(project: Project) -> None:
+    project.sql("CREATE TABLE users (email text PRIMARY KEY, password text, name text)")
+
+    def seed_users(password: str, name: str) -> None:
+        project.write(
+            "users",
+            f"""
+            table: users
+            key: email
+            columns: {{password: {{secret: true}}}}
+            rows:
+              - {{email: a@example.test, password: {password}, name: {name}}}
+            """,
+        )
+
+    seed_users("hunter2", "A")
+    first = project.init()
+    seed_users("hunter3", "B")
+    second = project.update()
+    assert project.rows("SELECT password, name FROM users") == [("hunter2", "B")]
+    dump = "".join(
+        str(project.rows(f'SELECT t::text FROM seeder."{name}" t'))
+        for (name,) in project.rows(
+            "SELECT relname FROM pg_class WHERE relnamespace = 'seeder'::regnamespace"
+            " AND relkind = 'r'"
+        )
+    )
+    assert "hunter" not in dump + repr(first) + repr(second) + repr(project.plans)
+    project.assert_settled()
+
+
+def test_a_secret_that_is_always_written_stays_out_of_the_audit_trail(project: Project) -> None:
+    project.sql("CREATE TABLE keys (name text PRIMARY KEY, token text)")
+    text = """
+        table: keys
+        key: name
+        columns: {token: {secret: true, update: always}}
+        rows:
+          - {name: a, token: !env TOKEN}
+        """
+    project.write("keys", text)
+    project.environ["TOKEN"] = "hunter2"
+    project.init()
+    project.environ["TOKEN"] = "hunter3"
+    assert counts(project.update(), "keys") == {"update": 1}
+    assert project.rows("SELECT token FROM keys") == [("hunter3",)]
+    assert "hunter" not in str(project.rows("SELECT * FROM seeder.changes"))
+    project.assert_settled()
+
+
+# -- asked and stored ----------------------------------------------------------------------
+
+
+def test_a_value_that_a_trigger_rewrites_is_no_change_of_the_catalog_nor_of_a_person(
+    project: Project,
+) -> None:
+    project.sql(TABLE)
+    project.sql(
+        """
+        CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.name := upper(NEW.name); RETURN NEW; END $$;
+        CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON tiers
+        FOR EACH ROW EXECUTE FUNCTION shout();
+        """
+    )
+    seed(project, "{code: a, name: Alpha, lim: 1}")
+    project.init()
+    assert live(project) == [("a", "ALPHA", 1)]
+    project.assert_settled()
+    seed(project, "{code: a, name: Beta, lim: 1}")
+    assert counts(project.update(), "tiers") == {"update": 1}
+    assert live(project) == [("a", "BETA", 1)]
+    project.assert_settled()
+    changes = project.rows("SELECT before, after FROM seeder.changes")
+    assert changes == [({"name": "ALPHA"}, {"name": "BETA"})]
+    project.sql("UPDATE tiers SET name = 'mine'")
+    seed(project, "{code: a, name: Gamma, lim: 1}")
+    assert counts(project.update(), "tiers") == {"keep": 1, "conflicts": 1}
+    assert live(project) == [("a", "MINE", 1)]
+
+
+def test_what_an_after_trigger_writes_back_is_stored_as_ours(project: Project) -> None:
+    project.sql(TABLE)
+    project.sql(
+        """
+        CREATE FUNCTION bump() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN
+             IF pg_trigger_depth() = 1 THEN
+               UPDATE tiers SET lim = NEW.lim + 100 WHERE id = NEW.id;
+             END IF;
+             RETURN NULL;
+           END $$;
+        CREATE TRIGGER bump AFTER INSERT OR UPDATE ON tiers
+        FOR EACH ROW EXECUTE FUNCTION bump();
+        """
+    )
+    seed(project, "{code: a, name: Alpha, lim: 1}")
+    project.init()
+    assert live(project) == [("a", "Alpha", 101)]
+    project.assert_settled()
+    seed(project, "{code: a, name: Alpha, lim: 2}")
+    assert counts(project.update(), "tiers") == {"update": 1}
+    assert live(project) == [("a", "Alpha", 102)]
+    project.assert_settled()
+
+
+def test_a_trigger_that_rewrites_the_key_does_not_lose_the_row(project: Project) -> None:
+    project.sql(TABLE)
+    project.sql(
+        """
+        CREATE FUNCTION fold() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.code := lower(NEW.code); RETURN NEW; END $$;
+        CREATE TRIGGER fold BEFORE INSERT OR UPDATE ON tiers
+        FOR EACH ROW EXECUTE FUNCTION fold();
+        """
+    )
+    seed(project, "{code: AA, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 1}")
+    project.init()
+    assert live(project) == [("aa", "Alpha", 1), ("b", "Beta", 1)]
+    project.assert_settled()
+    seed(project, "{code: AA, name: Gamma, lim: 1}", "{code: b, name: Beta, lim: 1}")
+    project.update()
+    assert live(project) == [("aa", "Gamma", 1), ("b", "Beta", 1)]
+
+
+def test_a_trigger_that_drops_an_insert_leaves_no_entry_behind(project: Project) -> None:
+    project.sql(TABLE)
+    project.sql(
+        """
+        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.code = 'b' THEN RETURN NULL; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER refuse BEFORE INSERT ON tiers FOR EACH ROW EXECUTE FUNCTION refuse();
+        """
+    )
+    seed(project, "{code: a, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 1}")
+    project.init()
+    assert live(project) == [("a", "Alpha", 1)]
+    assert [each["addr"] for each in project.entries("tiers")] == ["a"]
+
+
+def test_equality_is_that_of_the_columns_type(project: Project) -> None:
+    project.sql("CREATE TABLE t (code text PRIMARY KEY, price numeric, doc json)")
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, price: 1.0, doc: {x: 1, y: 2}}\n")
+    project.init()
+    before = project.snapshot()["public.t"]
+    project.write(
+        "t", "table: t\nkey: code\nrows:\n  - {code: a, price: 1.00, doc: {y: 2, x: 1}}\n"
+    )
+    assert counts(project.update(), "t") == {}
+    assert project.snapshot()["public.t"] == before
+
+
+def test_a_change_of_case_in_citext_arrives(project: Project) -> None:
+    project.sql("CREATE EXTENSION citext")
+    project.sql("CREATE TABLE t (code text PRIMARY KEY, name citext)")
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, name: alpha}\n")
+    project.init()
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, name: Alpha}\n")
+    assert counts(project.update(), "t") == {"update": 1}
+    assert project.rows("SELECT name::text FROM t") == [("Alpha",)]
+    project.assert_settled()
+
+
+# -- the type of a column changes ----------------------------------------------------------
+
+
+def test_a_column_whose_type_changed_is_recast(launched: Project) -> None:
+    seed(launched, "{code: a, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 1}")
+    launched.update()
+    launched.sql("UPDATE tiers SET lim = 9 WHERE code = 'b'")
+    launched.sql("ALTER TABLE tiers ALTER lim TYPE text")
+    seed(launched, "{code: a, name: Alpha, lim: '2'}", "{code: b, name: Beta, lim: '2'}")
+    assert counts(launched.update(), "tiers") == {"update": 1, "keep": 1, "conflicts": 1}
+    assert live(launched, "code, lim") == [("a", "2"), ("b", "9")]
+    launched.assert_settled()
+
+
+def test_a_text_that_became_a_number_is_recast(launched: Project) -> None:
+    seed(launched, "{code: a, name: '12', lim: 1}")
+    launched.update()
+    launched.sql("ALTER TABLE tiers ALTER name TYPE int USING name::int")
+    seed(launched, "{code: a, name: 13, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"update": 1}
+    assert live(launched) == [("a", 13, 1)]
+    launched.assert_settled()
+
+
+def test_a_column_that_cannot_be_recast_is_unknown(launched: Project) -> None:
+    launched.sql("ALTER TABLE tiers ALTER name TYPE int USING length(name)")
+    seed(launched, "{code: a, name: 13, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"keep": 1, "conflicts": 1}
+    assert live(launched) == [("a", 5, 1)]
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+
+
+def test_a_recast_of_an_offered_value_keeps_the_offer(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET lim = 9")
+    seed(launched, "{code: a, name: Alpha, lim: 2}")
+    launched.update()
+    launched.sql("ALTER TABLE tiers ALTER lim TYPE bigint")
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+
+
+def test_a_longer_varchar_changes_nothing(project: Project) -> None:
+    project.sql("CREATE TABLE t (code varchar(10) PRIMARY KEY, name varchar(10))")
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, name: alpha}\n")
+    project.init()
+    project.sql("ALTER TABLE t ALTER name TYPE varchar(20), ALTER code TYPE text")
+    assert counts(project.update(), "t") == {}
+    project.assert_settled()
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, name: much longer text}\n")
+    assert counts(project.update(), "t") == {"update": 1}
+
+
+def test_a_primary_key_that_grows_to_bigint_keeps_every_entry(launched: Project) -> None:
+    launched.sql("ALTER TABLE tiers ALTER id TYPE bigint")
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+    launched.sql("UPDATE tiers SET code = 'renamed'")
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"update": 1}
+    assert live(launched) == [("renamed", "Beta", 1)]
+
+
+def test_a_new_primary_key_is_followed_by_the_natural_key(launched: Project) -> None:
+    launched.sql(
+        "ALTER TABLE tiers DROP CONSTRAINT tiers_pkey, ADD ref uuid NOT NULL"
+        " DEFAULT gen_random_uuid()"
+    )
+    launched.sql("ALTER TABLE tiers ADD PRIMARY KEY (ref)")
+    assert counts(launched.update(), "tiers") == {}
+    launched.assert_settled()
+    launched.sql("UPDATE tiers SET code = 'renamed'")
+    seed(launched, "{code: a, name: Beta, lim: 1}")
+    assert counts(launched.update(), "tiers") == {"update": 1}
+    assert live(launched) == [("renamed", "Beta", 1)]
+
+
+# -- rows that give different columns ------------------------------------------------------
+
+
+def test_rows_may_leave_columns_to_their_defaults(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE t (code text PRIMARY KEY, n int DEFAULT 5, made timestamptz DEFAULT now(),"
+        " u uuid DEFAULT gen_random_uuid(), s serial)"
+    )
+    rows = ["{code: a}", "{code: b, n: 7}", "{code: c, u: 9f1c5a34-9a6e-4b7e-8d47-6c2a7f6c3a11}"]
+    rows += ["{code: d, made: 2020-01-01T00:00:00Z, s: 50}"]
+
+    def write() -> None:
+        listed = "".join(f"  - {row}\n" for row in rows)
+        project.write("t", f"table: t\nkey: code\nrows:\n{listed}")
+
+    write()
+    project.init()
+    assert project.rows("SELECT code, n, s FROM t ORDER BY code") == [
+        ("a", 5, 1),
+        ("b", 7, 2),
+        ("c", 5, 3),
+        ("d", 5, 50),
+    ]
+    assert project.value("SELECT count(DISTINCT u) FROM t") == 4
+    assert project.value("SELECT nextval('t_s_seq')") == 51
+    project.assert_settled()
+    rows[0] = "{code: a, n: 6, u: 11111111-9a6e-4b7e-8d47-6c2a7f6c3a11}"
+    rows[1] = "{code: b}"
+    write()
+    result = project.update()
+    assert counts(result, "t") == {"update": 1, "conflicts": 1}
+    assert project.rows("SELECT code, n FROM t ORDER BY code LIMIT 2") == [("a", 6), ("b", 7)]
+    project.assert_settled()
+
+
+def test_a_row_that_gives_a_column_later_merges_from_its_constant_default(
+    project: Project,
+) -> None:
+    project.sql("CREATE TABLE t (code text PRIMARY KEY, n int DEFAULT 5)")
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a}\n  - {code: b, n: 7}\n")
+    project.init()
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, n: 6}\n  - {code: b, n: 7}\n")
+    assert counts(project.update(), "t") == {"update": 1}
+    assert project.rows("SELECT * FROM t ORDER BY 1") == [("a", 6), ("b", 7)]
+
+
+def test_the_survey_shows_asked_stored_live_and_desired(launched: Project) -> None:
+    launched.sql("UPDATE tiers SET name = 'Mine'")
+    seed(launched, "{code: a, name: Beta, lim: 2}", "{code: new, name: New, lim: 3}")
+    launched.survey()
+    row = launched.row_plan("tiers/a")
+    assert row.action is RowAction.UPDATE
+    shown = [(c.name, c.case.value, c.asked, c.stored, c.live, c.desired) for c in row.columns]
+    assert shown == [
+        ("name", "conflict", "Alpha", "Alpha", "Mine", "Beta"),
+        ("lim", "update", "1", "1", "1", "2"),
+    ]
+    new = launched.row_plan("tiers/new")
+    assert new.action is RowAction.INSERT
+    assert [(c.name, c.desired) for c in new.columns] == [
+        ("code", "new"),
+        ("name", "New"),
+        ("lim", "3"),
+    ]
