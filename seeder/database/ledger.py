@@ -19,8 +19,6 @@ FORMAT = 1
 MINIMUM_READER = 1
 
 _TABLES = """
-CREATE SCHEMA IF NOT EXISTS {s};
-
 CREATE TABLE {s}.meta (
     one boolean PRIMARY KEY DEFAULT true CHECK (one),
     format integer NOT NULL,
@@ -189,6 +187,10 @@ class Ledger:
 
     def create(self, connection: psycopg.Connection[Any], *, environment: str) -> None:
         """Create the ledger and mark the database with its environment."""
+        found = connection.execute("SELECT to_regnamespace(%s) IS NULL", [f'"{self.schema}"'])
+        # IF NOT EXISTS would ask for the right to create schemas, even where this one exists.
+        if found.fetchone() == (True,):
+            connection.execute(self.sql("CREATE SCHEMA {s}"))
         connection.execute(self.sql(_TABLES))
         connection.execute(
             self.sql(

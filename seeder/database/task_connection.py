@@ -28,8 +28,8 @@ def call_with_sqlalchemy(
 
     def refuse(_: object) -> None:
         raise SeedingFailed(
-            f"The task {name} ({file}) tried to commit.",
-            hint="A task shares the seeding transaction, which commits by itself.",
+            f"The task {name} ({file}) tried to end the seeding transaction.",
+            hint="A task must neither commit nor roll back; `begin_nested` makes a savepoint.",
         )
 
     engine = create_engine(
@@ -39,9 +39,12 @@ def call_with_sqlalchemy(
         pool_reset_on_return=None,
         use_native_hstore=False,
     )
+    # SQLAlchemy ends its start-up queries, and its closing, with a rollback: of this engine
+    # alone, and the transaction is the job's.
+    engine.dialect.do_rollback = _nothing  # type: ignore[assignment]
+    engine.dialect.do_commit = refuse  # type: ignore[assignment]
     with engine.connect() as opened:
-        # After SQLAlchemy's own start-up queries, which end in a rollback of nothing.
-        engine.dialect.do_commit = refuse  # type: ignore[assignment]  # of this engine alone
+        engine.dialect.do_rollback = refuse  # type: ignore[assignment]
         try:
             call(opened)
         except (SeederError, Interrupted, psycopg.Error):
@@ -62,7 +65,7 @@ def call_with_sqlalchemy(
 
 
 def _nothing(_: Any) -> None:
-    """The transaction is the job's: closing SQLAlchemy's connection must not end it."""
+    """Stand in for a rollback that must not happen."""
 
 
 def _place(error: BaseException, file: str) -> Problem:
