@@ -1,0 +1,58 @@
+"""`seeder adopt [--as-of DIR]`: existing rows go on record, without a write to them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seeder.log import Log
+from seeder.merge.plan import RowChange
+from seeder.merge.settled import SHOWN, Settlement
+from seeder.opening import read_catalog, require_same_class
+from seeder.settings import Settings
+from seeder.settle.recorded import Done, held, require_readable
+
+_NEXT = (
+    "Nothing but the ledger was written. The catalog's release counts as applied once an update"
+    " has run: `seeder plan --mode update` shows what it would do."
+)
+
+
+def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlement:
+    """Record the rows of sets that have rows and were never seeded here.
+
+    With `as_of`, a project directory as it was when the rows came to be, its values are the
+    base: what differs from them is a person's, and its rows that are gone were deleted.
+    Creates the ledger where there is none. Raises ConfigurationInvalid for either catalog.
+    """
+    catalog, _ = read_catalog(settings)
+    old = None
+    if as_of is not None:
+        from seeder.catalog import load
+
+        old = load(as_of, environment=settings.environment, environ=settings.environ)
+    with held(settings, log=log) as opened:
+        connection, ledger = opened.connection, opened.ledger
+        with connection.transaction():
+            if not ledger.exists(connection):
+                ledger.create(connection, environment=settings.environment)
+                log.info("ledger.created", schema=ledger.schema)
+        require_same_class(require_readable(ledger.meta(connection)).environment, settings)
+
+        def work(run: int) -> Done:
+            from seeder.database.adopt import adopt as adopt_rows
+
+            rows: list[RowChange] = []
+            counts: dict[str, int] = {}
+            if old is not None:
+                rows, counts = adopt_rows(connection, ledger, old, run=run, old=True)
+            more, numbers = adopt_rows(connection, ledger, catalog, run=run)
+            for name, number in numbers.items():
+                counts[name] = counts.get(name, 0) + number
+            return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=(_NEXT,))
+
+        return opened.settle(
+            "adopt",
+            work,
+            subject=catalog.project.name,
+            summary={"as_of": None if as_of is None else as_of.name},
+        )

@@ -1,0 +1,190 @@
+"""`seeder adopt`: existing rows go on record, and no table of the user's is written."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from seeder.merge.plan import RowAction, SetDecision
+from seeder.merge.settled import Settlement
+from seeder.settle.adopt import adopt
+from tests.support.events import Events
+from tests.support.merge import Project, outcome
+
+
+def take_in(project: Project, as_of: Path | None = None) -> Settlement:
+    return adopt(project.settings(), log=Events(), as_of=as_of)
+
+
+def write(project: Project, *rows: str, extra: str = "removed: keep") -> None:
+    lines = "\n".join(f"  - {row}" for row in rows)
+    project.write("tiers", f"table: tiers\nkey: name\n{extra}\nrows:\n{lines}\n")
+
+
+@pytest.fixture
+def tiers(project: Project) -> Project:
+    """Rows from before seeder: one as the catalog has it, one edited, one of a customer's."""
+    project.sql(
+        "CREATE TABLE tiers (id serial PRIMARY KEY, name text UNIQUE, seats integer);"
+        "INSERT INTO tiers (name, seats) VALUES ('free', 1), ('pro', 50), ('custom', 7)"
+    )
+    write(project, "{name: free, seats: 1}", "{name: pro, seats: 5}", "{name: max, seats: 9}")
+    return project
+
+
+def live(project: Project) -> dict[str, int]:
+    return dict(project.rows("SELECT name, seats FROM tiers"))
+
+
+def old_project(project: Project, tmp_path: Path, *rows: str) -> Path:
+    directory = tmp_path / "old"
+    shutil.copytree(project.directory, directory)
+    lines = "\n".join(f"  - {row}" for row in rows)
+    (directory / "seeds/core/tiers.yaml").write_text(f"table: tiers\nkey: name\nrows:\n{lines}\n")
+    return directory
+
+
+def test_rows_are_recorded_and_no_row_is_written(tiers: Project) -> None:
+    tiers.init()
+    before = tiers.rows("SELECT xmin::text, ctid::text, t::text FROM tiers t")
+    settled = take_in(tiers)
+    assert tiers.rows("SELECT xmin::text, ctid::text, t::text FROM tiers t") == before
+    assert settled.counts == {"adopt": 2, "conflicts": 1, "would insert": 1}
+    assert {row.address: row.action for row in settled.rows} == {
+        "tiers/pro": RowAction.ADOPT,
+        "tiers/max": RowAction.INSERT,
+    }
+    assert tiers.rows("SELECT mode FROM seeder.runs WHERE id = %s", settled.run) == [("adopt",)]
+
+
+def test_an_update_then_inserts_what_is_missing_and_keeps_what_differs(tiers: Project) -> None:
+    tiers.init()
+    take_in(tiers)
+    assert outcome(tiers.init(), "tiers").decision is SetDecision.UNCHANGED
+    tiers.update()
+    assert live(tiers) == {"free": 1, "pro": 50, "custom": 7, "max": 9}
+    tiers.assert_settled()
+
+
+def test_a_changed_default_reaches_what_was_as_desired_and_not_what_differed(
+    tiers: Project,
+) -> None:
+    take_in(tiers)
+    write(tiers, "{name: free, seats: 2}", "{name: pro, seats: 6}", "{name: max, seats: 9}")
+    tiers.update()
+    assert live(tiers) == {"free": 2, "pro": 50, "custom": 7, "max": 9}
+
+
+def test_it_works_before_the_first_run(tiers: Project) -> None:
+    take_in(tiers)
+    tiers.init()
+    assert live(tiers) == {"free": 1, "pro": 50, "custom": 7}
+
+
+def test_adopting_twice_does_nothing_the_second_time(tiers: Project) -> None:
+    take_in(tiers)
+    before = tiers.snapshot()
+    settled = take_in(tiers)
+    assert (settled.run, settled.rows, settled.counts) == (None, (), {})
+    assert tiers.snapshot() == before
+
+
+def test_seeded_and_empty_tables_are_none_of_its_business(tiers: Project) -> None:
+    tiers.sql("CREATE TABLE empty (id serial PRIMARY KEY, name text UNIQUE)")
+    tiers.write("empty", "table: empty\nkey: name\nrows: [{name: a}]\n")
+    take_in(tiers)
+    assert tiers.rows("SELECT * FROM empty") == []
+    decision = outcome(tiers.init(), "empty").decision
+    assert decision is SetDecision.INSERT
+    assert tiers.rows("SELECT name FROM empty") == [("a",)]
+
+
+def test_the_release_is_left_to_an_update(tiers: Project) -> None:
+    tiers.configure(release="1")
+    take_in(tiers)
+    assert tiers.rows("SELECT * FROM seeder.releases") == []
+    tiers.run()
+    assert tiers.rows("SELECT release FROM seeder.releases") == [("1",)]
+    assert "max" in live(tiers)
+
+
+def test_an_old_catalog_tells_a_persons_edit_from_an_old_default(
+    tiers: Project, tmp_path: Path
+) -> None:
+    tiers.sql("UPDATE tiers SET seats = 3 WHERE name = 'free'")
+    old = old_project(tiers, tmp_path, "{name: free, seats: 3}", "{name: pro, seats: 5}")
+    take_in(tiers, as_of=old)
+    entry = tiers.entry("tiers", "pro")
+    assert (entry["asked"]["seats"], entry["notes"], entry["state"]) == (5, None, "a")
+    tiers.update()
+    assert live(tiers) == {"free": 1, "pro": 50, "custom": 7, "max": 9}
+    assert tiers.entry("tiers", "free")["asked"]["seats"] == 1
+    tiers.assert_settled()
+
+
+def test_a_row_of_the_old_catalog_that_is_gone_was_deleted_by_a_person(
+    tiers: Project, tmp_path: Path
+) -> None:
+    old = old_project(
+        tiers, tmp_path, "{name: free, seats: 1}", "{name: pro, seats: 5}", "{name: max, seats: 9}"
+    )
+    settled = take_in(tiers, as_of=old)
+    assert settled.counts == {"adopt": 2, "record": 1}
+    assert tiers.entry("tiers", "max")["state"] == "d"
+    tiers.update()
+    assert "max" not in live(tiers)
+    tiers.assert_settled()
+
+
+def test_a_set_that_the_old_catalog_does_not_have_is_adopted_without_it(
+    tiers: Project, tmp_path: Path
+) -> None:
+    tiers.sql("CREATE TABLE extra (name text PRIMARY KEY, n integer)")
+    tiers.sql("INSERT INTO extra VALUES ('a', 1), ('b', 2)")
+    old = old_project(tiers, tmp_path, "{name: free, seats: 1}")
+    tiers.write("extra", "table: extra\nkey: name\nrows: [{name: a, n: 1}, {name: b, n: 3}]\n")
+    take_in(tiers, as_of=old)
+    assert tiers.entry("extra", "a")["notes"] is None
+    assert tiers.entry("extra", "b")["notes"]["unknown"] == ["n"]
+
+
+def test_references_are_adopted_by_key(project: Project, tmp_path: Path) -> None:
+    project.sql(
+        "CREATE TABLE tiers (id serial PRIMARY KEY, name text UNIQUE);"
+        "CREATE TABLE plans (id serial PRIMARY KEY, name text UNIQUE,"
+        " tier_id integer NOT NULL REFERENCES tiers);"
+        "INSERT INTO tiers (name) VALUES ('b'), ('a');"
+        "INSERT INTO plans (name, tier_id) VALUES ('x', 1), ('z', 2)"
+    )
+    project.write("tiers", "table: tiers\nkey: name\nrows: [{name: a}, {name: b}]\n")
+    project.write(
+        "plans",
+        "table: plans\nkey: name\ncolumns: {tier_id: {ref: tiers}}\n"
+        "rows: [{name: x, tier_id: b}, {name: z, tier_id: b}]\n",
+    )
+    settled = take_in(project)
+    assert settled.counts == {"adopt": 4, "conflicts": 1}
+    assert project.entry("plans", "x")["notes"] is None
+    assert project.entry("plans", "z")["notes"]["unknown"] == ["tier_id"]
+
+
+def test_a_column_that_is_always_written_is_not_written_now(tiers: Project) -> None:
+    write(tiers, "{name: pro, seats: 5}", extra="columns: {seats: {update: always}}")
+    take_in(tiers)
+    assert live(tiers)["pro"] == 50
+    tiers.update()
+    assert live(tiers)["pro"] == 5
+
+
+def test_soft_deleted_rows_count_as_deleted(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE items (id serial PRIMARY KEY, name text UNIQUE, gone timestamptz);"
+        "INSERT INTO items (name, gone) VALUES ('a', now()), ('b', NULL)"
+    )
+    project.write("items", "table: items\nkey: name\ndeleted: gone\nrows: [{name: a}, {name: b}]\n")
+    take_in(project)
+    assert project.entry("items", "a")["state"] == "d"
+    project.update()
+    assert project.value("SELECT count(*) FROM items") == 2
