@@ -19,7 +19,24 @@ from seeder.signals import interruptible
 TERMINATION_LOG = Path("/dev/termination-log")
 """Where Kubernetes looks for a container's last words."""
 
-COMMANDS = ("run", "plan", "check", "wait", "ready", "status", "approve", "requests")
+COMMANDS = (
+    "run",
+    "plan",
+    "check",
+    "wait",
+    "ready",
+    "status",
+    "approve",
+    "requests",
+    "history",
+    "show",
+    "undo",
+    "restore",
+    "resolve",
+    "adopt",
+    "mark",
+    "prune",
+)
 """In the order of the help; each is `command` in the module of its name below `commands`."""
 
 

@@ -92,4 +92,6 @@ LOCK = all_of(
     _seconds("ddl_lock_timeout", "How long one try of a migration waits for a table; 5."),
 )
 
+ACTOR = option("actor", "NAME", "Who does this, for the record; the login name.", parse=True)
+
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

@@ -5,16 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import to_document
 from seeder.merge.result import CheckResult, Failure, Readiness, Requests, RunResult, Status
+from seeder.merge.settled import History, RunDetails, Settlement
 
 FORMAT = 1
 """Of the document; raised when a field changes its meaning or goes away."""
 
 
-def document(result: RunResult | Failure | CheckResult | Status | Readiness | Requests) -> bytes:
+Document: TypeAlias = (
+    RunResult
+    | Failure
+    | CheckResult
+    | Status
+    | Readiness
+    | Requests
+    | Settlement
+    | History
+    | RunDetails
+)
+
+
+def document(result: Document) -> bytes:
     """Render a result as indented JSON, with a newline at its end."""
     # Imported here: a run without --report does without.
     import msgspec

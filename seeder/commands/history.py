@@ -1,0 +1,42 @@
+"""`seeder history`: the runs of this database."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("history", short_help="List the runs of this database, newest first.")
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="NUMBER",
+    help="How many.",
+)
+@flags.AS_JSON
+@flags.WAIT
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(invocation: Invocation, /, *, limit: int, as_json: bool, **given: object) -> None:
+    """List what was done to this database: deploys, updates, undos, adoptions, marks.
+
+    \b
+    Example:
+      seeder history --limit 5
+      seeder show 12
+    """
+    settings = invocation.open("history", given)
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.history import history
+
+    found = history(settings, log=invocation.log, limit=limit)
+    if as_json:
+        invocation.print(json_report.document(found).decode())
+    else:
+        invocation.print(settled_text.history(found))

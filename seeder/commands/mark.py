@@ -1,0 +1,59 @@
+"""`seeder mark ENV --database NAME`: what this database is from now on."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("mark", short_help="Mark a copied database with its own environment.")
+@click.argument("environment")
+@click.option(
+    "--database",
+    "database_name",
+    metavar="NAME",
+    required=True,
+    help="The name of the connected database, to be sure that it is the one you mean.",
+)
+@flags.AS_JSON
+@flags.ACTOR
+@flags.WAIT
+@flags.LOCK
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    /,
+    *,
+    environment: str,
+    database_name: str,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Mark the database as one of ENVIRONMENT, such as staging or dev.
+
+    For a clone of production that is not production any more. dev and test are disposable:
+    their seeds may go in, and a refresh may rewrite every row. Open requests become void.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://app@db/staging seeder mark staging --database staging
+    """
+    settings = invocation.open("mark", {**given, "environment": environment})
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.mark import mark
+
+    settled = mark(
+        settings,
+        log=invocation.log,
+        environment=settings.environment,
+        database=database_name,
+    )
+    if as_json:
+        invocation.print(json_report.document(settled).decode())
+    else:
+        invocation.print(settled_text.settlement(settled))

@@ -1,0 +1,58 @@
+"""`seeder prune --keep 90d`: forget old images."""
+
+from __future__ import annotations
+
+import datetime
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+def _keep(context: click.Context, parameter: click.Parameter, value: str) -> datetime.timedelta:
+    from seeder.settle.prune import parse_keep
+
+    try:
+        return parse_keep(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error), context, parameter) from None
+
+
+@click.command("prune", short_help="Forget what old runs overwrote.")
+@click.option(
+    "--keep",
+    metavar="TIME",
+    required=True,
+    callback=_keep,
+    help="How long the images of runs are kept: 90d, 12w or 36h.",
+)
+@flags.AS_JSON
+@flags.ACTOR
+@flags.WAIT
+@flags.LOCK
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(
+    invocation: Invocation, /, *, keep: datetime.timedelta, as_json: bool, **given: object
+) -> None:
+    """Forget before and after images of runs that are older, and runs nothing refers to.
+
+    Those runs cannot be undone any more. What was last applied to each row, releases and
+    tasks are never forgotten.
+
+    \b
+    Example:
+      seeder prune --keep 90d
+    """
+    settings = invocation.open("prune", given)
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.prune import prune
+
+    settled = prune(settings, log=invocation.log, keep=keep)
+    if as_json:
+        invocation.print(json_report.document(settled).decode())
+    else:
+        invocation.print(settled_text.settlement(settled))

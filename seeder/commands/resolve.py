@@ -1,0 +1,64 @@
+"""`seeder resolve ADDRESS --take live|desired`: how a conflict ends."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("resolve", short_help="Settle a conflict: the live value, or the catalog's.")
+@click.argument("address")
+@click.option(
+    "--take",
+    type=click.Choice(["live", "desired"]),
+    required=True,
+    help="live: what the table holds stands. desired: the catalog's value is written.",
+)
+@click.option(
+    "--column",
+    "columns",
+    metavar="COLUMN",
+    multiple=True,
+    help="Only this one; otherwise all that are in conflict. May be repeated.",
+)
+@flags.AS_JSON
+@flags.PROJECT
+@flags.ACTOR
+@flags.WAIT
+@flags.LOCK
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    /,
+    *,
+    address: str,
+    take: str,
+    columns: tuple[str, ...],
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Settle the conflict of a row that was changed both here and in the catalog.
+
+    `seeder status` and `seeder plan` name the conflicts. A live value that was taken is
+    still a person's: when the catalog asks for yet another value, that is a new conflict.
+
+    \b
+    Example:
+      seeder resolve subscription_tiers/pro --take desired --column max_users --project db
+    """
+    settings = invocation.open("resolve", given)
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.resolve import Take, resolve
+
+    settled = resolve(
+        settings, log=invocation.log, address=address, take=Take(take), columns=columns
+    )
+    if as_json:
+        invocation.print(json_report.document(settled).decode())
+    else:
+        invocation.print(settled_text.settlement(settled))

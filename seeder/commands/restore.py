@@ -1,0 +1,42 @@
+"""`seeder restore ADDRESS...`: deleted rows come back."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("restore", short_help="Bring back rows that were deleted here.")
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
+@flags.AS_JSON
+@flags.PROJECT
+@flags.ACTOR
+@flags.WAIT
+@flags.LOCK
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(
+    invocation: Invocation, /, *, addresses: tuple[str, ...], as_json: bool, **given: object
+) -> None:
+    """Insert rows that a person or an undo deleted, as the catalog has them now.
+
+    No run ever does that by itself. A row that is only marked as deleted loses its mark and
+    keeps its values. Name the rows that a row refers to as well, if they are gone.
+
+    \b
+    Example:
+      seeder restore roles/viewer role_permissions/viewer,orders.view --project db
+    """
+    settings = invocation.open("restore", given)
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.restore import restore
+
+    settled = restore(settings, log=invocation.log, addresses=addresses)
+    if as_json:
+        invocation.print(json_report.document(settled).decode())
+    else:
+        invocation.print(settled_text.settlement(settled))

@@ -1,0 +1,44 @@
+"""`seeder show RUN`: what one run did."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("show", short_help="Show what a run did, row by row.")
+@click.argument("run", type=click.IntRange(min=1))
+@click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="NUMBER",
+    help="How many rows.",
+)
+@flags.AS_JSON
+@flags.WAIT
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(
+    invocation: Invocation, /, *, run: int, limit: int, as_json: bool, **given: object
+) -> None:
+    """Show what RUN did: its rows, with the values before and after. Secrets are in no ledger.
+
+    \b
+    Example:
+      seeder show 12
+    """
+    settings = invocation.open("show", given)
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.history import show
+
+    found = show(settings, log=invocation.log, run=run, limit=limit)
+    if as_json:
+        invocation.print(json_report.document(found).decode())
+    else:
+        invocation.print(settled_text.details(found))

@@ -1,0 +1,46 @@
+"""`seeder undo RUN`: take back what a run wrote."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("undo", short_help="Take back what a run wrote, where it still stands.")
+@click.argument("run", type=click.IntRange(min=1))
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@flags.AS_JSON
+@flags.ACTOR
+@flags.WAIT
+@flags.LOCK
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(
+    invocation: Invocation, /, *, run: int, dry_run: bool, as_json: bool, **given: object
+) -> None:
+    """Take back what RUN wrote, where the tables still hold it.
+
+    Rows that it inserted are deleted if nobody changed them and nothing refers to them;
+    columns that it wrote get their values back; rows that it deleted return. What was
+    changed since is named and left. The release stays applied, so an update does not bring
+    it back. Tasks, migrations and secrets are not undone.
+
+    \b
+    Example:
+      seeder history
+      seeder undo 12 --dry-run
+      seeder undo 12
+    """
+    settings = invocation.open("undo", given)
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.undo import undo
+
+    settled = undo(settings, log=invocation.log, run=run, dry_run=dry_run)
+    if as_json:
+        invocation.print(json_report.document(settled).decode())
+    else:
+        invocation.print(settled_text.settlement(settled))

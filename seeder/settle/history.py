@@ -1,0 +1,37 @@
+"""`seeder history` and `seeder show RUN`: the audit trail."""
+
+from __future__ import annotations
+
+from seeder.errors import ConfigurationInvalid
+from seeder.log import Log
+from seeder.merge.settled import SHOWN, History, RunDetails
+from seeder.settings import Settings
+from seeder.settle.recorded import looking
+
+
+def history(settings: Settings, *, log: Log, limit: int) -> History:
+    """The last runs, newest first; writes nothing, and works on a standby."""
+    from seeder.database.failures import translated
+    from seeder.database.trail import read_runs
+
+    with looking(settings, log=log) as opened, translated(doing="reading the history"):
+        opened.meta()
+        runs = read_runs(opened.connection, opened.ledger, limit=limit + 1)
+    return History(runs=runs[:limit], more=len(runs) > limit)
+
+
+def show(settings: Settings, *, log: Log, run: int, limit: int = SHOWN) -> RunDetails:
+    """One run and its rows; raises ConfigurationInvalid if the ledger does not know it."""
+    from seeder.database.failures import translated
+    from seeder.database.trail import read_rows, read_run
+
+    with looking(settings, log=log) as opened, translated(doing="reading the history"):
+        opened.meta()
+        found = read_run(opened.connection, opened.ledger, run)
+        if found is None:
+            raise ConfigurationInvalid(
+                f"There is no run {run} in the ledger of this database.",
+                hint="`seeder history` lists the runs.",
+            )
+        rows, total = read_rows(opened.connection, opened.ledger, run, limit=limit)
+    return RunDetails(run=found, rows=rows, total=total)

@@ -1,0 +1,47 @@
+"""`seeder mark ENV --database NAME`: what this database is from now on."""
+
+from __future__ import annotations
+
+from seeder.errors import ConfigurationInvalid
+from seeder.log import Log
+from seeder.merge.settled import Settlement
+from seeder.settings import Settings
+from seeder.settle.recorded import Done, held
+
+
+def mark(settings: Settings, *, log: Log, environment: str, database: str) -> Settlement:
+    """Mark a copy of a database with its own environment; open requests are void.
+
+    Raises ConfigurationInvalid unless `database` is the name of the connected one.
+    """
+    with held(settings, log=log) as opened:
+        connection = opened.connection
+        before = opened.meta().environment
+        row = connection.execute("SELECT current_database()").fetchone()
+        connected = "" if row is None else str(row[0])
+        if connected != database:
+            raise ConfigurationInvalid(
+                f"The connected database is {connected}, not {database}.",
+                hint="Nothing was changed. Check the database URL: a mark decides whether dev"
+                " data may go in.",
+            )
+
+        def work(run: int) -> Done:
+            from seeder.database.keep import mark as mark_database
+
+            void = mark_database(connection, opened.ledger, environment, run=run)
+            connection.execute(
+                opened.ledger.sql("UPDATE {s}.runs SET environment = %s WHERE id = %s"),
+                [environment, run],
+            )
+            notes: tuple[str, ...] = (f"It was marked {before}.",)
+            if void:
+                notes += (f"Open requests that are void now: {void}.",)
+            return Done(counts={"mark": 1, "void": void}, notes=notes)
+
+        return opened.settle(
+            "mark",
+            work,
+            subject=f"{database} as {environment}",
+            summary={"before": before, "environment": environment},
+        )
