@@ -7,7 +7,7 @@ what `podFailurePolicy` on Kubernetes needs, see docs/reference/exit-codes.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,3 +159,5 @@ class Interrupted(KeyboardInterrupt):
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
         self.exit_code = 128 + signal_number
+        self.facts: dict[str, Any] = {}
+        """As of `SeederError`."""

@@ -51,7 +51,7 @@ def run(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monot
     with ExitStack() as stack:
         try:
             return job.run(stack)
-        except SeederError as error:
+        except (SeederError, Interrupted) as error:
             error.facts.setdefault("phases", dict(job.phases))
             raise
 

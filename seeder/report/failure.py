@@ -51,12 +51,14 @@ def _redacted(problem: Problem) -> Problem:
 def _interrupted(error: KeyboardInterrupt) -> Failure:
     # Without our handler, Python itself raises KeyboardInterrupt, and for SIGINT alone.
     code = error.exit_code if isinstance(error, Interrupted) else 128 + signal.SIGINT
+    facts = error.facts if isinstance(error, Interrupted) else {}
     return Failure(
         result=Result.INTERRUPTED,
         exit_code=code,
         error=Interrupted.__name__,
         message=f"Interrupted by {signal.Signals(code - 128).name}.",
         hint="Finished migrations stay, unfinished seeding was rolled back; run it again.",
+        phases=facts.get("phases", {}),
     )
 
 
