@@ -1,0 +1,342 @@
+"""Check, wait, ready and status: what they find, and that they change nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+from psycopg import sql
+
+from seeder.database.lock import key_of
+from tests.support.postgres import Database, OwnServer, Server
+from tests.support.shop import MEMBERS_SEED, ROLES_SEED, Done, Shop
+
+
+def status(shop: Shop, *arguments: str, **environ: str) -> dict[str, object]:
+    before = shop.snapshot()
+    done = shop.command("status", "--json", *arguments, **environ)
+    assert done.exit_code == 0, done.stderr
+    assert shop.snapshot() == before, "status writes nothing"
+    found: dict[str, object] = json.loads(done.stdout)
+    return found
+
+
+# Status.
+
+
+def test_a_database_without_a_ledger_is_not_initialised(shop: Shop) -> None:
+    found = status(shop)
+    assert found["initialised"] is False
+    assert found["database"] == shop.database.name
+    assert found["environment"] == "production"
+    assert (found["revision_live"], found["revision_head"]) == ([], ["0002"])
+    assert (found["releases"], found["last_runs"], found["lock_holder"]) == ([], [], None)
+
+
+def test_after_a_run_status_tells_of_releases_revisions_and_runs(shop: Shop) -> None:
+    shop.configure(release="1")
+    shop.run()
+    found = status(shop)
+    assert found["initialised"] is True
+    assert [each["release"] for each in found["releases"]] == ["1"]  # type: ignore[attr-defined]
+    assert found["revision_live"] == found["revision_head"] == ["0002"]
+    (last,) = found["last_runs"]  # type: ignore[misc]
+    assert (last["result"], last["release"], last["counts"]) == ("done", "1", {"insert": 4})
+    assert (found["unadopted"], found["pending"], found["conflicts"]) == ([], [], 0)
+
+
+def test_a_changed_set_is_pending_and_a_new_one_that_refers_to_it_too(shop: Shop) -> None:
+    shop.run()
+    shop.seed("roles", ROLES_SEED + "      - {code: guest, level: 0}\n")
+    shop.seed("members", MEMBERS_SEED.replace("role_id: owner", "role_id: viewer"))
+    assert status(shop)["pending"] == ["roles", "members"]
+
+
+def test_tables_with_rows_from_before_are_unadopted(shop: Shop) -> None:
+    shop.run("--mode", "none")
+    shop.database.execute("INSERT INTO roles (code, level) VALUES ('owner', 3)")
+    found = status(shop)
+    assert found["unadopted"] == []
+    assert found["initialised"] is True
+    shop.database.execute("UPDATE seeder.meta SET tables_before = '{public.roles}'")
+    found = status(shop)
+    assert (found["unadopted"], found["pending"]) == (["roles"], ["members"])
+
+
+def test_conflicts_are_counted_until_they_are_settled(shop: Shop) -> None:
+    shop.configure(release="1")
+    shop.run()
+    shop.database.execute("UPDATE roles SET level = 7 WHERE code IN ('viewer', 'editor')")
+    shop.seed("roles", ROLES_SEED.replace("level: 1", "level: 5").replace("level: 2", "level: 6"))
+    shop.configure(release="2")
+    assert shop.run().finished["counts"]["conflicts"] == 2
+    assert status(shop)["conflicts"] == 2
+    shop.database.execute("UPDATE roles SET level = 5 WHERE code = 'viewer'")
+    shop.run("--mode", "update")
+    assert status(shop)["conflicts"] == 1
+
+
+def test_status_names_who_holds_the_lock_and_does_not_wait(shop: Shop) -> None:
+    holder = shop.database.connect(application_name="release-7")
+    holder.execute("SELECT pg_advisory_lock(%s)", [key_of("seeder")])
+    held = status(shop)["lock_holder"]
+    assert held["application_name"] == "release-7"  # type: ignore[index]
+    text = shop.command("status").stdout
+    assert "application_name release-7" in text
+
+
+def test_status_in_text_is_a_page(shop: Shop) -> None:
+    shop.configure(release="1")
+    shop.run()
+    lines = shop.command("status").stdout.splitlines()
+    assert lines[0] == f"Database {shop.database.name} (production)"
+    assert "  revision   0002 (this image's head)" in lines
+    assert "  releases   1" in lines
+
+
+@pytest.fixture
+def reader(server: Server, worker_id: str) -> Iterator[str]:
+    """A role that may read; it goes after the database."""
+    name = f"reader_{worker_id}"
+    server.execute(f'CREATE ROLE "{name}" LOGIN')
+    yield name
+    server.execute(f'DROP ROLE "{name}"')
+
+
+def test_status_and_ready_work_for_a_role_that_may_only_read(reader: str, shop: Shop) -> None:
+    shop.run()
+    with shop.database.connect() as connection:
+        for statement in (
+            "GRANT USAGE ON SCHEMA public, seeder TO {}",
+            "GRANT SELECT ON ALL TABLES IN SCHEMA public, seeder TO {}",
+            "REVOKE TEMPORARY ON DATABASE {database} FROM public",
+        ):
+            connection.execute(
+                sql.SQL(statement).format(
+                    sql.Identifier(reader), database=sql.Identifier(shop.database.name)
+                )
+            )
+    url = shop.database.server.url(shop.database.name, user=reader)
+    shop.seed("roles", ROLES_SEED + "      - {code: guest, level: 0}\n")
+    assert status(shop, DATABASE_URL=url)["pending"] == ["roles"]
+    assert shop.command("ready", DATABASE_URL=url).exit_code == 0
+
+
+def test_a_role_that_may_not_read_the_ledger_is_told_so(reader: str, shop: Shop) -> None:
+    shop.run()
+    url = shop.database.server.url(shop.database.name, user=reader)
+    done = shop.command("status", DATABASE_URL=url)
+    assert done.exit_code == 11
+    assert "permission denied for schema seeder" in done.failed["message"]
+
+
+def test_a_standby_can_be_asked(shop: Shop, own_server: Callable[..., OwnServer]) -> None:
+    server = own_server()
+    server.execute("CREATE DATABASE shop")
+    shop.database = Database(server, "shop")
+    shop.configure(release="1")
+    assert shop.run().exit_code == 0
+    server.stop()
+    (server.running.data / "standby.signal").touch()
+    server.start()
+    assert status(shop)["revision_live"] == ["0002"]
+    done = shop.command("ready", "--release", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["release"] == "1"
+
+
+# Ready.
+
+
+def not_ready(shop: Shop, *arguments: str) -> Done:
+    done = shop.command("ready", *arguments, SEEDER_WAIT_TIMEOUT="0.3")
+    assert done.exit_code == 30, done.stderr
+    assert done.stdout == ""
+    assert "run" in done.failed["hint"]
+    return done
+
+
+def test_ready_says_what_is_missing_step_by_step(shop: Shop) -> None:
+    shop.configure(release="1")
+    assert "no run of seeder has begun" in not_ready(shop).failed["message"]
+    shop.run("--mode", "none")
+    assert "no run has completed" in not_ready(shop).failed["message"]
+    shop.run()
+    done = shop.command("ready")
+    assert (done.exit_code, done.stdout) == (0, "Ready: revision 0002 (this image's head).\n")
+    done = shop.command("ready", "--release")
+    assert done.stdout == "Ready: revision 0002 (this image's head), release 1.\n"
+
+    shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
+    shop.configure(release="2")
+    assert "revision 0003 is not applied" in not_ready(shop).failed["message"]
+    shop.run("--mode", "init")
+    assert shop.command("ready").exit_code == 0
+    assert "release 2 is not applied" in not_ready(shop, "--release").failed["message"]
+
+
+def test_an_older_image_is_ready_on_a_newer_database(shop: Shop) -> None:
+    newer = shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
+    shop.run()
+    newer.unlink()
+    done = shop.command("ready")
+    assert (done.exit_code, done.stdout) == (0, "Ready: revision 0003 (ahead of this image).\n")
+
+
+def test_a_revision_that_nobody_told_of_is_not_ready(shop: Shop) -> None:
+    shop.run()
+    shop.database.execute("UPDATE alembic_version SET version_num = 'f00d'")
+    assert "f00d" in not_ready(shop).failed["message"]
+
+
+def test_ready_waits_for_a_job_that_runs_elsewhere(shop: Shop) -> None:
+    found: list[Done] = []
+
+    def job() -> None:
+        time.sleep(0.5)
+        found.append(shop.end(shop.start()))
+
+    worker = threading.Thread(target=job)
+    worker.start()
+    done = shop.command("ready", SEEDER_WAIT_TIMEOUT="60")
+    worker.join()
+    assert done.exit_code == 0, done.stderr
+    assert done.named("readiness.awaited")
+    assert found[0].exit_code == 0
+
+
+def test_ready_needs_no_secret_of_the_seeds(shop: Shop) -> None:
+    shop.seed(
+        "members",
+        MEMBERS_SEED.replace("role_id: owner", "role_id: owner, password: !env FIRST_PASSWORD"),
+    )
+    assert shop.run(FIRST_PASSWORD="hunter2").exit_code == 0
+    assert shop.command("ready").exit_code == 0
+
+
+def test_waiting_for_a_release_that_the_catalog_does_not_name_is_refused(shop: Shop) -> None:
+    shop.run()
+    done = shop.command("ready", "--release")
+    assert done.exit_code == 10
+    assert "names no release" in done.failed["message"]
+
+
+# Wait.
+
+
+def test_wait_ends_when_the_database_answers(shop: Shop) -> None:
+    before = shop.snapshot()
+    done = shop.command("wait")
+    assert (done.exit_code, done.names) == (0, ["database.ready"])
+    assert shop.snapshot() == before
+
+
+def test_wait_gives_up_on_a_read_only_database(shop: Shop) -> None:
+    name = shop.database.name
+    shop.database.execute(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    assert shop.command("wait", SEEDER_WAIT_TIMEOUT="0.3").exit_code == 30
+
+
+# Check.
+
+
+def test_check_counts_a_catalog_that_is_in_order_and_asks_no_database(shop: Shop) -> None:
+    done = shop.command("check", DATABASE_URL="")
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == "In order: 2 seed sets, 4 rows, 0 tasks, 2 revisions.\n"
+
+
+def test_problems_of_catalog_and_migrations_are_told_together(shop: Shop) -> None:
+    shop.seed("members", MEMBERS_SEED.replace("owner}", "ownr}"))
+    shop.scripts.add("0004", down="0003")
+    done = shop.command("check")
+    assert done.exit_code == 10
+    first, second, *_ = done.failed["problems"]
+    assert first.startswith("seeds/core/members.yaml:6:")
+    assert (
+        second == "migrations/versions/0004.py: Revision 0004 builds on 0003, which does not exist."
+    )
+
+
+def test_problems_of_the_migrations_alone_exit_with_14(shop: Shop) -> None:
+    shop.scripts.add("0003", down="0001")
+    done = shop.command("check", "--json")
+    assert done.exit_code == 14
+    assert json.loads(done.stdout)["exit_code"] == 14
+
+
+def test_check_against_a_throwaway_server_passes_what_a_run_would_apply(shop: Shop) -> None:
+    before = shop.snapshot()
+    done = shop.command("check", "--embedded", "--json")
+    assert (done.exit_code, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert (found["sets"], found["rows"], found["revisions"]) == (2, 4, 2)
+    assert shop.snapshot() == before, "the database of the environment is none of its business"
+
+
+def test_check_against_the_schema_tells_all_its_problems_at_once(shop: Shop) -> None:
+    shop.seed(
+        "roles", ROLES_SEED.replace("level: 3", "level: three").replace("level: 2", "level: two")
+    )
+    shop.seed("members", MEMBERS_SEED.replace("role_id: owner}", "role_id: owner, mail: x}"))
+    shop.seed("units", "table: units\nkey: code\nrows: []\n")
+    done = shop.command("check", "--embedded")
+    assert done.exit_code == 10
+    assert sorted(each.partition(" ")[0] for each in done.failed["problems"]) == [
+        "seeds/core/members.yaml:",
+        "seeds/core/roles.yaml:4:",
+        "seeds/core/roles.yaml:5:",
+        "seeds/core/units.yaml:",
+    ]
+
+
+def test_check_against_the_schema_finds_the_row_that_a_constraint_rejects(shop: Shop) -> None:
+    shop.scripts.add("0003", "ALTER TABLE roles ADD CHECK (level < 3)")
+    done = shop.command("check", "--embedded")
+    assert done.exit_code == 18
+    assert done.failed["problems"][0].startswith("seeds/core/roles.yaml:4: roles/owner: CheckViol")
+
+
+def test_check_against_the_schema_finds_the_migration_that_fails(shop: Shop) -> None:
+    shop.scripts.add("0003", "ALTER TABLE rolls ADD note text")
+    done = shop.command("check", "--embedded")
+    assert done.exit_code == 16
+    assert "revision 0003 (0003.py)" in done.failed["message"]
+
+
+def test_a_rehearsal_is_not_led_astray_by_settings_of_a_run(shop: Shop) -> None:
+    done = shop.command(
+        "check",
+        "--embedded",
+        SEEDER_MODE="none",
+        SEEDER_SET_ROLE="app",
+        SEEDER_DATABASE_URL="postgresql://nowhere/shop",
+        SEEDER_EMBEDDED="1",
+    )
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize("how", ["command", "env.py"])
+def test_a_rehearsal_migrates_no_database_but_its_own(shop: Shop, how: str) -> None:
+    script = """
+        import os, psycopg
+        with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+            connection.execute("CREATE TABLE roles (id int, code text UNIQUE, level int)")
+    """
+    if how == "command":
+        shop.write("migrate.py", script)
+        shop.configure(migrations=f'command = ["{sys.executable}", "migrate.py"]')
+        expected = 0
+    else:
+        shop.write("migrations/env.py", script)
+        shop.configure(migrations='alembic = "migrations"\nenv = "project"')
+        expected = 16  # its version table was not written
+    (shop.directory / "seeds/core/members.yaml").unlink()
+    before = shop.snapshot()
+    done = shop.command("check", "--embedded")
+    assert done.exit_code == expected, done.stderr
+    assert shop.snapshot() == before
