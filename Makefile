@@ -2,7 +2,7 @@
 # All of it stays inside the checkout: .venv (packages), .seeder (the embedded Postgres).
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format lock image clean
+.PHONY: help run test lint format docs lock image clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -31,6 +31,9 @@ lint: $(VENV)/dev.stamp  ## Check style, types and the direction of imports
 format: $(VENV)/dev.stamp  ## Put all Python files into shape
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(VENV)/run.stamp  ## Bring the generated parts of docs/ up to date
+	@$(BIN)/python docs/generate.py
 
 image:  ## Build the container image
 	docker build --tag $(IMAGE) .
