@@ -1,0 +1,72 @@
+"""`seeder mark`: a copied database gets a mark of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from seeder.errors import ConfigurationInvalid
+from seeder.merge.model import Mode
+from seeder.settle.mark import mark
+from tests.support.events import Events
+from tests.support.merge import Project
+
+
+@pytest.fixture
+def roles(project: Project) -> Project:
+    project.sql("CREATE TABLE roles (id serial PRIMARY KEY, name text UNIQUE)")
+    project.write("roles", "table: roles\nkey: name\nrows: [{name: owner}]\n")
+    project.init()
+    return project
+
+
+def remark(project: Project, environment: str, name: str | None = None) -> None:
+    mark(
+        project.settings(),
+        log=Events(),
+        environment=environment,
+        database=name or project.database.name,
+    )
+
+
+def test_a_run_of_the_new_class_is_let_in_and_one_of_the_old_is_not(roles: Project) -> None:
+    remark(roles, "dev")
+    with pytest.raises(ConfigurationInvalid, match="marked dev"):
+        roles.run(Mode.INIT)
+    roles.environment = "dev"
+    roles.run(Mode.REFRESH)
+
+
+def test_another_name_than_that_of_the_connected_database_is_refused(roles: Project) -> None:
+    with pytest.raises(ConfigurationInvalid, match="not production"):
+        remark(roles, "dev", name="production")
+    assert roles.value("SELECT environment FROM seeder.meta") == "production"
+
+
+def test_a_copy_is_known_by_its_own_name_from_then_on(roles: Project) -> None:
+    roles.sql("UPDATE seeder.meta SET database_name = 'old', database_oid = 1")
+    remark(roles, "staging")
+    assert roles.value(
+        "SELECT database_name = current_database() AND d.oid = database_oid"
+        " FROM seeder.meta JOIN pg_database d ON datname = current_database()"
+    )
+
+
+def test_open_requests_are_void(roles: Project) -> None:
+    roles.sql("INSERT INTO seeder.requests (plan_id, actor) VALUES ('abc', 'jo')")
+    remark(roles, "staging")
+    assert roles.rows("SELECT state, run FROM seeder.requests") == [
+        ("void", roles.value("SELECT max(id) FROM seeder.runs"))
+    ]
+
+
+def test_it_is_recorded(roles: Project) -> None:
+    remark(roles, "staging")
+    assert roles.rows(
+        "SELECT mode, environment, result, summary ->> 'before' FROM seeder.runs"
+        " ORDER BY id DESC LIMIT 1"
+    ) == [("mark", "staging", "done", "production")]
+
+
+def test_a_database_without_a_ledger_is_an_error(project: Project) -> None:
+    with pytest.raises(ConfigurationInvalid, match="no ledger"):
+        remark(project, "dev")
