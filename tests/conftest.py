@@ -3,6 +3,7 @@
 pytest_plugins = [
     "tests.support.postgres",
     "tests.support.events",
+    "tests.support.users",
     "tests.support.revisions",
     "tests.support.merge",
     "tests.support.shop",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,11 +144,13 @@ def test_a_project_that_does_not_exist_is_named(shop: Shop) -> None:
     refused(shop, 10, "not a directory", "seeder.toml", SEEDER_PROJECT="/nonexistent/project")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_a_file_without_permission_is_named(seeded: Shop) -> None:
+def test_a_file_without_permission_is_named(
+    seeded: Shop, request: pytest.FixtureRequest
+) -> None:
     path = seeded.directory / "seeds/core/roles.yaml"
-    path.chmod(stat.S_IWUSR)
-    refused(seeded, 10, "seeds/core/roles.yaml", "Permission denied")
+    path.chmod(0)
+    request.getfixturevalue("ordinary_user")
+    refused(seeded, 10, "seeds/core/roles.yaml", "permission denied")
 
 
 def test_all_problems_of_a_catalog_are_told_in_one_go(seeded: Shop) -> None:

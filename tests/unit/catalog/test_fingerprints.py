@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -117,19 +115,12 @@ def test_a_broken_seeder_toml_is_a_configuration_error(project):
         fingerprint(project.write({"seeder.toml": "="}).root)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_an_unreadable_file_is_a_configuration_error(full):
+def test_an_unreadable_file_is_a_configuration_error(full, request):
     (full.root / "seeds/core/t.yaml").chmod(0)
+    request.getfixturevalue("ordinary_user")
     with pytest.raises(ConfigurationInvalid) as caught:
         fingerprint(full.root)
     assert "permission denied" in str(caught.value.problems[0])
-
-
-def test_a_large_file_is_hashed_quickly(project):
-    project.write({"seeds/core/data.csv": b"x" * 45_000_000})
-    began = time.perf_counter()
-    fingerprint(project.root)
-    assert time.perf_counter() - began < 3  # 0.05 seconds on an idle machine
 
 
 def test_nothing_heavy_is_imported_for_it(full):

@@ -111,10 +111,10 @@ def test_a_pipe_is_not_waited_for(project):
     assert project.problem() == "t.yaml: cannot be read: it is not a regular file."
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_an_unreadable_file_names_the_reason(project):
+def test_an_unreadable_file_names_the_reason(project, request):
     project.core(t=SET)
     (project.root / "seeds/core/t.yaml").chmod(0)
+    request.getfixturevalue("ordinary_user")
     assert project.problem() == "t.yaml: cannot be read: permission denied."
 
 
