@@ -64,6 +64,7 @@ def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _F
     if table.kind not in ("r", "p"):
         yield f"{table} is {_KINDS.get(table.kind, 'not a table')}.", "Seed the table behind it."
         return
+    yield from _neighbours(each, tables, by_name)
     yield from _columns(each, table)
     yield from _key(each, table)
     yield from _left_out(each, table)
@@ -73,6 +74,21 @@ def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _F
                 target_of(each, column, tables, by_name)
             except LookupError as reason:
                 yield str(reason), None
+
+
+def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
+    """Sets on the same rows by another key; `users` and `public.users` are one table here."""
+    table = tables[each.table]
+    for other in by_name.values():
+        there = tables.get(other.table)
+        if other.name >= each.name or there is None or there.oid != table.oid:
+            continue
+        if other.scope == each.scope and other.key != each.key:
+            yield (
+                f"it has the key {', '.join(each.key)}, and set {other.name} on the same table"
+                f" has {', '.join(other.key)}.",
+                "Sets that share a table and scope share their key.",
+            )
 
 
 def _columns(each: SeedSet, table: Table) -> _Found:
