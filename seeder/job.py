@@ -15,7 +15,14 @@ from typing import TYPE_CHECKING
 import seeder
 from seeder.catalog import fingerprint as fingerprint_of
 from seeder.environ import as_set
-from seeder.errors import ConfigurationInvalid, Interrupted, PlanStale, SeederError
+from seeder.errors import (
+    ConfigurationInvalid,
+    Interrupted,
+    MigrationFailed,
+    PlanStale,
+    SeederError,
+    SeedingFailed,
+)
 from seeder.log import Log
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import Plan, SetDecision, SetOutcome
@@ -32,6 +39,7 @@ from seeder.planning import (
     require_same_image,
 )
 from seeder.settings import Settings
+from seeder.signals import alarm
 
 if TYPE_CHECKING:
     from seeder.database.connect import Connection
@@ -117,7 +125,7 @@ class _Job:
             if self.open_ledger(connection, ledger, catalog) is None:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
         try:
-            with self.phase("migrate"):
+            with self.working("migrate", otherwise=MigrationFailed):
                 if shown is not None:
                     require_migrated(shown, connection, catalog)
                 migrated = self.migrate(connection, ledger, catalog, target)
@@ -125,7 +133,7 @@ class _Job:
                 result = self.left_alone(catalog, "its migrations are ahead of this image")
                 self.close(connection, ledger, result, migrated)
                 return result
-            with self.phase("seed"):
+            with self.working("seed", otherwise=SeedingFailed):
                 given = _Seeding(
                     connection=connection,
                     ledger=ledger,
@@ -149,6 +157,20 @@ class _Job:
         finally:
             self.phases[name] = round(self.clock() - started, 3)
 
+    @contextmanager
+    def working(self, name: str, *, otherwise: type[SeederError]) -> Iterator[None]:
+        """A phase that the deadline breaks into, whatever statement is running."""
+        from seeder.database.failures import translated
+
+        with (
+            self.phase(name),
+            translated(
+                doing={"migrate": "migrating", "seed": "seeding"}[name], otherwise=otherwise
+            ),
+            alarm(self.deadline - self.clock()),
+        ):
+            yield
+
     # -- before the lock ----------------------------------------------------------------
 
     def fingerprint(self) -> str:
@@ -158,6 +180,8 @@ class _Job:
 
     def is_unchanged(self, target: Target, fingerprint: str) -> bool:
         """Ask the database once, without patience: whatever fails, the run will meet again."""
+        import psycopg
+
         from seeder.database.connect import connect
         from seeder.database.unchanged import is_unchanged
 
@@ -168,13 +192,14 @@ class _Job:
             connection = connect(target, timeout=min(3.0, settings.wait_timeout))
         except SeederError:
             return False
-        with connection:
+        with suppress(psycopg.Error), connection:
             return is_unchanged(
                 connection,
                 schema=settings.schema,
                 fingerprint=fingerprint,
                 environ=settings.environ,
             )
+        return False
 
     # -- under the lock -----------------------------------------------------------------
 
@@ -184,7 +209,6 @@ class _Job:
         None: the ledger is of a newer seeder, which this one must leave alone.
         """
         from seeder.database.failures import translated
-        from seeder.errors import SeedingFailed
 
         with translated(doing="opening the ledger", otherwise=SeedingFailed):
             with connection.transaction():
@@ -215,8 +239,17 @@ class _Job:
         from seeder.database.migrate import upgrade
 
         key = lock.key_of(self.settings.schema)
+
+        def restore() -> None:
+            session.restore(
+                connection,
+                lock_key=key,
+                lock_timeout=self.settings.ddl_lock_timeout,
+                role=self.settings.set_role,
+            )
+
         try:
-            return upgrade(
+            migrated = upgrade(
                 connection,
                 catalog.migrations,
                 project=catalog.project,
@@ -228,14 +261,13 @@ class _Job:
                 deadline=self.deadline,
                 clock=self.clock,
             )
-        finally:
-            if not connection.closed:
-                session.restore(
-                    connection,
-                    lock_key=key,
-                    lock_timeout=self.settings.ddl_lock_timeout,
-                    role=self.settings.set_role,
-                )
+        except SeederError:
+            # For the record of the failure alone, which is the one to be told.
+            with suppress(SeederError):
+                restore()
+            raise
+        restore()
+        return migrated
 
     def child_environment(self, target: Target) -> Mapping[str, str]:
         """The environment of a migration command: ours, and the database it is to migrate.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from seeder.errors import Interrupted
+from seeder.errors import DeadlineExceeded, Interrupted
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 """A process that runs as PID 1 ignores these unless it has a handler of its own."""
@@ -39,7 +40,7 @@ def interruptible() -> Iterator[Interruption]:
     On leaving, the former handlers are back.
     """
     interruption = Interruption()
-    former = {number: signal.getsignal(number) for number in ENDING}
+    former = {number: signal.getsignal(number) for number in (*ENDING, signal.SIGALRM)}
     heeded = [number for number, handler in former.items() if handler is not signal.SIG_IGN]
     try:
         for number in heeded:
@@ -49,3 +50,32 @@ def interruptible() -> Iterator[Interruption]:
         for number in heeded:
             # None: a handler that Python did not install and cannot put back.
             signal.signal(number, former[number] or signal.SIG_DFL)
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """Raise DeadlineExceeded in the block after so many seconds, whatever it is doing.
+
+    A signal, since only a KeyboardInterrupt makes psycopg cancel the statement that runs. It
+    counts as the one signal that `interruptible` lets through, and does nothing outside of
+    that: an application that calls the job as a library keeps its own signals.
+    """
+    handler = signal.getsignal(signal.SIGALRM)
+    if not isinstance(getattr(handler, "__self__", None), Interruption):
+        yield
+        return
+    started = time.monotonic()
+    former, _ = signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    except Interrupted as interrupted:
+        if interrupted.exit_code != 128 + signal.SIGALRM:
+            raise
+        raise DeadlineExceeded(
+            "The overall deadline passed, and what was going on was cancelled.",
+            hint="Finished migrations stay, unfinished work was rolled back. Run the job again, "
+            "or give it a later --deadline.",
+        ) from None
+    finally:
+        left = former - (time.monotonic() - started)
+        signal.setitimer(signal.ITIMER_REAL, max(left, 0.001) if former else 0)

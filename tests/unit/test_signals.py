@@ -1,10 +1,11 @@
 import os
 import signal
+import time
 
 import pytest
 
-from seeder.errors import Interrupted
-from seeder.signals import interruptible
+from seeder.errors import DeadlineExceeded, Interrupted
+from seeder.signals import alarm, interruptible
 
 
 def send(number):
@@ -57,3 +58,31 @@ def test_a_signal_that_the_parent_ignored_stays_ignored():
 
 def test_interrupted_is_a_keyboard_interrupt_as_psycopg_expects():
     assert issubclass(Interrupted, KeyboardInterrupt)
+
+
+def test_an_alarm_breaks_into_what_is_going_on():
+    started = time.monotonic()
+    with pytest.raises(DeadlineExceeded) as caught, interruptible(), alarm(0.1):
+        time.sleep(5)
+    assert time.monotonic() - started < 2
+    assert caught.value.exit_code == 34
+
+
+def test_an_alarm_that_is_over_does_not_ring():
+    with interruptible():
+        with alarm(0.1):
+            pass
+        time.sleep(0.2)
+
+
+def test_another_signal_passes_an_alarm_as_it_is():
+    with pytest.raises(Interrupted) as caught, interruptible(), alarm(5):
+        send(signal.SIGTERM)
+    assert caught.value.exit_code == 143
+
+
+def test_an_alarm_leaves_the_signals_of_an_application_alone():
+    before = signal.getsignal(signal.SIGALRM)
+    with alarm(0.001):
+        time.sleep(0.05)
+    assert signal.getsignal(signal.SIGALRM) is before
