@@ -34,6 +34,7 @@ COMMANDS = (
     "restore",
     "resolve",
     "adopt",
+    "export",
     "mark",
     "prune",
 )

@@ -1,0 +1,149 @@
+"""`seeder export TABLE...`: seed sets from a live database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, assert_never
+
+from seeder.catalog import writer
+from seeder.errors import ConfigurationInvalid
+from seeder.log import Log
+from seeder.merge.model import SetReference, TableName, TableReference
+from seeder.merge.settled import ExportedSet
+from seeder.settings import Settings
+from seeder.settle.recorded import looking
+
+if TYPE_CHECKING:
+    from seeder.database.export import ExportColumn, ExportTable
+
+
+def table_name(text: str) -> TableName:
+    """A table as written on the command line: `roles` or `app.roles`."""
+    schema, _, name = text.rpartition(".")
+    return TableName(schema=schema or None, name=name)
+
+
+def export(
+    settings: Settings,
+    *,
+    log: Log,
+    tables: Sequence[str],
+    keys: Mapping[str, tuple[str, ...]],
+    out: Path | None = None,
+) -> tuple[ExportedSet, ...]:
+    """Read tables and write each as a seed set; below `out`, or as text only.
+
+    `keys` gives natural keys by table, for those whose unique indexes do not tell. Raises
+    ConfigurationInvalid for unknown tables, missing keys, and files that exist already.
+    """
+    from seeder.database.export import read_exports
+    from seeder.database.failures import translated
+
+    names = [table_name(each) for each in dict.fromkeys(tables)]
+    with (
+        looking(settings, log=log) as opened,
+        translated(doing="reading the tables"),
+        opened.connection.transaction(),
+    ):
+        opened.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        found = read_exports(
+            opened.connection,
+            names,
+            {table_name(each): key for each, key in keys.items()},
+        )
+    sets = tuple(_exported(each, out) for each in found)
+    if out is not None:
+        _write(sets, out)
+    return sets
+
+
+def _exported(each: ExportTable, out: Path | None) -> ExportedSet:
+    written = [
+        [_cell(column, value) for column, value in zip(each.columns, row, strict=True)]
+        for row in each.rows
+    ]
+    defaults = _defaults(each, written)
+    names = [column.name for column in each.columns]
+    return ExportedSet(
+        name=each.name,
+        table=str(each.table),
+        rows=len(each.rows),
+        text=writer.seed_file(
+            table=str(each.table),
+            key=each.key,
+            columns={
+                column.name: rule
+                for column in each.columns
+                if written and (rule := _rule(column)) is not None
+            },
+            defaults=defaults,
+            rows=[
+                {name: cell for name, cell in zip(names, row, strict=True) if name not in defaults}
+                for row in written
+            ],
+            remarks=each.remarks,
+        ),
+        file=None if out is None else out / f"{each.name}.yaml",
+        remarks=each.remarks,
+    )
+
+
+def _rule(column: ExportColumn) -> str | None:
+    match column.reference:
+        case None:
+            return None
+        case SetReference(set=name):
+            return f"{{ref: {writer.scalar(name)}}}"
+        case TableReference(table=table, key=key):
+            target = f"table: {writer.scalar(str(table))}, key: {writer.scalar(key)}"
+            return f"{{ref: {{{target}}}}}"
+    assert_never(column.reference)
+
+
+def _defaults(each: ExportTable, rows: Sequence[Sequence[str]]) -> dict[str, str]:
+    """Values that all rows share, where that saves anything."""
+    if len(rows) < 2:
+        return {}
+    return {
+        column.name: rows[0][n]
+        for n, column in enumerate(each.columns)
+        if column.name not in each.key
+        and column.reference is None
+        and all(row[n] == rows[0][n] for row in rows)
+    }
+
+
+def _cell(column: ExportColumn, value: str | None) -> str:
+    from seeder.database.export import Kind
+
+    if value is None:
+        return "null"
+    match column.kind:
+        case Kind.BOOLEAN:
+            return value
+        case Kind.NUMBER:
+            return writer.number(value)
+        case Kind.JSON:
+            return writer.document(value)
+        case Kind.LIST:
+            return writer.flow(value)
+        case Kind.TEXT:
+            return writer.scalar(value)
+    assert_never(column.kind)
+
+
+def _write(sets: Sequence[ExportedSet], out: Path) -> None:
+    taken = [str(each.file) for each in sets if each.file is not None and each.file.exists()]
+    if taken:
+        raise ConfigurationInvalid(
+            f"Already there: {', '.join(taken)}.",
+            hint="Nothing was written. Export to another directory and compare.",
+        )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for each in sets:
+            if each.file is not None:
+                each.file.write_text(each.text, encoding="utf-8")
+    except OSError as error:
+        raise ConfigurationInvalid(f"Cannot write to {out}: {error.strerror}.") from None

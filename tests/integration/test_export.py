@@ -1,0 +1,237 @@
+"""`seeder export`: export, adopt, and a plan has nothing to do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from seeder.cli import main
+from seeder.errors import ConfigurationInvalid
+from seeder.merge.settled import ExportedSet
+from seeder.settle.adopt import adopt
+from seeder.settle.export import export
+from tests.support.events import Events
+from tests.support.merge import Project
+
+
+def write_out(project: Project, *tables: str, **keys: tuple[str, ...]) -> dict[str, ExportedSet]:
+    found = export(
+        project.settings(),
+        log=Events(),
+        tables=tables,
+        keys=keys,
+        out=project.directory / "seeds" / "core",
+    )
+    return {each.name: each for each in found}
+
+
+def assert_round_trip(project: Project, rows: int) -> None:
+    """Adopted, every row is as the catalog has it, and an update writes nothing."""
+    settled = adopt(project.settings(), log=Events())
+    assert dict(settled.counts) == {"adopt": rows}
+    project.survey()
+    assert {name: dict(plan.counts) for name, plan in project.plans.items() if plan.counts} == {}
+    project.assert_settled()
+
+
+def test_a_set_with_references_comes_back_to_an_empty_plan(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE roles (id serial PRIMARY KEY, name text NOT NULL UNIQUE,"
+        " is_active boolean NOT NULL DEFAULT true, created_at timestamptz DEFAULT now());"
+        "CREATE TABLE permissions (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,"
+        " name text NOT NULL UNIQUE, parent_id bigint REFERENCES permissions);"
+        "CREATE TABLE grants (role_id integer REFERENCES roles, permission_id bigint"
+        " REFERENCES permissions, PRIMARY KEY (role_id, permission_id));"
+        "INSERT INTO roles (name) VALUES ('owner'), ('a,b\\c'), ('NO');"
+        "INSERT INTO permissions (name, parent_id) VALUES ('all', NULL), ('some', 1);"
+        "INSERT INTO grants VALUES (1, 1), (2, 2), (3, 1)"
+    )
+    sets = write_out(project, "grants", "roles", "permissions")
+    assert sets["roles"].text == (
+        "# created_at: left out; its default is now().\n"
+        "table: roles\nkey: name\ndefaults: {is_active: true}\nrows:\n"
+        '  - {name: owner}\n  - {name: "a,b\\\\c"}\n  - {name: "NO"}\n'
+    )
+    assert '{role_id: "a\\\\,b\\\\\\\\c", permission_id: some}' in sets["grants"].text
+    assert "  parent_id: {ref: permissions}\n" in sets["permissions"].text
+    assert_round_trip(project, 8)
+
+
+def test_a_new_database_gets_the_same_rows(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE roles (id serial PRIMARY KEY, name text NOT NULL UNIQUE, label text);"
+        "INSERT INTO roles (name, label) VALUES ('a', NULL), ('b', ''), ('c', 'null')"
+    )
+    before = project.rows("SELECT name, label FROM roles ORDER BY name")
+    write_out(project, "roles")
+    project.sql("TRUNCATE roles")
+    project.init()
+    assert project.rows("SELECT name, label FROM roles ORDER BY name") == before
+
+
+VALUES = {
+    "smallint": ["-32768", "0"],
+    "bigint": ["9223372036854775807"],
+    "numeric": ["1.10", "0.00000001", "123456789012345678901234567890.5", "NaN"],
+    "numeric(10,2)": ["1.50", "-0.01"],
+    "real": ["0.1", "1e20", "Infinity"],
+    "double precision": ["0.1", "1e-300", "NaN", "3"],
+    "boolean": ["true", "false"],
+    "text": ["plain", "", " x ", "NO", "010", "1:30", "~", "ä\u2028\x7f\x85", "a\nb\t'\"\\", "{a}"],
+    "varchar(10)": ["short"],
+    "char(5)": ["ab"],
+    "date": ["2026-02-28", "0044-03-15 BC", "infinity"],
+    "time": ["23:59:59.999999"],
+    "timetz": ["12:00:00+05:30"],
+    "timestamp": ["2026-11-22 01:02:03.000004", "-infinity"],
+    "timestamptz": ["2026-11-22 01:02:03.5+02"],
+    "interval": ["1 year 2 mons -3 days 04:05:06.7", "00:00:00"],
+    "uuid": ["6f1f1c0a-9f5e-4c1d-8a36-0f0d6b6b5b11"],
+    "bytea": ["\\x00ff10", "\\x"],
+    "json": ['{"b": 1, "a": [1.0, null]}', '"text"'],
+    "jsonb": [
+        '{"a": [1.50, true, null, {"b": "x: y", "<<": 1}]}',
+        "null",
+        '"NO"',
+        "1.00",
+        '{"k": "\\u2028\\u007f \\" \\\\ \\n ä"}',
+        "[]",
+        "{}",
+    ],
+    "text[]": ['{a,NULL,"NULL","x y","","q\\"\\\\"}', "{}", "[0:1]={a,b}"],
+    "integer[]": ["{{1,2},{3,4}}", "{1}"],
+    "boolean[]": ["{t,f,NULL}"],
+    "numeric[]": ["{1.0,2.50}"],
+    "inet": ["10.0.0.1/8", "::1"],
+    "int4range": ["[1,5)", "empty", "(,)"],
+    "point": ["(1.5,2)"],
+    "tsvector": ["'fat':2 'rat':3"],
+    "bit varying": ["0101"],
+    "mood": ["so la"],
+    "positive": ["7"],
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_values_of_every_type_come_back_exactly(project: Project, kind: str) -> None:
+    project.sql("CREATE TYPE mood AS ENUM ('ok', 'so la')")
+    project.sql("CREATE DOMAIN positive AS integer CHECK (value > 0)")
+    project.sql(f"CREATE TABLE things (n integer PRIMARY KEY, v {kind})")
+    for n, value in enumerate([None, *VALUES[kind]]):
+        project.sql(f"INSERT INTO things VALUES (%s, %s::{kind})", n, value)
+    before = project.rows("SELECT n, v::text FROM things ORDER BY n")
+    write_out(project, "things")
+    assert_round_trip(project, len(before))
+    project.sql("TRUNCATE things")
+    project.sql("DROP SCHEMA seeder CASCADE")
+    project.init()
+    compared = "v::jsonb::text" if kind == "json" else "v::text"
+    after = project.rows(f"SELECT n, {compared} FROM things ORDER BY n")
+    if kind != "json":
+        assert after == before
+
+
+def test_names_that_need_quotes_and_other_schemas_work(project: Project) -> None:
+    project.sql(
+        'CREATE SCHEMA "App"; CREATE TABLE "App"."Odd Names" ("The Key" text PRIMARY KEY,'
+        ' "on" text, "a-b" integer);'
+        "INSERT INTO \"App\".\"Odd Names\" VALUES ('x', 'off', 1), ('z', NULL, 2)"
+    )
+    sets = write_out(project, "App.Odd Names")
+    assert list(sets) == ["Odd_Names"]
+    assert_round_trip(project, 2)
+
+
+def test_references_to_tables_that_stay_behind_go_by_their_natural_key(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE currencies (id serial PRIMARY KEY, code text NOT NULL UNIQUE);"
+        "CREATE TABLE units (code text PRIMARY KEY);"
+        "CREATE TABLE prices (name text PRIMARY KEY, currency_id integer REFERENCES currencies,"
+        " unit text REFERENCES units);"
+        "INSERT INTO currencies (code) VALUES ('CHF'), ('EUR');"
+        "INSERT INTO units VALUES ('kg');"
+        "INSERT INTO prices VALUES ('a', 2, 'kg'), ('b', NULL, NULL)"
+    )
+    sets = write_out(project, "prices")
+    assert "currency_id: {ref: {table: currencies, key: code}}" in sets["prices"].text
+    assert "{name: a, currency_id: EUR, unit: kg}" in sets["prices"].text
+    assert_round_trip(project, 2)
+
+
+def test_numbers_of_a_table_without_a_natural_key_are_remarked_upon(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE blobs (id serial PRIMARY KEY, content text);"
+        "CREATE TABLE items (name text PRIMARY KEY, blob_id integer REFERENCES blobs,"
+        " large oid);"
+        "INSERT INTO blobs DEFAULT VALUES; INSERT INTO items VALUES ('a', 1, 5)"
+    )
+    remarks = write_out(project, "items")["items"].remarks
+    assert [remark.partition(":")[0] for remark in remarks] == ["blob_id", "large"]
+    assert_round_trip(project, 1)
+
+
+def test_generated_columns_are_left_out(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE items (name text PRIMARY KEY, n integer,"
+        " twice integer GENERATED ALWAYS AS (n * 2) STORED);"
+        "INSERT INTO items (name, n) VALUES ('a', 1)"
+    )
+    assert "twice" not in write_out(project, "items")["items"].text
+    assert_round_trip(project, 1)
+
+
+def test_an_empty_table_makes_an_empty_set(project: Project) -> None:
+    project.sql("CREATE TABLE items (name text PRIMARY KEY)")
+    assert write_out(project, "items")["items"].text == "table: items\nkey: name\nrows: []\n"
+
+
+def test_a_table_without_a_natural_key_needs_one_named(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE items (id serial PRIMARY KEY, a text, b text);"
+        "INSERT INTO items (a, b) VALUES ('x', 'v'), ('x', 'w')"
+    )
+    with pytest.raises(ConfigurationInvalid) as caught:
+        write_out(project, "items")
+    assert "--key" in str(caught.value.problems[0])
+    assert "key: [a, b]" in write_out(project, "items", items=("a", "b"))["items"].text
+
+
+def test_a_serial_key_is_kept_when_asked_for(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE items (id serial PRIMARY KEY, a text);"
+        "INSERT INTO items (id, a) VALUES (7, 'x')"
+    )
+    write_out(project, "items", items=("id",))
+    assert_round_trip(project, 1)
+
+
+def test_unknown_tables_and_columns_are_told_together(project: Project) -> None:
+    project.sql("CREATE TABLE items (name text PRIMARY KEY)")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        write_out(project, "itmes", "items", items=("nam",))
+    assert [problem.message for problem in caught.value.problems] == [
+        "The table itmes does not exist.",
+        "The table items has no column nam.",
+    ]
+    assert caught.value.problems[0].remedy == "Did you mean items?"
+
+
+def test_a_file_that_exists_is_not_overwritten(project: Project) -> None:
+    project.sql("CREATE TABLE items (name text PRIMARY KEY)")
+    write_out(project, "items")
+    with pytest.raises(ConfigurationInvalid, match="Already there"):
+        write_out(project, "items")
+
+
+def test_the_command_prints_or_writes(
+    project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.sql("CREATE TABLE items (id serial, name text); INSERT INTO items VALUES (1, 'a')")
+    environ = {"SEEDER_DATABASE_URL": project.database.url}
+    assert main(["export", "items", "--key", "name"], environ) == 0
+    assert capsys.readouterr().out == "table: items\nkey: name\nrows:\n  - {name: a}\n"
+    out = tmp_path / "new"
+    assert main(["export", "items", "--key", "items=name", "--out", str(out)], environ) == 0
+    assert (out / "items.yaml").read_text().startswith("table: items\n")
+    assert main(["export", "items", "other", "--key", "name"], environ) == 2
