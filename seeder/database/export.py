@@ -10,7 +10,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
 from psycopg import sql
@@ -18,6 +18,9 @@ from psycopg import sql
 from seeder.database.schema import Column, ForeignKey, Table, read_tables
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import SetReference, TableName, TableReference, row_key
+
+
+ExportCell: TypeAlias = str | tuple[str, ...] | None
 
 
 class Kind(Enum):
@@ -43,14 +46,17 @@ class ExportColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExportTable:
-    """The rows of one table; cells are aligned with `columns`, None is NULL."""
+    """The rows of one table; cells are aligned with `columns`, None is NULL.
+
+    A cell that refers to a row of another set holds the values of that row's key.
+    """
 
     name: str
     """Of the set."""
     table: TableName
     key: tuple[str, ...]
     columns: tuple[ExportColumn, ...]
-    rows: tuple[tuple[str | None, ...], ...]
+    rows: tuple[tuple[ExportCell, ...], ...]
     remarks: tuple[str, ...] = ()
 
 
@@ -66,7 +72,7 @@ class _Draft:
     columns: list[ExportColumn] = field(default_factory=list)
     through: dict[str, ForeignKey] = field(default_factory=dict)
     """By column: the foreign key that makes it a reference."""
-    rows: list[dict[str, str | None]] = field(default_factory=list)
+    rows: list[dict[str, ExportCell]] = field(default_factory=list)
     raw: list[dict[str, str | None]] = field(default_factory=list)
     """Values that foreign keys store, or are stored in."""
 
@@ -340,6 +346,7 @@ def _resolve(connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequenc
         if column.reference is None:
             continue
         key = draft.through[column.name]
+        found: Mapping[str, ExportCell]
         if isinstance(column.reference, TableReference):
             found = _keys_of(connection, key, column.reference)
         else:
@@ -366,8 +373,8 @@ def _keys_of(
 
 def _addresses(
     draft: _Draft, stored: str, drafts: Sequence[_Draft], seen: tuple[str, ...] = ()
-) -> dict[str, str]:
-    """Row keys of a table by the value that foreign keys store."""
+) -> dict[str, tuple[str, ...]]:
+    """Key values of a table's rows by the value that foreign keys store."""
     if draft.name in seen:
         raise ConfigurationInvalid(
             f"The keys of {', '.join(seen)} are made of one another.",
@@ -381,8 +388,8 @@ def _addresses(
             wanted = column.reference.set
             other = next(each for each in drafts if each.name == wanted)
             found = _addresses(other, key.target_columns[0], drafts, (*seen, draft.name))
-            parts.append([found[str(raw[name])] for raw in draft.raw])
+            parts.append([row_key(found[str(raw[name])]) for raw in draft.raw])
         else:
             parts.append([str(row[name]) for row in draft.rows])
-    keys = [row_key(values) for values in zip(*parts, strict=True)]
+    keys = zip(*parts, strict=True)
     return {str(raw[stored]): key for raw, key in zip(draft.raw, keys, strict=True)}

@@ -15,7 +15,7 @@ from seeder.settings import Settings
 from seeder.settle.recorded import looking
 
 if TYPE_CHECKING:
-    from seeder.database.export import ExportColumn, ExportTable
+    from seeder.database.export import ExportCell, ExportColumn, ExportTable
 
 
 def table_name(text: str) -> TableName:
@@ -114,11 +114,14 @@ def _defaults(each: ExportTable, rows: Sequence[Sequence[str]]) -> dict[str, str
     }
 
 
-def _cell(column: ExportColumn, value: str | None) -> str:
+def _cell(column: ExportColumn, value: ExportCell) -> str:
     from seeder.database.export import Kind
 
     if value is None:
         return "null"
+    if isinstance(value, tuple):
+        parts = ", ".join(writer.scalar(part) for part in value)
+        return parts if len(value) == 1 else f"[{parts}]"
     match column.kind:
         case Kind.BOOLEAN:
             return value
