@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from enum import Enum
+from functools import partial
+from typing import Any, assert_never
 
 import psycopg
 from psycopg import sql
 
 from seeder.database import write
 from seeder.database.failures import Kind, describe, kind_of, names_of
-from seeder.database.prepare import MERGING
 from seeder.database.work import SetWork
 from seeder.errors import Problem, SeedingFailed
 
@@ -25,18 +26,26 @@ class Rejected(SeedingFailed):
         return self.facts.get("sqlstate")
 
 
+class Writes(Enum):
+    """What a block writes: among these rows the rejected one is searched for."""
+
+    INSERTS = "inserts"
+    UPDATES = "updates"
+    REMOVALS = "removals"
+    """Rows that have left the catalog, and have no place in a file to be named."""
+
+
 @contextmanager
 def rejected(
     connection: psycopg.Connection[Any],
     work: SetWork,
+    writes: Writes,
     *,
     late: frozenset[str] = frozenset(),
-    inserts: bool = True,
 ) -> Iterator[None]:
     """Turn a rejection inside the block into one that names the row.
 
-    The block runs in a savepoint, so that the search for the row can be made afterwards;
-    only among rows that the block `inserts`.
+    The block runs in a savepoint, so that the search for the row can be made afterwards.
     """
     try:
         with connection.transaction():
@@ -44,7 +53,16 @@ def rejected(
     except psycopg.Error as error:
         if kind_of(error) is not Kind.OTHER:
             raise
-        key = _first_rejected(connection, work, late) if inserts else None
+        key: str | None
+        match writes:
+            case Writes.INSERTS:
+                key = _first_inserted(connection, work, late)
+            case Writes.UPDATES:
+                key = _first_updated(connection, work)
+            case Writes.REMOVALS:
+                key = None
+            case _:
+                assert_never(writes)
         raise _named(work, error, key) from None
 
 
@@ -72,51 +90,46 @@ def _named(work: SetWork, error: psycopg.Error, key: str | None) -> Rejected:
     )
 
 
-def _first_rejected(
+def _first_inserted(
     connection: psycopg.Connection[Any], work: SetWork, late: frozenset[str]
 ) -> str | None:
-    """The row key at the end of the shortest beginning of the writes that fails."""
-    inserted = connection.execute(
+    rows = connection.execute(
         sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY {}").format(
             write.inserted_rows(work), write.is_inserted(work), work.stage.row()
         )
     ).fetchall()
+    return _first_rejected(
+        connection, rows, lambda first: write.insert(connection, work, late=late, first=first)
+    )
 
-    def inserts_fail(first: int) -> bool:
-        return _fails(connection, lambda: write.insert(connection, work, late=late, first=first))
 
-    if inserted and inserts_fail(len(inserted)):
-        return str(inserted[_shortest(inserts_fail, len(inserted)) - 1][0])
-    if work.decision not in MERGING:
-        return None
-    updated = connection.execute(
+def _first_updated(connection: psycopg.Connection[Any], work: SetWork) -> str | None:
+    rows = connection.execute(
         sql.SQL("SELECT s.addr FROM {} w JOIN {} s ON {} = w.s WHERE {} ORDER BY w.s").format(
             work.verdict, work.stage.relation, work.stage.row(), write.writing(work)
         )
     ).fetchall()
-
-    def updates_fail(first: int) -> bool:
-        def both() -> None:
-            write.insert(connection, work, late=late)
-            write.update(connection, work, first=first)
-
-        return _fails(connection, both)
-
-    if updated and updates_fail(len(updated)):
-        return str(updated[_shortest(updates_fail, len(updated)) - 1][0])
-    return None
+    return _first_rejected(
+        connection, rows, lambda first: write.update(connection, work, first=first)
+    )
 
 
-def _shortest(fails: Callable[[int], bool], total: int) -> int:
-    """The least number of rows that fails, where all of them do."""
-    low, high = 0, total  # so many pass, so many fail
+def _first_rejected(
+    connection: psycopg.Connection[Any],
+    rows: Sequence[tuple[str]],
+    write_first: Callable[[int], object],
+) -> str | None:
+    """The row at the end of the shortest beginning of the writes that fails."""
+    if not rows or not _fails(connection, partial(write_first, len(rows))):
+        return None
+    low, high = 0, len(rows)  # so many pass, so many fail
     while high - low > 1:
         middle = (low + high) // 2
-        if fails(middle):
+        if _fails(connection, partial(write_first, middle)):
             high = middle
         else:
             low = middle
-    return high
+    return rows[high - 1][0]
 
 
 def _fails(connection: psycopg.Connection[Any], writes: Callable[[], object]) -> bool:

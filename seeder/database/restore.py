@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database import read, record, resolve, write
-from seeder.database.culprit import rejected
+from seeder.database.culprit import Writes, rejected
 from seeder.database.expressions import all_of, entry_match
 from seeder.database.few import find_few, open_few, resolve_group, row_rule
 from seeder.database.groups import judge_set
@@ -59,7 +59,7 @@ def restore(
         for work in ours:
             resolve.fill_awaited(connection, work, {each.name: each for each in ours})
         for work in ours:
-            with rejected(connection, work):
+            with rejected(connection, work, Writes.INSERTS):
                 if write.insert(connection, work):
                     record.record_inserts(connection, work, run=run)
                     write.advance_sequences(connection, work)

@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database import diff, gone, read, record, resolve, write
-from seeder.database.culprit import rejected
+from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import hold_back, judge_gone, judge_group, judge_leaving, judge_set
 from seeder.database.ledger import Ledger
 from seeder.database.prepare import MERGING, WRITTEN, Orders, Seeding, prepare, set_named
@@ -136,7 +136,7 @@ def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
     first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
     inserted = []
     for name in in_order(list(works), first):
-        with rejected(connection, works[name], late=late[name]):
+        with rejected(connection, works[name], Writes.INSERTS, late=late[name]):
             if write.insert(connection, works[name], late=late[name]):
                 inserted.append(works[name])
     for work in inserted:
@@ -148,7 +148,7 @@ def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
         write.advance_sequences(connection, work)
     for work in works.values():
         if work.decision in MERGING:
-            with rejected(connection, work, inserts=False):
+            with rejected(connection, work, Writes.UPDATES):
                 _write_changes(seeding, work)
 
 
@@ -215,7 +215,7 @@ def _apply_gone(seeding: Seeding, name: str, outcomes: dict[str, SetOutcome]) ->
     kept = read.row_changes(
         seeding.connection, work, conflicts_only=True, gone_only=True, limit=_KEPT
     )
-    with rejected(seeding.connection, work, inserts=False):
+    with rejected(seeding.connection, work, Writes.REMOVALS):
         gone.remove(seeding.connection, seeding.ledger, work, run=seeding.run)
     outcomes[name] = dataclasses.replace(
         before,
