@@ -7,4 +7,5 @@ pytest_plugins = [
     "tests.support.revisions",
     "tests.support.merge",
     "tests.support.shop",
+    "tests.support.browser",
 ]

@@ -1,0 +1,171 @@
+"""The blueprint: its address, its guard, its pages, and the one thing that it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from seeder.errors import DatabaseUnavailable, SeederError
+from seeder.panel import forgery
+from seeder.panel.access import Access, Check
+from seeder.panel.ledger import Connect, Ledger, Look, PendingPlan
+from seeder.panel.outline import groups, outline
+from seeder.panel.pages import Pages
+
+_RUNS = 25
+_ROWS = 200
+_SAID = 50
+"""Approvals that the page about them shows."""
+
+
+def panel(
+    *,
+    connect: Connect,
+    authorize: Check,
+    actor: Callable[[], str],
+    may_approve: Callable[[], bool] | None = None,
+    schema: str = "seeder",
+    title: str = "Seeder",
+    home: str | None = None,
+    name: str = "seeder",
+) -> Blueprint:
+    """The admin panel, to be registered with a `url_prefix`.
+
+    Args:
+        connect: hands out a connection as a context manager, with no transaction open:
+            `lambda: psycopg.connect(url)`, or the `connection` method of a pool.
+        authorize: asked before every page whether whoever sends the request may see it: True,
+            False (403), or a response to send instead, such as a redirect to the login page.
+        actor: the name of whoever is logged in, for the record of an approval.
+        may_approve: whether they may approve as well; None: whoever may look may.
+        schema: the ledger's.
+        title: the heading of every page.
+        home: URL of the application, for a link back.
+        name: of the blueprint, where an application has several.
+
+    Raises:
+        TypeError: a function is missing; there is no default that lets everybody in.
+    """
+    access = Access(authorize=authorize, actor=actor, may_approve=may_approve)
+    if not callable(connect):
+        raise TypeError("panel() needs connect=, a function that hands out a connection")
+    ledger = Ledger(connect=connect, schema=schema)
+    pages = Pages(title=title, home=home)
+    made = Blueprint(name, __name__, static_folder="static", static_url_path="/static")
+    made.before_request(access.refusal)
+    _add_pages(made, ledger, pages, access)
+    _add_approval(made, ledger, pages, access)
+
+    @made.errorhandler(SeederError)
+    def failed(error: SeederError) -> Response:
+        current_app.logger.error("seeder.panel: %s", error.message)
+        status = 503 if isinstance(error, DatabaseUnavailable) else 500
+        return pages.page("failed.html", status=status, error=error)
+
+    return made
+
+
+def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) -> None:
+    @made.get("/")
+    def status() -> Response:
+        with ledger.look() as look:
+            _, conflicts = look.conflicts(limit=0)
+            return pages.page(
+                "status.html",
+                marker=look.marker(),
+                releases=look.releases(),
+                pending=look.pending(),
+                request=look.open_request(),
+                runs=look.runs(limit=5),
+                conflicts=conflicts,
+            )
+
+    @made.get("/plan")
+    def plan() -> Response:
+        with ledger.look() as look:
+            return _plan_page(pages, look, access, look.pending())
+
+    @made.get("/plan/sets/<path:name>")
+    def one_set(name: str) -> Response:
+        start = _number("start") or 0
+        with ledger.look() as look:
+            pending = look.pending()
+        sets = () if pending is None or pending.plan is None else pending.plan.sets
+        found = next((each for each in sets if each.name == name), None)
+        if found is None:
+            return pages.page("no_set.html", status=404)
+        shown = found.rows[start : start + _ROWS]
+        return pages.page(
+            "set.html",
+            set=found,
+            conflicts=[row for row in shown if row.conflict],
+            groups=groups(row for row in shown if not row.conflict),
+            start=start,
+            end=start + len(shown),
+            step=_ROWS,
+        )
+
+    @made.get("/conflicts")
+    def conflicts() -> Response:
+        with ledger.look() as look:
+            found, rows = look.conflicts(limit=_ROWS)
+            return pages.page("conflicts.html", conflicts=found, rows=rows)
+
+    @made.get("/approvals")
+    def approvals() -> Response:
+        with ledger.look() as look:
+            pending = look.pending()
+            return pages.page(
+                "approvals.html", requests=look.requests(limit=_SAID), pending=pending
+            )
+
+    @made.get("/runs")
+    def runs() -> Response:
+        with ledger.look() as look:
+            found = look.runs(limit=_RUNS + 1, before=_number("before"))
+            return pages.page("runs.html", runs=found[:_RUNS], more=len(found) > _RUNS)
+
+    @made.get("/runs/<int(max=9223372036854775807):number>")
+    def one_run(number: int) -> Response:
+        with ledger.look() as look:
+            found = look.run(number)
+            if found is None:
+                return pages.page("no_run.html", status=404, number=number)
+            rows, total = look.written(number, limit=_ROWS)
+            return pages.page("run.html", run=found, rows=rows, total=total)
+
+
+def _add_approval(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) -> None:
+    @made.post("/plan")
+    def approve() -> AnyResponse:
+        if not access.approves():
+            abort(403)
+        if not forgery.is_own(request):
+            return pages.page("forged.html", status=400)
+        done = ledger.approve(request.form.get("plan_id", ""), actor=access.name())
+        if done.request is None:
+            return pages.page("stale.html", status=409, pending=done.pending)
+        return redirect(url_for(".plan"), 303)
+
+
+def _plan_page(pages: Pages, look: Look, access: Access, pending: PendingPlan | None) -> Response:
+    request_here = None if pending is None else look.open_request(pending.id)
+    said = look.requests(limit=1)
+    return pages.page(
+        "plan.html",
+        pending=pending,
+        outline=outline(pending.plan) if pending and pending.plan else None,
+        request=request_here,
+        last=said[0] if said else None,
+        may_approve=access.approves(),
+        field=forgery.FIELD,
+        token=forgery.token() if pending and pending.approvable and not request_here else None,
+    )
+
+
+def _number(name: str) -> int | None:
+    """A number of the query string; anything else counts as absent."""
+    text = request.args.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None

@@ -1,0 +1,381 @@
+"""What the panel asks the database: some SELECTs on the ledger, one INSERT into its requests.
+
+Plain psycopg on a connection that the application hands out; docs/panel.md has the grants
+that its role needs. Each page is read in one transaction, of one moment.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import tuple_row
+
+from seeder.errors import (
+    AccessDenied,
+    ConfigurationInvalid,
+    DatabaseUnavailable,
+    PlanStale,
+    SeederError,
+)
+from seeder.merge.plan import Plan
+from seeder.merge.plan_document import from_document
+from seeder.merge.result import AppliedRelease, RequestRecord
+from seeder.merge.settled import RowRecord, RunRecord, SetRecord
+
+READS = 1
+"""The ledger format that this code knows."""
+
+_PATIENCE = "5s"
+"""How long a statement of a page may take."""
+
+Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
+"""`lambda: psycopg.connect(url)`, or the `connection` method of a pool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Marker:
+    """What the ledger says of its database."""
+
+    database: str
+    environment: str
+    format: int
+    revisions: tuple[str, ...]
+    version_table: str | None
+    """None without Alembic migrations."""
+    marked_at: datetime.datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingPlan:
+    """The plan that waits, as the ledger stores it."""
+
+    id: str
+    stored_at: datetime.datetime
+    run: int | None
+    plan: Plan | None
+    unreadable: str | None = None
+    """Why `plan` is None."""
+
+    @property
+    def approvable(self) -> bool:
+        """Whether a person can see it, and a run could keep to it."""
+        return self.plan is not None and not self.plan.provisional
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenConflict:
+    """A column whose live value was kept against the catalog, and that nobody has settled."""
+
+    address: str
+    column: str
+    asked: str | None
+    """Last applied."""
+    asked_known: bool
+    offered: str | None
+    """What the catalog asks for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """What became of a wish to approve."""
+
+    request: RequestRecord | None
+    """The open request; None: the plan that waits is another one by now."""
+    pending: PendingPlan | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Where the ledger is."""
+
+    connect: Connect
+    schema: str = "seeder"
+
+    @contextmanager
+    def look(self) -> Iterator[Look]:
+        """Read the ledger as it is at this moment.
+
+        Raises ConfigurationInvalid where there is no ledger for this code, AccessDenied and
+        DatabaseUnavailable.
+        """
+        with self._opened("ISOLATION LEVEL REPEATABLE READ, READ ONLY") as look:
+            yield look
+
+    def approve(self, plan_id: str, *, actor: str) -> Approval:
+        """Ask for the pending plan to be applied, if it is the one of this id.
+
+        A plan with an open request gets no second one.
+        """
+        with self._opened("ISOLATION LEVEL READ COMMITTED, READ WRITE") as look:
+            # One at a time: a second click finds the request of the first.
+            look.rows(
+                "SELECT pg_advisory_xact_lock(hashtext('seeder.requests'), hashtext(%s))",
+                [self.schema],
+            )
+            pending = look.pending()
+            if pending is None or pending.id != plan_id or not pending.approvable:
+                return Approval(request=None, pending=pending)
+            if look.open_request(plan_id) is None:
+                look.rows(
+                    "INSERT INTO {s}.requests (plan_id, actor) VALUES (%s, %s) RETURNING id",
+                    [plan_id, actor],
+                )
+            return Approval(request=look.open_request(plan_id), pending=pending)
+
+    @contextmanager
+    def _opened(self, characteristics: str) -> Iterator[Look]:
+        try:
+            with (
+                self.connect() as connection,
+                connection.transaction(),
+                connection.cursor(row_factory=tuple_row) as cursor,
+            ):
+                look = Look(cursor=cursor, schema=self.schema)
+                look.rows(f"SET TRANSACTION {characteristics}")
+                look.rows("SELECT set_config('statement_timeout', %s, true)", [_PATIENCE])
+                look.require_readable()
+                yield look
+        except psycopg.Error as error:
+            # Without its cause: driver errors may hold row values and passwords.
+            raise _translated(error) from None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """An open transaction on the ledger."""
+
+    cursor: psycopg.Cursor[tuple[Any, ...]]
+    schema: str
+
+    def rows(
+        self, text: str, values: Sequence[object] = (), **parts: sql.Composable
+    ) -> list[tuple[Any, ...]]:
+        """Run a statement in which `{s}` is the ledger's schema."""
+        statement = sql.SQL(text).format(s=sql.Identifier(self.schema), **parts)
+        self.cursor.execute(statement, values or None)
+        return self.cursor.fetchall() if self.cursor.description else []
+
+    def require_readable(self) -> None:
+        """Raise ConfigurationInvalid unless there is a ledger that this code may read."""
+        if self.rows("SELECT to_regclass(%s)", [f'"{self.schema}".meta']) == [(None,)]:
+            raise ConfigurationInvalid(
+                "This database has no ledger: seeder has never run here.",
+                hint="Is it the right database, and the right schema? `seeder run` creates the"
+                " ledger.",
+            )
+        ((minimum_reader,),) = self.rows("SELECT minimum_reader FROM {s}.meta")
+        if minimum_reader > READS:
+            raise ConfigurationInvalid(
+                "The ledger of this database belongs to a newer seeder than this panel does.",
+                hint="Update the package `seeder` in this application.",
+            )
+
+    def marker(self) -> Marker:
+        """What the ledger says of its database."""
+        (row,) = self.rows(
+            "SELECT database_name, environment, format, revisions, version_table, marked_at"
+            " FROM {s}.meta"
+        )
+        return Marker(
+            database=row[0],
+            environment=row[1],
+            format=row[2],
+            revisions=tuple(row[3]),
+            version_table=row[4],
+            marked_at=row[5],
+        )
+
+    def releases(self) -> tuple[AppliedRelease, ...]:
+        """Every release that was applied here, newest first."""
+        rows = self.rows(
+            "SELECT release, applied_at, run FROM {s}.releases ORDER BY run DESC, release"
+        )
+        return tuple(AppliedRelease(release=row[0], applied_at=row[1], run=row[2]) for row in rows)
+
+    # -- the plan and what people said to it --------------------------------------------
+
+    def pending(self) -> PendingPlan | None:
+        """The update that waits, as the last run left it."""
+        rows = self.rows("SELECT plan_id, document, run, created_at FROM {s}.pending_plan")
+        if not rows:
+            return None
+        plan_id, document, run, stored_at = rows[0]
+        plan, unreadable = _plan(document)
+        return PendingPlan(
+            id=plan_id, stored_at=stored_at, run=run, plan=plan, unreadable=unreadable
+        )
+
+    def requests(self, *, limit: int) -> tuple[RequestRecord, ...]:
+        """The last requests, newest first."""
+        return self._requests(sql.SQL("true"), limit=limit)
+
+    def open_request(self, plan_id: str | None = None) -> RequestRecord | None:
+        """The request that no run has settled yet: for this plan, or for any."""
+        wanted = sql.SQL("true") if plan_id is None else sql.SQL("plan_id = {}").format(plan_id)
+        found = self._requests(sql.SQL("state = 'open' AND {}").format(wanted), limit=1)
+        return found[0] if found else None
+
+    def _requests(self, which: sql.Composable, *, limit: int) -> tuple[RequestRecord, ...]:
+        rows = self.rows(
+            "SELECT id, plan_id, actor, requested_at, state, run, settled_at FROM {s}.requests"
+            " WHERE {which} ORDER BY id DESC LIMIT {limit}",
+            which=which,
+            limit=sql.Literal(limit),
+        )
+        return tuple(
+            RequestRecord(
+                id=row[0],
+                plan_id=row[1],
+                actor=row[2],
+                requested_at=row[3],
+                state=row[4],
+                run=row[5],
+                settled_at=row[6],
+            )
+            for row in rows
+        )
+
+    # -- the past -----------------------------------------------------------------------
+
+    def runs(self, *, limit: int, before: int | None = None) -> tuple[RunRecord, ...]:
+        """The last runs, newest first; those older than run `before`."""
+        which = sql.SQL("true") if before is None else sql.SQL("id < {}").format(before)
+        return self._runs(which, limit=limit)
+
+    def run(self, number: int) -> RunRecord | None:
+        """One run."""
+        found = self._runs(sql.SQL("id = {}").format(number), limit=1)
+        return found[0] if found else None
+
+    def _runs(self, which: sql.Composable, *, limit: int) -> tuple[RunRecord, ...]:
+        rows = self.rows(
+            "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
+            " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary"
+            " FROM {s}.runs WHERE {which} ORDER BY id DESC LIMIT {limit}",
+            which=which,
+            limit=sql.Literal(limit),
+        )
+        return tuple(_run(row) for row in rows)
+
+    def written(self, run: int, *, limit: int) -> tuple[tuple[RowRecord, ...], int]:
+        """Rows that a run wrote other than by inserting them, and how many there are."""
+        ((total,),) = self.rows("SELECT count(*) FROM {s}.changes WHERE run = %s", [run])
+        rows = self.rows(
+            "SELECT set_name, addr, action, reason, before, after FROM {s}.changes"
+            " WHERE run = %s ORDER BY seq LIMIT %s",
+            [run, limit],
+        )
+        found = tuple(
+            RowRecord(
+                address=f"{row[0]}/{row[1]}",
+                action=row[2],
+                reason=row[3],
+                before=row[4] or {},
+                after=row[5] or {},
+            )
+            for row in rows
+        )
+        return found, int(total)
+
+    # -- conflicts that stand -----------------------------------------------------------
+
+    def conflicts(self, *, limit: int) -> tuple[tuple[OpenConflict, ...], int]:
+        """Columns kept against the catalog and not settled, and how many rows they are in."""
+        found: list[OpenConflict] = []
+        total = 0
+        for number, columns in self.rows("SELECT id, columns FROM {s}.bases ORDER BY id"):
+            base = sql.Identifier(self.schema, f"base_{number}")
+            ((here,),) = self.rows(
+                "SELECT count(*) FROM {base} WHERE notes ? 'offered' AND state = 'a'", base=base
+            )
+            if here and len(found) < limit:
+                found += self._conflicts(base, columns, limit=limit - len(found))
+            total += here
+        return tuple(found[:limit]), total
+
+    def _conflicts(
+        self, base: sql.Identifier, columns: Sequence[Mapping[str, Any]], *, limit: int
+    ) -> Iterator[OpenConflict]:
+        asked = sql.SQL(", ").join(
+            sql.SQL("{}, b.{}::text").format(
+                sql.Literal(each["name"]), sql.Identifier(f"c{each['n']}")
+            )
+            for each in columns
+        )
+        rows = self.rows(
+            "SELECT coalesce(s.name, ''), b.addr, o.key, o.value,"
+            " coalesce(b.notes -> 'unknown' ? o.key, false),"
+            " jsonb_object(ARRAY[{asked}]::text[]) ->> o.key"
+            " FROM {base} b LEFT JOIN {s}.sets s ON s.id = b.seed_set,"
+            " jsonb_each_text(b.notes -> 'offered') o"
+            " WHERE b.notes ? 'offered' AND b.state = 'a' ORDER BY s.name, b.addr, o.key LIMIT %s",
+            [limit],
+            base=base,
+            asked=asked,
+        )
+        for set_name, addr, column, offered, unknown, was in rows:
+            yield OpenConflict(
+                address=f"{set_name}/{addr}",
+                column=column,
+                asked=None if unknown else was,
+                asked_known=not unknown,
+                offered=offered,
+            )
+
+
+def _plan(document: object) -> tuple[Plan | None, str | None]:
+    try:
+        return from_document(document), None
+    except (ConfigurationInvalid, PlanStale) as error:
+        return None, error.message
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    counts, summary = row[13] or {}, row[14] or {}
+    return RunRecord(
+        id=row[0],
+        started_at=row[1],
+        finished_at=row[2],
+        result=row[3],
+        exit_code=row[4],
+        mode=row[5],
+        environment=row[6],
+        release=row[7],
+        seeder_version=row[8],
+        actor=row[9],
+        plan_id=row[10],
+        revisions_before=tuple(row[11] or ()),
+        revisions_after=tuple(row[12] or ()),
+        counts={name: number for name, number in counts.items() if isinstance(number, int)},
+        sets=tuple(_set(each) for each in summary.get("sets") or ()),
+        tasks=tuple(summary.get("tasks") or ()),
+        migrations=tuple(summary.get("migrations") or ()),
+        warnings=tuple(summary.get("warnings") or ()),
+    )
+
+
+def _set(each: Mapping[str, Any]) -> SetRecord:
+    counts = {name: number for name, number in each.items() if isinstance(number, int)}
+    return SetRecord(name=each["name"], decision=each.get("decision", ""), counts=counts)
+
+
+def _translated(error: psycopg.Error) -> SeederError:
+    if isinstance(error, psycopg.errors.InsufficientPrivilege):
+        return AccessDenied(
+            "The panel's database role may not read the ledger, or not add requests to it.",
+            hint="docs/panel.md has the grants that it needs.",
+        )
+    if isinstance(error, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
+        return ConfigurationInvalid(
+            "The ledger does not look as this panel knows it.",
+            hint="Update the package `seeder` in this application.",
+        )
+    return DatabaseUnavailable(
+        "The database does not answer as it should.", hint="Try again in a moment."
+    )

@@ -1,0 +1,59 @@
+"""Pages: templates of the panel's own into responses with headers that let nothing else in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from flask import Response, url_for
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from seeder.panel import words
+from seeder.panel.outline import choices, choices_for
+from seeder.panel.values import value
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not `no-referrer`: browsers would then send `Origin: null` with the form.
+    "Referrer-Policy": "same-origin",
+}
+
+
+def _environment() -> Environment:
+    # Not the application's: its settings, globals and templates have no say here.
+    made = Environment(
+        loader=PackageLoader("seeder.panel"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(url_for=url_for, words=words, choices=choices, choices_for=choices_for)
+    made.filters.update(
+        value=value, moment=words.moment, duration=words.duration, counted=words.counted
+    )
+    return made
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pages:
+    """Renders the pages of one panel."""
+
+    title: str
+    home: str | None
+    """URL of the application, for the way back."""
+    environment: Environment = field(default_factory=_environment)
+
+    def page(self, template: str, *, status: int = 200, **content: object) -> Response:
+        """Render a template."""
+        text = self.environment.get_template(template).render(
+            title=self.title, home=self.home, **content
+        )
+        response = Response(text, status=status, mimetype="text/html")
+        response.headers.update(_HEADERS)
+        return response
