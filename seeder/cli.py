@@ -37,6 +37,8 @@ COMMANDS = (
     "export",
     "mark",
     "prune",
+    "init",
+    "schema",
 )
 """In the order of the help; each is `command` in the module of its name below `commands`."""
 

@@ -19,7 +19,6 @@ from seeder.database.schema import Column, ForeignKey, Table, read_tables
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import SetReference, TableName, TableReference, row_key
 
-
 ExportCell: TypeAlias = str | tuple[str, ...] | None
 
 

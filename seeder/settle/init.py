@@ -1,0 +1,46 @@
+"""`seeder init DIR`: a project that works at once."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from seeder.errors import ConfigurationInvalid
+from seeder.settings import STARTER
+
+TEMPLATES = Path(__file__).parent.parent / "templates"
+
+_FROM_STARTER = ("alembic.ini", "migrations/env.py", "migrations/script.py.mako")
+"""Files of the bundled project that are the same in every one."""
+
+_NAMES = {"env.example": ".env.example"}
+"""Files whose names begin with a dot only once they are written."""
+
+
+def init(directory: Path) -> tuple[Path, ...]:
+    """Write a project below a new or empty directory; returns its files, relative to it.
+
+    Raises ConfigurationInvalid where there is something already.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise ConfigurationInvalid(
+            f"{directory} is not empty.",
+            hint="Nothing was written. Name a new directory, or copy from one what you need.",
+        )
+    sources = {
+        path.relative_to(TEMPLATES): path
+        for path in sorted(TEMPLATES.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    sources |= {Path("db", name): STARTER / name for name in _FROM_STARTER}
+    written = []
+    try:
+        for name, source in sorted(sources.items()):
+            target = name.with_name(_NAMES.get(name.name, name.name))
+            (directory / target).parent.mkdir(parents=True, exist_ok=True)
+            # Not its mode: an installed package may be read-only.
+            shutil.copyfile(source, directory / target)
+            written.append(target)
+    except OSError as error:
+        raise ConfigurationInvalid(f"Cannot write to {directory}: {error.strerror}.") from None
+    return tuple(written)

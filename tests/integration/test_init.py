@@ -1,0 +1,57 @@
+"""`seeder init`: a project that works at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from seeder import job
+from seeder.cli import main
+from seeder.errors import ConfigurationInvalid
+from seeder.settings import Secret, Settings
+from seeder.settle.init import init
+from tests.support.events import Events
+from tests.support.postgres import Database
+
+
+def test_the_new_project_passes_its_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory = tmp_path / "shop"
+    assert main(["init", str(directory)], {}) == 0
+    assert f"seeder check --project {directory / 'db'}" in capsys.readouterr().out
+    assert main(["check", "--project", str(directory / "db")], {}) == 0
+
+
+def test_the_new_project_runs_at_once_and_a_second_run_has_nothing_to_do(
+    tmp_path: Path, database: Database
+) -> None:
+    init(tmp_path / "shop")
+    settings = Settings(database=Secret(database.url), project=tmp_path / "shop" / "db")
+    job.run(settings, log=Events())
+    assert database.fetch("SELECT name FROM roles ORDER BY id") == [("owner",), ("viewer",)]
+    assert database.fetch("SELECT count(*) FROM role_permissions") == [(4,)]
+    assert job.run(settings, log=Events()).result.value == "nothing-to-do"
+
+
+def test_an_empty_directory_will_do(tmp_path: Path) -> None:
+    files = init(tmp_path)
+    assert Path(".env.example") in files
+    assert all((tmp_path / file).is_file() for file in files)
+
+
+def test_nothing_is_written_where_there_is_something(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("")
+    with pytest.raises(ConfigurationInvalid, match="not empty"):
+        init(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_compose_mounts_the_project_and_knows_no_password(tmp_path: Path) -> None:
+    init(tmp_path)
+    services = yaml.safe_load((tmp_path / "docker-compose.yml").read_text())["services"]
+    assert services["seeder"]["volumes"] == ["./db:/db:ro"]
+    assert services["seeder"]["environment"]["SEEDER_PROJECT"] == "/db"
+    assert "DATABASE_PASSWORD=\n" in (tmp_path / ".env.example").read_text()
