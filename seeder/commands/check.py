@@ -45,4 +45,4 @@ def command(invocation: Invocation, /, *, embedded: bool, as_json: bool, **given
     if as_json:
         invocation.print(json_report.document(result).decode())
     else:
-        invocation.print(text.check(result, project=settings.project))
+        invocation.print(text.check(result, invocation.screen, project=settings.project))

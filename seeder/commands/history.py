@@ -39,4 +39,4 @@ def command(invocation: Invocation, /, *, limit: int, as_json: bool, **given: ob
     if as_json:
         invocation.print(json_report.document(found).decode())
     else:
-        invocation.print(settled_text.history(found))
+        invocation.print(settled_text.history(found, invocation.screen))

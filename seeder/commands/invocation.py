@@ -14,6 +14,7 @@ from seeder.log import Log, LogFormat
 if TYPE_CHECKING:
     # Usage errors come this way and do not wait for these; nor for the reports below.
     from seeder.merge.result import Failure, RunResult
+    from seeder.report.layout import Screen
     from seeder.settings import Settings
 
 
@@ -66,9 +67,14 @@ class Invocation:
         """Where the command's events go."""
         if self._log is None:
             logs.silence_libraries()
-            colour = self._stderr.isatty() and not self._environ.get("NO_COLOR")
+            colour = self._colour(self._stderr)
             self._log = logs.configure(self._format, stream=self._stderr, colour=colour)
         return self._log
+
+    @property
+    def screen(self) -> Screen:
+        """What stdout shows: colours and wrapped lines on a terminal alone."""
+        return self._screen(self._stdout)
 
     def print(self, text: str) -> None:
         """Write a result to stdout; a reader who has gone (`| head`) is no failure."""
@@ -87,7 +93,7 @@ class Invocation:
 
             # What the run did stands, whether or not its summary can be written.
             with contextlib.suppress(OSError):
-                self.print(text.run(result))
+                self.print(text.run(result, self.screen))
         self._finish(result)
         self.exit_code = result.exit_code
 
@@ -97,16 +103,34 @@ class Invocation:
 
         failure = describe(error)
         if self._format is LogFormat.TEXT:
-            from seeder.report import text
+            from seeder.report import failure_text
 
+            told = failure_text.failure(
+                failure, self._screen(self._stderr), project=self._excerpts_from()
+            )
             with contextlib.suppress(OSError):
-                self._stderr.write(text.failure(failure, project=self._excerpts_from()))
+                self._stderr.write(told)
                 self._stderr.flush()
         else:
             self.log.error(f"{self._command}.failed", **log_fields(failure))
         if self._command == "run":
             self._finish(failure)
         return failure.exit_code
+
+    def _colour(self, stream: TextIO) -> bool:
+        # https://no-color.org: any value but the empty one.
+        unwanted = self._environ.get("NO_COLOR") or self._environ.get("TERM") == "dumb"
+        return stream.isatty() and not unwanted
+
+    def _screen(self, stream: TextIO) -> Screen:
+        from seeder.report.layout import Screen
+
+        encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
+        return Screen(
+            width=_columns(stream, self._environ) if stream.isatty() else None,
+            colour=self._colour(stream),
+            ascii=not encoding.startswith("utf"),
+        )
 
     def _excerpts_from(self) -> Path | None:
         # Lines of a seed file are row values: for the eyes of who asked, not for a collected log.
@@ -135,6 +159,19 @@ class Invocation:
             json_report.write(path, result)
         except OSError as error:
             self.log.warning("report.failed", path=str(path), reason=error.strerror)
+
+
+_NARROWEST, _WIDEST = 40, 120
+"""Columns: below, wrapping makes it worse; above, lines are too long to read."""
+
+
+def _columns(terminal: TextIO, environ: Mapping[str, str]) -> int:
+    given = environ.get("COLUMNS", "")
+    columns = int(given) if given.isdecimal() else 0
+    if not columns:
+        with contextlib.suppress(OSError, ValueError):
+            columns = os.get_terminal_size(terminal.fileno()).columns
+    return max(_NARROWEST, min(columns or 80, _WIDEST))
 
 
 def _abandon(stream: TextIO) -> None:

@@ -75,7 +75,7 @@ def command(
                 f"The plan cannot be written: {error.strerror}.",
                 hint="Give --out a file in a directory that exists and can be written to.",
             ) from None
-    invocation.print(document.decode() if as_json else plan_text.plan(found))
+    invocation.print(document.decode() if as_json else plan_text.plan(found, invocation.screen))
     if tell:
         invocation.exit_code = exit_code_of(found)
 

@@ -36,4 +36,4 @@ def command(invocation: Invocation, /, *, release: bool, as_json: bool, **given:
     if as_json:
         invocation.print(json_report.document(found).decode())
     else:
-        invocation.print(text.ready(found))
+        invocation.print(text.ready(found, invocation.screen))

@@ -30,4 +30,4 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     if as_json:
         invocation.print(json_report.document(found).decode())
     else:
-        invocation.print(plan_text.requests(found))
+        invocation.print(plan_text.requests(found, invocation.screen))

@@ -52,8 +52,9 @@ def command(
     """
     settings = invocation.open("resolve", given)
     # Imported here, as in `run`.
+    from seeder.merge.choices import Take
     from seeder.report import json_report, settled_text
-    from seeder.settle.resolve import Take, resolve
+    from seeder.settle.resolve import resolve
 
     settled = resolve(
         settings, log=invocation.log, address=address, take=Take(take), columns=columns
@@ -61,4 +62,4 @@ def command(
     if as_json:
         invocation.print(json_report.document(settled).decode())
     else:
-        invocation.print(settled_text.settlement(settled))
+        invocation.print(settled_text.settlement(settled, invocation.screen))

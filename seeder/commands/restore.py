@@ -39,4 +39,4 @@ def command(
     if as_json:
         invocation.print(json_report.document(settled).decode())
     else:
-        invocation.print(settled_text.settlement(settled))
+        invocation.print(settled_text.settlement(settled, invocation.screen))

@@ -41,4 +41,4 @@ def command(
     if as_json:
         invocation.print(json_report.document(found).decode())
     else:
-        invocation.print(settled_text.details(found))
+        invocation.print(settled_text.details(found, invocation.screen))

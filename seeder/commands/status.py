@@ -34,4 +34,4 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     if as_json:
         invocation.print(json_report.document(found).decode())
     else:
-        invocation.print(text.status(found))
+        invocation.print(text.status(found, invocation.screen))

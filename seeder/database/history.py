@@ -8,9 +8,12 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.ledger import Ledger
-from seeder.merge.result import AppliedRelease, RunSummary
+from seeder.merge.result import AppliedRelease, OpenConflict, RunSummary
 
 _RUNS = 10
+
+_NAMED = 20
+"""Conflicts that a status names."""
 
 
 def releases(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[AppliedRelease, ...]:
@@ -57,3 +60,30 @@ def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
         sql.SQL("SELECT sum(n)::bigint FROM ({}) q").format(sql.SQL(" UNION ALL ").join(counts))
     ).fetchone()
     return int(row[0]) if row else 0
+
+
+def open_conflicts(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
+) -> tuple[OpenConflict, ...]:
+    """The first of these rows, each with the columns in question."""
+    bases = connection.execute(ledger.sql("SELECT id FROM {s}.bases ORDER BY id")).fetchall()
+    if not bases:
+        return ()
+    each = (
+        "SELECT s.name, b.addr, ARRAY(SELECT jsonb_object_keys(b.notes -> 'offered')) AS columns"
+        " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set"
+        " WHERE b.notes ? 'offered' AND b.state = 'a'"
+    )
+    found = [
+        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"))
+        for (number,) in bases
+    ]
+    rows = connection.execute(
+        sql.SQL("SELECT name, addr, columns FROM ({}) q ORDER BY name, addr LIMIT {}").format(
+            sql.SQL(" UNION ALL ").join(found), sql.Literal(limit)
+        )
+    ).fetchall()
+    return tuple(
+        OpenConflict(address=f"{name}/{addr}", columns=tuple(sorted(columns)))
+        for name, addr, columns in rows
+    )

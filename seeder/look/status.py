@@ -71,6 +71,7 @@ def _read(
         unadopted=_named(decisions, SetDecision.UNADOPTED),
         pending=_named(decisions, SetDecision.PENDING),
         conflicts=history.conflicts(connection, ledger) if ours else 0,
+        in_conflict=history.open_conflicts(connection, ledger) if ours else (),
         last_runs=history.last_runs(connection, ledger) if ours else (),
         lock_holder=None
         if holder is None

@@ -146,6 +146,14 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenConflict:
+    """A row whose live value was kept against the catalog, and that nobody has settled."""
+
+    address: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Where a database stands, seen from this image."""
 
@@ -165,6 +173,8 @@ class Status:
     pending: tuple[str, ...] = ()
     """Names of sets."""
     conflicts: int = 0
+    in_conflict: tuple[OpenConflict, ...] = ()
+    """The first of them, by address."""
     last_runs: tuple[RunSummary, ...] = ()
     """Newest first."""
     lock_holder: Mapping[str, object] | None = None

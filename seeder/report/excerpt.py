@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seeder.errors import Problem
 from seeder.log import redact
+from seeder.report.layout import Ink, Line, Span, fixed, width_of
 
 _WIDTH = 100
 _BEFORE = 60
@@ -23,7 +24,7 @@ class Excerpts:
         self._project = project
         self._files: dict[str, list[str]] = {}
 
-    def of(self, problem: Problem) -> Iterator[str]:
+    def of(self, problem: Problem) -> Iterator[Line]:
         """Yield the line that the problem names and its caret; nothing where none is known."""
         line = self._line(problem)
         if line is None:
@@ -31,9 +32,11 @@ class Excerpts:
         shown = redact(line)
         place = problem.column if shown == line else None
         start = max(0, (place or 1) - 1 - _BEFORE) if len(shown) > _WIDTH else 0
-        yield f"{problem.line:>6} | {shown[start : start + _WIDTH].expandtabs(1)}"
+        text = shown[start : start + _WIDTH].expandtabs(1)
+        yield fixed(Span(f"{problem.line:>6} | ", Ink.DIM), text)
         if place is not None and place <= len(line) + 1:
-            yield f"{'':>6} | {' ' * (place - 1 - start)}^"
+            before = " " * width_of(text[: place - 1 - start])
+            yield fixed(Span(f"{'':>6} | ", Ink.DIM), before, Span("^", Ink.LOUD))
 
     def _line(self, problem: Problem) -> str | None:
         if self._project is None or problem.file is None or problem.line is None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from seeder.merge.plan import RowAction, RowChange
+from seeder.merge.plan import RowAction
 from seeder.merge.settled import (
     ExportedSet,
     History,
@@ -14,152 +13,175 @@ from seeder.merge.settled import (
     RunRecord,
     Settlement,
 )
-from seeder.report.page import page
-
-_WIDEST = 60
-"""Characters of a value that are shown."""
+from seeder.report.layout import PLAIN, Ink, Line, Piece, Screen, Span, line, prose, table
+from seeder.report.rows_text import attention
+from seeder.report.text import RESULTS
+from seeder.report.values import one, shown
+from seeder.report.words import ACTIONS, count, done, duration, moment
 
 _LEFT = frozenset({RowAction.KEEP, RowAction.SKIP})
 
 
-def settlement(found: Settlement) -> str:
+def settlement(found: Settlement, screen: Screen = PLAIN) -> str:
     """Say what was settled, and what was left for a person."""
-    return page(_settlement(found))
+    return screen.show(_settlement(found))
 
 
-def history(found: History) -> str:
+def history(found: History, screen: Screen = PLAIN) -> str:
     """List runs, newest first."""
-    return page(_history(found))
+    return screen.show(_history(found))
 
 
-def details(found: RunDetails) -> str:
+def details(found: RunDetails, screen: Screen = PLAIN) -> str:
     """Show one run and its rows."""
-    return page(_details(found))
+    return screen.show(_details(found))
 
 
-def exported(sets: tuple[ExportedSet, ...]) -> str:
+def exported(sets: tuple[ExportedSet, ...], screen: Screen = PLAIN) -> str:
     """Say which files were written, and what they do not hold."""
-    return page(_exported(sets))
+    return screen.show(_exported(sets))
 
 
 # Something settled.
 
 
-def _settlement(found: Settlement) -> Iterator[str]:
+def _settlement(found: Settlement) -> Iterator[Line]:
     what = f"{found.command} {found.subject}".strip()
     if found.dry_run:
-        yield f"Plan: {what}. Nothing was written."
+        yield line(Span("Plan", Ink.STRONG), f": {what}. Nothing was written.")
     elif found.run is None:
-        yield f"Nothing to do: {what}."
+        yield line(Span("Nothing to do", Ink.GOOD), f": {what}.")
     else:
-        yield f"Done: {what}; recorded as run {found.run}."
-    counts = ", ".join(f"{name} {number}" for name, number in found.counts.items() if number)
+        yield line(Span("Done", Ink.GOOD), f": {what}; recorded as run {found.run}.")
+    counts = _counts(found.counts)
     if counts:
-        yield f"  {counts}"
-    done = [row for row in found.rows if row.action not in _LEFT]
+        yield line(counts, indent=2)
+    settled = [row for row in found.rows if row.action not in _LEFT]
     left = [row for row in found.rows if row.action in _LEFT]
-    for row in done:
-        yield from _row(row)
+    for row in settled:
+        yield from _row(row.address, row.action, row.reason)
+        yield from table(
+            [(one.name, " → ".join(shown(one.live, one.desired))) for one in row.columns],
+            indent=8,
+        )
     if left:
-        yield "Left as they are:"
-        for row in left:
-            yield f"  {row.address}: {row.reason}"
-    yield from found.notes
+        yield line(Span("Left as they are:", Ink.STRONG))
+        yield from attention(left, limit=len(left))
+    yield from (line(*prose(note)) for note in found.notes)
 
 
-def _row(row: RowChange) -> Iterator[str]:
-    yield f"  {row.action} {row.address}: {row.reason}"
-    for column in row.columns:
-        yield f"      {column.name}: {_value(column.live)} -> {_value(column.desired)}"
-
-
-def _value(value: str | None) -> str:
-    if value is None:
-        return "NULL"
-    return value if len(value) <= _WIDEST else value[: _WIDEST - 1] + "\N{HORIZONTAL ELLIPSIS}"
+def _row(address: str, action: str, reason: str) -> Iterator[Line]:
+    words = ACTIONS[RowAction(action)] if action in list(RowAction) else None
+    word = words.done if words else action
+    mark = Span(words.mark, words.ink) if words else " "
+    yield line(
+        mark,
+        " ",
+        Span(address, Ink.STRONG, whole=True),
+        Span(f"  {reason if reason.startswith(word) else f'{word}: {reason}'}", Ink.DIM),
+        indent=2,
+        hang=6,
+    )
 
 
 # The audit trail.
 
 
-def _history(found: History) -> Iterator[str]:
+def _history(found: History) -> Iterator[Line]:
     if not found.runs:
-        yield "No run yet."
+        yield line("No run yet.")
     for each in found.runs:
-        yield _line(each)
-        for one in each.sets:
-            counts = _counts(one.counts)
-            if counts:
-                yield f"        {one.name}: {counts}"
+        yield from _told(each)
     if found.more:
-        yield "There are older ones: use --limit."
+        yield line("There are older ones: use --limit.")
 
 
-def _line(each: RunRecord) -> str:
+def _told(each: RunRecord) -> Iterator[Line]:
     facts = (
         each.mode,
         f"release {each.release}" if each.release else None,
         f"by {each.actor}" if each.actor else None,
         None if each.sets else _counts(each.counts) or None,
     )
-    told = "; ".join(fact for fact in facts if fact)
-    return f"{each.id:>5}  {_time(each.started_at)}  {each.result}  {told}"
+    yield line(
+        Span(f"{each.id:>4}", Ink.STRONG),
+        "  ",
+        Span(moment(each.started_at), Ink.DIM),
+        "  ",
+        _result(each.result),
+        f"  {'; '.join(fact for fact in facts if fact)}",
+        hang=6,
+    )
+    yield from table(
+        [(one.name, _counts(one.counts)) for one in each.sets if _counts(one.counts)], indent=6
+    )
+
+
+def _result(result: str) -> Span:
+    return Span(result, RESULTS.get(result, Ink.PLAIN))
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in counts.items() if number)
+    return ", ".join(text for text, _ in done(counts))
 
 
-def _time(moment: datetime.datetime) -> str:
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _details(found: RunDetails) -> Iterator[str]:
+def _details(found: RunDetails) -> Iterator[Line]:
     run = found.run
-    yield f"Run {run.id}: {run.result}"
-    finished = _time(run.finished_at) if run.finished_at else "not finished"
-    facts = {
-        "mode": run.mode,
-        "environment": run.environment,
-        "release": run.release,
-        "actor": run.actor,
-        "plan": run.plan_id,
-        "started": _time(run.started_at),
-        "finished": finished,
-        "seeder": run.seeder_version,
-        "revision": _revision(run),
-        "migrated": ", ".join(run.migrations),
-        "tasks": ", ".join(run.tasks),
-        "rows": _counts(run.counts),
-    }
-    yield from (f"  {name:<12}{value}" for name, value in facts.items() if value)
-    yield from (f"Warning: {warning}" for warning in run.warnings)
+    yield line(Span(f"Run {run.id}", Ink.STRONG), ": ", _result(run.result))
+    yield from table(
+        [(Span(name, Ink.DIM), value) for name, value in _facts(run) if value], indent=2
+    )
+    for warning in run.warnings:
+        yield line(Span("Warning: ", Ink.CHANGED), *prose(warning))
     for row in found.rows:
-        yield from _record(row)
+        yield from _row(row.address, row.action, row.reason)
+        yield from table(list(_images(row)), indent=8)
     if found.total > len(found.rows):
-        yield f"... and {found.total - len(found.rows)} more rows: use --limit, or --json."
+        more = count(found.total - len(found.rows), "more row")
+        yield line(Span(f"... and {more}: use --limit, or --json.", Ink.DIM))
+
+
+def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
+    finished = "not finished"
+    if run.finished_at:
+        took = duration((run.finished_at - run.started_at).total_seconds())
+        finished = f"{moment(run.finished_at)}, after {took}"
+    return (
+        ("mode", run.mode),
+        ("environment", run.environment),
+        ("release", run.release),
+        ("actor", run.actor),
+        ("plan", run.plan_id),
+        ("started", moment(run.started_at)),
+        ("finished", finished),
+        ("seeder", run.seeder_version),
+        ("revision", _revision(run)),
+        ("migrated", ", ".join(run.migrations)),
+        ("tasks", ", ".join(run.tasks)),
+        ("rows", _counts(run.counts)),
+    )
 
 
 def _revision(run: RunRecord) -> str:
     before, after = ", ".join(run.revisions_before), ", ".join(run.revisions_after)
-    return after if before == after else f"{before or 'none'} -> {after}"
+    return after if before == after else f"{before or 'none'} → {after}"
 
 
-def _record(row: RowRecord) -> Iterator[str]:
-    yield f"  {row.action} {row.address}: {row.reason}"
+def _images(row: RowRecord) -> Iterator[tuple[Piece, ...]]:
     for name in dict.fromkeys([*row.before, *row.after]):
         if name in row.before and name in row.after:
-            yield f"      {name}: {_value(row.before[name])} -> {_value(row.after[name])}"
+            yield name, " → ".join(shown(row.before[name], row.after[name]))
         else:
             side = row.before if name in row.before else row.after
-            yield f"      {name}: {_value(side[name])}"
+            yield name, one(side[name])
 
 
 # Files written.
 
 
-def _exported(sets: tuple[ExportedSet, ...]) -> Iterator[str]:
+def _exported(sets: tuple[ExportedSet, ...]) -> Iterator[Line]:
     for each in sets:
-        noun = "row" if each.rows == 1 else "rows"
-        yield f"Wrote {each.file}: {each.rows} {noun} of {each.table}."
-        yield from (f"  {remark}" for remark in each.remarks)
+        yield line(
+            Span("Wrote", Ink.GOOD), f" {each.file}: {count(each.rows, 'row')} of {each.table}."
+        )
+        yield from (line(*prose(remark), indent=2) for remark in each.remarks)

@@ -1,94 +1,85 @@
-"""What a person reads: the results of commands as plain text."""
+"""What a person reads: the results of commands as text, plain or for a terminal."""
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from seeder.merge.plan import RowAction, SetDecision, SetOutcome
-from seeder.merge.result import (
-    CheckResult,
-    Failure,
-    Readiness,
-    Result,
-    RunResult,
-    RunSummary,
-    Status,
-)
+from seeder.merge.choices import EXPLAINED
+from seeder.merge.plan import SetDecision, SetOutcome
+from seeder.merge.result import CheckResult, Readiness, Result, RunResult, RunSummary, Status
 from seeder.report.excerpt import Excerpts
-from seeder.report.page import page
+from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, line, prose, table
+from seeder.report.rows_text import attention
+from seeder.report.words import (
+    DECISIONS,
+    LEFT_ALONE,
+    Kind,
+    count,
+    done,
+    duration,
+    kind_of,
+    listed,
+    moment,
+)
+
+_NAMED = 20
+"""Rows that need a person, of a run."""
 
 
-def run(result: RunResult) -> str:
+def run(result: RunResult, screen: Screen = PLAIN) -> str:
     """Say what a run did, set by set, and what waits for a person."""
-    return page(_run(result))
+    return screen.show(_run(result))
 
 
-def check(result: CheckResult, *, project: Path) -> str:
+def check(result: CheckResult, screen: Screen = PLAIN, *, project: Path) -> str:
     """Say that a catalog is in order, and how large it is."""
-    return page(_check(result, Excerpts(project)))
+    return screen.show(_check(result, Excerpts(project)))
 
 
-def status(found: Status) -> str:
+def status(found: Status, screen: Screen = PLAIN) -> str:
     """Say where a database stands."""
-    return page(_status(found))
+    return screen.show(_status(found))
 
 
-def ready(found: Readiness) -> str:
+def ready(found: Readiness, screen: Screen = PLAIN) -> str:
     """Say that an application may start."""
-    return page(_ready(found))
-
-
-def failure(failed: Failure, *, project: Path | None = None) -> str:
-    """Say what is wrong and what to do about it, every problem on a line of its own.
-
-    With a project, the line of the file that a problem names follows it.
-    """
-    return page(_failure(failed, Excerpts(project)))
+    return screen.show(_ready(found))
 
 
 # A run.
 
 
-def _run(result: RunResult) -> Iterator[str]:
-    yield _headline(result)
-    if result.migrations:
-        yield f"  migrated   {', '.join(result.migrations)}"
-    yield from _sets(result.sets)
-    if result.tasks:
-        yield f"  tasks      {', '.join(result.tasks)}"
-    for request in result.requests:
-        yield f"  request    {request.id} by {request.actor}: {request.state}"
+def _run(result: RunResult) -> Iterator[Line]:
+    yield line(*_headline(result))
+    yield from table(list(_facts(result)), indent=2)
     kept = [row for each in result.sets for row in each.kept]
     if kept:
-        yield "Left for a person:"
-        yield from (f"  {row.address}: {row.reason}" for row in kept)
+        yield line(Span("Left for a person:", Ink.STRONG))
+        yield from attention(kept, limit=_NAMED)
+        if any(kind_of(row) is Kind.CONFLICT for row in kept):
+            yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
     decisions = {each.decision for each in result.sets}
-    if SetDecision.UNADOPTED in decisions:
-        yield (
-            "Unadopted sets meet rows that seeder did not write, and leave them alone until "
-            "`seeder adopt` or `seeder run --mode update`."
-        )
-    if SetDecision.PENDING in decisions:
-        yield (
-            "Pending sets wait for a new release, an approved request or "
-            "`seeder run --mode update`."
-        )
+    for decision, sentence in LEFT_ALONE.items():
+        if decision in decisions:
+            yield line(*prose(sentence))
     if result.pending_plan:
-        yield f"Pending plan: {result.pending_plan}"
-    yield from (f"Warning: {warning}" for warning in result.warnings)
+        yield line(f"Pending plan: {result.pending_plan}")
+    for warning in result.warnings:
+        yield line(Span("Warning: ", Ink.CHANGED), *prose(warning))
     if result.hint:
-        yield f"Hint: {result.hint}"
+        yield line(Span("Hint: ", Ink.NOTE), *prose(result.hint))
 
 
-def _headline(result: RunResult) -> str:
+def _headline(result: RunResult) -> Iterator[Piece]:
     match result.result:
         case Result.NOTHING_TO_DO:
             has = f"release {result.release}" if result.release else "what this image asks for"
-            return f"Nothing to do: {result.environment} already has {has}."
+            yield Span("Nothing to do", Ink.GOOD)
+            yield f": {result.environment} already has {has}."
         case Result.OLDER_IMAGE:
-            return f"Left alone: {result.environment} is ahead of this image."
+            yield Span("Left alone", Ink.CHANGED)
+            yield f": {result.environment} is ahead of this image."
         case _:
             facts = [result.environment]
             if result.mode:
@@ -97,85 +88,107 @@ def _headline(result: RunResult) -> str:
                 facts.append(f"release {result.release}")
             if result.run_id is not None:
                 facts.append(f"run {result.run_id}")
-            word = result.result.capitalize()
-            return f"{word} in {sum(result.phases.values()):.1f} s: {', '.join(facts)}."
+            took = duration(sum(result.phases.values()))
+            yield Span(result.result.capitalize(), Ink.GOOD)
+            yield f" in {took}: {', '.join(facts)}."
 
 
-_QUIET = frozenset({SetDecision.UNCHANGED})
-
-_WORDS: Mapping[str, str] = {
-    RowAction.INSERT: "inserted",
-    RowAction.UPDATE: "updated",
-    RowAction.ADOPT: "adopted",
-    RowAction.DELETE: "deleted",
-    RowAction.REMOVE: "retired",
-    RowAction.RELEASE: "released",
-    RowAction.RESTORE: "restored",
-    RowAction.MOVE: "moved",
-    RowAction.RECORD: "recorded",
-    RowAction.KEEP: "kept",
-    RowAction.SKIP: "skipped",
-}
-
-
-def _sets(outcomes: tuple[SetOutcome, ...]) -> Iterator[str]:
-    told = [each for each in outcomes if each.counts or each.decision not in _QUIET]
-    width = max((len(each.name) for each in told), default=0)
+def _facts(result: RunResult) -> Iterator[tuple[Cell, ...]]:
+    if result.migrations:
+        yield Span("migrated", Ink.DIM), ", ".join(result.migrations)
+    told = [each for each in result.sets if each.counts or each.decision in LEFT_ALONE]
     for each in told:
-        yield f"  {each.name:<{width}}  {_outcome(each)}"
-    quiet = len(outcomes) - len(told)
+        yield each.name, _outcome(each)
+    if result.tasks:
+        yield Span("tasks", Ink.DIM), ", ".join(result.tasks)
+    for request in result.requests:
+        yield Span("request", Ink.DIM), f"{request.id} by {request.actor}: {request.state}"
+    quiet = len(result.sets) - len(told)
     if quiet:
-        yield f"  {_count(quiet, 'set')} unchanged"
+        yield (Span(f"{count(quiet, 'set')} unchanged", Ink.DIM),)
 
 
-def _outcome(outcome: SetOutcome) -> str:
-    parts = [
-        f"{_WORDS.get(name, name)} {number}" for name, number in outcome.counts.items() if number
-    ]
-    done = ", ".join(parts)
-    match outcome.decision:
-        case SetDecision.UNADOPTED | SetDecision.PENDING | SetDecision.AWAITING_TABLE:
-            word = outcome.decision.replace("-", " ")
-            return f"{word}: {done}" if done else word
-        case _:
-            return done or "unchanged"
+def _outcome(outcome: SetOutcome) -> Cell:
+    parts = list(listed(done(outcome.counts)))
+    if outcome.decision in LEFT_ALONE:
+        word = Span(DECISIONS[outcome.decision], Ink.CHANGED)
+        return (word, ": ", *parts) if parts else (word,)
+    return tuple(parts) or ("unchanged",)
 
 
 # A catalog in order.
 
 
-def _check(result: CheckResult, excerpts: Excerpts) -> Iterator[str]:
+def _check(result: CheckResult, excerpts: Excerpts) -> Iterator[Line]:
     sizes = (
-        _count(result.sets, "seed set"),
-        _count(result.rows, "row"),
-        _count(result.tasks, "task"),
-        _count(result.revisions, "revision"),
+        count(result.sets, "seed set"),
+        count(result.rows, "row"),
+        count(result.tasks, "task"),
+        count(result.revisions, "revision"),
     )
-    yield f"In order: {', '.join(sizes)}."
+    yield line(Span("In order", Ink.GOOD), f": {', '.join(sizes)}.")
     for problem in result.problems:
-        yield f"Warning: {problem}"
+        yield line(Span("Warning: ", Ink.CHANGED), *prose(str(problem)))
         yield from excerpts.of(problem)
 
 
 # Where a database stands.
 
 
-def _status(found: Status) -> Iterator[str]:
+def _status(found: Status) -> Iterator[Line]:
     mark = found.environment if found.initialised else f"{found.environment}, not yet initialised"
-    yield f"Database {found.database} ({mark})"
-    yield _field("revision", _revision(found))
-    yield _field("releases", ", ".join(each.release for each in found.releases) or "none")
-    yield _field("unadopted", ", ".join(found.unadopted) or "none")
-    yield _field("pending", ", ".join(found.pending) or "none")
-    yield _field("conflicts", str(found.conflicts))
-    yield _field("lock", _lock(found.lock_holder))
+    yield line(Span(f"Database {found.database}", Ink.STRONG), f" ({mark})")
+    yield from table(
+        [
+            (Span("revision", Ink.DIM), _revision(found)),
+            (
+                Span("releases", Ink.DIM),
+                ", ".join(each.release for each in found.releases) or "none",
+            ),
+            (Span("unadopted", Ink.DIM), _wanting(found.unadopted)),
+            (Span("pending", Ink.DIM), _wanting(found.pending)),
+            (Span("conflicts", Ink.DIM), _conflicts(found.conflicts)),
+            (Span("lock", Ink.DIM), _lock(found.lock_holder)),
+        ],
+        indent=2,
+    )
+    yield from _open_conflicts(found)
+    waits = {SetDecision.UNADOPTED: found.unadopted, SetDecision.PENDING: found.pending}
+    for decision, names in waits.items():
+        if names:
+            yield line(*prose(LEFT_ALONE[decision]))
     if found.last_runs:
-        yield "Last runs, newest first:"
-        yield from (f"  {_summary(each)}" for each in found.last_runs)
+        yield line(Span("Last runs, newest first:", Ink.STRONG))
+        yield from table([_summary(each) for each in found.last_runs], indent=2)
 
 
-def _field(name: str, value: str) -> str:
-    return f"  {name:<10} {value}"
+def _open_conflicts(found: Status) -> Iterator[Line]:
+    if not found.in_conflict:
+        return
+    yield line(
+        *prose(
+            "In conflict; settle each with `seeder resolve ADDRESS --take live|desired`:",
+            Ink.STRONG,
+        )
+    )
+    for each in found.in_conflict:
+        yield line(
+            Span("! ", Ink.LOUD),
+            Span(each.address, whole=True),
+            Span(f"  {', '.join(each.columns)}", Ink.DIM),
+            indent=2,
+        )
+    more = found.conflicts - len(found.in_conflict)
+    if more > 0:
+        yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
+
+
+def _wanting(names: tuple[str, ...]) -> Piece:
+    return Span(", ".join(names), Ink.CHANGED) if names else "none"
+
+
+def _conflicts(number: int) -> Piece:
+    return Span(str(number), Ink.LOUD) if number else "0"
 
 
 def _revision(found: Status) -> str:
@@ -186,49 +199,39 @@ def _revision(found: Status) -> str:
     return f"{live} (this image's head is {head})"
 
 
-def _ready(found: Readiness) -> Iterator[str]:
+def _ready(found: Readiness) -> Iterator[Line]:
     facts = []
     if found.revision_live:
         where = "ahead of this image" if found.ahead else "this image's head"
         facts.append(f"revision {', '.join(found.revision_live)} ({where})")
     if found.release:
         facts.append(f"release {found.release}")
-    yield f"Ready: {', '.join(facts)}." if facts else "Ready."
+    told = f": {', '.join(facts)}." if facts else "."
+    yield line(Span("Ready", Ink.GOOD), told)
 
 
-def _lock(holder: Mapping[str, object] | None) -> str:
+def _lock(holder: Mapping[str, object] | None) -> Piece:
     if holder is None:
         return "free"
-    return "held by " + ", ".join(f"{name} {value}" for name, value in holder.items())
+    told = ", ".join(f"{name} {value}" for name, value in holder.items())
+    return Span(f"held by {told}", Ink.CHANGED)
 
 
-def _summary(each: RunSummary) -> str:
-    counts = ", ".join(f"{_WORDS.get(name, name)} {number}" for name, number in each.counts.items())
+RESULTS: Mapping[str, Ink] = {
+    "done": Ink.GOOD,
+    "failed": Ink.BAD,
+    "interrupted": Ink.CHANGED,
+    "running": Ink.CHANGED,
+}
+"""The ink of a run's result."""
+
+
+def _summary(each: RunSummary) -> tuple[Piece, ...]:
+    counts = ", ".join(text for text, _ in done(each.counts))
     facts = (each.mode, f"release {each.release}" if each.release else None, counts)
-    told = "; ".join(fact for fact in facts if fact)
-    line = f"{each.id:>4}  {_time(each.started_at)}  {each.result}"
-    return f"{line}  {told}" if told else line
-
-
-def _time(moment: datetime.datetime) -> str:
-    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-# A failure.
-
-
-def _failure(failed: Failure, excerpts: Excerpts) -> Iterator[str]:
-    if failed.trace:
-        yield f"seeder: {failed.error}: {failed.message}"
-    else:
-        yield f"seeder: {failed.message}"
-    for problem in failed.problems:
-        yield f"  {problem}"
-        yield from excerpts.of(problem)
-    yield from (f"  {place}" for place in failed.trace)
-    if failed.hint:
-        yield f"Hint: {failed.hint}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    return (
+        f"{each.id:>4}",
+        Span(moment(each.started_at), Ink.DIM),
+        Span(each.result, RESULTS.get(each.result, Ink.PLAIN)),
+        "; ".join(fact for fact in facts if fact),
+    )

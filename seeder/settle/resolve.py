@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from enum import StrEnum
-from typing import assert_never
 
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
+from seeder.merge.choices import AFTERWARDS, Take
 from seeder.merge.model import SeedSet
 from seeder.merge.settled import Settlement
 from seeder.opening import read_catalog, require_same_class
 from seeder.settings import Settings
 from seeder.settle.addresses import rows_of
 from seeder.settle.recorded import Done, held
-
-
-class Take(StrEnum):
-    """Which value a conflict ends with."""
-
-    LIVE = "live"
-    DESIRED = "desired"
 
 
 def resolve(
@@ -50,20 +42,11 @@ def resolve(
                 columns=columns,
                 run=run,
             )
-            return Done.of([change], notes=(_after(take),))
+            return Done.of([change], notes=(AFTERWARDS[take],))
 
         return opened.settle(
             "resolve", work, subject=f"{address}, {take.value}", summary={"take": take.value}
         )
-
-
-def _after(take: Take) -> str:
-    match take:
-        case Take.LIVE:
-            return "Should the catalog ask for yet another value, that is a conflict again."
-        case Take.DESIRED:
-            return "Later changes of the catalog arrive again, as long as nobody edits the value."
-    assert_never(take)
 
 
 def _require_columns(seed_set: SeedSet, columns: Sequence[str]) -> None:

@@ -125,12 +125,17 @@ def test_a_column_shows_last_applied_live_and_desired_and_why(launched: Shop) ->
     launched.seed("roles", NEW_ROLES)
     text = launched.command("plan", "--mode", "update").stdout
     assert (
-        "  ! roles/owner  CONFLICT, keep: changed here and in the catalog\n"
-        "      level  '3' -> '30' -> '4'  CONFLICT: changed here as well; the live value stays\n"
-        "  ~ roles/editor  update: the catalog has changed\n"
-        "      level  '2' -> '2' -> '3'  update: unchanged since seeder wrote it\n"
-        "  + roles/guest  insert: new in the catalog\n"
-        "      code 'guest', level '0'\n"
+        "  1 to insert: new in the catalog\n"
+        "    + roles/guest  level '0'\n"
+        "  1 to update: the catalog has changed\n"
+        "    ~ roles/editor\n"
+        "        level  '2' → '3'\n"
+        "  1 in conflict: changed here and in the catalog\n"
+        "    ! roles/owner\n"
+        "        level  changed here as well; the live value stays\n"
+        "          last applied  '3'\n"
+        "          live          '30'\n"
+        "          desired       '4'\n"
     ) in text
 
 
@@ -149,7 +154,10 @@ def test_what_a_trigger_made_of_a_value_is_shown_beside_what_was_asked(
     empty_shop.run()
     empty_shop.seed("roles", "table: roles\nkey: code\nrows: [{code: a, label: new}]\n")
     text = empty_shop.command("plan", "--mode", "update").stdout
-    assert "      label  'old' (stored 'OLD') -> 'OLD' -> 'new'  update:" in text
+    assert (
+        "        label  'OLD' → 'new'  unchanged since seeder wrote it;"
+        " last applied 'old', stored as 'OLD'\n"
+    ) in text
 
 
 def test_a_set_that_would_wait_is_pending_with_a_hint(launched: Shop) -> None:
@@ -400,7 +408,7 @@ def test_no_secret_is_in_a_plan(shop: Shop) -> None:
     assert "password (secret)" in told().stdout
     assert shop.run(**environ).exit_code == 0
     shop.database.execute("UPDATE members SET password = 'before-horse'")
-    assert "password  (secret)  always:" in told().stdout
+    assert "password  (secret)  the catalog's value is written at every update" in told().stdout
 
 
 def test_a_role_that_may_not_read_is_told_so(launched: Shop) -> None:

@@ -10,12 +10,13 @@ from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
 from seeder.merge.result import (
     AppliedRelease,
     CheckResult,
+    OpenConflict,
     Result,
     RunResult,
     RunSummary,
     Status,
 )
-from seeder.report import json_report, termination, text
+from seeder.report import failure_text, json_report, termination, text
 from seeder.report.failure import describe, log_fields
 
 NOON = datetime.datetime(2026, 11, 3, 12, tzinfo=datetime.UTC)
@@ -80,17 +81,18 @@ def test_a_run_is_told_set_by_set_and_unchanged_sets_in_one_line():
     assert text.run(result).splitlines() == [
         "Done in 1.2 s: production, mode update, release 2026.11, run 12.",
         "  migrated   0003, 0004",
-        "  roles      inserted 3, updated 1",
-        "  plans      kept 1, conflicts 1",
+        "  roles      3 inserted, 1 updated",
+        "  plans      1 kept (1 in conflict)",
         "  tiers      unadopted",
         "  countries  pending",
-        "  2 sets unchanged",
         "  tasks      assign_free_tier",
+        "  2 sets unchanged",
         "Left for a person:",
-        "  plans/pro: live was edited.",
+        "  ! plans/pro  live was edited.",
         "Unadopted sets meet rows that seeder did not write, and leave them alone until "
         "`seeder adopt` or `seeder run --mode update`.",
-        "Pending sets wait for a new release, an approved request or `seeder run --mode update`.",
+        "Pending sets wait for a new release in seeder.toml, an approved request "
+        "(`seeder approve`) or `seeder run --mode update`.",
         "Warning: A seed file is gone.",
         "Hint: Look at the conflict.",
     ]
@@ -116,7 +118,8 @@ def test_a_status_names_what_waits_for_a_person():
         revision_live=("0003",),
         revision_head=("0004",),
         unadopted=("tiers",),
-        conflicts=2,
+        conflicts=22,
+        in_conflict=(OpenConflict(address="plans/pro", columns=("price",)),),
         last_runs=(
             RunSummary(id=7, started_at=NOON, result="done", mode="update", counts={"insert": 3}),
         ),
@@ -128,10 +131,15 @@ def test_a_status_names_what_waits_for_a_person():
         "  releases   2026.10",
         "  unadopted  tiers",
         "  pending    none",
-        "  conflicts  2",
+        "  conflicts  22",
         "  lock       held by pid 4711, application_name seeder run",
+        "In conflict; settle each with `seeder resolve ADDRESS --take live|desired`:",
+        "  ! plans/pro  price",
+        "    ... and 21 more",
+        "Unadopted sets meet rows that seeder did not write, and leave them alone until "
+        "`seeder adopt` or `seeder run --mode update`.",
         "Last runs, newest first:",
-        "     7  2026-11-03 12:00:00 UTC  done  update; inserted 3",
+        "     7  2026-11-03 12:00:00 UTC  done  update; 3 inserted",
     ]
 
 
@@ -163,7 +171,7 @@ def test_a_problem_shows_its_line_and_a_caret(tmp_path):
         ),
         hint="See the reference.",
     )
-    assert text.failure(describe(error), project=tmp_path).splitlines() == [
+    assert failure_text.failure(describe(error), project=tmp_path).splitlines() == [
         "seeder: The catalog is invalid.",
         "  roles.yaml:2:2: Unknown key `colour`. Did you mean `columns`?",
         "     2 |  colour: red",
@@ -177,7 +185,7 @@ def excerpt(directory, content, *, line=1, column=1):
     (directory / "seeds.yaml").write_text(content)
     problem = Problem(message="No.", file="seeds.yaml", line=line, column=column)
     error = ConfigurationInvalid("Invalid.", problems=(problem,))
-    return text.failure(describe(error), project=directory).splitlines()[2:]
+    return failure_text.failure(describe(error), project=directory).splitlines()[2:]
 
 
 def test_a_long_line_is_shown_around_the_place(tmp_path):
@@ -200,12 +208,12 @@ def test_a_line_that_the_file_does_not_have_is_left_out(tmp_path, line):
 def test_without_a_project_no_line_of_a_file_is_shown(tmp_path):
     problem = Problem(message="No.", file="seeds.yaml", line=1)
     error = ConfigurationInvalid("Invalid.", problems=(problem,))
-    assert text.failure(describe(error)) == "seeder: Invalid.\n  seeds.yaml:1: No.\n"
+    assert failure_text.failure(describe(error)) == "seeder: Invalid.\n  seeds.yaml:1: No.\n"
 
 
 def test_escape_sequences_do_not_reach_the_terminal():
     error = ConfigurationInvalid("\x1b[2Jgone", problems=())
-    assert "\x1b" not in text.failure(describe(error))
+    assert "\x1b" not in failure_text.failure(describe(error))
 
 
 # Failures.

@@ -1,0 +1,40 @@
+"""How a conflict is settled: the two choices, in the words that every command uses."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Take(StrEnum):
+    """Which value a conflict ends with."""
+
+    LIVE = "live"
+    DESIRED = "desired"
+
+
+MEANING: Mapping[Take, str] = {
+    Take.LIVE: "keeps what is live; the catalog's value counts as declined",
+    Take.DESIRED: "writes the catalog's value over what is live",
+}
+
+AFTERWARDS: Mapping[Take, str] = {
+    Take.LIVE: "Should the catalog ask for yet another value, that is a conflict again.",
+    Take.DESIRED: "Later changes of the catalog arrive again, as long as nobody edits the value.",
+}
+
+UNTIL_THEN = (
+    "Until somebody chooses, what is live stays; the conflict is not reported again before the"
+    " catalog asks for another value."
+)
+
+EXPLAINED = (
+    f"`--take live` {MEANING[Take.LIVE]}. `--take desired` {MEANING[Take.DESIRED]}. {UNTIL_THEN}"
+)
+"""What stands once below conflicts and their commands."""
+
+
+def command(address: str, take: Take) -> str:
+    """The command that settles the conflicts of a row, as a shell takes it."""
+    return f"seeder resolve {shlex.quote(address)} --take {take}"

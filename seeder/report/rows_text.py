@@ -1,0 +1,142 @@
+"""Rows of a plan or a run, column by column, as lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from seeder.merge.choices import Take, command
+from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
+from seeder.report.layout import Ink, Line, Piece, Span, line, prose, table
+from seeder.report.values import one, shown
+from seeder.report.words import ACTIONS, Group, Kind, count, groups, in_conflict
+
+SHOWN = 20
+"""Rows of a group that are shown where nobody asks for all; and columns of each."""
+
+
+def rows(changes: Sequence[RowChange], *, full: bool) -> Iterator[Line]:
+    """Show rows in groups, each under what happens to it and why."""
+    for group in groups(changes):
+        yield _headline(group)
+        many = len(group.rows) if full or group.kind is Kind.CONFLICT else SHOWN
+        for row in group.rows[:many]:
+            yield from _row(row, group)
+        if len(group.rows) > many:
+            rest = f"... and {len(group.rows) - many:,} more; --full shows them all"
+            yield line(Span(rest, Ink.DIM), indent=6)
+
+
+def choices(row: RowChange, *, indent: int) -> Iterator[Line]:
+    """The commands that settle a row's conflict."""
+    for take in Take:
+        yield line(Span(command(row.address, take), Ink.NOTE, whole=True), indent=indent)
+
+
+def _headline(group: Group) -> Line:
+    number = f"{len(group.rows):,} "
+    words = ACTIONS[group.action]
+    if group.kind is Kind.CONFLICT:
+        also = "" if group.action is RowAction.KEEP else f", {words.planned}"
+        what = Span(f"{number}in conflict{also}", Ink.LOUD)
+    elif group.kind is Kind.ATTENTION:
+        what = Span(f"{number}{words.planned}, to look at", Ink.LOUD)
+    else:
+        left = group.kind is Kind.KEPT
+        what = Span(f"{number}{'left alone' if left else words.planned}", words.ink)
+    return line(what, Span(f": {group.reason}", Ink.DIM), indent=2)
+
+
+def _row(row: RowChange, group: Group) -> Iterator[Line]:
+    words = ACTIONS[row.action]
+    loud = group.kind in (Kind.CONFLICT, Kind.ATTENTION)
+    mark = Span("!", Ink.LOUD) if loud else Span(words.mark, words.ink)
+    address = Span(row.address, Ink.STRONG if row.columns else Ink.PLAIN, whole=True)
+    if row.action is RowAction.INSERT:
+        yield line(mark, " ", address, *_new(row), indent=4, hang=8)
+        return
+    yield line(mark, " ", address, indent=4)
+    plain = [column for column in row.columns if column.case is not ColumnCase.CONFLICT]
+    yield from table([_steps(column) for column in plain], indent=8)
+    for column in in_conflict(row):
+        yield from _three_values(column)
+    if group.kind is Kind.CONFLICT:
+        yield from choices(row, indent=8)
+
+
+def _new(row: RowChange) -> Iterator[Piece]:
+    # The key is in the address already, and says nothing new.
+    keys = row.address.partition("/")[2].split(",")
+    if len(row.columns) <= len(keys):
+        return
+    telling = [column for column in row.columns if column.secret or column.desired not in keys]
+    for n, column in enumerate(telling):
+        yield ", " if n else "  "
+        yield Span(f"{column.name} ", Ink.DIM)
+        yield "(secret)" if column.secret else one(column.desired)
+
+
+def _steps(column: ColumnChange) -> tuple[Piece, ...]:
+    """One column: its name, from what to what, and why where that is not plain."""
+    if column.secret:
+        return column.name, "(secret)", Span(column.reason, Ink.DIM)
+    asked, live, desired = shown(column.asked, column.live, column.desired)
+    untouched = column.asked_known and column.asked == column.stored == column.live
+    if column.case is ColumnCase.UPDATE and untouched:
+        return column.name, f"{live} → {desired}"
+    last = _last_applied(column, asked)
+    match column.case:
+        case ColumnCase.SETTLE:
+            return column.name, live, Span(f"{column.reason}; {last}", Ink.DIM)
+        case ColumnCase.HELD | ColumnCase.CONFLICT | ColumnCase.NOTHING:
+            return column.name, f"{live}, not {desired}", Span(column.reason, Ink.DIM)
+        case _:
+            return (
+                column.name,
+                f"{live} → {desired}",
+                Span(f"{column.reason}; {last}", Ink.DIM),
+            )
+
+
+def _three_values(column: ColumnChange) -> Iterator[Line]:
+    yield line(column.name, Span(f"  {column.reason}", Ink.DIM), indent=8)
+    if column.secret:
+        return
+    asked, live, desired = shown(column.asked, column.live, column.desired)
+    last = one(column.asked) if column.asked_known else "not known"
+    last = asked if column.asked_known else last
+    stored = ""
+    if column.asked_known and column.stored not in (column.asked, column.live):
+        stored = f" (stored as {one(column.stored)})"
+    yield from table(
+        [
+            (Span("last applied", Ink.DIM), last + stored),
+            (Span("live", Ink.DIM), live),
+            (Span("desired", Ink.DIM), desired),
+        ],
+        indent=10,
+    )
+
+
+def _last_applied(column: ColumnChange, asked: str) -> str:
+    if not column.asked_known:
+        return "last applied is not known"
+    if column.stored == column.asked:
+        return f"last applied {asked}"
+    return f"last applied {asked}, stored as {one(column.stored)}"
+
+
+def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
+    """List rows that need a person, with the commands for those in conflict."""
+    for row in changes[:limit]:
+        yield line(
+            Span("! ", Ink.LOUD),
+            Span(row.address, Ink.STRONG, whole=True),
+            *prose(f"  {row.reason}", Ink.DIM),
+            indent=2,
+        )
+        for column in in_conflict(row):
+            yield from _three_values(column)
+        if in_conflict(row):
+            yield from choices(row, indent=8)
+    if len(changes) > limit:
+        yield line(Span(f"... and {count(len(changes) - limit, 'more row')}", Ink.DIM), indent=4)

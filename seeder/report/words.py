@@ -1,0 +1,224 @@
+"""The words of every report: what happens to a row or a set, and which rows belong together."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from seeder.merge.plan import (
+    ColumnCase,
+    ColumnChange,
+    RowAction,
+    RowChange,
+    SetDecision,
+    SetPlan,
+)
+from seeder.merge.rules import ROW_RULES
+from seeder.report.layout import Ink, Piece, Span
+
+CONFLICTS = "conflicts"
+"""The count, beside those by `RowAction`, of rows that a person should look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """An action on a row: its mark, what a plan and what a finished run call it."""
+
+    mark: str
+    ink: Ink
+    planned: str
+    done: str
+
+
+ACTIONS: Mapping[RowAction, Words] = {
+    RowAction.INSERT: Words("+", Ink.GOOD, "to insert", "inserted"),
+    RowAction.RESTORE: Words("+", Ink.GOOD, "to restore", "restored"),
+    RowAction.UPDATE: Words("~", Ink.CHANGED, "to update", "updated"),
+    RowAction.MOVE: Words("~", Ink.CHANGED, "to move", "moved"),
+    RowAction.REMOVE: Words("-", Ink.BAD, "to retire", "retired"),
+    RowAction.DELETE: Words("-", Ink.BAD, "to delete", "deleted"),
+    RowAction.RELEASE: Words("-", Ink.DIM, "to release", "released"),
+    RowAction.ADOPT: Words("=", Ink.NOTE, "to adopt", "adopted"),
+    RowAction.RECORD: Words("=", Ink.DIM, "to record", "recorded"),
+    RowAction.SKIP: Words(" ", Ink.DIM, "skipped", "skipped"),
+    RowAction.KEEP: Words(" ", Ink.DIM, "kept", "kept"),
+}
+"""In the order of reports: what is written, what goes on record, what is left."""
+
+DECISIONS: Mapping[SetDecision, str] = {
+    SetDecision.INSERT: "first launch",
+    SetDecision.MERGE: "update",
+    SetDecision.INSERT_MISSING: "missing rows only",
+    SetDecision.ADOPT: "adoption",
+    SetDecision.REFRESH: "refresh",
+    SetDecision.UNCHANGED: "unchanged",
+    SetDecision.UNADOPTED: "unadopted",
+    SetDecision.PENDING: "pending",
+    SetDecision.AWAITING_TABLE: "awaiting its table",
+}
+
+LEFT_ALONE: Mapping[SetDecision, str] = {
+    SetDecision.UNADOPTED: (
+        "Unadopted sets meet rows that seeder did not write, and leave them alone until"
+        " `seeder adopt` or `seeder run --mode update`."
+    ),
+    SetDecision.PENDING: (
+        "Pending sets wait for a new release in seeder.toml, an approved request"
+        " (`seeder approve`) or `seeder run --mode update`."
+    ),
+    SetDecision.AWAITING_TABLE: "Sets that await their table come with the migrations.",
+}
+"""What has to happen before a run touches such a set."""
+
+
+class Kind(IntEnum):
+    """What a row in a plan is to its reader; the values are the order of reports."""
+
+    CHANGE = 1
+    """It is written."""
+    RECORD = 2
+    """Only the ledger changes."""
+    KEPT = 3
+    """A person's change or deletion stands."""
+    ATTENTION = 4
+    """It cannot be done, or not be told apart: a person should look at it."""
+    CONFLICT = 5
+    """A column was changed here and in the catalog: a person may choose."""
+
+
+DELETED_HERE = frozenset(
+    rule.reason
+    for rule in ROW_RULES
+    if rule.verdict is RowAction.RECORD and "!live" in rule.when.split()
+)
+"""Why a row goes on record that a person has deleted."""
+
+_ON_RECORD = frozenset({RowAction.ADOPT, RowAction.RECORD, RowAction.RELEASE})
+_KEPT = frozenset({RowAction.KEEP, RowAction.SKIP})
+_WRITTEN = frozenset({ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS})
+
+
+def kind_of(row: RowChange) -> Kind:
+    """Say what a row is to the reader of a report."""
+    if any(column.case is ColumnCase.CONFLICT for column in row.columns):
+        return Kind.CONFLICT
+    if row.conflict:
+        return Kind.ATTENTION
+    if row.action in _KEPT or row.reason in DELETED_HERE:
+        return Kind.KEPT
+    if row.action in _ON_RECORD and not any(column.case in _WRITTEN for column in row.columns):
+        return Kind.RECORD
+    return Kind.CHANGE
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows of a set to which the same happens for the same reason."""
+
+    kind: Kind
+    action: RowAction
+    reason: str
+    rows: tuple[RowChange, ...]
+
+
+def groups(rows: Iterable[RowChange]) -> tuple[Group, ...]:
+    """Put rows together, in the order of reports."""
+    found: dict[tuple[Kind, RowAction, str], list[RowChange]] = {}
+    for row in rows:
+        found.setdefault((kind_of(row), row.action, row.reason), []).append(row)
+    order = list(ACTIONS)
+    return tuple(
+        Group(kind, action, reason, tuple(members))
+        for (kind, action, reason), members in sorted(
+            found.items(), key=lambda item: (item[0][0], order.index(item[0][1]))
+        )
+    )
+
+
+def in_conflict(row: RowChange) -> tuple[ColumnChange, ...]:
+    """The columns of a row that a person may choose for."""
+    return tuple(column for column in row.columns if column.case is ColumnCase.CONFLICT)
+
+
+def planned(counts: Mapping[str, int]) -> tuple[tuple[str, Ink], ...]:
+    """Counts in a plan's words: `2 to insert`, each with its ink."""
+    return tuple(
+        (f"{number:,} {word}", ink)
+        for name, number in _sorted(counts)
+        for word, ink in [_word(name, finished=False)]
+    )
+
+
+def done(counts: Mapping[str, int]) -> tuple[tuple[str, Ink], ...]:
+    """Counts in the words of a finished run: `2 inserted`, each with its ink."""
+    return tuple(
+        (f"{number:,} {word}", ink)
+        for name, number in _sorted(counts)
+        for word, ink in [_word(name, finished=True)]
+    )
+
+
+def listed(parts: Iterable[tuple[str, Ink]]) -> Iterator[Piece]:
+    """Put counts into a row; those in conflict are counted among the others already."""
+    for n, (text, ink) in enumerate(parts):
+        if ink is Ink.LOUD:
+            yield " (" if n else ""
+            yield Span(text, ink, whole=True)
+            yield ")" if n else ""
+            continue
+        if n:
+            yield ", "
+        yield Span(text, ink, whole=True)
+
+
+def totals(sets: Iterable[SetPlan]) -> dict[str, int]:
+    """The counts of all sets together."""
+    found: dict[str, int] = {}
+    for each in sets:
+        for name, number in each.counts.items():
+            found[name] = found.get(name, 0) + number
+    return found
+
+
+def _sorted(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    order = {str(name): n for n, name in enumerate(ACTIONS)}
+    present = [(name, number) for name, number in counts.items() if number]
+    return sorted(present, key=lambda item: order.get(item[0], len(order)))
+
+
+def _word(name: str, *, finished: bool) -> tuple[str, Ink]:
+    if name == CONFLICTS:
+        return "in conflict", Ink.LOUD
+    if name in ACTIONS:
+        words = ACTIONS[RowAction(name)]
+        return (words.done if finished else words.planned), words.ink
+    return name.replace("-", " ").replace("_", " "), Ink.PLAIN
+
+
+def count(number: int, noun: str) -> str:
+    """`1 row`, `2 rows`, `1,000 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def place(set_name: str, table: str) -> str:
+    """The set, and its table where that is called otherwise."""
+    return "" if table.removeprefix("public.") == set_name else table
+
+
+def moment(time: datetime.datetime) -> str:
+    """A time in UTC, to the second."""
+    return time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def duration(seconds: float) -> str:
+    """`0.4 s`, `12 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
