@@ -580,5 +580,8 @@ def _hint(counts: Mapping[str, int]) -> str | None:
     if counts.get("conflicts"):
         return "Some rows changed both here and in the catalog: see `seeder status`."
     if counts.get(SetDecision.PENDING.value):
-        return "The catalog has changes that wait for an update: name a new release in seeder.toml."
+        return (
+            "The catalog has changes that wait for an update: name a new release in seeder.toml,"
+            " or look at `seeder plan --mode update` and approve it."
+        )
     return None
