@@ -300,7 +300,8 @@ def _reshape(
     ]
     primary_key = base.table.primary_key or base.key
     rekeyed = primary_key != base.primary_key
-    if not (added or renamed or retyped or referring or rekeyed):
+    grown = [] if rekeyed else _outgrown(connection, base)
+    if not (added or renamed or retyped or referring or rekeyed or grown):
         return base
     if not write and not base.copied:
         base = _copied(connection, base)
@@ -324,7 +325,7 @@ def _reshape(
         _recast(connection, base, columns[name], recast, wanted[name].column)
         columns[name] = recast
     base = replace(base, columns=columns)
-    if rekeyed:
+    if rekeyed or (grown and not _retype_primary_key(connection, base, grown)):
         base = _follow_primary_key(connection, base, primary_key)
     if write:
         connection.execute(
@@ -429,6 +430,39 @@ def _recast_stored(
             value=canonical(cast(stored, live), live),
         )
     )
+
+
+def _outgrown(connection: psycopg.Connection[Any], base: Base) -> list[int]:
+    """Positions of the primary key whose columns have other types than the base's."""
+    types = dict(
+        connection.execute(
+            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attname ~ '^p[0-9]+$' AND NOT attisdropped",
+            [base.relation.as_string(connection)],
+        ).fetchall()
+    )
+    return [
+        position
+        for position, name in enumerate(base.primary_key)
+        if types[f"p{position + 1}"] != base.table.columns[name].storage
+    ]
+
+
+def _retype_primary_key(
+    connection: psycopg.Connection[Any], base: Base, positions: list[int]
+) -> bool:
+    """Recast the primary keys that the base knows; False where that fails."""
+    try:
+        with connection.transaction():
+            for position in positions:
+                column = base.table.columns[base.primary_key[position]]
+                p = base.p(position)
+                value = canonical(cast(sql.SQL("{}::text").format(p), column), column)
+                clause = sql.SQL("ALTER COLUMN {} TYPE {} USING {}")
+                _alter(connection, base, clause.format(p, sql.SQL(column.storage), value))
+    except psycopg.DataError:
+        return False
+    return True
 
 
 def _follow_primary_key(

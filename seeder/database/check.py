@@ -66,6 +66,7 @@ def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _F
         return
     yield from _neighbours(each, tables, by_name)
     yield from _columns(each, table)
+    yield from _constants(each)
     yield from _key(each, table)
     yield from _left_out(each, table)
     for column in each.columns:
@@ -108,6 +109,18 @@ def _columns(each: SeedSet, table: Table) -> _Found:
             yield f"the column {name} of {table} is generated.", "Leave it out."
         elif column.base in ("oid", "lo"):
             yield f"the column {name} of {table} refers to a large object.", "Leave it out."
+
+
+def _constants(each: SeedSet) -> _Found:
+    """Which row a key stands for is known only in the merge; constants come before."""
+    references = {column.name for column in each.columns if column.reference is not None}
+    for what, constants in (("scope", each.scope), ("removed", each.removed_values)):
+        for name, value in constants:
+            if name in references and value is not None:
+                yield (
+                    f"`{what}` gives the column {name} the key of another row.",
+                    "Only NULL can stand for a reference there.",
+                )
 
 
 def _key(each: SeedSet, table: Table) -> _Found:
@@ -206,6 +219,15 @@ def needs(
         column.reference.set
         for column in each.columns
         if isinstance(column.reference, SetReference)
+    }
+    found |= {
+        other.name
+        for column in each.columns
+        for other in sets
+        if isinstance(column.reference, TableReference)
+        and column.reference.table in tables
+        and other.table in tables
+        and tables[column.reference.table].qualified == tables[other.table].qualified
     }
     table = tables.get(each.table)
     if table is None:

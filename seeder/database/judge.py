@@ -235,7 +235,15 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
     first = work.base.primary_key[0]
     found = "({} IS NOT NULL AND NOT ({}))"
     at_primary_key = sql.SQL(found).format(sql.Identifier("lp", first), work.soft_deleted("lp"))
-    at_key = sql.SQL(found).format(sql.Identifier("lk", first), work.soft_deleted("lk"))
+    at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
+
+    def under_key(alias: str) -> sql.Composable:
+        pairs = (
+            sql.SQL("{} = {}").format(sql.Identifier(alias, name), key)
+            for name, key in keys.items()
+        )
+        return all_of([*pairs, work.in_scope(alias)])
+
     same_key = all_of(
         sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()
     )
@@ -266,13 +274,13 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         "    coalesce({same_key}, false) AS same_key,\n"
         "    coalesce({other_key}, false) AS other_key,\n"
         "    {at_key} AS at_key, coalesce({owned}, false) AS owned,\n"
-        "    {first} IS NOT NULL AND {soft_deleted} AS soft_deleted,\n"
+        "    {soft_deleted} AS soft_deleted,\n"
         "    {wanted}\n"
         "  FROM {diff} d\n"
         "  LEFT JOIN {stage} s ON {row} = d.s\n"
         "  LEFT JOIN {base} b ON b.ctid = d.b\n"
         "  LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
-        "  LEFT JOIN {live} lk ON {by_key} AND {scope_lk}\n"
+        "  LEFT JOIN {live} lk ON {under_key} AND NOT ({deleted})\n"
         "  WHERE d.s IS {gone} NULL"
     ).format(
         at_primary_key=at_primary_key,
@@ -280,8 +288,14 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         other_key=other_key,
         at_key=at_key,
         owned=owned,
-        first=sql.Identifier("lk", first),
-        soft_deleted=work.soft_deleted("lk"),
+        soft_deleted=sql.SQL("false")
+        if work.seed_set.deleted is None
+        else sql.SQL("({} IS NULL AND EXISTS (SELECT FROM {} ls WHERE {} AND {}))").format(
+            sql.Identifier("lk", first),
+            work.table.identifier,
+            under_key("ls"),
+            work.soft_deleted("ls"),
+        ),
         wanted=sql.SQL(",\n    ").join(wanted),
         diff=work.diff,
         row=work.stage.row(),
@@ -290,10 +304,8 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         live=work.table.identifier,
         by_primary_key=work.at_primary_key("lp", "b"),
         scope_lp=work.in_scope("lp"),
-        by_key=all_of(
-            sql.SQL("{} = {}").format(sql.Identifier("lk", name), key) for name, key in keys.items()
-        ),
-        scope_lk=work.in_scope("lk"),
+        under_key=under_key("lk"),
+        deleted=work.soft_deleted("lk"),
         gone=sql.SQL("") if gone else sql.SQL("NOT"),
     )
 

@@ -57,7 +57,7 @@ def resolve(
         alias = sql.Identifier(f"x{number}")
         target = work.targets[column.name]
         candidates = (
-            _in_table(work, column.name, target)
+            _in_table(work, column.name, target, [others[n] for n in others if n in judged])
             if isinstance(target, TableTarget)
             else _in_set(target, others[target.set], judged)
         )
@@ -108,9 +108,21 @@ def resolve(
     )
 
 
-def _in_table(work: SetWork, column: str, target: TableTarget) -> sql.Composable:
-    """Rows of a table that no set owns, by their natural key as text."""
-    return sql.SQL(
+def _in_table(
+    work: SetWork, column: str, target: TableTarget, judged: list[SetWork]
+) -> sql.Composable:
+    """Rows of a table by their natural key as text, and those that a survey finds missing."""
+    key = target.reference.key
+    awaited = [
+        sql.SQL("  SELECT {}::text, NULL, true, 2 FROM {} q{}").format(
+            other.stage.d(key, "q"),
+            other.stage.relation,
+            _to_be_inserted(other, frozenset({other.name})),
+        )
+        for other in judged
+        if other.table.qualified == target.table.qualified and other.stage.has(key)
+    ]
+    there = sql.SQL(
         "  SELECT t.{key}::text AS addr, t.{stored} AS value, false AS awaited, 0 AS rank"
         " FROM {table} t WHERE t.{key}::text IN (SELECT {r} FROM {stage} s)"
     ).format(
@@ -120,6 +132,7 @@ def _in_table(work: SetWork, column: str, target: TableTarget) -> sql.Composable
         r=work.stage.r(column),
         stage=work.stage.relation,
     )
+    return sql.SQL("\n  UNION ALL\n").join([there, *awaited])
 
 
 def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Composable:

@@ -184,8 +184,8 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
     Rule("desired !live deleted", RowAction.KEEP, _STANDS),
     Rule("desired !live", RowAction.RECORD, _STANDS),
     # The catalog has the row, and a live row is there.
-    Rule("desired !entry", RowAction.ADOPT, "already here; seeder looks after it from now on"),
     Rule("desired blocked", RowAction.SKIP, "refers to a row that is not there"),
+    Rule("desired !entry", RowAction.ADOPT, "already here; seeder looks after it from now on"),
     Rule("desired unset writes", RowAction.RESTORE, "back in the catalog"),
     Rule("desired unset", RowAction.RECORD, "back in the catalog"),
     Rule("desired moved writes", RowAction.MOVE, "its key changed in the catalog"),

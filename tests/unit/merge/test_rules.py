@@ -201,7 +201,7 @@ def test_a_live_row_is_found_as_the_design_says(facts: str, verdict: Identity) -
         ("desired soft_deleted", RowAction.RECORD),
         ("desired taken", RowAction.KEEP),
         ("desired live", RowAction.ADOPT),
-        ("desired live blocked", RowAction.ADOPT),
+        ("desired live blocked", RowAction.SKIP),
         ("desired entry active", RowAction.RECORD),
         ("desired entry kept", RowAction.RECORD),
         ("desired entry deleted", RowAction.KEEP),
