@@ -111,7 +111,10 @@ def _option_row(option: click.Option, context: click.Context) -> tuple[str, str,
     variable = _VARIABLE.search(help_text)
     if option.show_default:
         help_text += f" Default: {option.default}."
-    value = "" if option.is_flag else " " + option.make_metavar(context).strip("[]{}")
+    metavar = option.make_metavar(context)
+    if "|" in metavar:
+        metavar = metavar.strip("[]")
+    value = "" if option.is_flag else f" {metavar}"
     spelled = ", ".join(sorted(option.opts, key=len))
     return (
         f"`{spelled}{value}`",

@@ -1,0 +1,100 @@
+"""docs/merge.md: its tables are those of the code, and every example comes out as it says."""
+
+from __future__ import annotations
+
+import pytest
+
+from seeder.merge.model import Mode
+from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Identity, decide
+from tests.docs.pages import DOCS, table_after
+from tests.docs.stories import Story
+from tests.support.merge import Project
+
+PAGE = DOCS / "merge.md"
+COLUMNS = table_after(PAGE, "Columns")
+ROWS = table_after(PAGE, "Rows")
+IDENTITIES = table_after(PAGE, "Which live row is it")
+AMBIGUOUS = {rule.reason for rule in IDENTITY_RULES if rule.verdict is Identity.AMBIGUOUS}
+
+
+def test_the_tables_have_every_rule_in_the_order_of_the_code() -> None:
+    for rules, table in ((COLUMN_RULES, COLUMNS), (ROW_RULES, ROWS), (IDENTITY_RULES, IDENTITIES)):
+        assert [tuple(row[-2:]) for row in table] == [(r.verdict.value, r.reason) for r in rules]
+
+
+def column_facts(asked: str, live: str, desired: str, policy: str) -> dict[str, bool]:
+    known = asked != "unknown"
+    value = desired.partition(",")[0]
+    return {
+        "never": policy == "`update: never`",
+        "always": policy == "`update: always`",
+        "overwrite": policy == "`conflict: overwrite`",
+        "known": known,
+        "desired_is_asked": known and value == asked,
+        "live_is_stored": known and live == asked,
+        "live_is_desired": live == value,
+        "offered": "second time" in desired,
+    }
+
+
+@pytest.mark.parametrize("number", range(len(COLUMNS)))
+def test_a_column_comes_out_as_its_line_says(number: int, project: Project) -> None:
+    asked, live, desired, policy, result, case, reason = COLUMNS[number]
+    rule = decide(COLUMN_RULES, column_facts(asked, live, desired, policy))
+    assert rule is COLUMN_RULES[number], "an earlier line fits the example as well"
+
+    project.sql("CREATE TABLE tiers (code text PRIMARY KEY, name text)")
+    if asked == "unknown":
+        project.sql("INSERT INTO tiers VALUES ('a', %s)", live)
+    else:
+        seed(project, asked, policy)
+        project.init()
+        project.sql("UPDATE tiers SET name = %s", live)
+    seed(project, desired.partition(",")[0], policy)
+    if "second time" in desired:
+        project.update()
+    project.survey(Mode.UPDATE)
+    told = {
+        (column.case.value, column.reason)
+        for row in project.plans["tiers"].rows
+        for column in row.columns
+        if column.name == "name"
+    }
+    assert told in ({(case, reason)}, set()), "the plan says something else"
+    assert told or case in ("nothing", "held")
+    project.update()
+    assert project.value("SELECT name FROM tiers") == result
+
+
+def seed(project: Project, name: str, policy: str) -> None:
+    policy = policy.strip("`")
+    if policy.startswith("update"):
+        policy = f"columns: {{name: {{{policy}}}}}"
+    project.write(
+        "tiers", f"table: tiers\nkey: code\n{policy}\nrows:\n  - {{code: a, name: {name}}}\n"
+    )
+
+
+@pytest.mark.parametrize("number", range(len(ROWS)))
+def test_a_row_comes_out_as_its_line_says(number: int, project: Project) -> None:
+    example, after, row, action, reason = ROWS[number]
+    story = Story(project)
+    story.tell(example)
+    change = story.row(row.strip("`"))
+    if reason == "nothing to do":
+        assert change is None
+    else:
+        assert change is not None
+        # A row that cannot be told apart has the reason of its identity.
+        reasons = AMBIGUOUS if "cannot be told" in reason else {reason}
+        assert change.action.value == action
+        assert change.reason in reasons
+    assert story.table() == after
+
+
+@pytest.mark.parametrize("number", range(len(IDENTITIES)))
+def test_a_live_row_is_found_as_its_line_says(number: int, project: Project) -> None:
+    example, after, _, _ = IDENTITIES[number]
+    story = Story(project)
+    story.tell(example)
+    assert sorted(story.table().split(", ")) == sorted(after.split(", "))
