@@ -31,6 +31,21 @@ INSERTING = sql.SQL("{}::smallint[]").format(
 )
 """Numbers of the verdicts that insert a row; to restore one that is still there is to update it."""
 
+_BLOCKED_INSERT, _BLOCKED_LIVE = (
+    next(n for n, rule in enumerate(ROW_RULES) if rule.when == when)
+    for when in ("desired !live blocked !entry", "desired blocked")
+)
+_LIVE = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        [
+            n
+            for n, rule in enumerate(ROW_RULES)
+            if n > _BLOCKED_LIVE and ("desired", True) in rule.conditions
+        ]
+    )
+)
+"""Numbers of the verdicts on a live row that give way to its being blocked."""
+
 
 def resolve(
     connection: psycopg.Connection[Any],
@@ -272,25 +287,18 @@ def _new_value(other: SetWork, stored: str) -> sql.Composable | None:
 
 def block_unreachable(connection: psycopg.Connection[Any], group: Mapping[str, SetWork]) -> None:
     """Skip rows of a group whose awaited rows are not going to be inserted after all."""
-    skip = next(
-        n
-        for n, rule in enumerate(ROW_RULES)
-        if rule.verdict is RowAction.SKIP and "!entry" in rule.when
-    )
     while True:
         blocked = 0
         for work in group.values():
             for column in work.stage.references:
                 target = work.targets[column.name]
                 if isinstance(target, SetTarget) and target.set in group:
-                    blocked += _block(connection, work, column.name, group[target.set], skip)
+                    blocked += _block(connection, work, column.name, group[target.set])
         if not blocked:
             return
 
 
-def _block(
-    connection: psycopg.Connection[Any], work: SetWork, column: str, other: SetWork, skip: int
-) -> int:
+def _block(connection: psycopg.Connection[Any], work: SetWork, column: str, other: SetWork) -> int:
     unreachable = sql.SQL(
         "s.missing = {awaited} AND s.{r} IS NOT NULL AND s.{d} IS NULL AND NOT EXISTS"
         " (SELECT FROM {target} q{inserted} AND q.addr = s.{r})"
@@ -309,14 +317,18 @@ def _block(
     if count and work.decision is not SetDecision.INSERT:
         connection.execute(
             sql.SQL(
-                "UPDATE {} w SET verdict = {} FROM {} s WHERE s.n = w.s"
-                " AND s.missing = {} AND w.verdict = ANY ({})"
+                "UPDATE {} w SET verdict = CASE WHEN w.verdict = ANY ({}) THEN {} ELSE {} END"
+                " FROM {} s WHERE s.n = w.s AND s.missing = {}"
+                " AND (w.verdict = ANY ({}) OR w.verdict = ANY ({}))"
             ).format(
                 work.verdict,
-                sql.Literal(skip),
+                INSERTING,
+                sql.Literal(_BLOCKED_INSERT),
+                sql.Literal(_BLOCKED_LIVE),
                 work.stage.relation,
                 sql.Literal(BLOCKED),
                 INSERTING,
+                _LIVE,
             )
         )
     return count
