@@ -89,6 +89,11 @@ def base_key(table: Table, seed_set: SeedSet) -> BaseKey:
     return BaseKey(schema=table.schema, table=table.name, key=seed_set.key)
 
 
+def former_key(seed_set: SeedSet) -> tuple[str, ...]:
+    """The key under the names that its columns had before migrations renamed them."""
+    return tuple(seed_set.column(name).was or name for name in seed_set.key)
+
+
 def open_base(
     connection: psycopg.Connection[Any],
     ledger: Ledger,
@@ -107,10 +112,12 @@ def open_base(
     sets = tuple(sets)
     key = sets[0].key
     stored = _read(connection, ledger, table, key)
+    if stored is None and former_key(sets[0]) != key:
+        stored = _read(connection, ledger, table, former_key(sets[0]))
     wanted = _wanted(table, sets)
     if stored is None:
         return _create(connection, ledger, table, key, wanted, write=write)
-    base, next_column = stored
+    base, next_column = replace(stored[0], key=key), stored[1]
     if moves and not write:
         base = _copied(connection, base)
     return _reshape(connection, ledger, base, wanted, next_column, write=write)
@@ -330,10 +337,10 @@ def _reshape(
     if write:
         connection.execute(
             ledger.sql(
-                "UPDATE {s}.bases SET columns = %s, next_column = %s, primary_key = %s"
-                " WHERE id = %s"
+                "UPDATE {s}.bases SET key = %s, columns = %s, next_column = %s,"
+                " primary_key = %s WHERE id = %s"
             ),
-            [_document(columns), next_column, list(primary_key), base.id],
+            [list(base.key), _document(columns), next_column, list(primary_key), base.id],
         )
     return base
 

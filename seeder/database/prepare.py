@@ -11,7 +11,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database import check, stage
-from seeder.database.bases import Base, base_key, open_base
+from seeder.database.bases import Base, base_key, former_key, open_base
 from seeder.database.digests import digest_of
 from seeder.database.ledger import Ledger
 from seeder.database.schema import Table, read_tables
@@ -196,11 +196,9 @@ def _same_place(seeding: Seeding, each: SeedSet) -> list[Known]:
     if table is None:
         return []
     scope = scope_text(each, table)
-    return [
-        known
-        for known in seeding.known
-        if known.table == table.qualified and known.key == each.key and known.scope == scope
-    ]
+    here = [k for k in seeding.known if k.table == table.qualified and k.scope == scope]
+    same = [known for known in here if known.key == each.key]
+    return same or [known for known in here if known.key == former_key(each)]
 
 
 def _decide(seeding: Seeding, each: SeedSet) -> tuple[SetDecision, str]:

@@ -30,8 +30,11 @@ from seeder.merge.rules import COLUMN_RULES, ROW_RULES
 EMPTY = sql.SQL("'{}'::jsonb")
 
 
-def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
-    """Add entries for the rows just inserted (and replace those of restored rows)."""
+def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
+    """Add entries for the rows just inserted (and replace those of restored rows).
+
+    Returns how many were found again; fewer than were inserted where a trigger rewrites keys.
+    """
     if work.decision is not SetDecision.INSERT:
         connection.execute(
             sql.SQL(
@@ -78,7 +81,7 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
             ),
             work.in_scope("l") if by_key else sql.SQL("true"),
         )
-    connection.execute(
+    return connection.execute(
         sql.SQL("INSERT INTO {} ({})\nSELECT {}\nFROM {}\nWHERE {}").format(
             work.base.relation,
             sql.SQL(", ").join(map(sql.Identifier, values)),
@@ -86,7 +89,7 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
             source,
             is_inserted(work),
         )
-    )
+    ).rowcount
 
 
 def _own_columns(work: SetWork) -> list[BaseColumn]:

@@ -18,6 +18,7 @@ from seeder.database.groups import hold_back, judge_gone, judge_group, judge_lea
 from seeder.database.ledger import Ledger
 from seeder.database.prepare import MERGING, WRITTEN, Orders, Seeding, prepare, set_named
 from seeder.database.work import SetTarget, SetWork
+from seeder.errors import SeedingFailed
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_order
 from seeder.merge.plan import SetOutcome
@@ -134,22 +135,33 @@ def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
         connection.execute("SET CONSTRAINTS ALL DEFERRED")
     late = {name: _late(work, works) for name, work in works.items()}
     first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
-    inserted = []
+    inserted: dict[str, int] = {}
     for name in in_order(list(works), first):
         with rejected(connection, works[name], Writes.INSERTS, late=late[name]):
-            if write.insert(connection, works[name], late=late[name]):
-                inserted.append(works[name])
-    for work in inserted:
+            if count := write.insert(connection, works[name], late=late[name]):
+                inserted[name] = count
+    for name in inserted:
+        work = works[name]
         if late[work.name]:
             resolve.fill_inserted(connection, work, works)
             write.write_late(connection, work, late[work.name])
-    for work in inserted:
-        record.record_inserts(connection, work, run=run)
-        write.advance_sequences(connection, work)
+    for name, count in inserted.items():
+        if record.record_inserts(connection, works[name], run=run) < count:
+            raise _lost(works[name])
+        write.advance_sequences(connection, works[name])
     for work in works.values():
         if work.decision in MERGING:
             with rejected(connection, work, Writes.UPDATES):
                 _write_changes(seeding, work)
+
+
+def _lost(work: SetWork) -> SeedingFailed:
+    return SeedingFailed(
+        f"Rows of set {work.name} cannot be found again: a trigger of {work.table} gave them"
+        " other keys.",
+        hint="Nothing was seeded. Write the keys as the trigger leaves them.",
+        set=work.name,
+    )
 
 
 def _late(work: SetWork, group: Mapping[str, SetWork]) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seeder.errors import ConfigurationInvalid
+from seeder.errors import ConfigurationInvalid, SeedingFailed
 from seeder.merge.plan import RowAction
 from tests.support.merge import Project, counts, outcome
 
@@ -334,3 +334,97 @@ def test_a_column_that_becomes_a_reference_keeps_its_value(project: Project) -> 
         "rows: [{email: x, role_id: b}]\n",
     )
     assert counts(project.update(), "users") == {"update": 1}
+
+
+def test_a_renamed_key_column_keeps_what_is_known_of_every_row(project: Project) -> None:
+    project.sql(ROLES)
+    project.write("roles", "table: roles\nkey: code\nrows: [{code: a}, {code: b}, {code: c}]\n")
+    project.init()
+    project.sql("DELETE FROM roles WHERE code = 'b'; UPDATE roles SET name = 'mine' WHERE id = 1")
+    project.update()
+    project.sql("ALTER TABLE roles RENAME code TO slug")
+    project.write(
+        "roles",
+        "table: roles\nkey: slug\ncolumns: {slug: {was: code}}\n"
+        "rows: [{slug: a}, {slug: b}, {slug: c}, {slug: d}]\n",
+    )
+    assert counts(project.update(), "roles") == {"keep": 1, "insert": 1}
+    assert [slug for (slug,) in project.rows("SELECT slug FROM roles ORDER BY id")] == [
+        "a",
+        "c",
+        "d",
+    ]
+    project.assert_settled()
+
+
+def test_a_renamed_natural_primary_key_keeps_what_is_known_of_every_row(
+    project: Project,
+) -> None:
+    project.sql("CREATE TABLE t (code text PRIMARY KEY, name text)")
+    project.write("t", "table: t\nkey: code\nrows: [{code: a}, {code: b}, {code: c}]\n")
+    project.init()
+    project.sql("DELETE FROM t WHERE code = 'b'; ALTER TABLE t RENAME code TO slug")
+    project.write(
+        "t",
+        "table: t\nkey: slug\ncolumns: {slug: {was: code}}\n"
+        "rows: [{slug: a, name: one}, {slug: b, name: one}, {slug: c, name: one}]\n",
+    )
+    assert counts(project.update(), "t") == {"update": 2, "record": 1}
+    assert project.rows("SELECT * FROM t ORDER BY 1") == [("a", "one"), ("c", "one")]
+    project.assert_settled()
+
+
+def test_a_trigger_that_rewrites_the_only_key_is_refused_at_once(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE t (code text PRIMARY KEY);"
+        "CREATE FUNCTION fold() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.code := lower(NEW.code); RETURN NEW; END $$;"
+        "CREATE TRIGGER fold BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION fold()"
+    )
+    project.surveyed = False
+    project.write("t", "table: t\nkey: code\nrows: [{code: AA}, {code: b}]\n")
+    with pytest.raises(SeedingFailed):
+        project.init()
+    assert project.rows("SELECT * FROM t") == []
+    project.write("t", "table: t\nkey: code\nrows: [{code: aa}, {code: b}]\n")
+    assert counts(project.init(), "t") == {"insert": 2}
+
+
+def test_two_sets_of_one_table_each_answer_for_their_own_rows(project: Project) -> None:
+    project.sql(ROLES)
+
+    def write(name: str, removed: str, *codes: str) -> None:
+        listed = ", ".join(f"{{code: {code}}}" for code in codes)
+        project.write(name, f"table: roles\nkey: code\nremoved: {removed}\nrows: [{listed}]\n")
+
+    write("one", "keep", "a", "b")
+    write("two", "delete", "c", "d")
+    project.init()
+    write("one", "keep", "a")
+    write("two", "delete", "c")
+    result = project.update()
+    assert counts(result, "one") == {"release": 1}
+    assert counts(result, "two") == {"delete": 1}
+    write("two", "delete")
+    assert counts(project.update(), "two") == {"delete": 1}
+    assert [code for (code,) in project.rows("SELECT code FROM roles ORDER BY 1")] == ["a", "b"]
+    project.assert_settled()
+
+
+def test_a_row_that_goes_to_another_set_takes_its_policy(project: Project) -> None:
+    project.sql(ROLES)
+
+    def write(name: str, removed: str, *codes: str) -> None:
+        listed = ", ".join(f"{{code: {code}}}" for code in codes)
+        project.write(name, f"table: roles\nkey: code\nremoved: {removed}\nrows: [{listed}]\n")
+
+    write("one", "delete", "a", "b")
+    write("two", "keep", "c")
+    project.init()
+    write("one", "delete", "a")
+    write("two", "keep", "c", "b")
+    project.update()
+    project.assert_settled()
+    write("two", "keep", "c")
+    assert counts(project.update(), "two") == {"release": 1}
+    assert project.value("SELECT count(*) FROM roles") == 3
