@@ -27,6 +27,7 @@ from seeder.database import lock
 from seeder.database.connect import Connection
 from seeder.database.engine import engine_over
 from seeder.database.failures import Kind, as_seeder_error, driver_error, kind_of
+from seeder.database.invalid_indexes import invalid_indexes
 from seeder.database.revisions import importable
 from seeder.errors import MigrationFailed, SeederError
 from seeder.log import Log
@@ -47,6 +48,8 @@ class Progress:
     """Whether the running revision is inside an autocommit block."""
     used_autocommit: bool = False
     """Whether the running revision has committed a part of itself."""
+    concurrently: list[str] = field(default_factory=list)
+    """What the running revision did CONCURRENTLY, as SQL."""
     started: float = 0.0
 
 
@@ -83,8 +86,9 @@ def upgrade_by_seeder(
             # Alembic has committed the revision by the time it asks for the next one.
             _end(progress, log, now=clock())
 
-    def verify_lock(*_: Any, **__: Any) -> None:
+    def verify(*_: Any, **__: Any) -> None:
         lock.verify(connection, lock_key)
+        _require_built(connection, progress)
 
     config = _config(migrations)
     with (
@@ -98,7 +102,7 @@ def upgrade_by_seeder(
         environment.configure(
             connection=sqlalchemy_connection,
             transaction_per_migration=True,
-            on_version_apply=verify_lock,
+            on_version_apply=verify,
             version_table=migrations.version_table,
             version_table_schema=migrations.version_table_schema,
         )
@@ -137,7 +141,23 @@ def _begin(progress: Progress, step: RevisionStep, *, now: float) -> None:
     progress.running = step.revision.revision
     progress.file = Path(step.revision.path).name
     progress.autocommit = progress.used_autocommit = False
+    progress.concurrently = []
     progress.started = now
+
+
+def _require_built(connection: Connection, progress: Progress) -> None:
+    """Refuse to record a revision whose IF NOT EXISTS was content with an invalid index.
+
+    Once recorded it would never run again, and who drops the index would be left without it.
+    """
+    if not progress.concurrently:
+        return
+    for index in invalid_indexes(connection):
+        name = re.escape(index.rpartition(".")[2].strip('"'))
+        if any(re.search(rf"\b{name}\b", statement) for statement in progress.concurrently):
+            raise MigrationFailed(
+                f"Revision {progress.running} left an index as invalid as it was."
+            )
 
 
 def _end(progress: Progress, log: Log, *, now: float) -> None:
@@ -173,6 +193,7 @@ def _watch_autocommit(engine: Engine, connection: Connection, progress: Progress
     @event.listens_for(engine, "before_cursor_execute")
     def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if lifts(statement):
+            progress.concurrently.append(statement)
             row = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
             timeouts.append(str(row[0]) if row else "0")
             connection.execute("SET lock_timeout = 0")

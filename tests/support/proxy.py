@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -42,8 +43,12 @@ class Proxy:
 
     conninfo: str
     port: int
-    before: Callable[[Statement], None] = lambda statement: None  # noqa: E731  # a default
+    before: Callable[[Statement], None] = lambda statement: None  # a default
     """Called in a thread of the proxy before a statement goes on."""
+    tls: ssl.SSLContext | None = None
+    """What it offers to clients that ask for TLS; the server behind it speaks without."""
+    version: str | None = None
+    """What it lets the server say of its own version."""
     statements: list[Statement] = field(default_factory=list)
     connections: int = 0
     _open: list[socket.socket] = field(default_factory=list)
@@ -129,6 +134,10 @@ class _Link:
             size = _exactly(self.client, 4)
             body = _exactly(self.client, int.from_bytes(size, "big") - 4)
             code = int.from_bytes(body[:4], "big")
+            if code == _TLS and self.proxy.tls is not None:
+                self.client.sendall(b"S")
+                self.client = self.proxy.tls.wrap_socket(self.client, server_side=True)
+                continue
             if code in (_TLS, _GSS):
                 self.client.sendall(b"N")
                 continue
@@ -144,6 +153,9 @@ class _Link:
                 body = _exactly(self.server, int.from_bytes(head[1:], "big") - 4)
                 if head[:1] == b"K":
                     self.backend = int.from_bytes(body[:4], "big")
+                if head[:1] == b"S" and body.startswith(b"server_version\0") and self.proxy.version:
+                    body = b"server_version\0" + self.proxy.version.encode() + b"\0"
+                    head = b"S" + (len(body) + 4).to_bytes(4, "big")
                 self.proxy.wait_if_silent()
                 self.client.sendall(head + body)
 

@@ -1,0 +1,111 @@
+"""A full disk, deadlocks and rows that somebody will not let go."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.fault.conftest import until
+from tests.fault.walk import state_of, write_new, write_old
+from tests.support.postgres import OwnServer
+from tests.support.shop import Shop
+
+BLOCKED = (
+    "SELECT FROM pg_stat_activity WHERE application_name LIKE 'seeder/%'"
+    " AND wait_event_type = 'Lock'"
+)
+
+
+@pytest.fixture
+def small_disk() -> Iterator[Path]:
+    """A file system of a megabyte that anybody may write to."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root, to mount a small file system")
+    directory = Path(tempfile.mkdtemp(prefix="seeder-disk-"))
+    directory.chmod(0o755)
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,mode=0777", "tmpfs", str(directory)]
+    if subprocess.run(mount, check=False, stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("needs the privilege to mount a small file system")
+    yield directory
+    subprocess.run(["umount", "--lazy", str(directory)], check=True)
+    directory.rmdir()
+
+
+def test_a_disk_that_fills_up_in_mid_seed_ends_with_18_and_nothing_is_applied(
+    shop: Shop, own_shop: Callable[..., OwnServer], small_disk: Path
+) -> None:
+    server = own_shop()
+    account = server.running.account
+    if account is not None:
+        os.chown(small_disk, account.uid, account.gid)
+    server.execute(f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+    shop.scripts.add(
+        "0003", "CREATE TABLE notes (code text PRIMARY KEY, text text) TABLESPACE small"
+    )
+    lines = "\n".join(f"n{n},{'x' * 500}" for n in range(8000))
+    shop.write("seeds/core/notes.csv", f"code,text\n{lines}\n")
+    shop.seed("notes", "table: notes\nkey: code\nrows_from: notes.csv\n")
+    done = shop.end(shop.start())
+    assert done.exit_code == 18, done.stderr
+    assert done.failed["sqlstate"] == "53100"
+    assert "xxx" not in done.stderr
+    assert shop.value("SELECT count(*) FROM notes") == 0
+    assert shop.value("SELECT count(*) FROM roles") == 0
+    assert shop.runs() == [("failed", 18)]
+    shop.database.execute("ALTER TABLE notes SET TABLESPACE pg_default")
+    assert shop.end(shop.start()).exit_code == 0
+    assert shop.value("SELECT count(*) FROM notes") == 8000
+
+
+def test_a_deadlock_with_the_application_is_retried_and_its_edit_stays(empty_shop: Shop) -> None:
+    shop = empty_shop
+    write_old(shop)
+    assert shop.run().exit_code == 0
+    write_new(shop)
+    # The application is patient, so it is the job that the server ends.
+    application = shop.database.connect()
+    application.execute("SET deadlock_timeout = '20s'")
+    application.execute("BEGIN")
+    application.execute("UPDATE roles SET level = 8 WHERE code = 'owner'")
+    application.execute("LOCK TABLE journal IN ACCESS SHARE MODE")
+    shop.write("seeds/update/2_note.sql", "TRUNCATE journal; INSERT INTO journal VALUES ('task')")
+    shop.database.execute(
+        "CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN PERFORM FROM roles WHERE code = 'owner' FOR UPDATE; RETURN new; END $$;"
+        "CREATE TRIGGER touch BEFORE UPDATE ON permissions FOR EACH ROW EXECUTE FUNCTION touch()"
+    )
+    child = shop.start()
+    until(lambda: shop.rows(BLOCKED))
+    # What the job has written already, and holds until it ends.
+    threading.Timer(4, lambda: None)
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        application.execute("SET LOCAL statement_timeout = '50ms'")
+        application.execute("SELECT pg_sleep(1)")
+    application.execute("ROLLBACK")
+    assert shop.end(child).exit_code == 0
+
+
+def test_a_row_that_is_never_let_go_ends_with_32_and_nothing_is_applied(empty_shop: Shop) -> None:
+    shop = empty_shop
+    write_old(shop)
+    assert shop.run().exit_code == 0
+    before = state_of(shop.database.url)
+    write_new(shop)
+    application = shop.database.connect()
+    application.execute("BEGIN; UPDATE roles SET level = 8 WHERE code = 'owner'")
+    started = time.monotonic()
+    done = shop.end(shop.start("run", "--ddl-lock-timeout", "0.3"))
+    assert time.monotonic() - started < 40
+    assert done.exit_code == 32, done.stderr
+    assert len(done.named("seeding.retried")) == 4
+    assert state_of(shop.database.url).seeded == before.seeded
+    application.execute("ROLLBACK")
+    assert shop.end(shop.start()).exit_code == 0
