@@ -19,25 +19,15 @@ from seeder.errors import (
     ConfigurationInvalid,
     Interrupted,
     MigrationFailed,
-    PlanStale,
     SeederError,
     SeedingFailed,
 )
 from seeder.log import Log
 from seeder.merge.model import Catalog, Mode
-from seeder.merge.plan import Plan, SetDecision, SetOutcome
-from seeder.merge.plan_document import shortened, to_document
-from seeder.merge.result import RequestOutcome, Result, RunResult
+from seeder.merge.result import Result, RunResult
 from seeder.opening import connected, locked, read_catalog, require_same_class, target_of
-from seeder.planning import (
-    Choice,
-    Planner,
-    pending_plan,
-    read_plan,
-    require_kept,
-    require_migrated,
-    require_same_image,
-)
+from seeder.planning import read_plan, require_migrated, require_same_image
+from seeder.seeding import Seeding, record_end
 from seeder.settings import Settings
 from seeder.signals import alarm
 
@@ -45,7 +35,6 @@ if TYPE_CHECKING:
     from seeder.database.connect import Connection
     from seeder.database.ledger import Ledger, Meta
     from seeder.database.migrate import MigrationOutcome
-    from seeder.database.revisions import RevisionGraph
     from seeder.database.target import Target
 
 
@@ -64,20 +53,6 @@ def run(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monot
             raise
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Seeding:
-    """What the seeding of a run works on."""
-
-    connection: Connection
-    ledger: Ledger
-    catalog: Catalog
-    graph: RevisionGraph
-    migrated: MigrationOutcome
-    fingerprint: str
-    shown: Plan | None
-    """The plan that the run was given."""
-
-
 @dataclass(slots=True, kw_only=True)
 class _Job:
     """One run while it goes on."""
@@ -86,7 +61,6 @@ class _Job:
     log: Log
     clock: Callable[[], float]
     phases: dict[str, float] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
     deadline: float = 0.0
     number: int = 0
 
@@ -131,10 +105,16 @@ class _Job:
                 migrated = self.migrate(connection, ledger, catalog, target)
             if migrated.state.value == "older_image":
                 result = self.left_alone(catalog, "its migrations are ahead of this image")
-                self.close(connection, ledger, result, migrated)
+                record_end(connection, ledger, self.number, result, migrated)
                 return result
             with self.working("seed", otherwise=SeedingFailed):
-                given = _Seeding(
+                return Seeding(
+                    settings=settings,
+                    log=self.log,
+                    clock=self.clock,
+                    deadline=self.deadline,
+                    phases=self.phases,
+                    number=self.number,
                     connection=connection,
                     ledger=ledger,
                     catalog=catalog,
@@ -142,8 +122,7 @@ class _Job:
                     migrated=migrated,
                     fingerprint=fingerprint,
                     shown=shown,
-                )
-                return self.seed(given)
+                ).run()
         except (SeederError, Interrupted) as error:
             self.record_failure(connection, ledger, error)
             raise
@@ -281,212 +260,6 @@ class _Job:
                 return environ
         return {**environ, "DATABASE_URL": target.text}
 
-    def seed(self, given: _Seeding) -> RunResult:
-        """Everything that is seeded, with its records, in one transaction."""
-        from seeder.database.transaction import in_transaction
-
-        def attempt(refused: frozenset[str] = frozenset()) -> RunResult:
-            return in_transaction(
-                given.connection,
-                lambda: self.seed_once(given, refused=refused),
-                log=self.log,
-                doing="seeding",
-                deadline=self.deadline,
-                clock=self.clock,
-            )
-
-        try:
-            result = attempt()
-        except PlanStale as error:
-            if given.shown is not None:
-                raise
-            # An approval that cannot be kept to any more must not fail an ordinary deploy.
-            result = attempt(frozenset({str(error.facts.get("plan"))}))
-        for outcome in result.sets:
-            if outcome.counts or outcome.decision is SetDecision.UNADOPTED:
-                self.log.info(
-                    "set.applied",
-                    set=outcome.name,
-                    decision=outcome.decision.value,
-                    **outcome.counts,
-                )
-        for warning in result.warnings:
-            self.log.warning("run.warned", message=warning)
-        return result
-
-    def seed_once(self, given: _Seeding, *, refused: frozenset[str]) -> RunResult:
-        """Decide the mode, seed, run the tasks, record it; in the caller's transaction.
-
-        `refused` are approved plans that failed to hold while they were applied.
-        """
-        from seeder.database.seed import seed
-        from seeder.database.transaction import TaskOrders, run_tasks
-
-        connection, ledger, catalog = given.connection, given.ledger, given.catalog
-        planner = Planner.read(
-            self.settings, connection, ledger, catalog, given.graph, migrated=True, rows=0
-        )
-        if given.shown is not None:
-            choice = planner.keep_to(given.shown)
-        else:
-            choice = planner.choose(self.settings.mode, refused=refused)
-        outcomes: tuple[SetOutcome, ...] = ()
-        ran: tuple[str, ...] = ()
-        warnings: tuple[str, ...] = ()
-        if choice.mode is not Mode.NONE:
-            outcomes, warnings = seed(
-                connection, ledger, catalog, planner.orders(choice), run=self.number
-            )
-            if choice.plan is not None:
-                require_kept(choice.plan, outcomes)
-            ran = run_tasks(
-                connection,
-                ledger,
-                catalog.tasks,
-                TaskOrders(
-                    run_them=choice.mode in (Mode.UPDATE, Mode.REFRESH), baseline=planner.launches
-                ),
-                run=self.number,
-                log=self.log,
-            )
-        requests, overtaken = self.settle_requests(given, choice)
-        ledger.record_revisions(connection, given.graph.revisions, run=self.number)
-        waits: tuple[str | None, tuple[str, ...]] = None, ()
-        if choice.mode is not Mode.NONE:
-            self.complete(given, planner, choice, outcomes)
-            waits = self.store_pending_plan(given, choice, outcomes)
-        result = self.result(
-            catalog,
-            choice.mode,
-            outcomes,
-            ran,
-            given.migrated,
-            requests,
-            (*overtaken, *warnings, *waits[1]),
-            pending_plan=waits[0],
-        )
-        self.close(connection, ledger, result, given.migrated)
-        return result
-
-    def settle_requests(
-        self, given: _Seeding, choice: Choice
-    ) -> tuple[tuple[RequestOutcome, ...], tuple[str, ...]]:
-        """Say of every open request whether this run has applied or overtaken it."""
-        from seeder.database.requests import settle
-
-        updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
-        ordinary = self.settings.mode is Mode.AUTO and given.shown is None
-        requests = settle(
-            given.connection,
-            given.ledger,
-            applied=choice.plan.id if choice.plan is not None else None,
-            stale=updated or ordinary,
-            run=self.number,
-        )
-        why = choice.stale or "another update came first"
-        warnings = (
-            f"Request {each.id} of {each.actor} is stale: {why}."
-            for each in requests
-            if each.state == "stale"
-        )
-        return requests, tuple(warnings)
-
-    def complete(
-        self,
-        given: _Seeding,
-        planner: Planner,
-        choice: Choice,
-        outcomes: tuple[SetOutcome, ...],
-    ) -> None:
-        """Record the release, once nothing is left unadopted, and what the run ran on."""
-        from seeder.database.migrate import current
-        from seeder.database.unchanged import env_digest
-
-        connection, ledger, catalog = given.connection, given.ledger, given.catalog
-        whole = not any(each.decision is SetDecision.UNADOPTED for each in outcomes)
-        updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
-        if catalog.release is not None and whole and (updated or planner.launches):
-            ledger.record_release(connection, catalog.release, run=self.number)
-        # After a run in mode init by hand, the next deploy may still have an update to do.
-        done = updated or planner.decide(Mode.AUTO).mode is choice.mode
-        ledger.complete(
-            connection,
-            self.number,
-            fingerprint=given.fingerprint if done and mode_covers_all(catalog) else "",
-            env_names=catalog.env_names,
-            env_digest=env_digest(catalog.env_names, self.settings.environ),
-            version_table=version_table_of(connection, catalog),
-            revisions=current(connection, catalog.migrations),
-        )
-
-    def store_pending_plan(
-        self, given: _Seeding, choice: Choice, outcomes: tuple[SetOutcome, ...]
-    ) -> tuple[str | None, tuple[str, ...]]:
-        """Keep the plan of the update that waits, for people to look at and approve.
-
-        Returns its id, if there is one, and warnings.
-        """
-        from seeder.database.requests import tasks_wait
-
-        connection, ledger = given.connection, given.ledger
-        plan: Plan | None = None
-        refusal = None
-        waiting = (SetDecision.UNADOPTED, SetDecision.PENDING)
-        if any(each.decision in waiting for each in outcomes) or (
-            choice.mode is Mode.INIT and tasks_wait(connection, ledger, given.catalog.tasks)
-        ):
-            plan, refusal = pending_plan(
-                self.settings, connection, ledger, given.catalog, given.graph
-            )
-        if plan is None:
-            ledger.store_plan(connection, None, {}, run=self.number)
-            told = () if refusal is None else (f"The update that waits is refused: {refusal}",)
-            return None, told
-        ledger.store_plan(connection, plan.id, to_document(shortened(plan)), run=self.number)
-        return plan.id, ()
-
-    def result(
-        self,
-        catalog: Catalog,
-        mode: Mode,
-        outcomes: tuple[SetOutcome, ...],
-        ran: tuple[str, ...],
-        migrated: MigrationOutcome,
-        requests: tuple[RequestOutcome, ...],
-        warnings: tuple[str, ...],
-        *,
-        pending_plan: str | None,
-    ) -> RunResult:
-        """What this run did, as every report of it says it."""
-        counts: dict[str, int] = {}
-        for outcome in outcomes:
-            for name, number in outcome.counts.items():
-                counts[name] = counts.get(name, 0) + number
-        for decision in (SetDecision.UNADOPTED, SetDecision.PENDING):
-            number = sum(each.decision is decision for each in outcomes)
-            if number:
-                counts[decision.value] = number
-        idle = {"keep", "skip", "conflicts", "unadopted", "pending"}
-        did = bool(migrated.applied or ran or set(counts) - idle)
-        return RunResult(
-            result=Result.DONE if did else Result.NOTHING_TO_DO,
-            mode=mode,
-            release=catalog.release,
-            environment=catalog.environment,
-            sets=outcomes,
-            migrations=migrated.applied,
-            revision_before=migrated.before,
-            revision_after=migrated.after,
-            tasks=ran,
-            requests=requests,
-            warnings=(*self.warnings, *warnings, *catalog.warnings),
-            phases=self.phases,
-            counts=counts,
-            run_id=self.number,
-            pending_plan=pending_plan,
-            hint=_hint(counts),
-        )
-
     # -- endings ------------------------------------------------------------------------
 
     def left_alone(self, catalog: Catalog, why: str) -> RunResult:
@@ -500,33 +273,6 @@ class _Job:
             warnings=(warning,),
             phases=self.phases,
             run_id=self.number or None,
-        )
-
-    def close(
-        self,
-        connection: Connection,
-        ledger: Ledger,
-        result: RunResult,
-        migrated: MigrationOutcome,
-    ) -> None:
-        """Record how the run ended, in the caller's transaction."""
-        ledger.close_run(
-            connection,
-            self.number,
-            result=result.result.value,
-            exit_code=result.exit_code,
-            mode=result.mode.value if result.mode else None,
-            counts=result.counts,
-            summary={
-                "sets": [
-                    {"name": each.name, "decision": each.decision.value, **each.counts}
-                    for each in result.sets
-                ],
-                "tasks": list(result.tasks),
-                "migrations": list(result.migrations),
-                "warnings": list(result.warnings),
-            },
-            revisions=(migrated.before, migrated.after),
         )
 
     def record_failure(
@@ -546,42 +292,3 @@ class _Job:
                 exit_code=error.exit_code,
                 summary={"error": type(error).__name__},
             )
-
-
-def mode_covers_all(catalog: Catalog) -> bool:
-    """Whether an equal fingerprint proves that nothing has changed."""
-    migrations = catalog.migrations
-    return migrations.command is None or bool(migrations.command_digest)
-
-
-def version_table_of(connection: Connection, catalog: Catalog) -> str | None:
-    """The version table's qualified, quoted name; None where there is none."""
-    migrations = catalog.migrations
-    if migrations.none:
-        return None
-    row = connection.execute(
-        "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)",
-        [
-            f'"{migrations.version_table_schema}"."{migrations.version_table}"'
-            if migrations.version_table_schema
-            else f'"{migrations.version_table}"'
-        ],
-    ).fetchone()
-    return None if row is None else str(row[0])
-
-
-def _hint(counts: Mapping[str, int]) -> str | None:
-    if counts.get(SetDecision.UNADOPTED.value):
-        return (
-            "Some tables had rows before seeder: `seeder plan --mode update` shows what adopting"
-            " them means, `seeder run --mode update` does it."
-        )
-    if counts.get("conflicts"):
-        return "Some rows changed both here and in the catalog: see `seeder status`."
-    if counts.get(SetDecision.PENDING.value):
-        return (
-            "The catalog has changes that wait for an update: name a new release in seeder.toml,"
-            " or look at `seeder plan --mode update` and approve it."
-        )
-    return None
