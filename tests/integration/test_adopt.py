@@ -110,6 +110,16 @@ def test_the_release_is_left_to_an_update(tiers: Project) -> None:
     assert "max" in live(tiers)
 
 
+def test_a_deploy_of_the_same_image_applies_the_release_afterwards(tiers: Project) -> None:
+    tiers.configure(release="1")
+    tiers.run()
+    assert tiers.run().run_id is None, "an unchanged deploy"
+    take_in(tiers)
+    assert tiers.run().release == "1"
+    assert tiers.rows("SELECT release FROM seeder.releases") == [("1",)]
+    assert "max" in live(tiers)
+
+
 def test_an_old_catalog_tells_a_persons_edit_from_an_old_default(
     tiers: Project, tmp_path: Path
 ) -> None:

@@ -36,7 +36,7 @@ def seed_files() -> Iterator[Path]:
         yield from sorted(project.glob("seeds/*/*.yaml"))
 
 
-@pytest.mark.parametrize("file", seed_files(), ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", list(seed_files()), ids=lambda file: file.stem)
 def test_every_seed_file_that_seeder_brings_is_valid(file: Path) -> None:
     assert problems(file.read_text(encoding="utf-8")) == []
 
