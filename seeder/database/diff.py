@@ -76,47 +76,41 @@ def find_differences(
         ),
     )
     vanished = sql.SQL("coalesce(b.state = 'a' AND {}, false)").format(elsewhere)
+    own = sql.SQL("b.state = 'a' AND b.seed_set = ANY ({})").format(sql.Literal(list(work.own_ids)))
+    in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
+    # One join of everything: what differs, what has vanished, and what has left the catalog,
+    # which is counted only: those entries are found again once everything else is written.
     connection.execute(
         sql.SQL(
             "INSERT INTO {diff} (s, b, missing)\n"
-            "SELECT {row}, b.ctid, {vanished}\n"
+            "SELECT {row}, b.entry, {vanished}\n"
             "FROM {stage} s\n"
-            "LEFT JOIN {base} b ON b.scope = {scope} AND {match}\n"
+            "FULL JOIN (SELECT b.ctid AS entry, b.* FROM {base} b WHERE {in_scope}) b ON {match}\n"
             "LEFT JOIN {live} l ON {live_here}\n"
-            "WHERE {different} OR {vanished}"
+            "WHERE CASE WHEN s.addr IS NULL THEN {own} ELSE {different} OR {vanished} END"
         ).format(
             diff=work.diff,
             row=work.stage.row(),
             stage=work.stage.relation,
             base=work.base.relation,
+            in_scope=in_scope,
             live=work.table.identifier,
-            scope=sql.Literal(work.scope),
             match=entry_match(work),
             live_here=live_here,
             vanished=vanished,
+            own=own,
             different=sql.SQL("true") if refresh else _different(work),
         )
     )
     row = connection.execute(
         sql.SQL(
-            "SELECT (SELECT count(*) FROM {base} b WHERE {own}),\n"
-            "  (SELECT count(*) FROM {diff} WHERE missing) + (SELECT count(*) FROM {base} b\n"
-            "    LEFT JOIN {live} l ON {live_here} WHERE {own} AND {elsewhere}\n"
-            "    AND NOT EXISTS (SELECT FROM {stage} s WHERE {match}))"
-        ).format(
-            base=work.base.relation,
-            own=sql.SQL("b.scope = {} AND b.state = 'a' AND b.seed_set = ANY ({})").format(
-                sql.Literal(work.scope), sql.Literal(list(work.own_ids))
-            ),
-            diff=work.diff,
-            live=work.table.identifier,
-            live_here=live_here,
-            elsewhere=elsewhere,
-            stage=work.stage.relation,
-            match=entry_match(work),
-        )
+            "SELECT (SELECT count(*) FROM {base} b WHERE {in_scope} AND {own}), count(*) FILTER"
+            " (WHERE missing), count(*) FILTER (WHERE s IS NULL) FROM {diff}"
+        ).format(base=work.base.relation, in_scope=in_scope, own=own, diff=work.diff)
     ).fetchone()
-    entries, missing = row or (0, 0)
+    entries, missing, leaving = row or (0, 0, 0)
+    if leaving:
+        connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
     return Vanished(entries=entries, missing=missing)
 
 
@@ -171,7 +165,7 @@ def find_gone(
 
 def _different(work: SetWork) -> sql.Composable:
     conditions: list[sql.Composable] = [
-        sql.SQL("b.ctid IS NULL"),
+        sql.SQL("b.entry IS NULL"),
         sql.SQL("b.state <> 'a'"),
         sql.SQL("b.notes IS NOT NULL"),
     ]
