@@ -241,7 +241,16 @@ class Ledger:
         environment: str,
         release: str | None,
     ) -> int:
-        """Record that a run has started; returns its number."""
+        """Record that a run has started; returns its number.
+
+        The caller holds the lock, so a run that still counts as running was killed.
+        """
+        connection.execute(
+            self.sql(
+                "UPDATE {s}.runs SET result = 'lost', finished_at = clock_timestamp()"
+                " WHERE result = 'running'"
+            )
+        )
         row = connection.execute(
             self.sql(
                 "INSERT INTO {s}.runs (seeder_version, mode, environment, release)"
