@@ -237,13 +237,6 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
     at_primary_key = sql.SQL(found).format(sql.Identifier("lp", first), work.soft_deleted("lp"))
     at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
 
-    def under_key(alias: str) -> sql.Composable:
-        pairs = (
-            sql.SQL("{} = {}").format(sql.Identifier(alias, name), key)
-            for name, key in keys.items()
-        )
-        return all_of([*pairs, work.in_scope(alias)])
-
     same_key = all_of(
         sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()
     )
@@ -280,7 +273,7 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         "  LEFT JOIN {stage} s ON {row} = d.s\n"
         "  LEFT JOIN {base} b ON b.ctid = d.b\n"
         "  LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
-        "  LEFT JOIN {live} lk ON {under_key} AND NOT ({deleted})\n"
+        "  LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted})\n"
         "  WHERE d.s IS {gone} NULL"
     ).format(
         at_primary_key=at_primary_key,
@@ -290,10 +283,14 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         owned=owned,
         soft_deleted=sql.SQL("false")
         if work.seed_set.deleted is None
-        else sql.SQL("({} IS NULL AND EXISTS (SELECT FROM {} ls WHERE {} AND {}))").format(
+        else sql.SQL(
+            "({} IS NULL AND coalesce(({}) IN (SELECT {} FROM {} ls WHERE {} AND {}), false))"
+        ).format(
             sql.Identifier("lk", first),
+            sql.SQL(", ").join(keys.values()),
+            sql.SQL(", ").join(sql.Identifier("ls", name) for name in keys),
             work.table.identifier,
-            under_key("ls"),
+            work.in_scope("ls"),
             work.soft_deleted("ls"),
         ),
         wanted=sql.SQL(",\n    ").join(wanted),
@@ -304,7 +301,10 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         live=work.table.identifier,
         by_primary_key=work.at_primary_key("lp", "b"),
         scope_lp=work.in_scope("lp"),
-        under_key=under_key("lk"),
+        by_key=all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("lk", name), key) for name, key in keys.items()
+        ),
+        scope_lk=work.in_scope("lk"),
         deleted=work.soft_deleted("lk"),
         gone=sql.SQL("") if gone else sql.SQL("NOT"),
     )
