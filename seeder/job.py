@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from seeder.database.connect import Connection
     from seeder.database.ledger import Ledger, Meta
     from seeder.database.migrate import MigrationOutcome
+    from seeder.database.revisions import RevisionGraph
     from seeder.database.target import Target
 
 
@@ -96,7 +97,7 @@ class _Job:
             ledger = locked(
                 settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
             )
-            if self.open_ledger(connection, ledger, catalog) is None:
+            if self.open_ledger(connection, ledger, catalog, graph) is None:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
         try:
             with self.working("migrate", otherwise=MigrationFailed):
@@ -182,8 +183,13 @@ class _Job:
 
     # -- under the lock -----------------------------------------------------------------
 
-    def open_ledger(self, connection: Connection, ledger: Ledger, catalog: Catalog) -> Meta | None:
+    def open_ledger(
+        self, connection: Connection, ledger: Ledger, catalog: Catalog, graph: RevisionGraph
+    ) -> Meta | None:
         """Create or read the ledger, check the marker, record that a run has started.
+
+        The revision graph is recorded before the migrations: should they stop half-way, an
+        older image still finds its way.
 
         None: the ledger is of a newer seeder, which this one must leave alone.
         """
@@ -206,6 +212,7 @@ class _Job:
                     environment=meta.environment,
                     release=catalog.release,
                 )
+                ledger.record_revisions(connection, graph.revisions, run=self.number)
                 if meta.first_run is None:
                     ledger.remember_tables(connection)
             return ledger.meta(connection)

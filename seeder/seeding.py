@@ -113,7 +113,6 @@ class Seeding:
                 log=self.log,
             )
         requests, overtaken = self.settle_requests(choice)
-        ledger.record_revisions(connection, self.graph.revisions, run=self.number)
         waits: tuple[str | None, tuple[str, ...]] = None, ()
         if choice.mode is not Mode.NONE:
             self.complete(planner, choice, outcomes)

@@ -268,6 +268,17 @@ def test_an_older_image_leaves_the_database_alone_with_a_warning(shop: Shop) -> 
     assert shop.runs() == [("done", 0), ("older-image", 0)]
 
 
+def test_an_older_image_knows_the_way_though_the_newer_one_stopped_half_way(shop: Shop) -> None:
+    shop.run()
+    added = shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
+    failing = shop.scripts.add("0004", "SELECT 1 / 0")
+    assert shop.run().exit_code == 16
+    failing.unlink()
+    added.unlink()
+    done = shop.run("--mode", "update")
+    assert (done.exit_code, done.finished["result"]) == (0, "older-image")
+
+
 def test_a_revision_that_no_image_told_of_is_refused(shop: Shop) -> None:
     shop.run()
     shop.database.execute("UPDATE alembic_version SET version_num = 'f00d'")
