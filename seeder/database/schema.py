@@ -41,7 +41,8 @@ class Column:
     """The same after domains are resolved, without length and precision."""
     not_null: bool
     default: str | None
-    """The default expression as SQL; for identity columns and generated ones None."""
+    """The default expression as SQL, a domain's where the column has none of its own; for
+    identity columns and generated ones None."""
     identity: str
     """'a' (always), 'd' (by default) or ''."""
     generated: bool
@@ -159,7 +160,10 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                         ON d.kind = 'd' AND t.oid = d.base)
                      SELECT format_type(d.oid, NULL) FROM d WHERE d.kind <> 'd'),
             'not_null', a.attnotnull,
-            'default', CASE WHEN a.attgenerated = '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+            'default', CASE WHEN a.attgenerated = '' THEN coalesce(
+                pg_get_expr(d.adbin, d.adrelid),
+                (SELECT pg_get_expr(t.typdefaultbin, 0) FROM pg_type t WHERE t.oid = a.atttypid)
+            ) END,
             'identity', a.attidentity,
             'generated', a.attgenerated <> '',
             'sequence', (SELECT s.objid::bigint FROM pg_depend s

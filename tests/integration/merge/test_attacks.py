@@ -428,3 +428,62 @@ def test_a_row_that_goes_to_another_set_takes_its_policy(project: Project) -> No
     write("two", "keep", "c")
     assert counts(project.update(), "two") == {"release": 1}
     assert project.value("SELECT count(*) FROM roles") == 3
+
+
+def test_a_left_out_reference_falls_to_its_default(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE roles (id serial PRIMARY KEY, code text UNIQUE NOT NULL);"
+        "CREATE TABLE users (email text PRIMARY KEY, role_id int DEFAULT NULL REFERENCES roles)"
+    )
+    project.write("roles", "table: roles\nkey: code\nrows: [{code: a}]\n")
+    head = "table: users\nkey: email\ncolumns: {role_id: {ref: roles}}\nrows:\n"
+    project.write("users", head + "  - {email: x}\n  - {email: z, role_id: a}\n")
+    project.init()
+    assert project.rows("SELECT * FROM users ORDER BY 1") == [("x", None), ("z", 1)]
+    project.assert_settled()
+    project.write("users", head + "  - {email: x, role_id: a}\n  - {email: z}\n")
+    assert counts(project.update(), "users") == {"update": 1}
+    assert project.rows("SELECT * FROM users ORDER BY 1") == [("x", 1), ("z", 1)]
+    project.assert_settled()
+
+
+def test_a_default_of_a_domain_counts_as_the_columns_own(project: Project) -> None:
+    project.sql(
+        "CREATE DOMAIN level AS int DEFAULT 3;CREATE TABLE t (code text PRIMARY KEY, n level)"
+    )
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a}\n  - {code: b, 'n': 5}\n")
+    project.init()
+    assert project.rows("SELECT * FROM t ORDER BY 1") == [("a", 3), ("b", 5)]
+    project.assert_settled()
+    project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, 'n': 4}\n  - {code: b, 'n': 5}\n")
+    assert counts(project.update(), "t") == {"update": 1}
+
+
+def test_a_swap_of_unique_values_with_a_deferrable_constraint(project: Project) -> None:
+    project.sql("CREATE TABLE t (code text PRIMARY KEY, pos int UNIQUE DEFERRABLE)")
+    head = "table: t\nkey: code\nrows:\n"
+    project.write("t", head + "  - {code: a, pos: 1}\n  - {code: b, pos: 2}\n")
+    project.init()
+    project.write("t", head + "  - {code: a, pos: 2}\n  - {code: b, pos: 1}\n")
+    assert counts(project.update(), "t") == {"update": 2}
+
+
+def test_two_self_references_and_a_parent_chain_of_hundreds(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE nodes (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
+        " parent_id int REFERENCES nodes, twin_id int REFERENCES nodes)"
+    )
+    parents = [*(f"c{n + 1}" for n in range(300)), "null"]
+    rows = "".join(
+        f"  - {{code: c{n}, parent_id: {parent}, twin_id: c{300 - n}}}\n"
+        for n, parent in enumerate(parents)
+    )
+    head = (
+        "table: nodes\nkey: code\nremoved: delete\n"
+        "columns: {parent_id: {ref: nodes}, twin_id: {ref: nodes}}\n"
+    )
+    project.write("nodes", head + "rows:\n" + rows)
+    assert counts(project.init(), "nodes") == {"insert": 301}
+    project.assert_settled()
+    project.write("nodes", head + "rows: []\n")
+    assert counts(project.update(), "nodes") == {"delete": 301}
