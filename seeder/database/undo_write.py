@@ -220,12 +220,15 @@ def _unmark(connection: psycopg.Connection[Any], base: Base, work: _Work) -> Non
     ]
     connection.execute(
         sql.SQL(
-            "UPDATE {b} b SET {asked}, state = CASE WHEN"
-            " coalesce(b.notes -> 'removed', '{{}}') - w.names = '{{}}'"
-            " THEN 'k' ELSE 's' END::\"char\", notes = nullif(CASE WHEN"
-            " coalesce(b.notes -> 'removed', '{{}}') - w.names = '{{}}' THEN b.notes - 'removed'"
-            " ELSE jsonb_set(b.notes, '{{removed}}', (b.notes -> 'removed') - w.names) END,"
-            " '{{}}') FROM {w} w WHERE w.kind = 'updated' AND w.verdict = 'do'"
-            " AND w.action = 'remove' AND b.state = 's' AND b.scope = w.scope AND b.addr = w.addr"
+            "UPDATE {b} b SET {asked}, state = CASE WHEN q.left_over = '{{}}' THEN 'k'"
+            " ELSE 's' END::\"char\", notes = (SELECT"
+            " nullif(coalesce(jsonb_object_agg(n.key, n.value), '{{}}'), '{{}}') FROM (SELECT"
+            " each.key, CASE each.key WHEN 'removed' THEN q.left_over WHEN 'stored'"
+            " THEN each.value - w.names ELSE each.value END AS value"
+            " FROM jsonb_each(b.notes) each) n WHERE n.value <> '{{}}')"
+            " FROM {w} w JOIN {b} o ON o.scope = w.scope AND o.addr = w.addr,"
+            " LATERAL (SELECT coalesce(o.notes -> 'removed', '{{}}') - w.names AS left_over) q"
+            " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.action = 'remove'"
+            " AND b.ctid = o.ctid AND b.state = 's'"
         ).format(b=base.relation, asked=sql.SQL(", ").join(asked), w=work)
     )

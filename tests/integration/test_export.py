@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
+from seeder import job
 from seeder.cli import main
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.settled import ExportedSet
+from seeder.settings import STARTER
 from seeder.settle.adopt import adopt
 from seeder.settle.export import export
 from tests.support.events import Events
@@ -130,6 +133,14 @@ def test_values_of_every_type_come_back_exactly(project: Project, kind: str) -> 
     after = project.rows(f"SELECT n, {compared} FROM things ORDER BY n")
     if kind != "json":
         assert after == before
+
+
+def test_tables_of_the_starter_come_back_to_an_empty_plan(project: Project) -> None:
+    settings = dataclasses.replace(project.settings(), project=STARTER)
+    job.run(settings, log=Events())
+    project.sql("DROP SCHEMA seeder CASCADE")
+    sets = write_out(project, "tier_permissions", "permissions", "subscription_tiers")
+    assert_round_trip(project, sum(each.rows for each in sets.values()))
 
 
 def test_references_to_keys_of_several_columns_are_lists(project: Project) -> None:

@@ -256,6 +256,18 @@ def test_marks_on_a_seeded_column_leave_the_base_as_it_was(tiers: Project) -> No
     assert tiers.entry("tiers", "pro")["asked"]["seats"] == 5
 
 
+def test_a_mark_that_somebody_changed_stays_and_the_others_come_off(tiers: Project) -> None:
+    mark = "removed: {set: {seats: 0, is_active: false}}"
+    write(tiers, "{name: free, seats: 1}", extra=mark)
+    run = tiers.update().run_id
+    tiers.sql("UPDATE tiers SET seats = 3 WHERE name = 'pro'")
+    take_back(tiers, run)
+    assert tiers.rows("SELECT seats, is_active FROM tiers WHERE name = 'pro'") == [(3, True)]
+    entry = tiers.entry("tiers", "pro")
+    assert (entry["state"], list(entry["notes"]["removed"])) == ("s", ["seats"])
+    tiers.assert_settled()
+
+
 def test_a_dry_run_shows_the_plan_and_writes_nothing(tiers: Project) -> None:
     write(tiers, "{name: free, seats: 2}", "{name: pro, seats: 5}", "{name: max, seats: 9}")
     run = tiers.update().run_id
