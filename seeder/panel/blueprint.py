@@ -111,7 +111,9 @@ def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) ->
     def conflicts() -> Response:
         with ledger.look() as look:
             found, rows = look.conflicts(limit=_ROWS)
-            return pages.page("conflicts.html", conflicts=found, rows=rows)
+            pending = look.pending()
+            waiting = pending.plan.conflicts if pending and pending.plan else 0
+            return pages.page("conflicts.html", conflicts=found, rows=rows, waiting=waiting)
 
     @made.get("/approvals")
     def approvals() -> Response:

@@ -44,9 +44,9 @@ class Section:
     """Rows that the stored plan has and this page leaves out."""
 
     @property
-    def left_alone(self) -> bool:
-        """Whether the run leaves the whole set to another."""
-        return self.set.decision in _LEFT_ALONE
+    def conflicts(self) -> int:
+        """Rows of the set that are in conflict, and shown apart."""
+        return self.set.counts.get("conflicts", 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

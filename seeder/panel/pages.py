@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from seeder.panel import words
 from seeder.panel.outline import choices, choices_for
-from seeder.panel.values import value
+from seeder.panel.values import address, value
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -35,7 +35,11 @@ def _environment() -> Environment:
     )
     made.globals.update(url_for=url_for, words=words, choices=choices, choices_for=choices_for)
     made.filters.update(
-        value=value, moment=words.moment, duration=words.duration, counted=words.counted
+        value=value,
+        address=address,
+        moment=words.moment,
+        duration=words.duration,
+        counted=words.counted,
     )
     return made
 

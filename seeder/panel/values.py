@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from markupsafe import Markup, escape
@@ -37,6 +38,12 @@ def value(text: str | None) -> Markup:
         '<details class="long"><summary>{}… <span class="size">{} characters</span></summary>{}'
         "</details>"
     ).format(_inert(text[: SHORT // 2]), f"{len(text):,}", _inert(text))
+
+
+def address(text: str) -> Markup:
+    """A row's address, which may break between its parts."""
+    parts = re.split("(?<=[/,])", text)
+    return Markup("<wbr>").join(_inert(part) for part in parts if part)
 
 
 def _inert(text: str) -> Markup:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
+from seeder.merge import choices
 from seeder.merge.plan import Plan
 
 ACTIONS: Mapping[str, tuple[str, str, str]] = {
@@ -23,18 +24,13 @@ ACTIONS: Mapping[str, tuple[str, str, str]] = {
 """Mark, what a plan and what a finished run calls it; in the order of reports."""
 
 EXPLAINED: Mapping[str, str] = {
-    "insert": "New rows.",
-    "restore": "Back in the catalog after seeder itself had removed them.",
-    "update": "Nobody has changed these values since seeder wrote them; the catalog's arrive.",
     "move": "The key changed in the catalog; the row keeps its identity and follows.",
-    "remove": "Gone from the catalog: the values that the set prescribes for that are written.",
-    "delete": "Gone from the catalog, unmodified and not referred to.",
-    "release": "Gone from the catalog and kept; seeder looks after them no longer.",
-    "adopt": "Here before seeder; it looks after them from now on.",
-    "record": "The table already has what the catalog asks for; only the ledger learns it.",
-    "skip": "They refer to rows that are not there.",
-    "keep": "Changed or deleted by people, and left as they are.",
+    "remove": "The values that the set prescribes for rows that left are written.",
+    "delete": "Unmodified since seeder wrote them, and not referred to.",
+    "release": "Kept in the table; seeder looks after them no longer.",
+    "record": "Only the ledger changes.",
 }
+"""What an action means, where its name and its reason do not say it."""
 
 DECISIONS: Mapping[str, str] = {
     "insert": "first launch",
@@ -83,6 +79,10 @@ def action(name: str, *, finished: bool = False) -> str:
     return done if finished else planned
 
 
+UNTIL_THEN = choices.UNTIL_THEN
+"""What happens to a conflict that nobody settles."""
+
+
 def counted(counts: Mapping[str, int], *, finished: bool = False) -> str:
     """`2 to insert, 1 in conflict`; empty for no counts."""
     order = {name: n for n, name in enumerate(ACTIONS)}
@@ -96,6 +96,8 @@ def counted(counts: Mapping[str, int], *, finished: bool = False) -> str:
 def _counted(name: str, finished: bool) -> str:
     if name == "conflicts":
         return "in conflict"
+    if name in ("pending", "unadopted"):
+        return f"sets {name}"
     return action(name, finished=finished).replace("-", " ")
 
 

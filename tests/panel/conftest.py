@@ -96,7 +96,7 @@ def panel_url(shop: Shop) -> str:
 def application(url: str, **options: Any) -> Flask:
     """An application with a login: `jo` may approve, `lee` may look, `mo` neither."""
     app = Flask("tests.panel.application")
-    app.secret_key = "for tests"  # noqa: S105
+    app.secret_key = "for tests"
 
     @app.get("/login")
     def login() -> str:

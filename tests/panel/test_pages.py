@@ -2,11 +2,287 @@
 
 from __future__ import annotations
 
-from tests.panel.conftest import Site
+import re
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+from psycopg.types.json import Jsonb
+
+from seeder.database import ledger as job_ledger
+from seeder.merge.plan import ColumnCase, RowAction, SetDecision
+from seeder.merge.plan_document import to_document
+from seeder.panel import ledger, words
+from seeder.report import words as report_words
+from tests.panel.conftest import BEFORE, Site, panel_url, run
+from tests.support.plans import a_column, a_plan, a_row, a_set
+from tests.support.shop import Shop
+
+Visit = Callable[..., Site]
 
 
-def test_status_says_what_waits_and_what_was(site: Site) -> None:
-    text = site.text()
-    assert "An update waits" in text
+def visible(html: str) -> str:
+    """A page's text, tags and runs of space taken out."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+def store(shop: Shop, plan_id: str, document: dict[str, object]) -> None:
+    """Put a document in the place of the pending plan."""
+    shop.database.execute(
+        "UPDATE seeder.pending_plan SET plan_id = %s, document = %s", plan_id, Jsonb(document)
+    )
+
+
+# -- pages -------------------------------------------------------------------------------
+
+
+def test_status_says_what_waits_where_the_database_stands_and_what_ran(site: Site) -> None:
+    text = visible(site.text())
+    assert "An update waits: 1 to insert, 1 to update, 1 kept, 1 in conflict." in text
+    assert "Nobody has approved it yet." in text
     assert "production" in text
-    assert "run 1" in text
+    assert "0002" in text
+    assert "run 2" in text
+    assert "4 inserted" in text
+
+
+def test_status_lists_the_releases(launched: Shop, visit: Visit) -> None:
+    launched.configure(release="2026.11")
+    run(launched)
+    assert "2026.11" in visible(visit(launched).text())
+
+
+def test_a_database_without_anything_to_do_says_so(launched: Shop, visit: Visit) -> None:
+    site = visit(launched)
+    assert "Nothing waits for an approval." in visible(site.text())
+    assert "Nothing waits for an approval." in visible(site.text("/plan"))
+    assert "No conflict is open." in visible(site.text("/conflicts"))
+    assert "Nobody has approved a plan yet." in visible(site.text("/approvals"))
+
+
+def test_plan_shows_columns_and_the_three_values_of_a_conflict(site: Site) -> None:
+    text = visible(site.text("/plan"))
+    assert "roles/ auditor" in text
+    assert re.search(r"roles/ owner level 3 3 30 is updated", text)
+    assert re.search(r"Column level changed here as well; .* Desired 2 7 20", text)
+
+
+def test_plan_names_the_commands_that_settle_a_conflict(site: Site) -> None:
+    text = site.text("/plan")
+    assert "seeder resolve roles/editor --take live" in text
+    assert "seeder resolve roles/editor --take desired" in text
+
+
+def test_conflicts_that_an_update_kept_stay_to_be_seen(waiting: Shop, visit: Visit) -> None:
+    run(waiting, "--mode", "update")
+    site = visit(waiting)
+    assert "1 row in conflict, kept as people left it" in visible(site.text())
+    text = visible(site.text("/conflicts"))
+    assert re.search(r"roles/ editor .* level 2 a person's 20", text)
+    assert "seeder resolve roles/editor --take desired" in text
+    assert waiting.command("resolve", "roles/editor", "--take", "live").exit_code == 0
+    assert "No conflict is open." in visible(site.text("/conflicts"))
+
+
+def test_history_leads_to_what_each_run_did(waiting: Shop, visit: Visit) -> None:
+    run(waiting, "--mode", "update")
+    site = visit(waiting)
+    assert "1 inserted, 1 updated, 1 kept, 1 in conflict" in visible(site.text("/runs"))
+    text = visible(site.text("/runs/3"))
+    assert re.search(r"roles/ owner updated the catalog has changed level 3 30", text)
+    assert "seeder show 3" in text
+
+
+def test_history_goes_back_page_by_page(launched: Shop, visit: Visit) -> None:
+    launched.database.execute(
+        "INSERT INTO seeder.runs (seeder_version, mode, environment)"
+        " SELECT '0', 'init', 'production' FROM generate_series(1, 30)"
+    )
+    site = visit(launched)
+    first = site.text("/runs")
+    assert "run 31<" in first
+    assert "run 6<" not in first
+    (older,) = re.findall(r'rel="next" href="/admin/seeder(/runs\?before=\d+)"', first)
+    second = site.text(older)
+    assert "run 6<" in second
+    assert "run 1<" in second
+    assert "rel=next" not in second
+
+
+@pytest.mark.parametrize("path", ["/runs/99", "/runs/9223372036854775807", "/plan/sets/nothing"])
+def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
+    answer = site.get(path)
+    assert answer.status_code == 404
+    assert "<main" in answer.text
+
+
+def test_a_failed_run_is_shown_with_its_code(launched: Shop, visit: Visit) -> None:
+    launched.seed("roles", BEFORE.replace("level: 3", "level: many"))
+    assert launched.run("--mode", "update").exit_code == 10
+    text = visible(visit(launched).text("/runs/2"))
+    assert "failed" in text
+    assert "Exit code 10" in text
+
+
+def test_a_large_set_is_cut_and_has_pages_of_its_own(waiting: Shop, visit: Visit) -> None:
+    rows = tuple(a_row(f"roles/r{n:03}") for n in range(450))
+    plan = a_plan(sets=(a_set("roles", *rows, left_out=50),))
+    store(waiting, plan.id, to_document(plan))
+    site = visit(waiting)
+    whole = visible(site.text("/plan"))
+    assert "r099" in whole
+    assert "r100" not in whole
+    assert "50 rows of this set are not stored" in whole
+    first, third = site.text("/plan/sets/roles"), site.text("/plan/sets/roles?start=400")
+    assert "Rows 1 to 200 of 450" in visible(first)
+    assert "start=200" in first
+    assert "r449" in third
+    assert site.get("/plan/sets/roles?start=-1").status_code == 200
+    assert site.get("/plan/sets/roles?start=%F0%9F%99%82").status_code == 200
+
+
+def test_every_kind_of_row_and_set_finds_its_words(waiting: Shop, visit: Visit) -> None:
+    rows = [
+        a_row(f"roles/{action}{conflict}", action=action, conflict=conflict)
+        for action in RowAction
+        for conflict in (False, True)
+    ]
+    columns = tuple(a_column(f"c_{case}", case=case, asked_known=False) for case in ColumnCase)
+    rows.append(a_row("roles/all", columns=columns, conflict=True))
+    sets = [a_set("roles", *rows)]
+    sets += [a_set(decision.value, decision=decision) for decision in SetDecision]
+    plan = a_plan(sets=tuple(sets), tasks=("2026.11_backfill",), warnings=("Mind the gap.",))
+    store(waiting, plan.id, to_document(plan))
+    text = visible(visit(waiting).text("/plan"))
+    for expected in ("2026.11_backfill", "Mind the gap.", "No command settles this one"):
+        assert expected in text
+
+
+def test_the_words_are_those_of_the_other_reports() -> None:
+    assert {
+        action.value: (word.mark, word.planned, word.done)
+        for action, word in report_words.ACTIONS.items()
+    } == words.ACTIONS
+    assert list(words.ACTIONS) == [action.value for action in report_words.ACTIONS]
+    assert dict(words.DECISIONS) == dict(report_words.DECISIONS)
+    assert set(words.CASES) == set(ColumnCase)
+
+
+# -- values ------------------------------------------------------------------------------
+
+HOSTILE = {
+    "<script>alert(1)</script>": "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "\"><img src=x onerror='alert(1)'>": "&#34;&gt;&lt;img src=x onerror=&#39;alert(1)&#39;&gt;",
+    "{{ 7 * 7 }}": "{{ 7 * 7 }}",
+    "txt.\u202eexe": 'txt.<span class="unseen">U+202E</span>exe',
+    "bell\x07": 'bell<span class="unseen">U+0007</span>',
+    "no\u00a0break": 'no<span class="unseen">U+00A0</span>break',
+    "نص عربي": "نص عربي",
+}
+
+
+@pytest.mark.parametrize(("value", "html"), HOSTILE.items(), ids=range(len(HOSTILE)))
+def test_hostile_values_are_inert_wherever_they_stand(
+    waiting: Shop, visit: Visit, value: str, html: str
+) -> None:
+    column = a_column(value, desired=value, live=value, asked=value, reason=value)
+    rows = [
+        a_row(f"roles/{value}", columns=(column,), action=action, reason=value)
+        for action in (RowAction.UPDATE, RowAction.INSERT)
+    ]
+    conflict = a_column(value, desired=value, case=ColumnCase.CONFLICT)
+    rows.append(a_row(value, columns=(conflict,), conflict=True))
+    plan = a_plan(sets=(a_set(value, *rows),), warnings=(value,), environment=value)
+    store(waiting, plan.id, to_document(plan))
+    text = visit(waiting).text("/plan")
+    assert html in text
+    assert "<script" not in text
+    assert "<img" not in text
+    assert "onerror='" not in text
+
+
+def test_a_very_long_value_is_folded(waiting: Shop, visit: Visit) -> None:
+    plan = a_plan(sets=(a_set("roles", a_row(columns=(a_column(desired="ab " * 600),))),))
+    store(waiting, plan.id, to_document(plan))
+    text = visit(waiting).text("/plan")
+    assert "1,800 characters" in text
+    assert '<details class="long">' in text
+
+
+def test_null_empty_text_and_a_secret_can_be_told_apart(waiting: Shop, visit: Visit) -> None:
+    columns = (
+        a_column("a", asked="", stored=None, live=None, desired=""),
+        a_column("b", secret=True, asked=None, stored=None, live=None, desired=None),
+    )
+    plan = a_plan(sets=(a_set("roles", a_row(columns=columns)),))
+    store(waiting, plan.id, to_document(plan))
+    text = visible(visit(waiting).text("/plan"))
+    assert "a empty text stored as NULL NULL empty text is updated" in text
+    assert "b secret secret secret is updated" in text
+
+
+# -- what the panel does not know --------------------------------------------------------
+
+
+def test_a_plan_of_a_newer_format_is_named_and_cannot_be_approved(
+    waiting: Shop, visit: Visit
+) -> None:
+    store(waiting, "f" * 64, {"format": 99, "chapters": []})
+    site = visit(waiting)
+    assert "An update waits that this panel cannot show" in visible(site.text())
+    text = visible(site.text("/plan"))
+    assert "format 99" in text
+    assert "seeder plan --mode update" in text
+    assert "Approve this plan" not in text
+
+
+@pytest.mark.parametrize("document", [[], "plan", {"format": 1}, {"format": 1, "sets": 3}])
+def test_a_plan_that_is_none_is_no_reason_to_fail(
+    waiting: Shop, visit: Visit, document: Any
+) -> None:
+    store(waiting, "f" * 64, document)
+    assert "cannot show the plan" in visible(visit(waiting).text("/plan"))
+
+
+def test_a_ledger_of_a_newer_seeder_is_named(waiting: Shop, visit: Visit) -> None:
+    waiting.database.execute("UPDATE seeder.meta SET format = 9, minimum_reader = 9")
+    answer = visit(waiting).get()
+    assert answer.status_code == 500
+    assert "belongs to a newer seeder" in answer.text
+
+
+def test_the_panel_reads_the_format_that_the_job_writes() -> None:
+    assert ledger.READS == job_ledger.FORMAT
+
+
+def test_a_database_without_a_ledger_is_named(waiting: Shop, visit: Visit) -> None:
+    answer = visit(waiting, schema="elsewhere").get()
+    assert answer.status_code == 500
+    assert "seeder has never run here" in answer.text
+
+
+def test_a_role_without_the_grants_is_named(waiting: Shop, visit: Visit) -> None:
+    url = panel_url(waiting)
+    with psycopg.connect(url) as connection:
+        role = connection.info.user
+    waiting.database.execute(f'REVOKE SELECT ON seeder.bases FROM "{role}"')
+    answer = visit(waiting).get()
+    assert answer.status_code == 500
+    assert "docs/panel.md has the grants" in answer.text
+
+
+def test_a_database_that_does_not_answer_is_an_honest_503(waiting: Shop, visit: Visit) -> None:
+    url = "postgresql://somebody:hunter2@127.0.0.1:1/nowhere"
+    answer = visit(waiting, connect=lambda: psycopg.connect(url)).get()
+    assert answer.status_code == 503
+    assert "does not answer" in answer.text
+    assert "hunter2" not in answer.text
+
+
+def test_any_connection_of_the_application_will_do(waiting: Shop, visit: Visit) -> None:
+    url = panel_url(waiting)
+    for options in ({"autocommit": True}, {"row_factory": dict_row}, {"prepare_threshold": None}):
+        site = visit(waiting, connect=lambda o=options: psycopg.connect(url, **o))
+        assert "An update waits" in site.text()
