@@ -127,7 +127,9 @@ def _query(
             sql.SQL("({})::text").format(stored(base)) if base else null,
             _text(work, name, sql.Identifier("l", name)),
             _desired(work, name),
-            sql.SQL("NOT {}").format(unknown(base)) if base else sql.SQL("false"),
+            sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base))
+            if base
+            else sql.SQL("false"),
         ]
     where = sql.SQL("w.verdict <> ALL ({})").format(
         sql.SQL("{}::smallint[]").format(sql.Literal(list(SILENT)))

@@ -54,12 +54,14 @@ def test_a_column_comes_out_as_its_line_says(number: int, project: Project) -> N
     if "second time" in desired:
         project.update()
     project.survey(Mode.UPDATE)
-    told = {
-        (column.case.value, column.reason)
+    planned = [
+        column
         for row in project.plans["tiers"].rows
         for column in row.columns
         if column.name == "name"
-    }
+    ]
+    assert all(column.asked_known is (asked != "unknown") for column in planned)
+    told = {(column.case.value, column.reason) for column in planned}
     assert told in ({(case, reason)}, set()), "the plan says something else"
     assert told or case in ("nothing", "held")
     project.update()
