@@ -76,7 +76,11 @@ def _headline(result: RunResult) -> Iterator[Piece]:
         case Result.NOTHING_TO_DO:
             has = f"release {result.release}" if result.release else "what this image asks for"
             yield Span("Nothing to do", Ink.GOOD)
-            yield f": {result.environment} already has {has}."
+            if any(each.decision is SetDecision.UNADOPTED for each in result.sets):
+                # The release does not count as applied before its sets are adopted.
+                yield f": {result.environment} has rows that somebody has to adopt first."
+            else:
+                yield f": {result.environment} already has {has}."
         case Result.OLDER_IMAGE:
             yield Span("Left alone", Ink.CHANGED)
             yield f": {result.environment} is ahead of this image."
