@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from seeder.errors import ConfigurationInvalid, SeedingFailed
@@ -324,6 +326,23 @@ def test_the_first_launch_can_be_undone(tiers: Project) -> None:
     settled = take_back(tiers, run)
     assert seats(tiers) == {}
     assert settled.counts == {"delete": 2}
+
+
+def test_a_concurrent_edit_is_waited_for_and_left(tiers: Project) -> None:
+    write(tiers, "{name: free, seats: 2}", "{name: pro, seats: 6}")
+    run = tiers.update().run_id
+    person = tiers.database.connect()
+    with ThreadPoolExecutor(1) as pool:
+        with person.transaction():
+            person.execute("UPDATE tiers SET seats = 77 WHERE name = 'free'")
+            settled = pool.submit(take_back, tiers, run)
+            while not tiers.value(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                " AND datname = current_database()"
+            ):
+                assert not settled.done()
+        assert settled.result().counts == {"update": 1, "keep": 1}
+    assert seats(tiers) == {"free": 77, "pro": 5}
 
 
 def test_an_undo_is_recorded_with_its_actor(tiers: Project) -> None:
