@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from seeder.database.prepare import Orders
     from seeder.database.revisions import RevisionGraph
 
+_REPORTED = 1_000
+"""Rows of a set that a run's report shows."""
+
 
 def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> Plan:
     """Say what `seeder run` would do now; takes no lock and writes nothing.
@@ -302,6 +305,7 @@ class Planner:
             allow_missing=frozenset(self.settings.allow_missing),
             created=None if before is None else frozenset(before),
             migrations_pending=self.may_migrate,
+            reported=_REPORTED if self.settings.report else 0,
         )
 
     def draft(self, decision: ModeDecision) -> Plan:

@@ -153,10 +153,10 @@ class Invocation:
         level("run.finished", **termination.summary(result))
 
     def _write_report(self, path: Path, result: RunResult | Failure) -> None:
-        from seeder.report import json_report
+        from seeder.report import files
 
         try:
-            json_report.write(path, result)
+            files.write_report(path, result)
         except OSError as error:
             self.log.warning("report.failed", path=str(path), reason=error.strerror)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,20 @@ CHANGES, CONFLICTS = 20, 21
 @flags.option(
     "mode", "MODE", "Plan a run in this mode: auto (default), init, update...", parse=True
 )
+@click.option("--full", is_flag=True, help="Show every row, and not the first 20 of a kind.")
 @flags.AS_JSON
+@click.option(
+    "--markdown",
+    "as_markdown",
+    is_flag=True,
+    help="Print GitHub's Markdown, for a comment on a pull request.",
+)
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the plan there as well, as a page for a browser.",
+)
 @click.option(
     "--out",
     metavar="FILE",
@@ -48,7 +62,16 @@ CHANGES, CONFLICTS = 20, 21
 @flags.LOG_FORMAT
 @click.pass_obj
 def command(
-    invocation: Invocation, /, *, as_json: bool, out: Path | None, tell: bool, **given: object
+    invocation: Invocation,
+    /,
+    *,
+    full: bool,
+    as_json: bool,
+    as_markdown: bool,
+    html: Path | None,
+    out: Path | None,
+    tell: bool,
+    **given: object,
 ) -> None:
     """Show what `seeder run` would do now, and why; takes no lock and writes nothing.
 
@@ -59,23 +82,35 @@ def command(
     \b
     Example:
       DATABASE_URL=postgresql://app@db/shop seeder plan --project db --mode update
+
+    \b
+    For somebody who is to say yes, and then exactly that:
+      seeder plan --mode update --html plan.html --out plan.json
+      seeder run --plan plan.json
+
+    \b
+    In a pull request (docs/github-actions.md):
+      seeder plan --mode update --markdown >> "$GITHUB_STEP_SUMMARY"
     """
+    if as_json and as_markdown:
+        raise click.UsageError("--json and --markdown exclude each other.")
     settings = invocation.open("plan", given)
     # Imported here, as in `run`.
     from seeder import planning
-    from seeder.report import json_report, plan_text
+    from seeder.report import html_plan, json_report, markdown, plan_text
 
     found = planning.plan(settings, log=invocation.log)
-    document = json_report.plan_document(found) if out is not None or as_json else b""
     if out is not None:
-        try:
-            json_report.write_whole(out, document)
-        except OSError as error:
-            raise ConfigurationInvalid(
-                f"The plan cannot be written: {error.strerror}.",
-                hint="Give --out a file in a directory that exists and can be written to.",
-            ) from None
-    invocation.print(document.decode() if as_json else plan_text.plan(found, invocation.screen))
+        _write("--out", out, json_report.plan_document(found))
+    if html is not None:
+        page = html_plan.plan(found, made=datetime.datetime.now(datetime.UTC))
+        _write("--html", html, page.encode(errors="replace"))
+    if as_json:
+        invocation.print(json_report.plan_document(found).decode())
+    elif as_markdown:
+        invocation.print(markdown.plan(found))
+    else:
+        invocation.print(plan_text.plan(found, invocation.screen, full=full))
     if tell:
         invocation.exit_code = exit_code_of(found)
 
@@ -86,3 +121,15 @@ def exit_code_of(found: Plan) -> int:
         return CONFLICTS
     pending = found.changes or found.migrations or found.tasks or found.waiting
     return CHANGES if pending else 0
+
+
+def _write(option: str, path: Path, content: bytes) -> None:
+    from seeder.report import files
+
+    try:
+        files.write_whole(path, content)
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"The plan cannot be written: {error.strerror}.",
+            hint=f"Give {option} a file in a directory that exists and can be written to.",
+        ) from None

@@ -16,7 +16,7 @@ from seeder.commands.invocation import Invocation
     parse=True,
 )
 @flags.option("plan", "FILE", "Apply this plan of `seeder plan --out`, or nothing if it is stale.")
-@flags.option("report", "FILE", "Write the full result there, as JSON.")
+@flags.option("report", "FILE", "Write the full result there: JSON, or a page if it ends in .html.")
 @flags.option(
     "allow_missing",
     "SET",

@@ -44,6 +44,8 @@ class Orders:
     table may have been here before."""
     migrations_pending: bool = False
     """For a survey: sets that do not fit the schema yet await the migrations."""
+    reported: int = 0
+    """How many rows of a set its outcome shows, whatever happened to them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from seeder.database.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_order
-from seeder.merge.plan import SetOutcome
+from seeder.merge.plan import RowChange, SetOutcome
 
 _KEPT = 100
 """How many rows that need a person one outcome names."""
@@ -83,6 +83,7 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
         for name, work in works.items()
         if seeding.decisions[name][0] in WRITTEN
     }
+    rows = {name: _reported(seeding, works[name], gone_only=False) for name in kept}
     _write_group(seeding, {name: works[name] for name in kept})
     for name in kept:
         work = works[name]
@@ -92,7 +93,15 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
             decision=work.decision,
             counts=read.counts(connection, work),
             kept=kept[name],
+            rows=rows[name],
         )
+
+
+def _reported(seeding: Seeding, work: SetWork, *, gone_only: bool) -> tuple[RowChange, ...]:
+    limit = seeding.orders.reported
+    if not limit:
+        return ()
+    return read.row_changes(seeding.connection, work, gone_only=gone_only, limit=limit)
 
 
 def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozenset[str]) -> None:
@@ -227,10 +236,12 @@ def _apply_gone(seeding: Seeding, name: str, outcomes: dict[str, SetOutcome]) ->
     kept = read.row_changes(
         seeding.connection, work, conflicts_only=True, gone_only=True, limit=_KEPT
     )
+    reported = _reported(seeding, work, gone_only=True)
     with rejected(seeding.connection, work, Writes.REMOVALS):
         gone.remove(seeding.connection, seeding.ledger, work, run=seeding.run)
     outcomes[name] = dataclasses.replace(
         before,
         counts=read.counts(seeding.connection, work),
         kept=(*before.kept, *kept)[:_KEPT],
+        rows=(*before.rows, *reported)[: seeding.orders.reported],
     )

@@ -41,6 +41,15 @@ _SETTINGS: Mapping[str, str] = {
 """Neither `search_path`, which is the project's business, nor `default_transaction_read_only`:
 a provider switches that on to protect a full disk."""
 
+_OF_THE_NETWORK: Mapping[str, str] = {
+    "tcp_keepalives_idle": "keepalives_idle",
+    "tcp_keepalives_interval": "keepalives_interval",
+    "tcp_keepalives_count": "keepalives_count",
+    "tcp_user_timeout": "tcp_user_timeout",
+}
+"""The server watches its client as the client was told to watch the server. By default it would
+notice after two hours that a host has vanished, and hold the lock until then."""
+
 _APPLY = """
     SELECT set_config(name, wanted.value, false)
     FROM unnest(%(names)s::text[], %(values)s::text[]) AS wanted (name, value)
@@ -58,7 +67,9 @@ def prepare(
     AccessDenied where this login may not take it on.
     """
     milliseconds = 0 if lock_timeout is None else max(1, round(lock_timeout * 1000))
-    settings = {**_SETTINGS, "lock_timeout": str(milliseconds)}
+    client = connection.info.get_parameters()
+    watch = {name: client[own] for name, own in _OF_THE_NETWORK.items() if own in client}
+    settings = {**_SETTINGS, **watch, "lock_timeout": str(milliseconds)}
     with translated(doing="preparing the session", otherwise=DatabaseUnavailable):
         connection.execute(_APPLY, {"names": list(settings), "values": list(settings.values())})
         # A killed job's lock is free at once, instead of after its running statement. Servers

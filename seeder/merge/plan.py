@@ -174,3 +174,5 @@ class SetOutcome:
     """Rows by `RowAction`, and `conflicts`; zero counts are left out."""
     kept: tuple[RowChange, ...] = ()
     """Rows that need a person: conflicts, skips, ambiguities (at most 100)."""
+    rows: tuple[RowChange, ...] = ()
+    """All rows as they were judged, the first of them, where a report asks for them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
@@ -43,31 +42,6 @@ def plan_document(plan: Plan) -> bytes:
     import msgspec
 
     return msgspec.json.format(msgspec.json.encode(to_document(plan)), indent=2) + b"\n"
-
-
-def write(path: Path, result: RunResult | Failure) -> None:
-    """Write the report; see `write_whole`."""
-    write_whole(path, document(result))
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that a reader sees all of it or nothing; raises OSError.
-
-    What is not an ordinary file (a pipe, /dev/stdout) is written to as it stands.
-    """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
-            file.write(content)
-        return
-    # Beside the target, since a rename is atomic within one file system only. Not from
-    # tempfile: its files are readable for their owner alone, and would stay so.
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _plain(value: object) -> object:

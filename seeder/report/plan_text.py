@@ -20,7 +20,7 @@ from seeder.report.words import (
     moment,
     place,
     planned,
-    totals,
+    tally,
 )
 
 
@@ -114,7 +114,7 @@ def summary(found: Plan) -> Iterator[Piece]:
         parts.append((count(len(found.migrations), "migration"), Ink.NOTE))
     if found.tasks:
         parts.append((count(len(found.tasks), "task"), Ink.NOTE))
-    parts += planned(totals(found.sets))
+    parts += planned(tally(found.sets))
     if not parts:
         waits = found.waiting
         told = f"Nothing is changed now; waiting: {', '.join(waits)}." if waits else None

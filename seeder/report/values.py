@@ -11,13 +11,13 @@ WIDEST = 60
 _LEAD = 12
 """Characters before the first difference that stay."""
 
-_REFERENCE = "-> "
+REFERENCE = "-> "
 """How a plan writes a reference to a row that is not there yet: its key."""
 
 
 def shown(*values: str | None, widest: int = WIDEST) -> tuple[str, ...]:
     """The values on one line each, quoted; cut alike, around the place where they differ."""
-    values = _narrowed(values, widest)
+    values = narrowed(values, widest)
     lead = _lead(values, widest)
     return tuple(_shown(value, lead, widest) for value in values)
 
@@ -28,13 +28,19 @@ def one(value: str | None) -> str:
 
 
 def differing(before: str, after: str) -> tuple[int, int]:
-    """How many characters at the start and at the end two texts have in common."""
+    """How many characters at the start and at the end two texts have in common, by whole words."""
     start = _common([before, after])
     left = min(len(before), len(after)) - start
-    return start, _common([before[::-1][:left], after[::-1][:left]])
+    end = _common([before[::-1][:left], after[::-1][:left]])
+    # Not within a word: a mark on half of it reads as another word.
+    while start and _joined(before, start) | _joined(after, start):
+        start -= 1
+    while end and _joined(before, len(before) - end) | _joined(after, len(after) - end):
+        end -= 1
+    return start, end
 
 
-def _narrowed(values: tuple[str | None, ...], widest: int) -> tuple[str | None, ...]:
+def narrowed(values: tuple[str | None, ...], widest: int) -> tuple[str | None, ...]:
     """Long JSON objects without the members that all of them share."""
     texts = [value for value in values if value is not None]
     if len(set(texts)) < 2 or max(map(len, texts)) <= widest:
@@ -79,6 +85,11 @@ def _common(texts: Sequence[str]) -> int:
     return number
 
 
+def _joined(text: str, place: int) -> bool:
+    """Whether a place in a text is within a word."""
+    return text[place - 1 : place].isalnum() and text[place : place + 1].isalnum()
+
+
 def _lead(values: tuple[str | None, ...], widest: int) -> str:
     """What long values have in common before the place that is to be seen."""
     texts = list(dict.fromkeys(value for value in values if value is not None))
@@ -93,8 +104,8 @@ def _lead(values: tuple[str | None, ...], widest: int) -> str:
 def _shown(value: str | None, lead: str, widest: int) -> str:
     if value is None:
         return "NULL"
-    if value.startswith(_REFERENCE):
-        return f"→ {value.removeprefix(_REFERENCE)}"
+    if value.startswith(REFERENCE):
+        return f"→ {value.removeprefix(REFERENCE)}"
     text = "…" + value.removeprefix(lead) if lead and value.startswith(lead) else value
     if len(text) > widest:
         text = text[: widest - 1] + "…"

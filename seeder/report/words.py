@@ -13,6 +13,7 @@ from seeder.merge.plan import (
     RowAction,
     RowChange,
     SetDecision,
+    SetOutcome,
     SetPlan,
 )
 from seeder.merge.rules import ROW_RULES
@@ -142,50 +143,65 @@ def in_conflict(row: RowChange) -> tuple[ColumnChange, ...]:
     return tuple(column for column in row.columns if column.case is ColumnCase.CONFLICT)
 
 
+LEFT = "left-alone"
+"""What a plan's tally counts rows under that stay because people changed them."""
+
+
 def planned(counts: Mapping[str, int]) -> tuple[tuple[str, Ink], ...]:
     """Counts in a plan's words: `2 to insert`, each with its ink."""
-    return tuple(
-        (f"{number:,} {word}", ink)
-        for name, number in _sorted(counts)
-        for word, ink in [_word(name, finished=False)]
-    )
+    return tuple((text, ink) for _, text, ink in planned_by_name(counts))
+
+
+def planned_by_name(counts: Mapping[str, int]) -> tuple[tuple[str, str, Ink], ...]:
+    """As `planned`, each with the name that it is counted under."""
+    return tuple(_worded(counts, finished=False))
 
 
 def done(counts: Mapping[str, int]) -> tuple[tuple[str, Ink], ...]:
     """Counts in the words of a finished run: `2 inserted`, each with its ink."""
-    return tuple(
-        (f"{number:,} {word}", ink)
-        for name, number in _sorted(counts)
-        for word, ink in [_word(name, finished=True)]
-    )
+    return tuple((text, ink) for _, text, ink in done_by_name(counts))
+
+
+def done_by_name(counts: Mapping[str, int]) -> tuple[tuple[str, str, Ink], ...]:
+    """As `done`, each with the name that it is counted under."""
+    return tuple(_worded(counts, finished=True))
 
 
 def listed(parts: Iterable[tuple[str, Ink]]) -> Iterator[Piece]:
-    """Put counts into a row; those in conflict are counted among the others already."""
+    """Put counts into a row; rows in conflict, which may be among the others, come last."""
     for n, (text, ink) in enumerate(parts):
-        if ink is Ink.LOUD:
-            yield " (" if n else ""
-            yield Span(text, ink, whole=True)
-            yield ")" if n else ""
-            continue
         if n:
-            yield ", "
+            yield "; " if ink is Ink.LOUD else ", "
         yield Span(text, ink, whole=True)
 
 
-def totals(sets: Iterable[SetPlan]) -> dict[str, int]:
-    """The counts of all sets together."""
+def tally(sets: Iterable[SetPlan | SetOutcome]) -> dict[str, int]:
+    """Count the rows of a plan or a run as its reader sees them.
+
+    Those that stay as a person left them count as such, whether or not the ledger learns it.
+    """
     found: dict[str, int] = {}
+    left = conflicts = 0
     for each in sets:
         for name, number in each.counts.items():
             found[name] = found.get(name, 0) + number
-    return found
+        for row in each.rows:
+            if kind_of(row) is Kind.KEPT:
+                found[row.action] = found.get(row.action, 0) - 1
+                left += 1
+            elif kind_of(row) is Kind.CONFLICT and row.action is RowAction.KEEP:
+                found[row.action] = found.get(row.action, 0) - 1
+        conflicts += each.counts.get(CONFLICTS, 0)
+    found.pop(CONFLICTS, None)
+    return {name: n for name, n in (found | {LEFT: left, CONFLICTS: conflicts}).items() if n > 0}
 
 
-def _sorted(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+def _worded(counts: Mapping[str, int], *, finished: bool) -> Iterator[tuple[str, str, Ink]]:
     order = {str(name): n for n, name in enumerate(ACTIONS)}
-    present = [(name, number) for name, number in counts.items() if number]
-    return sorted(present, key=lambda item: order.get(item[0], len(order)))
+    for name in sorted(counts, key=lambda name: order.get(name, len(order))):
+        if counts[name]:
+            word, ink = _word(name, finished=finished)
+            yield name, f"{counts[name]:,} {word}", ink
 
 
 def _word(name: str, *, finished: bool) -> tuple[str, Ink]:

@@ -144,9 +144,7 @@ def test_a_project_that_does_not_exist_is_named(shop: Shop) -> None:
     refused(shop, 10, "not a directory", "seeder.toml", SEEDER_PROJECT="/nonexistent/project")
 
 
-def test_a_file_without_permission_is_named(
-    seeded: Shop, request: pytest.FixtureRequest
-) -> None:
+def test_a_file_without_permission_is_named(seeded: Shop, request: pytest.FixtureRequest) -> None:
     path = seeded.directory / "seeds/core/roles.yaml"
     path.chmod(0)
     request.getfixturevalue("ordinary_user")

@@ -177,9 +177,11 @@ FORBIDDEN = (
 
 @pytest.mark.parametrize("statement", FORBIDDEN)
 def test_the_role_can_do_nothing_else(waiting: Shop, statement: str) -> None:
-    with psycopg.connect(panel_url(waiting)) as connection:
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            connection.execute(statement)  # type: ignore[call-overload]
+    with (
+        psycopg.connect(panel_url(waiting)) as connection,
+        pytest.raises(psycopg.errors.InsufficientPrivilege),
+    ):
+        connection.execute(statement)  # type: ignore[call-overload]
 
 
 def test_the_role_reads_tables_that_the_ledger_gets_later(waiting: Shop, visit: Visit) -> None:

@@ -185,15 +185,15 @@ class Shop:
     def snapshot(self, *, ledger: bool = True, sequences: bool = True) -> dict[str, Any]:
         """Schema and row versions of the whole database.
 
-        Of the ledger everything but the list of runs, which a failure adds to, and its own
-        numbering; without `ledger` nothing of it. Without `sequences` their positions are left out: what was
-        drawn does not come back with a rollback.
+        Of the ledger everything but the list of runs and the revision graph, which a failure adds
+        to, and its own numbering; without `ledger` nothing of it. Without `sequences` their
+        positions are left out: what was drawn does not come back with a rollback.
         """
         with psycopg.connect(self.database.url, autocommit=True) as connection:
             return {
                 name: found
                 for name, found in _snapshot(connection, sequences=sequences).items()
-                if name != "seeder.runs"
+                if name not in ("seeder.runs", "seeder.revisions")
                 and not (name.startswith("seeder.") and found[0] == "S")
                 and (ledger or not name.startswith("seeder."))
             }

@@ -16,7 +16,7 @@ from seeder.merge.result import (
     RunSummary,
     Status,
 )
-from seeder.report import failure_text, json_report, termination, text
+from seeder.report import failure_text, files, json_report, termination, text
 from seeder.report.failure import describe, log_fields
 
 NOON = datetime.datetime(2026, 11, 3, 12, tzinfo=datetime.UTC)
@@ -288,7 +288,7 @@ def test_credentials_in_messages_are_masked():
 def test_a_report_holds_the_whole_result(tmp_path):
     path = tmp_path / "report.json"
     result = run_result(sets=(outcome("roles", SetDecision.MERGE, insert=3),))
-    json_report.write(path, result)
+    files.write_report(path, result)
     content = json.loads(path.read_bytes())
     assert (content["format"], content["result"], content["exit_code"]) == (1, "done", 0)
     assert content["sets"][0]["counts"] == {"insert": 3}
@@ -298,7 +298,7 @@ def test_a_report_holds_the_whole_result(tmp_path):
 def test_a_report_of_a_failure_holds_every_problem(tmp_path):
     path = tmp_path / "report.json"
     problems = tuple(Problem(message=str(n), file="a.yaml", line=n) for n in range(1, 501))
-    json_report.write(path, describe(ConfigurationInvalid("Invalid.", problems=problems)))
+    files.write_report(path, describe(ConfigurationInvalid("Invalid.", problems=problems)))
     content = json.loads(path.read_bytes())
     assert (content["result"], content["error"]) == ("failed", "ConfigurationInvalid")
     assert len(content["problems"]) == 500
@@ -307,7 +307,7 @@ def test_a_report_of_a_failure_holds_every_problem(tmp_path):
 def test_a_report_replaces_the_former_one_and_leaves_no_draft(tmp_path):
     path = tmp_path / "report.json"
     path.write_text("former")
-    json_report.write(path, run_result())
+    files.write_report(path, run_result())
     assert json.loads(path.read_bytes())["result"] == "done"
     assert names(tmp_path) == ["report.json"]
 
@@ -315,9 +315,9 @@ def test_a_report_replaces_the_former_one_and_leaves_no_draft(tmp_path):
 def test_a_report_that_cannot_be_written_leaves_no_draft(tmp_path):
     (tmp_path / "report.json").mkdir()
     with pytest.raises(OSError):
-        json_report.write(tmp_path / "report.json", run_result())
+        files.write_report(tmp_path / "report.json", run_result())
     with pytest.raises(OSError):
-        json_report.write(tmp_path / "none" / "report.json", run_result())
+        files.write_report(tmp_path / "none" / "report.json", run_result())
     assert names(tmp_path) == ["report.json"]
 
 

@@ -1,0 +1,46 @@
+"""Reports as files: in the form that their name asks for, and whole or not at all."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from pathlib import Path
+
+from seeder.merge.result import Failure, RunResult
+
+_HTML = frozenset({".html", ".htm"})
+
+
+def write_report(
+    path: Path, result: RunResult | Failure, *, now: datetime.datetime | None = None
+) -> None:
+    """Write the report of a run: HTML where the file is called so, else JSON; raises OSError."""
+    if path.suffix.lower() in _HTML:
+        from seeder.report import html_run
+
+        text = html_run.run(result, made=now or datetime.datetime.now(datetime.UTC))
+        write_whole(path, text.encode(errors="replace"))
+        return
+    from seeder.report import json_report
+
+    write_whole(path, json_report.document(result))
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or nothing; raises OSError.
+
+    What is not an ordinary file (a pipe, /dev/stdout) is written to as it stands.
+    """
+    target = path.resolve()
+    if target.exists() and not target.is_file():
+        with target.open("wb") as file:
+            file.write(content)
+        return
+    # Beside the target, since a rename is atomic within one file system only. Not from
+    # tempfile: its files are readable for their owner alone, and would stay so.
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        draft.write_bytes(content)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)
