@@ -1,15 +1,22 @@
 """Pages whose `console` blocks are carried out, and whose outputs are compared.
 
-In a block, `$ ` starts a command and the lines below it are its output; `...` in an output stands
-for anything. A block with a file's name writes that file, or with the language `diff` edits it.
+In a block, `$ ` starts a command, `> ` goes on with it, and the lines below are its output; `...`
+in an output stands for anything. A block with a file's name writes that file, or with the language
+`diff` edits it.
+
+After a change of words, `MEND_DOCS=1` in the environment writes into the pages what the commands
+say now, and keeps lines with `...` that still fit. Read the difference before you commit it.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+import tempfile
 import textwrap
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -21,24 +28,45 @@ def carry_out(page: Path, directory: Path, environ: Mapping[str, str]) -> int:
 
     Raises AssertionError at the first command that fails or says something else.
     """
+    mend = bool(os.environ.get("MEND_DOCS"))
     with Shell(directory, environ) as shell:
-        count = 0
-        for block in blocks(page):
+        count = place = 0
+        for block in list(blocks(page)):
             if block.language == "console":
-                for command, expected in commands(block):
-                    said = shell.run(command, at=str(block))
-                    assert matches(expected, said), _difference(block, command, expected, said)
+                for step in steps(block):
+                    said = shell.run(step.command, at=str(block))
+                    if mend:
+                        place = _mend(page, step, said, place)
+                    assert mend or matches(step.output, said), _difference(block, step, said)
                     count += 1
             elif block.file is not None:
                 _write(block, shell.directory() / block.file)
         return count
 
 
-def commands(block: Block) -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A command of a block and the output below it."""
+
+    shown: str
+    """The command with its prompts."""
+    command: str
+    output: str
+
+
+def steps(block: Block) -> Iterator[Step]:
     """The commands of a block, each with the output below it."""
-    for part in re.split(r"^\$ ", block.text, flags=re.MULTILINE)[1:]:
-        command, _, output = part.partition("\n")
-        yield command, output
+    for part in re.split(r"^(?=\$ )", block.text, flags=re.MULTILINE)[1:]:
+        first, *rest = part.splitlines(keepends=True)
+        more = 0
+        while more < len(rest) and re.match(r">( |$)", rest[more]):
+            more += 1
+        lines = [first, *rest[:more]]
+        yield Step(
+            shown="".join(lines),
+            command="".join(line[2:] or "\n" for line in lines).rstrip("\n"),
+            output="".join(rest[more:]),
+        )
 
 
 def matches(expected: str, said: str) -> bool:
@@ -47,13 +75,35 @@ def matches(expected: str, said: str) -> bool:
     return re.fullmatch(".*?".join(parts), _plain(said), re.DOTALL) is not None
 
 
+def mended(expected: str, said: str) -> str:
+    """An output as it is now, with those lines of the former that have `...` and still fit."""
+    kept = [line for line in expected.splitlines() if "..." in line and line.strip() != "..."]
+    lines = []
+    for line in _plain(said).splitlines():
+        fitting = next((each for each in kept if matches(each, line)), None)
+        lines.append(line if fitting is None else fitting)
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _plain(text: str) -> str:
-    return "\n".join(line.rstrip() for line in text.strip().splitlines())
+    return "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
 
 
-def _difference(block: Block, command: str, expected: str, said: str) -> str:
+def _mend(page: Path, step: Step, said: str, place: int) -> int:
+    """Write an output into a page, looking for the command from a place on; returns its end."""
+    text = page.read_text(encoding="utf-8")
+    start = text.index(step.shown + step.output, place) + len(step.shown)
+    if matches(step.output, said):
+        return start + len(step.output)
+    output = mended(step.output, said)
+    page.write_text(text[:start] + output + text[start + len(step.output) :], encoding="utf-8")
+    return start + len(output)
+
+
+def _difference(block: Block, step: Step, said: str) -> str:
     shown = textwrap.indent(said, "    ")
-    return f"{block}: $ {command}\nsays\n{shown}\ninstead of\n{textwrap.indent(expected, '    ')}"
+    expected = textwrap.indent(step.output, "    ")
+    return f"{block}: $ {step.command}\nsays\n{shown}\ninstead of\n{expected}"
 
 
 def _write(block: Block, path: Path) -> None:
@@ -73,13 +123,14 @@ class Shell:
     """A bash that keeps its directory and variables between commands."""
 
     def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
-        self._errors = directory / "stderr"
+        self._errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  # __exit__
         self._process = subprocess.Popen(
             ["bash", "--norc"],
             cwd=directory,
             env=dict(environ),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
 
@@ -90,6 +141,7 @@ class Shell:
         self._stdin.close()
         self._process.wait(timeout=60)
         self._stdout.close()
+        self._errors.close()
 
     @property
     def _stdin(self) -> IO[str]:
@@ -103,14 +155,18 @@ class Shell:
 
     def run(self, command: str, *, at: str = "") -> str:
         """Run a command that has to succeed, and return its output."""
-        self._stdin.write(f"{command} 2>{self._errors} </dev/null\nprintf '\\n<<%s>>\\n' $?\n")
+        self._stdin.write(f"{{ {command}\n}} </dev/null\nprintf '\\n<<%s>>\\n' $?\n")
         self._stdin.flush()
         lines: list[str] = []
         while (line := self._stdout.readline()) and not re.fullmatch(r"<<\d+>>\n", line):
             lines.append(line)
         said = "".join(lines)
-        assert line == "<<0>>\n", f"{at}: $ {command}\n{said}{self._errors.read_text()}"
+        assert line == "<<0>>\n", f"{at}: $ {command}\n{said}{self._said_on_stderr()}"
         return said
+
+    def _said_on_stderr(self) -> str:
+        self._errors.seek(0)
+        return self._errors.read()[-4000:]
 
     def directory(self) -> Path:
         """Where the shell is now."""
