@@ -10,14 +10,15 @@ from werkzeug.wrappers import Response as AnyResponse
 from seeder.errors import DatabaseUnavailable, SeederError
 from seeder.panel import forgery
 from seeder.panel.access import Access, Check
-from seeder.panel.ledger import Connect, Ledger, Look, PendingPlan
-from seeder.panel.outline import groups, outline
-from seeder.panel.pages import Pages
+from seeder.panel.ledger import Connect, Ledger, LedgerMissing, Look, PendingPlan
+from seeder.panel.outline import is_loud, outline
+from seeder.panel.pages import Pages, protect
+from seeder.report.words import groups
 
 _RUNS = 25
 _ROWS = 200
 _SAID = 50
-"""Approvals that the page about them shows."""
+"""Runs, rows and approvals on a page."""
 
 
 def panel(
@@ -58,9 +59,18 @@ def panel(
     _add_pages(made, ledger, pages, access)
     _add_approval(made, ledger, pages, access)
 
+    @made.after_request
+    def protected(response: Response) -> Response:
+        # The application's own answers, such as its page for 403, keep what it gave them.
+        return protect(response) if request.endpoint == f"{request.blueprint}.static" else response
+
+    @made.errorhandler(LedgerMissing)
+    def without_ledger(_: LedgerMissing) -> Response:
+        return pages.page("no_ledger.html", status=409 if request.method == "POST" else 200)
+
     @made.errorhandler(SeederError)
     def failed(error: SeederError) -> Response:
-        current_app.logger.error("seeder.panel: %s", error.message)
+        current_app.logger.error("seeder.panel: %s %s", error.message, error.facts or "")
         status = 503 if isinstance(error, DatabaseUnavailable) else 500
         return pages.page("failed.html", status=status, error=error)
 
@@ -97,11 +107,13 @@ def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) ->
         if found is None:
             return pages.page("no_set.html", status=404)
         shown = found.rows[start : start + _ROWS]
+        if start and not shown:
+            return pages.page("no_set.html", status=404)
         return pages.page(
             "set.html",
             set=found,
-            conflicts=[row for row in shown if row.conflict],
-            groups=groups(row for row in shown if not row.conflict),
+            conflicts=[row for row in shown if is_loud(row)],
+            groups=groups(row for row in shown if not is_loud(row)),
             start=start,
             end=start + len(shown),
             step=_ROWS,
@@ -113,14 +125,21 @@ def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) ->
             found, rows = look.conflicts(limit=_ROWS)
             pending = look.pending()
             waiting = pending.plan.conflicts if pending and pending.plan else 0
-            return pages.page("conflicts.html", conflicts=found, rows=rows, waiting=waiting)
+            cut = len(found) == _ROWS
+            return pages.page(
+                "conflicts.html", conflicts=found, rows=rows, waiting=waiting, cut=cut
+            )
 
     @made.get("/approvals")
     def approvals() -> Response:
         with ledger.look() as look:
             pending = look.pending()
+            found = look.requests(limit=_SAID + 1, before=_number("before"))
             return pages.page(
-                "approvals.html", requests=look.requests(limit=_SAID), pending=pending
+                "approvals.html",
+                requests=found[:_SAID],
+                more=len(found) > _SAID,
+                pending=pending,
             )
 
     @made.get("/runs")
@@ -135,8 +154,11 @@ def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) ->
             found = look.run(number)
             if found is None:
                 return pages.page("no_run.html", status=404, number=number)
-            rows, total = look.written(number, limit=_ROWS)
-            return pages.page("run.html", run=found, rows=rows, total=total)
+            start = _number("start") or 0
+            rows, total = look.written(number, start=start, limit=_ROWS)
+            return pages.page(
+                "run.html", run=found, rows=rows, total=total, start=start, step=_ROWS
+            )
 
 
 def _add_approval(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) -> None:
@@ -155,15 +177,17 @@ def _add_approval(made: Blueprint, ledger: Ledger, pages: Pages, access: Access)
 def _plan_page(pages: Pages, look: Look, access: Access, pending: PendingPlan | None) -> Response:
     request_here = None if pending is None else look.open_request(pending.id)
     said = look.requests(limit=1)
+    may_approve = access.approves()
+    asks = may_approve and pending and pending.approvable and not request_here
     return pages.page(
         "plan.html",
         pending=pending,
         outline=outline(pending.plan) if pending and pending.plan else None,
         request=request_here,
         last=said[0] if said else None,
-        may_approve=access.approves(),
+        may_approve=may_approve,
         field=forgery.FIELD,
-        token=forgery.token() if pending and pending.approvable and not request_here else None,
+        token=forgery.token() if asks else None,
     )
 
 

@@ -40,4 +40,11 @@ def _comes_from_here(request: Request) -> bool:
     # Browsers send Sec-Fetch-Site only to secure origins; Origin with every POST.
     origin = request.headers.get("Origin")
     # The host alone: behind a proxy that ends TLS the scheme differs.
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or _host(origin) == request.host
+
+
+def _host(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc or None
+    except ValueError:  # such as "http://["
+        return None

@@ -38,6 +38,10 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 """`lambda: psycopg.connect(url)`, or the `connection` method of a pool."""
 
 
+class LedgerMissing(ConfigurationInvalid):
+    """No run of the job has been here yet; or it is another database, or another schema."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Marker:
     """What the ledger says of its database."""
@@ -101,8 +105,8 @@ class Ledger:
     def look(self) -> Iterator[Look]:
         """Read the ledger as it is at this moment.
 
-        Raises ConfigurationInvalid where there is no ledger for this code, AccessDenied and
-        DatabaseUnavailable.
+        Raises LedgerMissing, ConfigurationInvalid where the ledger is none for this code,
+        AccessDenied and DatabaseUnavailable.
         """
         with self._opened("ISOLATION LEVEL REPEATABLE READ, READ ONLY") as look:
             yield look
@@ -163,12 +167,9 @@ class Look:
 
     def require_readable(self) -> None:
         """Raise ConfigurationInvalid unless there is a ledger that this code may read."""
-        if self.rows("SELECT to_regclass(%s)", [f'"{self.schema}".meta']) == [(None,)]:
-            raise ConfigurationInvalid(
-                "This database has no ledger: seeder has never run here.",
-                hint="Is it the right database, and the right schema? `seeder run` creates the"
-                " ledger.",
-            )
+        name = sql.Identifier(self.schema, "meta").as_string(self.cursor)
+        if self.rows("SELECT to_regclass(%s)", [name]) == [(None,)]:
+            raise LedgerMissing("seeder has not run on this database yet.")
         ((minimum_reader,),) = self.rows("SELECT minimum_reader FROM {s}.meta")
         if minimum_reader > READS:
             raise ConfigurationInvalid(
@@ -211,9 +212,9 @@ class Look:
             id=plan_id, stored_at=stored_at, run=run, plan=plan, unreadable=unreadable
         )
 
-    def requests(self, *, limit: int) -> tuple[RequestRecord, ...]:
-        """The last requests, newest first."""
-        return self._requests(sql.SQL("true"), limit=limit)
+    def requests(self, *, limit: int, before: int | None = None) -> tuple[RequestRecord, ...]:
+        """The last requests, newest first; those older than request `before`."""
+        return self._requests(_older_than(before), limit=limit)
 
     def open_request(self, plan_id: str | None = None) -> RequestRecord | None:
         """The request that no run has settled yet: for this plan, or for any."""
@@ -245,8 +246,7 @@ class Look:
 
     def runs(self, *, limit: int, before: int | None = None) -> tuple[RunRecord, ...]:
         """The last runs, newest first; those older than run `before`."""
-        which = sql.SQL("true") if before is None else sql.SQL("id < {}").format(before)
-        return self._runs(which, limit=limit)
+        return self._runs(_older_than(before), limit=limit)
 
     def run(self, number: int) -> RunRecord | None:
         """One run."""
@@ -263,13 +263,13 @@ class Look:
         )
         return tuple(_run(row) for row in rows)
 
-    def written(self, run: int, *, limit: int) -> tuple[tuple[RowRecord, ...], int]:
-        """Rows that a run wrote other than by inserting them, and how many there are."""
+    def written(self, run: int, *, start: int, limit: int) -> tuple[tuple[RowRecord, ...], int]:
+        """Rows that a run wrote other than by inserting them, and how many there are in all."""
         ((total,),) = self.rows("SELECT count(*) FROM {s}.changes WHERE run = %s", [run])
         rows = self.rows(
             "SELECT set_name, addr, action, reason, before, after FROM {s}.changes"
-            " WHERE run = %s ORDER BY seq LIMIT %s",
-            [run, limit],
+            " WHERE run = %s ORDER BY seq OFFSET %s LIMIT %s",
+            [run, start, limit],
         )
         found = tuple(
             RowRecord(
@@ -329,6 +329,10 @@ class Look:
             )
 
 
+def _older_than(before: int | None) -> sql.Composable:
+    return sql.SQL("true") if before is None else sql.SQL("id < {}").format(before)
+
+
 def _plan(document: object) -> tuple[Plan | None, str | None]:
     try:
         return from_document(document), None
@@ -377,5 +381,11 @@ def _translated(error: psycopg.Error) -> SeederError:
             hint="Update the package `seeder` in this application.",
         )
     return DatabaseUnavailable(
-        "The database does not answer as it should.", hint="Try again in a moment."
+        "The database takes too long to answer."
+        if isinstance(error, psycopg.errors.QueryCanceled)
+        else "The database does not answer as it should.",
+        hint="Try again in a moment.",
+        # For the application's log; what the driver says may hold row values and passwords.
+        driver=type(error).__name__,
+        sqlstate=error.sqlstate,
     )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from seeder.merge.choices import AFTERWARDS, MEANING, Take, command
-from seeder.merge.plan import ColumnCase, Plan, RowAction, RowChange, SetDecision, SetPlan
-from seeder.panel.words import ACTIONS
+from seeder.merge.plan import Plan, RowChange, SetPlan
+from seeder.report.words import LEFT_ALONE, Group, Kind, groups, in_conflict, kind_of
 
 ROWS = 100
 """Rows of a set, and conflicts, that the page of the whole plan shows."""
 
-_LEFT_ALONE = (SetDecision.UNADOPTED, SetDecision.PENDING, SetDecision.AWAITING_TABLE)
+_LOUD = (Kind.CONFLICT, Kind.ATTENTION)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +22,6 @@ class Choice:
     meaning: str
     afterwards: str
     command: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
-    """Rows of a set to which the same happens for the same reason."""
-
-    action: RowAction
-    reason: str
-    rows: tuple[RowChange, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +52,8 @@ class Outline:
 
 def outline(plan: Plan) -> Outline:
     """Conflicts first, then set by set what changes."""
-    conflicts = [row for each in plan.sets for row in each.rows if row.conflict]
-    touched = [each for each in plan.sets if each.counts or each.decision in _LEFT_ALONE]
+    conflicts = [row for each in plan.sets for row in each.rows if is_loud(row)]
+    touched = [each for each in plan.sets if each.counts or each.decision in LEFT_ALONE]
     return Outline(
         conflicts=tuple(conflicts[:ROWS]),
         conflicts_unshown=max(0, plan.conflicts - ROWS),
@@ -72,25 +62,14 @@ def outline(plan: Plan) -> Outline:
     )
 
 
-def groups(rows: Iterable[RowChange]) -> tuple[Group, ...]:
-    """Put rows together to which the same happens, in the order of reports."""
-    found: dict[tuple[RowAction, str], list[RowChange]] = {}
-    for row in rows:
-        found.setdefault((row.action, row.reason), []).append(row)
-    order = list(ACTIONS)
-    return tuple(
-        Group(action=action, reason=reason, rows=tuple(members))
-        for (action, reason), members in sorted(
-            found.items(), key=lambda one: order.index(one[0][0])
-        )
-    )
+def is_loud(row: RowChange) -> bool:
+    """Whether a person has to choose, or to look at it."""
+    return kind_of(row) in _LOUD
 
 
 def choices(row: RowChange) -> tuple[Choice, ...]:
     """How a person can settle a row's conflict; empty where no command can."""
-    if not any(column.case is ColumnCase.CONFLICT for column in row.columns):
-        return ()
-    return choices_for(row.address)
+    return choices_for(row.address) if in_conflict(row) else ()
 
 
 def choices_for(address: str) -> tuple[Choice, ...]:
@@ -107,5 +86,5 @@ def choices_for(address: str) -> tuple[Choice, ...]:
 
 
 def _section(each: SetPlan) -> Section:
-    quiet = [row for row in each.rows if not row.conflict]
+    quiet = [row for row in each.rows if not is_loud(row)]
     return Section(set=each, groups=groups(quiet[:ROWS]), unshown=max(0, len(quiet) - ROWS))

@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from seeder.panel import words
 from seeder.panel.outline import choices, choices_for
-from seeder.panel.values import address, value
+from seeder.panel.values import address, prose, value
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -19,9 +19,17 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
     # Not `no-referrer`: browsers would then send `Origin: null` with the form.
     "Referrer-Policy": "same-origin",
 }
+
+
+def protect(response: Response) -> Response:
+    """Add the headers that let nothing else in."""
+    response.headers.update(_HEADERS)
+    return response
 
 
 def _environment() -> Environment:
@@ -37,6 +45,7 @@ def _environment() -> Environment:
     made.filters.update(
         value=value,
         address=address,
+        prose=prose,
         moment=words.moment,
         duration=words.duration,
         counted=words.counted,
@@ -58,6 +67,4 @@ class Pages:
         text = self.environment.get_template(template).render(
             title=self.title, home=self.home, **content
         )
-        response = Response(text, status=status, mimetype="text/html")
-        response.headers.update(_HEADERS)
-        return response
+        return protect(Response(text, status=status, mimetype="text/html"))

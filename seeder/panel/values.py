@@ -46,6 +46,14 @@ def address(text: str) -> Markup:
     return Markup("<wbr>").join(_inert(part) for part in parts if part)
 
 
+def prose(text: str) -> Markup:
+    """A sentence in which `code` stands in backticks."""
+    parts = (_inert(part) for part in text.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts)
+    )
+
+
 def _inert(text: str) -> Markup:
     return Markup('<bdi class="value" dir="auto">{}</bdi>').format(Markup("").join(_pieces(text)))
 

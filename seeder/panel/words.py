@@ -1,27 +1,28 @@
-"""The words of the pages; those for actions are the ones of every other report."""
+"""The words of the pages: those of every other report, and what only the panel has to say."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
 
-from seeder.merge import choices
-from seeder.merge.plan import Plan
+from seeder.merge.choices import UNTIL_THEN
+from seeder.merge.plan import Plan, RowAction, SetPlan
+from seeder.report.words import (
+    ACTIONS,
+    DECISIONS,
+    LEFT_ALONE,
+    Group,
+    Kind,
+    count,
+    done,
+    moment,
+    place,
+    planned,
+    tally,
+)
+from seeder.report.words import duration as duration_of_seconds
 
-ACTIONS: Mapping[str, tuple[str, str, str]] = {
-    "insert": ("+", "to insert", "inserted"),
-    "restore": ("+", "to restore", "restored"),
-    "update": ("~", "to update", "updated"),
-    "move": ("~", "to move", "moved"),
-    "remove": ("-", "to retire", "retired"),
-    "delete": ("-", "to delete", "deleted"),
-    "release": ("-", "to release", "released"),
-    "adopt": ("=", "to adopt", "adopted"),
-    "record": ("=", "to record", "recorded"),
-    "skip": (" ", "skipped", "skipped"),
-    "keep": (" ", "kept", "kept"),
-}
-"""Mark, what a plan and what a finished run calls it; in the order of reports."""
+__all__ = ["DECISIONS", "LEFT_ALONE", "UNTIL_THEN", "count", "moment", "place"]
 
 EXPLAINED: Mapping[str, str] = {
     "move": "The key changed in the catalog; the row keeps its identity and follows.",
@@ -31,18 +32,6 @@ EXPLAINED: Mapping[str, str] = {
     "record": "Only the ledger changes.",
 }
 """What an action means, where its name and its reason do not say it."""
-
-DECISIONS: Mapping[str, str] = {
-    "insert": "first launch",
-    "merge": "update",
-    "insert-missing": "missing rows only",
-    "adopt": "adoption",
-    "refresh": "refresh",
-    "unchanged": "unchanged",
-    "unadopted": "unadopted",
-    "pending": "pending",
-    "awaiting-table": "awaiting its table",
-}
 
 CASES: Mapping[str, str] = {
     "nothing": "stays",
@@ -73,57 +62,37 @@ REQUESTS: Mapping[str, tuple[str, str, str]] = {
 """Of an approval: the word, its tone, and what it means."""
 
 
-def action(name: str, *, finished: bool = False) -> str:
-    """What a plan or a finished run calls an action; unknown ones by their own name."""
-    _, planned, done = ACTIONS.get(name, (" ", name, name))
-    return done if finished else planned
+def mark(action: str) -> str:
+    """The sign of an action, as on a terminal."""
+    return ACTIONS[RowAction(action)].mark if action in list(RowAction) else " "
 
 
-UNTIL_THEN = choices.UNTIL_THEN
-"""What happens to a conflict that nobody settles."""
+def done_to_it(action: str) -> str:
+    """What a finished run calls an action; unknown ones by their own name."""
+    return ACTIONS[RowAction(action)].done if action in list(RowAction) else action
 
 
-def counted(counts: Mapping[str, int], *, finished: bool = False) -> str:
-    """`2 to insert, 1 in conflict`; empty for no counts."""
-    order = {name: n for n, name in enumerate(ACTIONS)}
-    present = sorted(
-        ((name, number) for name, number in counts.items() if number),
-        key=lambda item: order.get(item[0], len(order)),
-    )
-    return ", ".join(f"{number:,} {_counted(name, finished)}" for name, number in present)
+def headline(group: Group) -> str:
+    """`2 to update`, `1 left alone`."""
+    what = "left alone" if group.kind is Kind.KEPT else ACTIONS[group.action].planned
+    return f"{len(group.rows):,} {what}"
 
 
-def _counted(name: str, finished: bool) -> str:
-    if name == "conflicts":
-        return "in conflict"
-    if name in ("pending", "unadopted"):
-        return f"sets {name}"
-    return action(name, finished=finished).replace("-", " ")
+def in_plan(found: Plan) -> str:
+    """`2 to insert, 1 in conflict`; empty where nothing happens."""
+    return ", ".join(text for text, _ in planned(tally(found.sets)))
 
 
-def count(number: int, noun: str) -> str:
-    """`1 row`, `2 rows`, `1,000 rows`."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def in_set(found: SetPlan) -> str:
+    """The same of one set."""
+    return ", ".join(text for text, _ in planned(tally([found])))
 
 
-def moment(time: datetime.datetime) -> str:
-    """A time in UTC, to the minute."""
-    return time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M UTC")
+def counted(counts: Mapping[str, int]) -> str:
+    """`2 inserted, 1 in conflict`, of a finished run; empty for no counts."""
+    return ", ".join(text for text, _ in done(counts))
 
 
 def duration(span: datetime.timedelta) -> str:
     """`0.4 s`, `12 s`, `3 min 20 s`."""
-    seconds = span.total_seconds()
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    return f"{whole} s" if whole < 120 else f"{whole // 60} min {whole % 60:02} s"
-
-
-def totals(plan: Plan) -> dict[str, int]:
-    """The counts of all sets together."""
-    found: dict[str, int] = {}
-    for each in plan.sets:
-        for name, number in each.counts.items():
-            found[name] = found.get(name, 0) + number
-    return found
+    return duration_of_seconds(span.total_seconds())

@@ -61,8 +61,11 @@ def test_who_may_not_approve_cannot(waiting: Shop, visit: Visit, user: str | Non
     assert requests(waiting) == []
 
 
-def test_who_may_only_look_sees_no_button(waiting: Shop, visit: Visit) -> None:
-    text = visit(waiting, "lee").text("/plan")
+def test_who_may_only_look_sees_no_button_and_gets_no_token(waiting: Shop, visit: Visit) -> None:
+    site = visit(waiting, "lee")
+    text = site.text("/plan")
+    with site.client.session_transaction() as session:
+        assert "_seeder_panel_token" not in session
     assert "<form" not in text
     assert "a right that you do not have" in text
 
@@ -115,6 +118,10 @@ def test_the_token_of_another_session_is_refused(waiting: Shop, visit: Visit) ->
         ({"Sec-Fetch-Site": "none"}, 400),
         ({"Origin": "https://evil.test"}, 400),
         ({"Origin": "null"}, 400),
+        ({"Origin": ""}, 400),
+        ({"Origin": "http://["}, 400),
+        ({"Origin": "https://localhost.evil.test"}, 400),
+        ({"Origin": "https://evil.test", "Sec-Fetch-Site": "same-origin"}, 303),
         ({"Sec-Fetch-Site": "same-origin"}, 303),
         ({"Origin": "https://localhost"}, 303),
     ],
@@ -143,6 +150,9 @@ def test_pages_carry_headers_that_let_nothing_else_in(site: Site) -> None:
     assert "frame-ancestors 'none'" in policy
     assert headers["Cache-Control"] == "no-store"
     assert headers["X-Content-Type-Options"] == "nosniff"
+    for path in PATHS:
+        for name in ("Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options"):
+            assert site.get(path).headers[name] == headers[name]
     for path in PATHS[:-1]:
         text = site.text(path)
         for forbidden in ("<script", "style=", "onclick", "javascript:", "http://", "https://"):

@@ -15,7 +15,6 @@ from seeder.database import ledger as job_ledger
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.plan_document import to_document
 from seeder.panel import ledger, words
-from seeder.report import words as report_words
 from tests.panel.conftest import BEFORE, Site, panel_url, run
 from tests.support.plans import a_column, a_plan, a_row, a_set
 from tests.support.shop import Shop
@@ -40,7 +39,7 @@ def store(shop: Shop, plan_id: str, document: dict[str, object]) -> None:
 
 def test_status_says_what_waits_where_the_database_stands_and_what_ran(site: Site) -> None:
     text = visible(site.text())
-    assert "An update waits: 1 to insert, 1 to update, 1 kept, 1 in conflict." in text
+    assert "An update waits: 1 to insert, 1 to update, 1 in conflict." in text
     assert "Nobody has approved it yet." in text
     assert "production" in text
     assert "0002" in text
@@ -111,6 +110,84 @@ def test_history_goes_back_page_by_page(launched: Shop, visit: Visit) -> None:
     assert "rel=next" not in second
 
 
+def test_approvals_go_back_page_by_page(launched: Shop, visit: Visit) -> None:
+    launched.database.execute(
+        "INSERT INTO seeder.requests (plan_id, actor)"
+        " SELECT 'p', 'actor-' || n || '.' FROM generate_series(1, 60) n"
+    )
+    site = visit(launched)
+    first = site.text("/approvals")
+    assert "actor-11." in first
+    assert "actor-10." not in first
+    (older,) = re.findall(r'rel="next" href="/admin/seeder(/approvals\?before=\d+)"', first)
+    second = site.text(older)
+    assert "actor-10." in second
+    assert "actor-1." in second
+    assert 'rel="next"' not in second
+
+
+def test_the_rows_of_a_run_have_pages(launched: Shop, visit: Visit) -> None:
+    launched.database.execute(
+        "INSERT INTO seeder.changes (run, base, scope, set_name, addr, action, reason)"
+        " SELECT 1, base, scope, set_name, 'row-' || n || '.', 'update', reason"
+        " FROM (SELECT 1 AS base, '{}'::jsonb AS scope, 'roles' AS set_name, '' AS reason) one,"
+        " generate_series(1, 450) n"
+    )
+    site = visit(launched)
+    first = site.text("/runs/1")
+    assert "Rows 1 to 200 of 450." in visible(first)
+    assert "row-200." in first
+    assert "row-201." not in first
+    second = site.text("/runs/1?start=200")
+    third = site.text("/runs/1?start=400")
+    assert "row-201." in second
+    assert re.findall(r'rel="(\w+)"', second)[-2:] == ["prev", "next"]
+    assert "Rows 401 to 450 of 450." in visible(third)
+    assert 'rel="next"' not in third
+
+
+def test_more_conflicts_than_a_page_holds_are_said_to_be_there(
+    launched: Shop, visit: Visit
+) -> None:
+    codes = [f"r{n:03}" for n in range(220)]
+    rows = "".join(f"      - {{code: {code}, level: 1}}\n" for code in codes)
+    launched.seed("roles", BEFORE + rows)
+    run(launched, "--mode", "update")
+    launched.database.execute("UPDATE roles SET level = 7 WHERE code ~ '^r[0-9]'")
+    launched.seed("roles", BEFORE + rows.replace("level: 1", "level: 2"))
+    run(launched, "--mode", "update")
+    text = visible(visit(launched).text("/conflicts"))
+    assert "220 rows changed here and in the catalog" in text
+    assert "The first 200 columns are shown" in text
+
+
+SECRET = "correct-horse-battery"
+
+
+def test_a_secret_is_on_no_page(launched: Shop, visit: Visit) -> None:
+    seed = """
+        table: members
+        key: email
+        columns:
+          role_id: {ref: roles}
+          password: {secret: true, update: always}
+        rows:
+          - {email: root@example.test, role_id: owner, password: PASSWORD}
+    """
+    launched.seed("members", seed.replace("PASSWORD", SECRET))
+    run(launched)
+    launched.seed("members", seed.replace("PASSWORD", f"{SECRET}-2"))
+    run(launched)
+    site = visit(launched)
+    assert re.search(r"password secret secret secret is always", visible(site.text("/plan")))
+    pages = [site.text("/plan"), site.text("/plan/sets/members")]
+    run(launched, "--mode", "update")
+    assert launched.value("SELECT password FROM members") == f"{SECRET}-2"
+    pages += [site.text(path) for path in ("/conflicts", "/runs/2", "/runs/3", "/runs/4", "/")]
+    for page in pages:
+        assert SECRET not in page
+
+
 @pytest.mark.parametrize("path", ["/runs/99", "/runs/9223372036854775807", "/plan/sets/nothing"])
 def test_what_is_not_there_is_not_found(site: Site, path: str) -> None:
     answer = site.get(path)
@@ -140,6 +217,7 @@ def test_a_large_set_is_cut_and_has_pages_of_its_own(waiting: Shop, visit: Visit
     assert "start=200" in first
     assert "r449" in third
     assert site.get("/plan/sets/roles?start=-1").status_code == 200
+    assert site.get("/plan/sets/roles?start=450").status_code == 404
     assert site.get("/plan/sets/roles?start=%F0%9F%99%82").status_code == 200
 
 
@@ -160,13 +238,16 @@ def test_every_kind_of_row_and_set_finds_its_words(waiting: Shop, visit: Visit) 
         assert expected in text
 
 
-def test_the_words_are_those_of_the_other_reports() -> None:
-    assert {
-        action.value: (word.mark, word.planned, word.done)
-        for action, word in report_words.ACTIONS.items()
-    } == words.ACTIONS
-    assert list(words.ACTIONS) == [action.value for action in report_words.ACTIONS]
-    assert dict(words.DECISIONS) == dict(report_words.DECISIONS)
+def test_the_words_are_those_of_the_terminal(waiting: Shop, visit: Visit) -> None:
+    told = waiting.command("plan", "--mode", "update").stdout
+    (summary,) = re.findall(r"In all: (.*)\.", told)
+    pages = visible(visit(waiting).text("/plan"))
+    assert summary.replace(";", ",") in pages
+    for line in told.splitlines():
+        if line.lstrip().startswith(("1 to insert", "1 to update", "seeder resolve")):
+            what, _, reason = line.strip().partition(": ")
+            assert what in pages
+            assert reason in pages
     assert set(words.CASES) == set(ColumnCase)
 
 
@@ -257,10 +338,23 @@ def test_the_panel_reads_the_format_that_the_job_writes() -> None:
     assert ledger.READS == job_ledger.FORMAT
 
 
-def test_a_database_without_a_ledger_is_named(waiting: Shop, visit: Visit) -> None:
-    answer = visit(waiting, schema="elsewhere").get()
-    assert answer.status_code == 500
-    assert "seeder has never run here" in answer.text
+@pytest.mark.parametrize("schema", ["elsewhere", 'else"where', "public"])
+@pytest.mark.parametrize("path", ["/", "/plan", "/plan/sets/x", "/conflicts", "/runs", "/runs/1"])
+def test_before_the_first_run_every_page_says_so(
+    waiting: Shop, visit: Visit, schema: str, path: str
+) -> None:
+    assert "seeder has not run on this database yet" in visit(waiting, schema=schema).text(path)
+
+
+def test_before_the_first_run_nothing_is_approved(waiting: Shop, visit: Visit) -> None:
+    form = visit(waiting).form()
+    site = visit(waiting, schema="elsewhere")
+    with site.client.session_transaction() as session:
+        session["_seeder_panel_token"] = form["seeder_token"]
+    answer = site.approve(form)
+    assert answer.status_code == 409
+    assert "seeder has not run" in answer.text
+    assert waiting.value("SELECT count(*) FROM seeder.requests") == 0
 
 
 def test_a_role_without_the_grants_is_named(waiting: Shop, visit: Visit) -> None:
@@ -273,12 +367,47 @@ def test_a_role_without_the_grants_is_named(waiting: Shop, visit: Visit) -> None
     assert "docs/panel.md has the grants" in answer.text
 
 
-def test_a_database_that_does_not_answer_is_an_honest_503(waiting: Shop, visit: Visit) -> None:
+def test_a_database_that_does_not_answer_is_an_honest_503(
+    waiting: Shop, visit: Visit, caplog: pytest.LogCaptureFixture
+) -> None:
     url = "postgresql://somebody:hunter2@127.0.0.1:1/nowhere"
     answer = visit(waiting, connect=lambda: psycopg.connect(url)).get()
     assert answer.status_code == 503
     assert "does not answer" in answer.text
     assert "hunter2" not in answer.text
+    assert "driver': 'OperationalError'" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
+def test_a_ledger_that_somebody_holds_up_is_an_honest_503(waiting: Shop, visit: Visit) -> None:
+    site = visit(waiting)
+    with waiting.database.connect() as connection, connection.transaction():
+        connection.execute("LOCK TABLE seeder.runs")
+        answer = site.get("/runs")
+    assert answer.status_code == 503
+    assert "takes too long" in answer.text
+
+
+def test_no_connection_is_left_open_whatever_happens(waiting: Shop, visit: Visit) -> None:
+    made: list[psycopg.Connection[Any]] = []
+
+    def connect() -> psycopg.Connection[Any]:
+        made.append(psycopg.connect(panel_url(waiting)))
+        return made[-1]
+
+    site = visit(waiting, connect=connect)
+    form = site.form()
+    for path in ("/", "/plan", "/runs/99", "/plan/sets/nothing"):
+        site.get(path)
+    site.approve({**form, "plan_id": "another"})
+    site.approve(form)
+    waiting.database.execute("UPDATE seeder.meta SET minimum_reader = 9")
+    assert site.get().status_code == 500
+    waiting.database.execute("UPDATE seeder.meta SET minimum_reader = 1")
+    store(waiting, "f" * 64, {"format": 1})
+    site.get("/plan")
+    assert len(made) >= 8
+    assert all(connection.closed for connection in made)
 
 
 def test_any_connection_of_the_application_will_do(waiting: Shop, visit: Visit) -> None:
