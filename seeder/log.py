@@ -6,15 +6,16 @@ holds a logger of its own. Fields never carry a URL, a password or a row value.
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Protocol, TextIO, assert_never, cast
+from typing import Protocol, TextIO, TypeAlias, assert_never
 
 
 class Log(Protocol):
-    """Where events go; structlog's bound logger is one."""
+    """Where events go."""
 
     def debug(self, event: str, **fields: object) -> object:
         """Write an event that only a developer of seeder wants."""
@@ -29,6 +30,10 @@ class Log(Protocol):
         """Write the event that ends a run."""
 
 
+Render: TypeAlias = Callable[[Mapping[str, object]], str]
+"""Makes one line of an event, whose first three fields are time, level and name."""
+
+
 class LogFormat(StrEnum):
     """How an event is written."""
 
@@ -39,34 +44,21 @@ class LogFormat(StrEnum):
 
 
 def configure(log_format: LogFormat, *, stream: TextIO, colour: bool = False) -> Log:
-    """Make the writer of this process; structlog's global configuration stays untouched.
+    """Make the writer of this process.
 
-    Each line starts with the time (ISO 8601, UTC), the level and the event. A stream that
-    can no longer be written to (a closed pipe, a full disk) loses lines, never the run.
+    Each line starts with the time (ISO 8601, UTC), the level and the event; debug events are
+    left out. A stream that can no longer be written to (a closed pipe, a full disk) loses
+    lines, never the run.
     """
-    # Imported here: usage errors and --version do not wait for it.
-    import structlog
-
-    render: structlog.typing.Processor
+    render: Render
     match log_format:
         case LogFormat.JSON:
-            render = structlog.processors.JSONRenderer()
+            render = json.dumps
         case LogFormat.TEXT:
             render = _coloured if colour else _text
         case _:
             assert_never(log_format)
-    logger = structlog.wrap_logger(
-        _Lines(stream),
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            _mask,
-            _in_order,
-            render,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger("info"),
-    )
-    return cast("Log", logger.bind())
+    return _Lines(stream, render)
 
 
 def silence_libraries() -> None:
@@ -104,14 +96,9 @@ def redact(text: str) -> str:
     return _PASSWORD.sub(rf"\g<1>{_MASK}", text)
 
 
-# structlog's processors: each takes the event that the one before returned.
-
-
-def _mask(
-    _logger: object, _method: str, event: MutableMapping[str, object]
-) -> MutableMapping[str, object]:
+def _mask(fields: Mapping[str, object]) -> dict[str, object]:
     return {
-        name: _MASK if name in _SECRET_FIELDS else _masked(value) for name, value in event.items()
+        name: _MASK if name in _SECRET_FIELDS else _masked(value) for name, value in fields.items()
     }
 
 
@@ -119,9 +106,7 @@ def _masked(value: object) -> object:
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, Mapping):
-        return {
-            name: _MASK if name in _SECRET_FIELDS else _masked(each) for name, each in value.items()
-        }
+        return _mask(value)
     if isinstance(value, list | tuple | set | frozenset):
         members = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [_masked(each) for each in members]
@@ -132,7 +117,6 @@ def _masked(value: object) -> object:
 
 def _plain(value: object) -> str:
     # repr would show what an object keeps inside, a connection's password for instance.
-    import datetime
     import decimal
     import pathlib
     import uuid
@@ -141,32 +125,22 @@ def _plain(value: object) -> str:
     return str(value) if isinstance(value, plain) else f"<{type(value).__name__}>"
 
 
-_FIRST = ("timestamp", "level", "event")
-
-
-def _in_order(
-    _logger: object, _method: str, event: MutableMapping[str, object]
-) -> MutableMapping[str, object]:
-    first = {name: event.pop(name) for name in _FIRST}
-    return {**first, **event}
-
-
 _BOLD, _DIM, _RESET = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 _COLOURS = {"debug": _DIM, "info": "\x1b[32m", "warning": "\x1b[33m", "error": "\x1b[31m"}
 _BARE = re.compile(r"[\w./:@+*-]+")
 
 
-def _text(_logger: object, _method: str, event: MutableMapping[str, object]) -> str:
-    time, level, name = (str(event.pop(key)) for key in _FIRST)
-    fields = (f"{key}={_bare(value)}" for key, value in event.items())
-    return " ".join((time, f"{level:<7}", name, *fields))
+def _text(event: Mapping[str, object]) -> str:
+    time, level, name, *fields = event.items()
+    told = (f"{key}={_bare(value)}" for key, value in fields)
+    return " ".join((str(time[1]), f"{level[1]:<7}", str(name[1]), *told))
 
 
-def _coloured(_logger: object, _method: str, event: MutableMapping[str, object]) -> str:
-    time, level, name = (str(event.pop(key)) for key in _FIRST)
-    fields = (f"{_DIM}{key}={_RESET}{_bare(value)}" for key, value in event.items())
-    level = f"{_COLOURS.get(level, '')}{level:<7}{_RESET}"
-    return " ".join((f"{_DIM}{time}{_RESET}", level, f"{_BOLD}{name}{_RESET}", *fields))
+def _coloured(event: Mapping[str, object]) -> str:
+    time, level, name, *fields = event.items()
+    told = (f"{_DIM}{key}={_RESET}{_bare(value)}" for key, value in fields)
+    coloured = f"{_COLOURS[str(level[1])]}{level[1]:<7}{_RESET}"
+    return " ".join((f"{_DIM}{time[1]}{_RESET}", coloured, f"{_BOLD}{name[1]}{_RESET}", *told))
 
 
 def _bare(value: object) -> str:
@@ -179,18 +153,42 @@ def _bare(value: object) -> str:
 
 
 class _Lines:
-    """Writes finished lines to a stream, the bottom of structlog's pipeline."""
+    """Writes each event as one line, at once, or loses it.
 
-    def __init__(self, stream: TextIO) -> None:
+    A few lines of our own: a logging library would be the dearest import of a deploy that has
+    nothing to do.
+    """
+
+    def __init__(self, stream: TextIO, render: Render) -> None:
         self._stream = stream
+        self._render = render
 
-    def msg(self, line: str) -> None:
-        """Write one line, at once, or lose it."""
+    def debug(self, event: str, **fields: object) -> None:
+        """Leave it out."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Write an event of an ordinary run."""
+        self._write("info", event, fields)
+
+    def warning(self, event: str, **fields: object) -> None:
+        """Write an event that a person should look at."""
+        self._write("warning", event, fields)
+
+    def error(self, event: str, **fields: object) -> None:
+        """Write the event that ends a run."""
+        self._write("error", event, fields)
+
+    def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
+        now = datetime.datetime.now(datetime.UTC)
+        first = {
+            "timestamp": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            "level": level,
+            "event": redact(event),
+        }
+        line = self._render(first | _mask(fields))
         try:
             self._stream.write(line + "\n")
             self._stream.flush()
         except (OSError, ValueError):
             # Nobody listens any more. The work must not depend on an audience.
             return
-
-    debug = info = warning = error = msg

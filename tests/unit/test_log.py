@@ -94,13 +94,6 @@ def test_redaction_masks_credentials_and_nothing_else(text, masked):
     assert redact(text) == masked
 
 
-def test_structlogs_global_configuration_stays_untouched():
-    import structlog
-
-    written()
-    assert not structlog.is_configured()
-
-
 def test_what_libraries_log_and_warn_about_stays_out_of_the_output():
     script = (
         "import logging, warnings; from seeder.log import silence_libraries; silence_libraries();"
