@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, PlanStale
 from seeder.log import Log
-from seeder.merge.result import RequestRecord, Requests
+from seeder.merge.found import RequestRecord, Requests
 from seeder.opening import connected, target_of
 from seeder.settings import Settings
 

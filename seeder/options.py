@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from seeder.log import LogFormat, redact
-from seeder.merge.model import Mode
+from seeder.merge.given import Mode
 
 EMBEDDED_DIRECTORY = ".seeder/postgres"
 """Where `--embedded` without a directory keeps its data, below the working directory."""

@@ -17,7 +17,7 @@ from seeder import options
 from seeder.environ import Environ
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.log import LogFormat
-from seeder.merge.model import Mode
+from seeder.merge.given import Mode
 from seeder.options import PARSERS
 
 STARTER = Path(__file__).parent / "starter"

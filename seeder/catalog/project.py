@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from seeder.catalog.files import Located, Unreadable, is_inside, read_text
 from seeder.catalog.problems import Problems, listed
-from seeder.merge.model import Migrations
+from seeder.merge.given import Migrations
 
 FILE = "seeder.toml"
 

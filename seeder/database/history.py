@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.ledger import Ledger
-from seeder.merge.result import AppliedRelease, OpenConflict, RunSummary
+from seeder.merge.found import AppliedRelease, OpenConflict, RunSummary
 
 _RUNS = 10
 

@@ -8,10 +8,11 @@ from typing import Any
 import psycopg
 
 from seeder.database.ledger import Ledger, Request
+from seeder.merge.found import RequestRecord
 from seeder.merge.model import Task
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
-from seeder.merge.result import RequestOutcome, RequestRecord
+from seeder.merge.result import RequestOutcome
 
 
 def pending_plan(connection: psycopg.Connection[Any], ledger: Ledger) -> Plan | None:

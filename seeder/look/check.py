@@ -12,8 +12,9 @@ from seeder.catalog import load, read_project
 from seeder.environ import Environ, as_set
 from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
 from seeder.log import Log
+from seeder.merge.found import CheckResult
 from seeder.merge.model import Catalog, Mode
-from seeder.merge.result import CheckResult, RunResult
+from seeder.merge.result import RunResult
 from seeder.settings import Secret, Settings
 
 if TYPE_CHECKING:

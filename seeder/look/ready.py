@@ -17,7 +17,7 @@ from seeder.errors import (
     SeederError,
 )
 from seeder.log import Log
-from seeder.merge.result import Readiness
+from seeder.merge.found import Readiness
 from seeder.opening import connected, target_of
 from seeder.settings import Settings
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import DatabaseUnavailable
 from seeder.log import Log
+from seeder.merge.found import Status
 from seeder.merge.model import Catalog
 from seeder.merge.plan import SetDecision
-from seeder.merge.result import Status
 from seeder.opening import connected, read_catalog, target_of
 from seeder.settings import Settings
 

@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from seeder.errors import ConfigurationInvalid
-from seeder.merge.model import Mode, is_disposable
+from seeder.merge.given import Mode, is_disposable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

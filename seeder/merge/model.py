@@ -11,15 +11,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
-
-class Mode(StrEnum):
-    """What a run may do with seed data; `auto` is decided per database."""
-
-    AUTO = "auto"
-    INIT = "init"
-    UPDATE = "update"
-    REFRESH = "refresh"
-    NONE = "none"
+# For who needs the rest as well.
+from seeder.merge.given import DISPOSABLE as DISPOSABLE
+from seeder.merge.given import Migrations as Migrations
+from seeder.merge.given import Mode as Mode
+from seeder.merge.given import is_disposable as is_disposable
 
 
 class When(StrEnum):
@@ -260,27 +256,6 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Migrations:
-    """How the migrations of a project run; exactly one of the three ways."""
-
-    alembic: Path | None = None
-    """The Alembic script directory, absolute."""
-    command: tuple[str, ...] | None = None
-    command_digest: tuple[str, ...] = ()
-    """Globs whose bytes stand for the command's effect, for the unchanged path."""
-    project_env: bool = False
-    """Run the project's own env.py instead of seeder's runner."""
-    version_table: str = "alembic_version"
-    version_table_schema: str | None = None
-    target: str = "head"
-
-    @property
-    def none(self) -> bool:
-        """True when the project has no migrations of its own."""
-        return self.alembic is None and self.command is None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Catalog:
     """Everything a project directory asks for, checked as far as files alone allow."""
 
@@ -298,15 +273,6 @@ class Catalog:
     """Environment variables that non-secret values were taken from."""
     digest: str = ""
     """SHA-256, hex, over the bytes of seeder.toml, seeds and migrations."""
-
-
-DISPOSABLE = frozenset({"dev", "test"})
-"""Environments whose databases may be rewritten freely; all others are protected."""
-
-
-def is_disposable(environment: str) -> bool:
-    """Whether a database marked with this environment may be rewritten freely."""
-    return environment in DISPOSABLE
 
 
 def row_key(values: tuple[str, ...]) -> str:

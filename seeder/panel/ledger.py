@@ -23,9 +23,9 @@ from seeder.errors import (
     PlanStale,
     SeederError,
 )
+from seeder.merge.found import AppliedRelease, RequestRecord
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
-from seeder.merge.result import AppliedRelease, RequestRecord
 from seeder.merge.settled import RowRecord, RunRecord, SetRecord
 
 READS = 1

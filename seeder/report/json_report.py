@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
+from seeder.merge.found import CheckResult, Readiness, Requests, Status
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import to_document
-from seeder.merge.result import CheckResult, Failure, Readiness, Requests, RunResult, Status
+from seeder.merge.result import Failure, RunResult
 from seeder.merge.settled import History, RunDetails, Settlement
 
 FORMAT = 1

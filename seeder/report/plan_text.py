@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from seeder.merge.choices import EXPLAINED
+from seeder.merge.found import RequestRecord, Requests
 from seeder.merge.model import Mode
 from seeder.merge.plan import Plan, SetDecision, SetPlan
-from seeder.merge.result import RequestRecord, Requests
 from seeder.report.layout import PLAIN, Ink, Line, Piece, Screen, Span, line, prose, table
 from seeder.report.rows_text import rows
 from seeder.report.words import (

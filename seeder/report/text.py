@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seeder.merge.choices import EXPLAINED
+from seeder.merge.found import CheckResult, Readiness, RunSummary, Status
 from seeder.merge.plan import SetDecision, SetOutcome
-from seeder.merge.result import CheckResult, Readiness, Result, RunResult, RunSummary, Status
+from seeder.merge.result import Result, RunResult
 from seeder.report.excerpt import Excerpts
 from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, line, prose, table
 from seeder.report.rows_text import attention

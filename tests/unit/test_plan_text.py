@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import shlex
 
+from seeder.merge.found import RequestRecord, Requests
 from seeder.merge.model import Mode
 from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
-from seeder.merge.result import RequestRecord, Requests
 from seeder.report import plan_text
 from seeder.report.layout import Screen
 from tests.support.plans import a_column, a_plan, a_row, a_set

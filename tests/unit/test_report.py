@@ -5,17 +5,10 @@ import pytest
 from psycopg.errors import UniqueViolation
 
 from seeder.errors import ConfigurationInvalid, Interrupted, MigrationFailed, Problem
+from seeder.merge.found import AppliedRelease, CheckResult, OpenConflict, RunSummary, Status
 from seeder.merge.model import Mode
 from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
-from seeder.merge.result import (
-    AppliedRelease,
-    CheckResult,
-    OpenConflict,
-    Result,
-    RunResult,
-    RunSummary,
-    Status,
-)
+from seeder.merge.result import Result, RunResult
 from seeder.report import failure_text, files, json_report, termination, text
 from seeder.report.failure import describe, log_fields
 

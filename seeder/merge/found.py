@@ -1,0 +1,118 @@
+"""What a command found: the values that all commands but `run` return and reports render."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from seeder.errors import Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRecord:
+    """One request as the ledger keeps it."""
+
+    id: int
+    plan_id: str
+    actor: str
+    requested_at: datetime.datetime
+    state: str
+    """`open`, `applied`, `stale` or `void`."""
+    run: int | None = None
+    """The run that settled it."""
+    settled_at: datetime.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requests:
+    """What waits for approval, and what was approved."""
+
+    pending: str | None = None
+    """The id of the pending plan."""
+    requests: tuple[RequestRecord, ...] = ()
+    """Newest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckResult:
+    """The size of a catalog that is in order."""
+
+    sets: int
+    rows: int
+    tasks: int
+    revisions: int
+    problems: tuple[Problem, ...] = ()
+    """Worth a look, but no reason to fail."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppliedRelease:
+    """A release that this database has had."""
+
+    release: str
+    applied_at: datetime.datetime
+    run: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One line of the history."""
+
+    id: int
+    started_at: datetime.datetime
+    finished_at: datetime.datetime | None = None
+    """None while it runs, and for a run that was killed."""
+    result: str
+    mode: str | None = None
+    release: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenConflict:
+    """A row whose live value was kept against the catalog, and that nobody has settled."""
+
+    address: str
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Where a database stands, seen from this image."""
+
+    database: str
+    """The database's name."""
+    environment: str
+    """As the database is marked; as this image is set up, where it is not yet marked."""
+    initialised: bool
+    """False: no run has ever come to the point of creating the ledger."""
+    ledger_format: int | None = None
+    releases: tuple[AppliedRelease, ...] = ()
+    """Newest first."""
+    revision_live: tuple[str, ...] = ()
+    revision_head: tuple[str, ...] = ()
+    unadopted: tuple[str, ...] = ()
+    """Names of sets."""
+    pending: tuple[str, ...] = ()
+    """Names of sets."""
+    conflicts: int = 0
+    in_conflict: tuple[OpenConflict, ...] = ()
+    """The first of them, by address."""
+    last_runs: tuple[RunSummary, ...] = ()
+    """Newest first."""
+    lock_holder: Mapping[str, object] | None = None
+    """What the server says of the session that holds the lock: `pid`, `application_name`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readiness:
+    """A database on which an application of this image may start."""
+
+    revision_live: tuple[str, ...] = ()
+    revision_head: tuple[str, ...] = ()
+    """This image's."""
+    ahead: bool = False
+    """The database is ahead of this image."""
+    release: str | None = None
+    """The release that is applied, where it was asked for."""
