@@ -69,6 +69,8 @@ class Base:
     columns: Mapping[str, BaseColumn]
     copied: bool = False
     """A survey's own copy, which it may rewrite."""
+    fresh: bool = False
+    """Made in this very transaction, and empty."""
 
     def p(self, position: int) -> sql.Identifier:
         """The ledger column of the primary key's column at a zero-based position."""
@@ -242,6 +244,7 @@ def _create(
         key=key,
         primary_key=primary_key,
         columns=columns,
+        fresh=write,
     )
 
 

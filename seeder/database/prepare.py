@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import check, stage
+from seeder.database import check, direct, stage
 from seeder.database.bases import Base, base_key, former_key, open_base
 from seeder.database.digests import digest_of
 from seeder.database.ledger import Ledger
@@ -284,13 +284,23 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         seeding.works[name] = dataclasses.replace(
             work, siblings=_siblings(seeding, work), **_ids(seeding, work)
         )
+    if seeding.writes:
+        for work in direct.going_direct(seeding.works.values()):
+            seeding.works[work.name] = work
     if seeding.orders.mode is not Mode.INIT:
         _warn_of_leftovers(seeding)
+    _load(seeding)
+
+
+def _load(seeding: Seeding) -> None:
     rejections: dict[str, tuple[Problem, ...]] = {}
     for work in seeding.works.values():
-        allocate = seeding.writes and work.decision is SetDecision.INSERT
-        stage.create(seeding.connection, work.stage, allocate=allocate)
         try:
+            if work.stage.stand_in is not None:
+                direct.load(seeding.connection, work, run=seeding.run)
+                continue
+            allocate = seeding.writes and work.decision is SetDecision.INSERT
+            stage.create(seeding.connection, work.stage, allocate=allocate)
             stage.load(seeding.connection, work.stage)
         except ConfigurationInvalid as error:
             rejections[work.name] = error.problems

@@ -10,7 +10,7 @@ the database itself fills in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,15 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StandIn:
+    """A table that serves as a stage; `addr` and `p1`.. are the same there."""
+
+    relation: sql.Composable
+    columns: Mapping[str, str]
+    """The names of its columns with the desired values, by those of the live table's."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
     """The temporary table that holds what one set desires."""
 
@@ -41,6 +50,8 @@ class Stage:
     seed_set: SeedSet
     table: Table
     primary_key: tuple[str, ...]
+    stand_in: StandIn | None = None
+    """A table that holds it instead (`direct`)."""
 
     @property
     def name(self) -> str:
@@ -48,8 +59,10 @@ class Stage:
         return f"seeder_stage_{self.number}"
 
     @property
-    def relation(self) -> sql.Identifier:
-        """The temporary table."""
+    def relation(self) -> sql.Composable:
+        """The table, qualified."""
+        if self.stand_in is not None:
+            return self.stand_in.relation
         return sql.Identifier("pg_temp", self.name)
 
     def row(self, alias: str = "s") -> sql.Composable:
@@ -74,9 +87,15 @@ class Stage:
         """Whether any row of the set gives the column."""
         return any(each.name == column for each in self.seed_set.columns)
 
+    def holder(self, column: str) -> str:
+        """The name of the stage's own column with the desired values of a column."""
+        if self.stand_in is not None:
+            return self.stand_in.columns[column]
+        return f"d{self.position(column)}"
+
     def d(self, column: str, alias: str = "s") -> sql.Composable:
         """The desired value of a column."""
-        return sql.Identifier(alias, f"d{self.position(column)}")
+        return sql.Identifier(alias, self.holder(column))
 
     def r(self, column: str, alias: str = "s") -> sql.Composable:
         """The row key that a reference column asks for."""
@@ -161,24 +180,27 @@ def create(connection: psycopg.Connection[Any], stage: Stage, *, allocate: bool)
     )
 
 
-def _copied_as_file(stage: Stage) -> CsvFile | None:
+def copied_as_file(stage: Stage) -> CsvFile | None:
     """The CSV file, where Postgres can read it and derive the addresses by itself."""
     keys = [stage.table.columns[name].base for name in stage.seed_set.key]
     return stage.seed_set.rows.csv if set(keys) <= _SIMPLE_KEYS else None
 
 
 def _address_definition(stage: Stage) -> sql.Composable:
-    if _copied_as_file(stage) is None:
+    if copied_as_file(stage) is None:
         return sql.SQL("addr text NOT NULL")
+    return sql.SQL("addr text GENERATED ALWAYS AS ({}) STORED").format(address(stage))
+
+
+def address(stage: Stage) -> sql.Composable:
+    """The row key, written in SQL from the key's columns, which are of `_SIMPLE_KEYS`."""
     escaped = [
         sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
-            sql.Identifier(f"d{stage.position(name)}")
+            sql.Identifier(stage.holder(name))
         )
         for name in stage.seed_set.key
     ]
-    return sql.SQL("addr text GENERATED ALWAYS AS ({}) STORED").format(
-        sql.SQL(" || ',' || ").join(escaped)
-    )
+    return sql.SQL(" || ',' || ").join(escaped)
 
 
 def load(connection: psycopg.Connection[Any], stage: Stage) -> None:
@@ -190,7 +212,7 @@ def load(connection: psycopg.Connection[Any], stage: Stage) -> None:
     """
     try:
         with connection.transaction():
-            source = _copied_as_file(stage)
+            source = copied_as_file(stage)
             if source is not None:
                 _copy_file(connection, stage, source)
             else:
@@ -205,9 +227,7 @@ def load(connection: psycopg.Connection[Any], stage: Stage) -> None:
 
 
 def _copy_file(connection: psycopg.Connection[Any], stage: Stage, source: CsvFile) -> None:
-    columns = sql.SQL(", ").join(
-        sql.Identifier(f"d{stage.position(name)}") for name in source.header
-    )
+    columns = sql.SQL(", ").join(sql.Identifier(stage.holder(name)) for name in source.header)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true)").format(
         stage.relation, columns
     )
