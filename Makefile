@@ -84,6 +84,8 @@ lock: $(VENV)/lock.stamp  ## Resolve the locks in requirements/ anew from pyproj
 	$(CONSTRAINED) --group image --output-file requirements/image-tools.txt
 	$(CONSTRAINED) --group build --output-file requirements/build.txt
 	$(COMPILE) --group lock --output-file requirements/lock.txt
+	$(CONSTRAINED) pyproject.toml --extra panel examples/flask-saas/requirements.in \
+		--output-file examples/flask-saas/requirements.txt
 
 $(VENV)/lock.stamp: requirements/lock.txt | $(VENV)/bin/python
 	@$(PIP) -r requirements/lock.txt
