@@ -18,9 +18,7 @@ Child: TypeAlias = "str | Html | Iterable[str | Html] | None"
 _KEPT = "\n\t\u200c\u200d"
 """Line breaks, and the joiners that Persian and emoji are written with."""
 
-_HIDDEN = "\N{REPLACEMENT CHARACTER}"
-
-_VOID = frozenset({"meta", "br", "hr"})
+_VOID = frozenset({"meta", "wbr"})
 
 
 def tag(name: str, /, *children: Child, **attributes: str | int | bool | None) -> Html:

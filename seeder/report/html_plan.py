@@ -37,7 +37,7 @@ def plan(found: Plan, *, made: datetime.datetime) -> str:
 
 
 def _lead(found: Plan) -> str:
-    mode = f"Mode {found.mode}: {found.reason}." if found.reason else f"Mode {found.mode}."
+    mode = f"Mode {found.mode} ({found.reason})." if found.reason else f"Mode {found.mode}."
     if found.changes or found.migrations or found.tasks:
         return mode
     if found.waiting:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from seeder.merge.choices import AFTERWARDS, MEANING, UNTIL_THEN, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
+from seeder.merge.rules import ROW_RULES
 from seeder.report.html import Child, Html, joined, tag
 from seeder.report.html_page import folded, section, tone
 from seeder.report.values import REFERENCE, differing, narrowed
@@ -31,6 +33,7 @@ def decisions(rows: Iterable[RowChange]) -> Html | None:
         return None
     return section(
         "For you to decide",
+        tag("dl", [_meaning(take) for take in Take], class_="meanings"),
         [_conflict(row) for row in found[:SHOWN]],
         _more(len(found) - SHOWN),
         id_="conflicts",
@@ -47,7 +50,7 @@ def attention(rows: Iterable[RowChange]) -> Html | None:
 def kept(rows: Iterable[RowChange]) -> Html | None:
     """Make the section of what stays because people changed it."""
     found = [row for row in rows if kind_of(row) is Kind.KEPT]
-    note = "People changed or deleted these, so they stay as they are."
+    note = "Kept as they are: people changed or deleted them, or other rows need them."
     return _listed(found, "Left alone", "kept", note)
 
 
@@ -141,11 +144,15 @@ def _cell(name: str, column: ColumnChange | None) -> Html:
 
 
 def _updated(row: RowChange, *, finished: bool) -> Html:
-    lines = [_diff(column) for column in row.columns if column.case is not ColumnCase.CONFLICT]
+    table = _differences(row.columns, finished=finished) if row.columns else None
+    return tag("div", _address(row), table, class_="row")
+
+
+def _differences(columns: Sequence[ColumnChange], *, finished: bool = False) -> Html:
     names = ("column", "before", "after") if finished else ("column", "live", "becomes")
     head = tag("tr", [tag("th", name, scope="col") for name in names])
-    table = tag("table", tag("thead", head), tag("tbody", lines), class_="diff")
-    return tag("div", _address(row), table if lines else None, class_="row")
+    lines = [_diff(column) for column in columns]
+    return tag("table", tag("thead", head), tag("tbody", lines), class_="diff")
 
 
 def _diff(column: ColumnChange) -> Html:
@@ -175,61 +182,80 @@ def _last(column: ColumnChange) -> str:
 # Conflicts.
 
 
+def _meaning(take: Take) -> Html:
+    told = f"{MEANING[take]}. {AFTERWARDS[take]}"
+    return tag("div", tag("dt", _taking(take)), tag("dd", told[0].upper(), told[1:]))
+
+
+def _taking(take: Take) -> str:
+    return f"Take {take}"
+
+
 def _conflict(row: RowChange) -> Html:
-    also = "" if row.action is RowAction.KEEP else f" Besides: {ACTIONS[row.action].planned}."
+    columns = in_conflict(row)
+    also = [column for column in row.columns if column not in columns]
     return tag(
         "article",
         tag("h3", _address(row)),
-        tag("p", f"{row.reason}.{also}", class_="why"),
-        [_three(column) for column in in_conflict(row)],
-        tag("div", [_choice(row, take) for take in Take], class_="choices"),
+        None if row.reason in _USUAL else tag("p", f"{row.reason}.", class_="why"),
+        [_three(column) for column in columns],
+        tag("div", [_choice(row, take) for take in Take], class_="three choices"),
+        _besides(also, row) if also else None,
         class_="card conflict",
     )
 
 
+_USUAL = frozenset(rule.reason for rule in ROW_RULES if "conflicts" in rule.when.split())
+"""Why a row is in conflict where nothing else happens to it: the section says it already."""
+
+
+def _besides(columns: Sequence[ColumnChange], row: RowChange) -> Html:
+    words = ACTIONS[row.action]
+    told = (
+        "Its other columns"
+        if row.action is RowAction.UPDATE
+        else f"The row itself: {words.planned}"
+    )
+    return tag("div", tag("p", f"{told}:", class_="why"), _differences(columns), class_="besides")
+
+
 def _three(column: ColumnChange) -> Html:
-    asked, live, desired = narrowed((column.asked, column.live, column.desired), _NARROW)
-    last: Child = tag("span", "not known", class_="value none")
-    if column.asked_known:
-        last = _value(asked, secret=column.secret)
-    base = asked if column.asked_known else None
+    if column.secret:
+        cells = [_value(None, secret=True)] * 3
+    else:
+        asked, live, desired = narrowed((column.asked, column.live, column.desired), _NARROW)
+        base = asked if column.asked_known else None
+        cells = [_last_value(column, asked), _marked(base, live)[1], _marked(base, desired)[1]]
+    names = ("last applied", "live", "desired")
     return joined(
-        tag("div", tag("code", column.name), class_="column"),
+        tag("p", tag("code", column.name), class_="column"),
         tag(
             "div",
-            tag("div", tag("small", "last applied"), last),
-            tag(
-                "div",
-                tag("small", "live, stays for now"),
-                _marked(base, live)[1] if not column.secret else _value(None, secret=True),
-                class_="now",
-            ),
-            tag(
-                "div",
-                tag("small", "desired by the catalog"),
-                _marked(base, desired)[1] if not column.secret else _value(None, secret=True),
-            ),
-            class_="three",
+            [
+                tag("div", tag("small", name), tag("div", cell))
+                for name, cell in zip(names, cells, strict=True)
+            ],
+            class_="three values",
         ),
     )
 
 
+def _last_value(column: ColumnChange, asked: str | None) -> Html:
+    if not column.asked_known:
+        return tag("span", "not known", class_="value none")
+    if column.stored in (column.asked, column.live):
+        return _value(asked)
+    return joined(_value(asked), tag("p", "stored as ", _value(column.stored), class_="why"))
+
+
 def _choice(row: RowChange, take: Take) -> Html:
-    meaning = MEANING[take]
     return tag(
         "div",
-        tag("h3", f"Take {take}"),
-        tag("ul", [_effect(column, take) for column in in_conflict(row)]),
-        tag("p", f"{meaning[0].upper()}{meaning[1:]}. {AFTERWARDS[take]}"),
+        tag("b", _taking(take)),
+        tag("p", MEANING[take], class_="why"),
         tag("pre", tag("code", command(row.address, take))),
+        class_=f"take-{take}",
     )
-
-
-def _effect(column: ColumnChange, take: Take) -> Html:
-    live, desired = narrowed((column.live, column.desired), _NARROW)
-    value, verb = (live, "stays") if take is Take.LIVE else (desired, "becomes")
-    short = value if value is None or len(value) <= _NARROW else f"{value[:_NARROW]}…"
-    return tag("li", tag("code", column.name), f" {verb} ", _value(short, secret=column.secret))
 
 
 # Values.
@@ -268,7 +294,9 @@ def _value(text: str | None, *, secret: bool = False) -> Html:
 
 
 def _address(row: RowChange) -> Html:
-    return tag("bdi", row.address, class_="address")
+    # It may be broken where its parts meet, rather than anywhere.
+    parts = re.split(r"(?<=[/,])", row.address)
+    return tag("bdi", [joined(part, tag("wbr")) for part in parts], class_="address")
 
 
 def _addresses(rows: Sequence[RowChange]) -> Html:

@@ -134,7 +134,7 @@ def _sets(result: RunResult) -> Html | None:
         return None
     lines = []
     for each in result.sets:
-        told = ", ".join(text for text, _ in done(each.counts)) or "nothing"
+        told = ", ".join(text for text, _ in done(tally([each]))) or "nothing"
         cells = (each.name, DECISIONS[each.decision], told)
         lines.append(tag("tr", [tag("td", text) for text in cells]))
     head = tag("tr", [tag("th", name, scope="col") for name in ("set", "decision", "rows")])

@@ -22,6 +22,7 @@ from seeder.report.words import (
     kind_of,
     listed,
     moment,
+    tally,
 )
 
 _NAMED = 20
@@ -114,7 +115,7 @@ def _facts(result: RunResult) -> Iterator[tuple[Cell, ...]]:
 
 
 def _outcome(outcome: SetOutcome) -> Cell:
-    parts = list(listed(done(outcome.counts)))
+    parts = list(listed(done(tally([outcome]))))
     if outcome.decision in LEFT_ALONE:
         word = Span(DECISIONS[outcome.decision], Ink.CHANGED)
         return (word, ": ", *parts) if parts else (word,)

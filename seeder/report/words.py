@@ -185,15 +185,23 @@ def tally(sets: Iterable[SetPlan | SetOutcome]) -> dict[str, int]:
     for each in sets:
         for name, number in each.counts.items():
             found[name] = found.get(name, 0) + number
-        for row in each.rows:
-            if kind_of(row) is Kind.KEPT:
+        for row in _rows(each):
+            kind = kind_of(row)
+            if kind is Kind.KEPT:
                 found[row.action] = found.get(row.action, 0) - 1
                 left += 1
-            elif kind_of(row) is Kind.CONFLICT and row.action is RowAction.KEEP:
+            elif kind in (Kind.CONFLICT, Kind.ATTENTION) and row.action is RowAction.KEEP:
                 found[row.action] = found.get(row.action, 0) - 1
         conflicts += each.counts.get(CONFLICTS, 0)
     found.pop(CONFLICTS, None)
     return {name: n for name, n in (found | {LEFT: left, CONFLICTS: conflicts}).items() if n > 0}
+
+
+def _rows(each: SetPlan | SetOutcome) -> tuple[RowChange, ...]:
+    if isinstance(each, SetOutcome) and not each.rows:
+        # Nobody asked this run for its rows: those that need a person are known all the same.
+        return each.kept
+    return each.rows
 
 
 def _worded(counts: Mapping[str, int], *, finished: bool) -> Iterator[tuple[str, str, Ink]]:

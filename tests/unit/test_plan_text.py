@@ -84,7 +84,7 @@ def test_a_conflict_shows_its_three_values_and_the_commands_that_settle_it() -> 
         "        seeder resolve roles/viewer --take live",
         "        seeder resolve roles/viewer --take desired",
         "",
-        "In all: 1 kept (1 in conflict).",
+        "In all: 1 in conflict.",
         "Hint: `--take live` keeps what is live; the catalog's value counts as declined."
         " `--take desired` writes the catalog's value over what is live. Until somebody chooses,"
         " what is live stays; the conflict is not reported again before the catalog asks for"

@@ -75,7 +75,7 @@ def test_a_run_is_told_set_by_set_and_unchanged_sets_in_one_line():
         "Done in 1.2 s: production, mode update, release 2026.11, run 12.",
         "  migrated   0003, 0004",
         "  roles      3 inserted, 1 updated",
-        "  plans      1 kept (1 in conflict)",
+        "  plans      1 in conflict",
         "  tiers      unadopted",
         "  countries  pending",
         "  tasks      assign_free_tier",
