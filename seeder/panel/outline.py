@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from seeder.merge.choices import AFTERWARDS, MEANING, Take, command
-from seeder.merge.plan import Plan, RowChange, SetPlan
+from seeder.merge.plan import ColumnChange, Plan, RowAction, RowChange, SetDecision, SetPlan
 from seeder.report.words import LEFT_ALONE, Group, Kind, groups, in_conflict, kind_of
 
 ROWS = 100
@@ -62,9 +62,24 @@ def outline(plan: Plan) -> Outline:
     )
 
 
+def reason(found: SetPlan) -> str:
+    """What a page says of a set beside its counts; empty where there is nothing to explain."""
+    return "" if found.decision is SetDecision.MERGE else found.reason
+
+
 def is_loud(row: RowChange) -> bool:
     """Whether a person has to choose, or to look at it."""
     return kind_of(row) in _LOUD
+
+
+def telling(row: RowChange) -> tuple[ColumnChange, ...]:
+    """The columns of a row that say more than its address; none where they are all key."""
+    if row.action is not RowAction.INSERT:
+        return row.columns
+    keys = row.address.partition("/")[2].split(",")
+    if len(row.columns) <= len(keys):
+        return ()
+    return tuple(each for each in row.columns if each.secret or each.desired not in keys)
 
 
 def choices(row: RowChange) -> tuple[Choice, ...]:

@@ -8,8 +8,8 @@ from flask import Response, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from seeder.panel import words
-from seeder.panel.outline import choices, choices_for
-from seeder.panel.values import address, prose, value
+from seeder.panel.outline import choices, choices_for, reason, telling
+from seeder.panel.values import address, command, prose, value
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -27,8 +27,9 @@ _HEADERS = {
 
 
 def protect(response: Response) -> Response:
-    """Add the headers that let nothing else in."""
-    response.headers.update(_HEADERS)
+    """Add the headers that let nothing else in; a style sheet may still be asked after."""
+    for name, content in _HEADERS.items():
+        response.headers.setdefault(name, content)
     return response
 
 
@@ -41,10 +42,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals.update(url_for=url_for, words=words, choices=choices, choices_for=choices_for)
+    made.globals.update(
+        url_for=url_for, words=words, choices=choices, choices_for=choices_for, reason=reason
+    )
     made.filters.update(
+        telling=telling,
         value=value,
         address=address,
+        command=command,
         prose=prose,
         moment=words.moment,
         duration=words.duration,

@@ -46,11 +46,19 @@ def address(text: str) -> Markup:
     return Markup("<wbr>").join(_inert(part) for part in parts if part)
 
 
+def command(text: str) -> Markup:
+    """A command of the shell, which may break between its words."""
+    words = (
+        Markup('<span class="whole">{}</span>').format(_inert(word)) for word in text.split(" ")
+    )
+    return Markup(" ").join(words)
+
+
 def prose(text: str) -> Markup:
     """A sentence in which `code` stands in backticks."""
-    parts = (_inert(part) for part in text.split("`"))
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if n % 2 else part for n, part in enumerate(parts)
+        Markup("<code>{}</code>").format(command(part)) if n % 2 else _inert(part)
+        for n, part in enumerate(text.split("`"))
     )
 
 

@@ -79,9 +79,9 @@ def psql(compose: Compose, role: str, text: str) -> subprocess.CompletedProcess[
     )
 
 
-def signed_in(browser: Browser, url: str, email: str, password: str) -> Page:
+def signed_in(browser: Browser, url: str, email: str, password: str, then: str = "/") -> Page:
     page = browser.new_context(base_url=url).new_page()
-    page.goto("/")
+    page.goto(f"/login?next={then}")
     page.get_by_label("Address").fill(email)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
@@ -98,9 +98,9 @@ def status_of(page: Page, path: str) -> int:
 def test_an_update_is_approved_in_the_panel_and_its_permission_arrives(
     compose: Compose, url: str, browser: Browser
 ) -> None:
+    passwords = {who: secret(compose, f"{who}_password") for who in ("manager", "admin")}
     manager, admin = (
-        signed_in(browser, url, f"{who}@example.test", secret(compose, f"{who}_password"))
-        for who in ("manager", "admin")
+        signed_in(browser, url, f"{who}@example.test", passwords[who]) for who in passwords
     )
 
     # Release 1: orders can be entered, and not invoiced.
@@ -117,6 +117,9 @@ def test_an_update_is_approved_in_the_panel_and_its_permission_arrives(
     nobody = browser.new_context(base_url=url).new_page()
     nobody.goto("/admin/seeder/plan")
     assert nobody.url.endswith("/login?next=/admin/seeder/plan")
+    for elsewhere in ("//evil.test", "https://evil.test", "/%09/evil.test", "/%5Cevil.test"):
+        nobody = signed_in(browser, url, "admin@example.test", passwords["admin"], elsewhere)
+        assert nobody.url == f"{url}/"
 
     # A person renames a role.
     admin.get_by_role("link", name="Roles").click()

@@ -153,6 +153,7 @@ def test_pages_carry_headers_that_let_nothing_else_in(site: Site) -> None:
     for path in PATHS:
         for name in ("Content-Security-Policy", "X-Content-Type-Options", "X-Frame-Options"):
             assert site.get(path).headers[name] == headers[name]
+    assert site.get("/static/panel.css").headers["Cache-Control"] == "no-cache"
     for path in PATHS[:-1]:
         text = site.text(path)
         for forbidden in ("<script", "style=", "onclick", "javascript:", "http://", "https://"):

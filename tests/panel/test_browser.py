@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+AFTERWARDS = ("/", "/plan", "/conflicts", "/approvals", "/runs/3")
 PAGES = ("/", "/plan", "/plan/sets/roles", "/conflicts", "/approvals", "/runs", "/runs/1")
 
 
@@ -55,6 +56,8 @@ def test_a_plan_is_read_approved_applied_and_accounted_for(page: Page, waiting: 
     conflict = page.get_by_role("article", name="Conflict in roles/editor")
     table = conflict.get_by_role("table", name="Column level")
     assert [cell.inner_text() for cell in table.get_by_role("cell").all()] == ["2", "7", "20"]
+    commands = page.get_by_role("group", name="Command")
+    assert commands.first.inner_text() == "seeder resolve roles/editor --take live"
     page.get_by_role("button", name="Approve this plan").click()
     assert "approved" in page.get_by_role("status").inner_text()
     assert page.get_by_role("button").count() == 0
@@ -133,13 +136,18 @@ def overflow(page: Page) -> int:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+@pytest.mark.parametrize("paths", [PAGES, AFTERWARDS], ids=["before", "afterwards"])
 def test_every_page_fits_and_can_be_read(
-    browser: Browser, url: str, waiting: Shop, viewport: Any, scheme: Any
+    browser: Browser, url: str, waiting: Shop, viewport: Any, scheme: Any, paths: tuple[str, ...]
 ) -> None:
     context = browser.new_context(base_url=url, viewport=viewport, color_scheme=scheme)
     page = context.new_page()
     page.goto("/login?as=jo")
-    for path in PAGES:
+    if paths is AFTERWARDS:
+        open_panel(page, "/plan")
+        page.get_by_role("button", name="Approve this plan").click()
+        run(waiting)
+    for path in paths:
         open_panel(page, path)
         assert overflow(page) <= 0, path
         assert page.locator("h1").count() == 1

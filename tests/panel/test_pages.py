@@ -12,7 +12,7 @@ from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
 from seeder.database import ledger as job_ledger
-from seeder.merge.plan import ColumnCase, RowAction, SetDecision
+from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
 from seeder.merge.plan_document import to_document
 from seeder.panel import ledger, words
 from tests.panel.conftest import BEFORE, Site, panel_url, run
@@ -69,7 +69,7 @@ def test_plan_shows_columns_and_the_three_values_of_a_conflict(site: Site) -> No
 
 
 def test_plan_names_the_commands_that_settle_a_conflict(site: Site) -> None:
-    text = site.text("/plan")
+    text = visible(site.text("/plan"))
     assert "seeder resolve roles/editor --take live" in text
     assert "seeder resolve roles/editor --take desired" in text
 
@@ -249,6 +249,25 @@ def test_the_words_are_those_of_the_terminal(waiting: Shop, visit: Visit) -> Non
             assert what in pages
             assert reason in pages
     assert set(words.CASES) == set(ColumnCase)
+
+
+def test_rows_to_insert_show_what_their_address_does_not_say(waiting: Shop, visit: Visit) -> None:
+    def to_insert(address: str, **values: str) -> RowChange:
+        columns = tuple(
+            a_column(name, asked=None, asked_known=False, live=None, desired=value)
+            for name, value in values.items()
+        )
+        return a_row(address, action=RowAction.INSERT, columns=columns)
+
+    links = to_insert("links/editor,orders.view", role_id="41", permission_id="42")
+    role = to_insert("roles/guest", code="guest", level="17")
+    plan = a_plan(sets=(a_set("links", links), a_set("roles", role)))
+    store(waiting, plan.id, to_document(plan))
+    text = visible(visit(waiting).text("/plan"))
+    assert "links/ editor, orders.view" in text
+    assert "41" not in text.split("Plan id")[1].split("links/")[1]
+    assert "level 17" in text
+    assert "code guest" not in text
 
 
 # -- values ------------------------------------------------------------------------------

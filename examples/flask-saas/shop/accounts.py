@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -136,6 +137,6 @@ def sign_out():
 
 def own_page(path: str | None) -> str:
     """A page of this application and no other: `//elsewhere` would be another site."""
-    if path and path.startswith("/") and not path.startswith(("//", "/\\")):
+    if path and re.fullmatch("/([a-z0-9_][a-z0-9_/-]*)?", path):
         return path
     return url_for("orders.all_orders")
