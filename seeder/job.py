@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import seeder
+from seeder.aside import Aside
 from seeder.catalog import fingerprint as fingerprint_of
 from seeder.environ import as_set
 from seeder.errors import (
@@ -23,11 +24,9 @@ from seeder.errors import (
     SeedingFailed,
 )
 from seeder.log import Log
-from seeder.merge.model import Catalog, Mode
+from seeder.merge.given import Mode
 from seeder.merge.result import Result, RunResult
 from seeder.opening import connected, locked, read_catalog, require_same_class, target_of
-from seeder.planning import read_plan, require_migrated, require_same_image
-from seeder.seeding import Seeding, record_end
 from seeder.settings import Settings
 from seeder.signals import alarm
 
@@ -37,6 +36,8 @@ if TYPE_CHECKING:
     from seeder.database.migrate import MigrationOutcome
     from seeder.database.revisions import RevisionGraph
     from seeder.database.target import Target
+    from seeder.merge.model import Catalog
+    from seeder.merge.plan import Plan
 
 
 def run(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> RunResult:
@@ -73,9 +74,11 @@ class _Job:
         settings = self.settings
         self.deadline = self.clock() + settings.deadline
         with self.phase("start"):
-            shown = None if settings.plan is None else read_plan(settings.plan)
+            # Files are hashed while the driver is being imported.
+            hashing = Aside(self.fingerprint)
+            shown = self.given_plan()
             target = stack.enter_context(target_of(self.settings))
-            fingerprint = self.fingerprint()
+            fingerprint = hashing.result()
         with self.phase("unchanged"):
             if self.is_unchanged(target, fingerprint):
                 self.log.info("run.unchanged")
@@ -84,6 +87,10 @@ class _Job:
                     environment=self.settings.environment,
                     phases=self.phases,
                 )
+        # Imported here: nearly every deploy has ended above.
+        from seeder.planning import require_migrated, require_same_image
+        from seeder.seeding import Seeding, record_end
+
         with self.phase("catalog"):
             catalog, graph = read_catalog(self.settings)
             self.log.info("catalog.read", sets=len(catalog.sets), release=catalog.release)
@@ -152,6 +159,14 @@ class _Job:
             yield
 
     # -- before the lock ----------------------------------------------------------------
+
+    def given_plan(self) -> Plan | None:
+        """The plan that the run must keep to, if it was given one."""
+        if self.settings.plan is None:
+            return None
+        from seeder.planning import read_plan
+
+        return read_plan(self.settings.plan)
 
     def fingerprint(self) -> str:
         """What this image is, as one text: version, environment, bytes of the project."""

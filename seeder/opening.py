@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
-from seeder.merge.model import Catalog, is_disposable
+from seeder.merge.given import is_disposable
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from seeder.database.ledger import Ledger
     from seeder.database.revisions import RevisionGraph
     from seeder.database.target import Target
+    from seeder.merge.model import Catalog
 
 
 @contextmanager
