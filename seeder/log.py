@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import math
 import re
+import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Protocol, TextIO, TypeAlias, assert_never
@@ -29,6 +31,12 @@ class Log(Protocol):
     def error(self, event: str, **fields: object) -> object:
         """Write the event that ends a run."""
 
+    def progress(self, event: str, line: str, **fields: object) -> object:
+        """Tell how far something is: as an event, or as a line that replaces the former one."""
+
+    def progress_ended(self) -> object:
+        """Take back the line that told how far something was."""
+
 
 Render: TypeAlias = Callable[[Mapping[str, object]], str]
 """Makes one line of an event, whose first three fields are time, level and name."""
@@ -43,8 +51,10 @@ class LogFormat(StrEnum):
     """One line for people, in colour where the terminal wants it."""
 
 
-def configure(log_format: LogFormat, *, stream: TextIO, colour: bool = False) -> Log:
-    """Make the writer of this process.
+def configure(
+    log_format: LogFormat, *, stream: TextIO, colour: bool = False, columns: int | None = None
+) -> Log:
+    """Make the writer of this process; `columns` where the stream is a terminal.
 
     Each line starts with the time (ISO 8601, UTC), the level and the event; debug events are
     left out. A stream that can no longer be written to (a closed pipe, a full disk) loses
@@ -58,7 +68,8 @@ def configure(log_format: LogFormat, *, stream: TextIO, colour: bool = False) ->
             render = _coloured if colour else _text
         case _:
             assert_never(log_format)
-    return _Lines(stream, render)
+    live = columns if log_format is LogFormat.TEXT else None
+    return _Lines(stream, render, live=live)
 
 
 def silence_libraries() -> None:
@@ -152,6 +163,13 @@ def _bare(value: object) -> str:
     return json.dumps(value)
 
 
+_PROGRESS_EVERY = 10.0
+"""Seconds between two events that tell how far something is."""
+
+_ERASE = "\r\x1b[2K"
+"""What empties the last line of a terminal."""
+
+
 class _Lines:
     """Writes each event as one line, at once, or loses it.
 
@@ -159,9 +177,12 @@ class _Lines:
     nothing to do.
     """
 
-    def __init__(self, stream: TextIO, render: Render) -> None:
+    def __init__(self, stream: TextIO, render: Render, *, live: int | None) -> None:
         self._stream = stream
         self._render = render
+        self._live = live
+        self._drawn = False
+        self._told = -math.inf
 
     def debug(self, event: str, **fields: object) -> None:
         """Leave it out."""
@@ -178,6 +199,22 @@ class _Lines:
         """Write the event that ends a run."""
         self._write("error", event, fields)
 
+    def progress(self, event: str, line: str, **fields: object) -> None:
+        """Redraw the last line of a terminal; elsewhere write an event now and then."""
+        if self._live is not None:
+            self._drawn = True
+            shown = "".join(c if c.isprintable() else "?" for c in line)[: self._live - 1]
+            self._send(f"{_ERASE}{shown}")
+        elif time.monotonic() - self._told > _PROGRESS_EVERY:
+            self._told = time.monotonic()
+            self._write("info", event, fields)
+
+    def progress_ended(self) -> None:
+        """Take back the line that told how far something was."""
+        if self._drawn:
+            self._drawn = False
+            self._send(_ERASE)
+
     def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
         now = datetime.datetime.now(datetime.UTC)
         first = {
@@ -186,8 +223,12 @@ class _Lines:
             "event": redact(event),
         }
         line = self._render(first | _mask(fields))
+        self.progress_ended()
+        self._send(f"{line}\n")
+
+    def _send(self, text: str) -> None:
         try:
-            self._stream.write(line + "\n")
+            self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
             # Nobody listens any more. The work must not depend on an audience.

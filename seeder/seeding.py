@@ -14,6 +14,7 @@ from seeder.merge.plan import Plan, SetDecision, SetOutcome
 from seeder.merge.plan_document import shortened, to_document
 from seeder.merge.result import RequestOutcome, Result, RunResult
 from seeder.planning import Choice, Planner, pending_plan, require_kept
+from seeder.progress import Progress
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,9 +98,16 @@ class Seeding:
         ran: tuple[str, ...] = ()
         warnings: tuple[str, ...] = ()
         if choice.mode is not Mode.NONE:
-            outcomes, warnings = seed(
-                connection, ledger, catalog, planner.orders(choice), run=self.number
-            )
+            progress = Progress(self.log, clock=self.clock)
+            with progress.followed():
+                outcomes, warnings = seed(
+                    connection,
+                    ledger,
+                    catalog,
+                    planner.orders(choice),
+                    run=self.number,
+                    progress=progress,
+                )
             if choice.plan is not None:
                 require_kept(choice.plan, outcomes)
             ran = run_tasks(

@@ -67,8 +67,14 @@ class Invocation:
         """Where the command's events go."""
         if self._log is None:
             logs.silence_libraries()
-            colour = self._colour(self._stderr)
-            self._log = logs.configure(self._format, stream=self._stderr, colour=colour)
+            dumb = self._environ.get("TERM") == "dumb"
+            terminal = self._stderr.isatty() and not dumb
+            self._log = logs.configure(
+                self._format,
+                stream=self._stderr,
+                colour=self._colour(self._stderr),
+                columns=_columns(self._stderr, self._environ) if terminal else None,
+            )
         return self._log
 
     @property

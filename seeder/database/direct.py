@@ -21,6 +21,7 @@ from seeder.database.stage import StandIn
 from seeder.database.values import type_sql
 from seeder.database.work import SetWork
 from seeder.merge.plan import SetDecision
+from seeder.progress import Progress
 
 _SHORTENED = "character varying"
 """Kept as text, which is the same value."""
@@ -33,10 +34,12 @@ def going_direct(works: Iterable[SetWork]) -> list[SetWork]:
     return [_directed(work) for work in works if users[id(work.base)] == 1 and _fits(work)]
 
 
-def load(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+def load(
+    connection: psycopg.Connection[Any], work: SetWork, *, run: int, progress: Progress
+) -> None:
     """Copy the file into the base; raises as `stage.load` does."""
     _open(connection, work, run)
-    stage.load(connection, work.stage)
+    stage.load(connection, work.stage, progress=progress)
     _close(connection, work)
 
 

@@ -20,6 +20,7 @@ from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import Catalog, Mode, SeedSet, SetReference, TableName, When
 from seeder.merge.order import in_groups
 from seeder.merge.plan import SetDecision
+from seeder.progress import Progress
 
 MERGING = (
     SetDecision.MERGE,
@@ -71,6 +72,7 @@ class Seeding:
     orders: Orders
     run: int
     """Zero: survey only."""
+    progress: Progress = field(default_factory=Progress)
     tables: Mapping[TableName, Table] = field(default_factory=dict)
     known: tuple[Known, ...] = ()
     works: dict[str, SetWork] = field(default_factory=dict)
@@ -163,7 +165,7 @@ def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[P
         )
         stage.create(seeding.connection, staged, allocate=False)
         try:
-            stage.load(seeding.connection, staged)
+            stage.load(seeding.connection, staged, progress=seeding.progress)
         except ConfigurationInvalid as error:
             problems += error.problems
     return problems
@@ -297,11 +299,11 @@ def _load(seeding: Seeding) -> None:
     for work in seeding.works.values():
         try:
             if work.stage.stand_in is not None:
-                direct.load(seeding.connection, work, run=seeding.run)
+                direct.load(seeding.connection, work, run=seeding.run, progress=seeding.progress)
                 continue
             allocate = seeding.writes and work.decision is SetDecision.INSERT
             stage.create(seeding.connection, work.stage, allocate=allocate)
-            stage.load(seeding.connection, work.stage)
+            stage.load(seeding.connection, work.stage, progress=seeding.progress)
         except ConfigurationInvalid as error:
             rejections[work.name] = error.problems
     if seeding.orders.migrations_pending:

@@ -22,6 +22,7 @@ from seeder.errors import SeedingFailed
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_order
 from seeder.merge.plan import RowChange, SetOutcome
+from seeder.progress import Progress
 
 _KEPT = 100
 """How many rows that need a person one outcome names."""
@@ -34,6 +35,7 @@ def seed(
     orders: Orders,
     *,
     run: int,
+    progress: Progress | None = None,
 ) -> tuple[tuple[SetOutcome, ...], tuple[str, ...]]:
     """Apply the catalog's sets in the caller's transaction.
 
@@ -44,7 +46,14 @@ def seed(
         ConfigurationInvalid: the catalog does not fit the schema; all problems are named.
         SeedingFailed: a row was rejected, rows vanished, or which row is meant is unclear.
     """
-    seeding = Seeding(connection=connection, ledger=ledger, catalog=catalog, orders=orders, run=run)
+    seeding = Seeding(
+        connection=connection,
+        ledger=ledger,
+        catalog=catalog,
+        orders=orders,
+        run=run,
+        progress=progress or Progress(),
+    )
     groups = prepare(seeding)
     outcomes: dict[str, SetOutcome] = {}
     for group in groups:
@@ -65,6 +74,7 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
     }
     for work in works.values():
         if work.decision in MERGING:
+            seeding.progress.step("comparing", work.name)
             diff.create(connection, work)
     applied = frozenset(outcomes)
     for name in group:
@@ -146,6 +156,7 @@ def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
     first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
     inserted: dict[str, int] = {}
     for name in in_order(list(works), first):
+        seeding.progress.step("inserting", name)
         with rejected(connection, works[name], Writes.INSERTS, late=late[name]):
             if count := write.insert(connection, works[name], late=late[name]):
                 inserted[name] = count
@@ -161,6 +172,7 @@ def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
         write.advance_sequences(connection, works[name])
     for work in works.values():
         if work.decision in MERGING:
+            seeding.progress.step("updating", work.name)
             with rejected(connection, work, Writes.UPDATES):
                 _write_changes(seeding, work)
 

@@ -10,7 +10,8 @@ the database itself fills in.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -23,6 +24,7 @@ from seeder.database.schema import Column, Table
 from seeder.database.values import NotRepresentable, cast, copy_text, type_sql
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import CsvFile, SeedColumn, SeedRow, SeedSet
+from seeder.progress import Progress
 
 RESOLVED, BLOCKED, AWAITED = 0, 1, 2
 """Values of the stage's `missing` column."""
@@ -31,6 +33,9 @@ _SIMPLE_KEYS = {"text", "smallint", "integer", "bigint", "uuid", "character vary
 """Key types whose text form is immutable, so that a column can be generated from them."""
 
 _CHUNK = 1 << 20
+
+_COUNTED = 1024
+"""Rows between two looks at how far a load is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +208,7 @@ def address(stage: Stage) -> sql.Composable:
     return sql.SQL(" || ',' || ").join(escaped)
 
 
-def load(connection: psycopg.Connection[Any], stage: Stage) -> None:
+def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progress) -> None:
     """Copy the set's rows into the stage.
 
     Raises:
@@ -214,9 +219,9 @@ def load(connection: psycopg.Connection[Any], stage: Stage) -> None:
         with connection.transaction():
             source = copied_as_file(stage)
             if source is not None:
-                _copy_file(connection, stage, source)
+                _copy_file(connection, stage, source, progress)
             else:
-                _copy_rows(connection, stage)
+                _copy_rows(connection, stage, progress)
     except (psycopg.DataError, NotRepresentable):
         problems = tuple(_rejected(connection, stage))
         raise ConfigurationInvalid(
@@ -226,7 +231,9 @@ def load(connection: psycopg.Connection[Any], stage: Stage) -> None:
         ) from None
 
 
-def _copy_file(connection: psycopg.Connection[Any], stage: Stage, source: CsvFile) -> None:
+def _copy_file(
+    connection: psycopg.Connection[Any], stage: Stage, source: CsvFile, progress: Progress
+) -> None:
     columns = sql.SQL(", ").join(sql.Identifier(stage.holder(name)) for name in source.header)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true)").format(
         stage.relation, columns
@@ -236,8 +243,11 @@ def _copy_file(connection: psycopg.Connection[Any], stage: Stage, source: CsvFil
         cursor.copy(statement) as copy,
         Path(source.path).open("rb") as file,
     ):
+        size = os.fstat(file.fileno()).st_size
+        step = progress.step("loading", stage.seed_set.name, total=size, unit="bytes")
         while chunk := file.read(_CHUNK):
             copy.write(chunk)
+            step.done += len(chunk)
 
 
 def _copied_columns(stage: Stage) -> list[sql.Composable]:
@@ -251,13 +261,18 @@ def _copied_columns(stage: Stage) -> list[sql.Composable]:
     return columns
 
 
-def _copy_rows(connection: psycopg.Connection[Any], stage: Stage) -> None:
+def _copy_rows(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         stage.relation, sql.SQL(", ").join(_copied_columns(stage))
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in stage.seed_set.rows:
+        rows = stage.seed_set.rows
+        total = len(rows) if isinstance(rows, Sized) else None
+        step = progress.step("loading", stage.seed_set.name, total=total)
+        for number, row in enumerate(rows, start=1):
             copy.write_row(_fields(stage, row))
+            if not number % _COUNTED:
+                step.done = number
 
 
 def _fields(stage: Stage, row: SeedRow) -> list[str | None]:

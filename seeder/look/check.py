@@ -151,3 +151,11 @@ class _Warnings:
     def error(self, event: str, **fields: object) -> None:
         """Pass it on."""
         self._log.error(event, **fields)
+
+    def progress(self, event: str, line: str, **fields: object) -> None:
+        """Pass it on: somebody waits for this as well."""
+        self._log.progress(event, line, **fields)
+
+    def progress_ended(self) -> None:
+        """Pass it on."""
+        self._log.progress_ended()

@@ -26,6 +26,12 @@ class Events:
     def error(self, event: str, **fields: object) -> None:
         self.all.append(("error", event, fields))
 
+    def progress(self, event: str, line: str, **fields: object) -> None:
+        self.all.append(("info", event, {"line": line, **fields}))
+
+    def progress_ended(self) -> None:
+        self.all.append(("info", "progress_ended", {}))
+
     def named(self, event: str) -> list[dict[str, Any]]:
         return [fields for _, name, fields in self.all if name == event]
 
