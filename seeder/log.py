@@ -56,8 +56,8 @@ def configure(
 ) -> Log:
     """Make the writer of this process; `columns` where the stream is a terminal.
 
-    Each line starts with the time (ISO 8601, UTC), the level and the event; debug events are
-    left out. A stream that can no longer be written to (a closed pipe, a full disk) loses
+    Each line starts with the time (UTC; ISO 8601 but on a terminal), the level and the event;
+    debug events are left out. A stream that can no longer be written to (a closed pipe, a full disk) loses
     lines, never the run.
     """
     render: Render
@@ -218,7 +218,8 @@ class _Lines:
     def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
         now = datetime.datetime.now(datetime.UTC)
         first = {
-            "timestamp": f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
+            # Whoever watches knows the day.
+            "timestamp": f"{now:%H:%M:%S}" if self._live else f"{now:%Y-%m-%dT%H:%M:%S.%fZ}",
             "level": level,
             "event": redact(event),
         }

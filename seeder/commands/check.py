@@ -15,33 +15,54 @@ from seeder.errors import SeederError
     is_flag=True,
     help="Check against the schema as well: migrate a throw-away server and look.",
 )
+@click.option(
+    "--github/--no-github",
+    default=None,
+    help="Mark each problem at its line in the pull request; by itself in GitHub Actions, unless"
+    " --json is given.",
+)
 @flags.AS_JSON
 @flags.PROJECT
 @flags.LOG_FORMAT
 @click.pass_obj
-def command(invocation: Invocation, /, *, embedded: bool, as_json: bool, **given: object) -> None:
+def command(
+    invocation: Invocation,
+    /,
+    *,
+    embedded: bool,
+    github: bool | None,
+    as_json: bool,
+    **given: object,
+) -> None:
     """Check the seed files and the migrations without a database.
 
     Tells of all problems in one go, each with its file, line and remedy, and exits with 10
-    if there are any. Made for a pull request.
+    if there are any. Made for a pull request: docs/github-actions.md has a workflow.
 
     \b
     Example:
       seeder check --project db
+      seeder check --project db --embedded
     """
     settings = invocation.open("check", given, database_required=False)
     # Imported here, as in `run`.
     from seeder.look import check
-    from seeder.report import json_report, text
+    from seeder.report import annotations, json_report, text
     from seeder.report.failure import describe
 
+    marked = invocation.in_github and not as_json if github is None else github
+    paths = {"project": settings.project, "root": invocation.workspace}
     try:
         result = check(settings, log=invocation.log, embedded=embedded)
     except SeederError as error:
         # The problems are what was asked for, so whoever reads stdout gets them there.
         if as_json:
             invocation.print(json_report.document(describe(error)).decode())
+        if marked:
+            invocation.print(annotations.marks(describe(error), **paths))
         raise
+    if marked:
+        invocation.print(annotations.marks(result, **paths))
     if as_json:
         invocation.print(json_report.document(result).decode())
     else:

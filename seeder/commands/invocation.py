@@ -82,6 +82,16 @@ class Invocation:
         """What stdout shows: colours and wrapped lines on a terminal alone."""
         return self._screen(self._stdout)
 
+    @property
+    def in_github(self) -> bool:
+        """Whether this is a job of GitHub Actions, which reads what is printed."""
+        return self._environ.get("GITHUB_ACTIONS") == "true"
+
+    @property
+    def workspace(self) -> Path:
+        """Where the repository is checked out in GitHub Actions; else the working directory."""
+        return Path(self._environ.get("GITHUB_WORKSPACE") or Path.cwd())
+
     def print(self, text: str) -> None:
         """Write a result to stdout; a reader who has gone (`| head`) is no failure."""
         try:

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 from seeder.merge.choices import EXPLAINED, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, Plan, RowAction, RowChange, SetPlan
-from seeder.report.html import escape
 from seeder.report.plan_text import hints
 from seeder.report.values import one, shown
 from seeder.report.words import (
@@ -63,7 +62,7 @@ def _blocks(found: Plan) -> Iterator[str]:
     told = ", ".join(parts)
     if not parts:
         told = "nothing is changed now" if found.waiting else "nothing to do"
-    yield f"**{told[0].upper()}{told[1:]}.** Mode {found.mode}: {_inert(found.reason)}.\n"
+    yield f"**{told[0].upper()}{told[1:]}.** Mode {found.mode} ({_inert(found.reason)}).\n"
     yield from (f"\n> [!WARNING]\n> {_sentence(each)}\n" for each in found.warnings)
     yield from _conflicts([row for each in found.sets for row in each.rows])
     if found.migrations:
@@ -96,7 +95,7 @@ def _conflicts(rows: Sequence[RowChange]) -> Iterator[str]:
 
 def _conflict(row: RowChange) -> Iterator[str]:
     yield f"\n**{_code(row.address)}**\n\n"
-    yield "| column | last applied | live, stays for now | desired |\n|---|---|---|---|\n"
+    yield "| column | last applied | live | desired |\n|---|---|---|---|\n"
     for column in in_conflict(row):
         cells = ("secret",) * 3
         if not column.secret:
@@ -104,6 +103,10 @@ def _conflict(row: RowChange) -> Iterator[str]:
             last = _code(asked) if column.asked_known else "not known"
             cells = (last, _code(live), _code(desired))
         yield f"| {_code(column.name)} | {' | '.join(cells)} |\n"
+    also = [column for column in row.columns if column not in in_conflict(row)]
+    if also:
+        # They are written all the same.
+        yield "\n" + _fenced("".join(f"{each}\n" for one in also for each in _column(one)), "diff")
     yield "\n" + _fenced("".join(f"{command(row.address, take)}\n" for take in Take), "sh")
 
 
@@ -174,22 +177,27 @@ def _wanted(column: ColumnChange) -> str:
 _PUNCTUATION = re.compile(r"[\\`*_{}\[\]()#+!|<>&~@:/$^=\"]")
 
 
+_REFERRING = re.compile(r"[@#](?=\w)")
+
+
 def _code(text: str) -> str:
     """Text in a monospaced face, wherever it stands; nobody is mentioned by it."""
-    return f"<code>{_inert(text)}</code>"
+    return f"<code>{_escaped(_line(text))}</code>"
 
 
 def _inert(text: str) -> str:
-    """Text whose punctuation is neither Markdown nor HTML to anybody."""
-    return _PUNCTUATION.sub(lambda match: f"&#{ord(match[0])};", _line(text))
+    """Text that is neither Markdown nor HTML, mentions nobody and refers to no issue."""
+    return _escaped(_REFERRING.sub("\\g<0>\N{WORD JOINER}", _line(text)))
+
+
+def _escaped(text: str) -> str:
+    return _PUNCTUATION.sub(lambda match: f"&#{ord(match[0])};", text)
 
 
 def _sentence(text: str) -> str:
     """A sentence of ours, its `commands` set as code."""
     parts = re.split(r"`([^`]+)`", _line(text))
-    return "".join(
-        f"<code>{escape(part)}</code>" if n % 2 else _inert(part) for n, part in enumerate(parts)
-    )
+    return "".join(_code(part) if n % 2 else _inert(part) for n, part in enumerate(parts))
 
 
 def _line(text: str) -> str:
