@@ -115,7 +115,7 @@ def _option_row(option: click.Option, context: click.Context) -> tuple[str, str,
     if "|" in metavar:
         metavar = metavar.strip("[]")
     value = "" if option.is_flag else f" {metavar}"
-    spelled = ", ".join(sorted(option.opts, key=len))
+    spelled = ", ".join(sorted([*option.opts, *option.secondary_opts], key=len))
     return (
         f"`{spelled}{value}`",
         f"`{variable[1]}`" if variable else "",

@@ -54,12 +54,18 @@ def main(
     if arguments[:1] == ["seeder"]:
         # `docker run IMAGE seeder run`, where the image's entry point is seeder already.
         del arguments[0]
+    variables = os.environ if environ is None else environ
+    instruction = variables.get("_SEEDER_COMPLETE")
     invocation = Invocation(
-        environ=os.environ if environ is None else environ,
+        environ=variables,
         stdout=_open(sys.stdout),
         stderr=_open(sys.stderr),
         termination_log=termination_log,
     )
+    if instruction is not None:
+        from seeder.commands import completion
+
+        return completion.answer(seeder, invocation, instruction)
     with interruptible() as interruption:
         try:
             try:

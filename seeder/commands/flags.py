@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 import click
 
 from seeder import options
+from seeder.commands import completion
 
 Command: TypeAlias = Callable[..., Any]
 Flag: TypeAlias = Callable[[Command], Command]
@@ -54,7 +55,12 @@ def _seconds(name: str, text: str) -> Flag:
 
 
 PROJECT = all_of(
-    option("project", "DIR", "Where seeder.toml is; without it, the bundled starter."),
+    option(
+        "project",
+        "DIR",
+        "Where seeder.toml is; without it, the bundled starter.",
+        shell_complete=completion.directories,
+    ),
     option(
         "environment",
         "NAME",
@@ -69,6 +75,7 @@ LOG_FORMAT = option(
     "json|text",
     "How events are written to stderr; text on a terminal, else json.",
     parse=True,
+    shell_complete=completion.log_formats,
 )
 
 WAIT = all_of(

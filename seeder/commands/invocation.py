@@ -92,6 +92,13 @@ class Invocation:
         """Where the repository is checked out in GitHub Actions; else the working directory."""
         return Path(self._environ.get("GITHUB_WORKSPACE") or Path.cwd())
 
+    def project_named(self, flag: str | None) -> Path:
+        """The project's directory before any setting is checked, for a shell's completion."""
+        from seeder.settings import STARTER
+
+        given = flag or self._environ.get("SEEDER_PROJECT")
+        return Path(given).absolute() if given else STARTER
+
     def print(self, text: str) -> None:
         """Write a result to stdout; a reader who has gone (`| head`) is no failure."""
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seeder.commands import flags
+from seeder.commands import completion, flags
 from seeder.commands.invocation import Invocation
 from seeder.errors import ConfigurationInvalid
 
@@ -21,7 +21,11 @@ CHANGES, CONFLICTS = 20, 21
 
 @click.command("plan", short_help="Show what a run would do, row by row; writes nothing.")
 @flags.option(
-    "mode", "MODE", "Plan a run in this mode: auto (default), init, update...", parse=True
+    "mode",
+    "MODE",
+    "Plan a run in this mode: auto (default), init, update...",
+    parse=True,
+    shell_complete=completion.modes,
 )
 @click.option("--full", is_flag=True, help="Show every row, and not the first 20 of a kind.")
 @flags.AS_JSON
@@ -55,6 +59,7 @@ CHANGES, CONFLICTS = 20, 21
     "SET",
     "Go on although rows of this set are gone from the database. May be repeated.",
     multiple=True,
+    shell_complete=completion.sets,
 )
 @flags.PROJECT
 @flags.WAIT

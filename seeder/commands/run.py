@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from seeder.commands import flags
+from seeder.commands import completion, flags
 from seeder.commands.invocation import Invocation
 
 
@@ -14,14 +14,26 @@ from seeder.commands.invocation import Invocation
     "MODE",
     "auto (default), init, update, refresh (disposable databases only) or none.",
     parse=True,
+    shell_complete=completion.modes,
 )
-@flags.option("plan", "FILE", "Apply this plan of `seeder plan --out`, or nothing if it is stale.")
-@flags.option("report", "FILE", "Write the full result there: JSON, or a page if it ends in .html.")
+@flags.option(
+    "plan",
+    "FILE",
+    "Apply this plan of `seeder plan --out`, or nothing if it is stale.",
+    shell_complete=completion.files,
+)
+@flags.option(
+    "report",
+    "FILE",
+    "Write the full result there: JSON, or a page if it ends in .html.",
+    shell_complete=completion.files,
+)
 @flags.option(
     "allow_missing",
     "SET",
     "Go on although rows of this set are gone from the database. May be repeated.",
     multiple=True,
+    shell_complete=completion.sets,
 )
 @flags.PROJECT
 @flags.WAIT
