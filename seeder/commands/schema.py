@@ -14,13 +14,18 @@ from seeder.commands.invocation import Invocation
 def command(invocation: Invocation, /, **given: object) -> None:
     """Print the JSON Schema (2020-12) of a seed file.
 
-    Save it and name it in the first line of a seed file, and editors that speak the YAML
-    language server complete keys and mark mistakes while you write.
+    Save it beside seeder.toml and name it in the first line of a seed file, and editors that
+    speak the YAML language server complete keys and mark mistakes while you write. `seeder
+    init` has done both; after an upgrade of seeder, save it anew. The tags !env, !file and
+    !json are named to such an editor in its setting `yaml.customTags`.
 
     \b
     Example:
-      seeder schema > seeds.schema.json
-      # yaml-language-server: $schema=../../../seeds.schema.json
+      seeder schema > db/seeds.schema.json
+
+    \b
+    The first line of db/seeds/core/roles.yaml:
+      # yaml-language-server: $schema=../../seeds.schema.json
     """
     invocation.open("schema", given, database_required=False)
     # Imported here, as in `run`.

@@ -10,7 +10,12 @@ from seeder.settings import STARTER
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
-_FROM_STARTER = ("alembic.ini", "migrations/env.py", "migrations/script.py.mako")
+_FROM_STARTER = (
+    "alembic.ini",
+    "migrations/env.py",
+    "migrations/script.py.mako",
+    "seeds.schema.json",
+)
 """Files of the bundled project that are the same in every one."""
 
 _NAMES = {"env.example": ".env.example"}

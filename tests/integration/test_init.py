@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator, ValidationError
 
 from seeder import job
 from seeder.cli import main
@@ -47,6 +49,18 @@ def test_nothing_is_written_where_there_is_something(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationInvalid, match="not empty"):
         init(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_an_editor_finds_the_schema_of_every_seed_file_and_no_mistake(tmp_path: Path) -> None:
+    files = [tmp_path / file for file in init(tmp_path) if "seeds" in file.parts]
+    assert len(files) == 3
+    for file in files:
+        text = file.read_text()
+        _, named = text.splitlines()[0].split("$schema=")
+        validator = Draft202012Validator(json.loads((file.parent / named).read_text()))
+        validator.validate(yaml.safe_load(text))
+        with pytest.raises(ValidationError, match="kye"):
+            validator.validate(yaml.safe_load(text.replace("key:", "kye:")))
 
 
 def test_compose_mounts_the_project_and_knows_no_password(tmp_path: Path) -> None:

@@ -41,6 +41,20 @@ def test_every_seed_file_that_seeder_brings_is_valid(file: Path) -> None:
     assert problems(file.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("file", list(seed_files()), ids=lambda file: file.stem)
+def test_every_seed_file_that_seeder_brings_names_the_schema_to_editors(file: Path) -> None:
+    first = file.read_text(encoding="utf-8").splitlines()[0]
+    named = first.removeprefix("# yaml-language-server: $schema=")
+    assert named != first
+    # `seeder init` puts the starter's beside the seeder.toml that it writes.
+    assert (file.parent / named).resolve() == file.parents[2] / "seeds.schema.json"
+
+
+def test_the_schema_that_the_starter_brings_is_the_one_of_today() -> None:
+    kept = json.loads((HERE / "starter" / "seeds.schema.json").read_text(encoding="utf-8"))
+    assert kept == json_schema(), "seeder schema > seeder/starter/seeds.schema.json"
+
+
 def test_all_keys_at_once_are_valid() -> None:
     assert (
         problems(
