@@ -6,15 +6,16 @@ import click
 
 from seeder.commands import flags
 from seeder.commands.invocation import Invocation
+from seeder.merge.choices import MEANING, Take
 
 
 @click.command("resolve", short_help="Settle a conflict: the live value, or the catalog's.")
 @click.argument("address")
 @click.option(
     "--take",
-    type=click.Choice(["live", "desired"]),
+    type=click.Choice([take.value for take in Take]),
     required=True,
-    help="live: what the table holds stands. desired: the catalog's value is written.",
+    help=" ".join(f"{take}: {MEANING[take]}." for take in Take),
 )
 @click.option(
     "--column",
@@ -43,16 +44,17 @@ def command(
 ) -> None:
     """Settle the conflict of a row that was changed both here and in the catalog.
 
-    `seeder status` and `seeder plan` name the conflicts. A live value that was taken is
-    still a person's: when the catalog asks for yet another value, that is a new conflict.
+    `seeder status` names the conflicts, `seeder plan` shows the values that differ. A live
+    value that was taken is still a person's: when the catalog asks for yet another value, that
+    is a conflict again.
 
     \b
     Example:
+      seeder resolve subscription_tiers/pro --take live --project db
       seeder resolve subscription_tiers/pro --take desired --column max_users --project db
     """
     settings = invocation.open("resolve", given)
     # Imported here, as in `run`.
-    from seeder.merge.choices import Take
     from seeder.report import json_report, settled_text
     from seeder.settle.resolve import resolve
 

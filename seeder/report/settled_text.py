@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from seeder.merge.plan import RowAction
+from seeder.merge.plan import ColumnChange, RowAction
 from seeder.merge.settled import (
     ExportedSet,
     History,
@@ -60,14 +60,19 @@ def _settlement(found: Settlement) -> Iterator[Line]:
     left = [row for row in found.rows if row.action in _LEFT]
     for row in settled:
         yield from _row(row.address, row.action, row.reason)
-        yield from table(
-            [(one.name, " → ".join(shown(one.live, one.desired))) for one in row.columns],
-            indent=8,
-        )
+        yield from table([(one.name, _settled(one, row.action)) for one in row.columns], indent=8)
     if left:
         yield line(Span("Left as they are:", Ink.STRONG))
         yield from attention(left, limit=len(left))
     yield from (line(*prose(note)) for note in found.notes)
+
+
+def _settled(column: ColumnChange, action: RowAction) -> str:
+    live, desired = shown(column.live, column.desired)
+    if column.secret:
+        return "(secret)"
+    # A value that was declined is not written.
+    return f"{live} stays, not {desired}" if action is RowAction.RECORD else f"{live} → {desired}"
 
 
 def _row(address: str, action: str, reason: str) -> Iterator[Line]:

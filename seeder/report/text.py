@@ -187,6 +187,7 @@ def _open_conflicts(found: Status) -> Iterator[Line]:
     more = found.conflicts - len(found.in_conflict)
     if more > 0:
         yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
+    yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
 
 
 def _wanting(names: tuple[str, ...]) -> Piece:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
-from seeder.merge.choices import AFTERWARDS, Take
+from seeder.merge.choices import AFTERWARDS, MEANING, Take
 from seeder.merge.model import SeedSet
 from seeder.merge.settled import Settlement
 from seeder.opening import read_catalog, require_same_class
@@ -42,7 +42,9 @@ def resolve(
                 columns=columns,
                 run=run,
             )
-            return Done.of([change], notes=(AFTERWARDS[take],))
+            return Done.of(
+                [change], notes=(f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}",)
+            )
 
         return opened.settle(
             "resolve", work, subject=f"{address}, {take.value}", summary={"take": take.value}

@@ -5,6 +5,7 @@ import pytest
 from psycopg.errors import UniqueViolation
 
 from seeder.errors import ConfigurationInvalid, Interrupted, MigrationFailed, Problem
+from seeder.merge.choices import EXPLAINED
 from seeder.merge.found import AppliedRelease, CheckResult, OpenConflict, RunSummary, Status
 from seeder.merge.model import Mode
 from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
@@ -129,6 +130,7 @@ def test_a_status_names_what_waits_for_a_person():
         "In conflict; settle each with `seeder resolve ADDRESS --take live|desired`:",
         "  ! plans/pro  price",
         "    ... and 21 more",
+        f"  {EXPLAINED}",
         "Unadopted sets meet rows that seeder did not write, and leave them alone until "
         "`seeder adopt` or `seeder run --mode update`.",
         "Last runs, newest first:",
