@@ -57,8 +57,8 @@ def configure(
     """Make the writer of this process; `columns` where the stream is a terminal.
 
     Each line starts with the time (UTC; ISO 8601 but on a terminal), the level and the event;
-    debug events are left out. A stream that can no longer be written to (a closed pipe, a full disk) loses
-    lines, never the run.
+    debug events are left out. A stream that can no longer be written to (a closed pipe, a full
+    disk) loses lines, never the run.
     """
     render: Render
     match log_format:
