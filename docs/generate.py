@@ -101,7 +101,8 @@ def _paragraphs(text: str) -> Iterator[str]:
             continue
         first, *rest = paragraph.removeprefix("\b").strip("\n").splitlines()
         if rest and all(line.startswith("  ") for line in rest):
-            yield f"{first}\n\n```sh\n" + inspect.cleandoc("\n".join(rest)) + "\n```"
+            language = "sh" if any("seeder " in line for line in rest) else "text"
+            yield f"{first}\n\n```{language}\n" + inspect.cleandoc("\n".join(rest)) + "\n```"
         else:
             yield "\n".join([first, *rest])
 

@@ -35,7 +35,7 @@ def _parse(context: click.Context, parameter: click.Parameter, value: str | None
         try:
             options.parse_option(parameter.name, value)
         except options.Unacceptable as error:
-            raise click.BadParameter(str(error), context, parameter) from None
+            raise click.BadParameter(f"it {error}", context, parameter) from None
     return value
 
 

@@ -52,11 +52,21 @@ def command(invocation: Invocation, /, **given: object) -> None:
     that SEEDER_DATABASE_URL_FILE or DATABASE_URL_FILE names.
 
     \b
+    Modes:
+      auto     update where the release is new here or was approved, else init
+      init     fill empty tables; leave those that have rows
+      update   merge what the catalog has changed, adopt rows that were here before
+      refresh  every row as in the catalog; disposable databases only
+      none     migrations only
+
+    \b
     Exit codes: 0 done or nothing to do; 10-19 retrying cannot help; 30-34 it may.
 
     \b
     Example:
       DATABASE_URL=postgresql://app@db/shop seeder run --project db
+      seeder run --project db --embedded
+      seeder run --project db --mode update --report report.html
     """
     settings = invocation.open("run", given)
     # Imported here: usage errors and --help do not wait for the database side.

@@ -18,8 +18,9 @@ from seeder.commands.invocation import Invocation
 def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> None:
     """Show where the database stands, seen from this image; writes nothing.
 
-    Releases and revisions, sets that are unadopted or pending, conflicts, the last runs,
-    and who holds the lock.
+    Releases and revisions, sets that are unadopted (they have rows that seeder did not
+    write) or pending (the catalog has changes that wait for an update), conflicts, the last
+    runs, and who holds the lock.
 
     \b
     Example:
