@@ -161,18 +161,22 @@ def _told(failed: Failure, made: datetime.datetime) -> Iterator[Html | None]:
             ("error", failed.error),
             ("exit code", str(failed.exit_code)),
             ("finished", moment(made)),
+            *((name, duration(seconds)) for name, seconds in failed.phases.items() if seconds >= 1),
         ]
     )
     if failed.hint:
         yield from notices([failed.hint], kind="Hint")
     if failed.problems:
-        items = [tag("li", _problem(each)) for each in failed.problems]
-        yield section("Problems", tag("ul", items), id_="problems")
+        problems = [tag("div", _problem(each), class_="card") for each in failed.problems]
+        yield section("Problems", problems, id_="problems")
     if failed.trace:
         yield section("Trace", tag("pre", "\n".join(failed.trace)), id_="trace")
 
 
-def _problem(problem: Problem) -> tuple[Html, ...]:
-    place = (tag("code", problem.place),) if problem.place else ()
-    remedy = (tag("strong", " ", prose(problem.remedy)),) if problem.remedy else ()
-    return (*place, prose(f" {problem.message}"), *remedy)
+def _problem(problem: Problem) -> tuple[Html | None, ...]:
+    message = problem.message
+    return (
+        tag("p", tag("code", problem.place)) if problem.place else None,
+        tag("p", prose(f"{message[:1].upper()}{message[1:]}")),
+        tag("p", tag("strong", prose(problem.remedy))) if problem.remedy else None,
+    )
