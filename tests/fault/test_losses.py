@@ -25,13 +25,14 @@ def test_a_server_killed_in_mid_seed_ends_with_33_and_the_next_run_seeds(
     shop: Shop, own_shop: Callable[..., OwnServer], victim: str
 ) -> None:
     server = own_shop()
+    postmaster = server.postmaster
 
     def kill(statement: Statement) -> None:
         if statement.text.startswith(SEEDING):
             proxy.before = lambda _: None
             assert statement.backend is not None
             if victim == "the whole server":
-                server.kill(server.postmaster)
+                server.kill(postmaster)
             server.kill(statement.backend)
 
     with proxied(server.conninfo) as proxy:
@@ -40,7 +41,7 @@ def test_a_server_killed_in_mid_seed_ends_with_33_and_the_next_run_seeds(
     assert done.exit_code == 33, done.stderr
     assert done.finished["error"] == "ConnectionLost"
     if victim == "the whole server":
-        server.start()
+        server.restart_after_kill(postmaster)
     again = shop.end(shop.start(SEEDER_WAIT_TIMEOUT="30"))
     assert again.exit_code == 0, again.stderr
     assert roles(shop) == SEEDED

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import threading
 import time
-from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.fault.conftest import until
+from tests.support.postgres import runs
 from tests.support.shop import Shop
 
 HEAD = "SELECT version_num FROM alembic_version"
@@ -216,17 +215,8 @@ def test_a_migration_command_is_stopped_with_the_job(shop: Shop, fault: str) -> 
     assert done.exit_code == (143 if fault == "it is asked to stop" else 33), done.stderr
     assert time.monotonic() - started < 8
     assert not mark.exists()
-    assert not [pid for pid in running if _runs(pid)]
+    assert not [pid for pid in running if runs(pid)]
     assert not shop.rows("SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted")
-
-
-def _runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return state != "Z"  # a zombie runs no more
 
 
 # Images.

@@ -15,6 +15,7 @@ import os
 import shutil
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ def url_of(conninfo: str, **parts: str) -> str:
     if host.startswith("/"):
         given["host"] = host
         host = ""
-    return URL.create(
+    url = URL.create(
         "postgresql",
         username=given.pop("user", None),
         password=given.pop("password", None),
@@ -54,6 +55,8 @@ def url_of(conninfo: str, **parts: str) -> str:
         database=given.pop("dbname", None),
         query=given,
     ).render_as_string(hide_password=False)
+    start, mark, query = url.partition("?")
+    return start + mark + query.replace("+", "%20")  # to libpq a plus is a plus
 
 
 @dataclass
@@ -173,6 +176,15 @@ def _create(server: Server, name: str, *, template: str) -> None:
         )
 
 
+def runs(pid: int) -> bool:
+    """Whether a process exists and is not a mere zombie."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
 class OwnServer(Server):
     """A server of one test, which may stop, kill and start it again."""
 
@@ -199,6 +211,19 @@ class OwnServer(Server):
     def postmaster(self) -> int:
         """Process id of the server."""
         return int((self.running.data / "postmaster.pid").read_text().split()[0])
+
+    def restart_after_kill(self, postmaster: int) -> None:
+        """Start it once more after `kill(postmaster)`.
+
+        A killed process that nobody has waited for yet still counts as running for the server
+        that wants its place, so its lock files are removed as soon as it does nothing any more.
+        """
+        while runs(postmaster):
+            time.sleep(0.05)
+        (self.running.data / "postmaster.pid").unlink(missing_ok=True)
+        for lock in self.running.socket.glob(".s.PGSQL.*.lock"):
+            lock.unlink()
+        self.start()
 
     def stop(self, mode: str = "fast") -> None:
         """Stop it; `immediate` cuts every connection without a word."""
