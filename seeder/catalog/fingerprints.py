@@ -16,6 +16,9 @@ from seeder.errors import ConfigurationInvalid, Problem
 
 _FORM = b"seeder-fingerprint-1\0"
 
+_CHUNK = 1 << 20
+"""Bytes. After each of them this thread waits for its turn among others, so they are large."""
+
 
 def fingerprint(project: Path) -> str:
     """SHA-256, hex, over the names and bytes of all files that a catalog is read from.
@@ -63,8 +66,12 @@ def _hash(name: str, path: Path | None) -> bytes:
         # A link that leads nowhere or out: reading the catalog reports it.
         return bytes(32)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").digest()
+        found = hashlib.sha256()
+        with path.open("rb", buffering=0) as file:
+            view = memoryview(bytearray(min(_CHUNK, path.stat().st_size + 1)))
+            while size := file.readinto(view):
+                found.update(view[:size])
+        return found.digest()
     except OSError as error:
         raise _unreadable(Path(name), error) from error
 
