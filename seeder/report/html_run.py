@@ -9,7 +9,7 @@ from seeder.errors import Problem
 from seeder.merge.plan import RowChange, SetDecision, SetOutcome
 from seeder.merge.result import Failure, Result, RunResult
 from seeder.report import html_rows
-from seeder.report.html import Html, tag
+from seeder.report.html import Html, joined, tag
 from seeder.report.html_page import facts, notices, page, prose, section, tiles
 from seeder.report.layout import Ink
 from seeder.report.words import (
@@ -173,9 +173,9 @@ def _told(failed: Failure, made: datetime.datetime) -> Iterator[Html | None]:
         yield section("Trace", tag("pre", "\n".join(failed.trace)), id_="trace")
 
 
-def _problem(problem: Problem) -> tuple[Html | None, ...]:
+def _problem(problem: Problem) -> Html:
     message = problem.message
-    return (
+    return joined(
         tag("p", tag("code", problem.place)) if problem.place else None,
         tag("p", prose(f"{message[:1].upper()}{message[1:]}")),
         tag("p", tag("strong", prose(problem.remedy))) if problem.remedy else None,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -72,3 +74,22 @@ def test_a_load_of_more_than_a_second_shows_how_far_it_is_and_cleans_up(
     assert code == 0
     assert "\r\x1b[2Kslow_ones: inserting, 1 s" in shown
     assert "slow_ones: inserting" not in shown.rpartition("\r\x1b[2K")[2]
+
+
+def test_an_unchanged_deploy_imports_no_report_and_starts_no_thread_to_tell_of_it(
+    launched: Shop,
+) -> None:
+    child = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "seeder", "run"],
+        env=launched.variables(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert '"run.unchanged"' in child.stderr
+    imported = set(re.findall(r"\| +(seeder\S*|click\S*|sqlalchemy|alembic)$", child.stderr, re.M))
+    reports = {name for name in imported if name.startswith("seeder.report.")}
+    assert reports <= {"seeder.report.termination"}
+    assert imported.isdisjoint(
+        {"seeder.progress", "seeder.seeding", "click.shell_completion", "sqlalchemy", "alembic"}
+    )
