@@ -11,9 +11,9 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from enum import StrEnum
-from typing import Protocol, TextIO, TypeAlias, assert_never
+from typing import Protocol, TextIO, TypeAlias, assert_never, cast
 
 
 class Log(Protocol):
@@ -30,6 +30,9 @@ class Log(Protocol):
 
     def error(self, event: str, **fields: object) -> object:
         """Write the event that ends a run."""
+
+    def carry(self, **fields: object) -> object:
+        """Have every further line carry these fields too."""
 
     def progress(self, event: str, line: str, **fields: object) -> object:
         """Tell how far something is: as an event, or as a line that replaces the former one."""
@@ -173,8 +176,8 @@ _ERASE = "\r\x1b[2K"
 class _Lines:
     """Writes each event as one line, at once, or loses it.
 
-    A few lines of our own: a logging library would be the dearest import of a deploy that has
-    nothing to do.
+    Structlog makes the lines from `carry` on. The few of a deploy that has nothing to do are made
+    here, since its import would be the dearest of such a deploy.
     """
 
     def __init__(self, stream: TextIO, render: Render, *, live: int | None) -> None:
@@ -183,6 +186,7 @@ class _Lines:
         self._live = live
         self._drawn = False
         self._told = -math.inf
+        self._carrying: Log | None = None
 
     def debug(self, event: str, **fields: object) -> None:
         """Leave it out."""
@@ -215,7 +219,27 @@ class _Lines:
             self._drawn = False
             self._send(_ERASE)
 
+    def carry(self, **fields: object) -> None:
+        """Have every further line carry these fields; leaves structlog's configuration alone."""
+        import structlog
+
+        def put(_logger: object, level: str, event: MutableMapping[str, object]) -> str:
+            return self._line(level, str(event.pop("event")), event)
+
+        logger = structlog.wrap_logger(
+            _Sink(self._put),
+            processors=[put],
+            wrapper_class=structlog.make_filtering_bound_logger("info"),
+        )
+        self._carrying = cast("Log", logger.bind(**fields))
+
     def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
+        if self._carrying is not None:
+            getattr(self._carrying, level)(event, **fields)
+        else:
+            self._put(self._line(level, event, fields))
+
+    def _line(self, level: str, event: str, fields: Mapping[str, object]) -> str:
         now = datetime.datetime.now(datetime.UTC)
         first = {
             # Whoever watches knows the day.
@@ -223,7 +247,9 @@ class _Lines:
             "level": level,
             "event": redact(event),
         }
-        line = self._render(first | _mask(fields))
+        return self._render(first | _mask(fields))
+
+    def _put(self, line: str) -> None:
         self.progress_ended()
         self._send(f"{line}\n")
 
@@ -234,3 +260,10 @@ class _Lines:
         except (OSError, ValueError):
             # Nobody listens any more. The work must not depend on an audience.
             return
+
+
+class _Sink:
+    """Takes finished lines from structlog, by whatever level they come."""
+
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self.info = self.warning = self.error = put

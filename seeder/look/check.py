@@ -152,6 +152,10 @@ class _Warnings:
         """Pass it on."""
         self._log.error(event, **fields)
 
+    def carry(self, **fields: object) -> None:
+        """Have every further line carry these fields too."""
+        self._log.carry(**fields)
+
     def progress(self, event: str, line: str, **fields: object) -> None:
         """Pass it on: somebody waits for this as well."""
         self._log.progress(event, line, **fields)

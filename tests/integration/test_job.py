@@ -65,7 +65,7 @@ def test_a_run_in_text_says_on_stdout_what_it_did(shop: Shop) -> None:
     done = shop.run(SEEDER_LOG_FORMAT="text")
     assert done.stdout.startswith("Done in ")
     assert "  migrated  0001, 0002\n  roles     3 inserted\n" in done.stdout
-    assert " run.finished result=done exit_code=0 " in done.stderr.splitlines()[-1]
+    assert " run.finished run=1 result=done exit_code=0 " in done.stderr.splitlines()[-1]
     assert shop.run(SEEDER_LOG_FORMAT="text").stdout.startswith("Nothing to do: ")
 
 

@@ -12,7 +12,7 @@ from seeder.commands.invocation import Invocation
 from seeder.errors import Interrupted, MigrationFailed
 from seeder.merge.result import Result, RunResult
 
-HEAVY = {"psycopg", "sqlalchemy", "alembic", "yaml", "msgspec", "tenacity", "flask"}
+HEAVY = {"psycopg", "sqlalchemy", "alembic", "yaml", "msgspec", "structlog", "tenacity", "flask"}
 
 
 def seeder(*arguments, **environ):

@@ -94,6 +94,26 @@ def test_redaction_masks_credentials_and_nothing_else(text, masked):
     assert redact(text) == masked
 
 
+def test_lines_carry_what_is_known_of_the_run_from_then_on():
+    stream = io.StringIO()
+    log = configure(LogFormat.JSON, stream=stream)
+    log.info("run.started")
+    log.carry(run=7)
+    log.debug("query.sent")
+    log.warning("set.pending", set="roles", url="hunter2")
+    before, after = map(json.loads, stream.getvalue().splitlines())
+    assert "run" not in before
+    assert list(after) == ["timestamp", "level", "event", "run", "set", "url"]
+    assert (after["level"], after["run"], after["url"]) == ("warning", 7, "***")
+
+
+def test_structlogs_global_configuration_stays_untouched():
+    import structlog
+
+    configure(LogFormat.JSON, stream=io.StringIO()).carry(run=7)
+    assert not structlog.is_configured()
+
+
 def test_what_libraries_log_and_warn_about_stays_out_of_the_output():
     script = (
         "import logging, warnings; from seeder.log import silence_libraries; silence_libraries();"
