@@ -227,10 +227,10 @@ class _Job:
                     environment=meta.environment,
                     release=catalog.release,
                 )
-                self.log.carry(run=self.number)
                 ledger.record_revisions(connection, graph.revisions, run=self.number)
                 if meta.first_run is None:
                     ledger.remember_tables(connection)
+            self.log.carry(run=self.number)
             return ledger.meta(connection)
 
     def migrate(

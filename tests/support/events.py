@@ -13,6 +13,7 @@ class Events:
     """A `seeder.log.Log`; `named` gives the fields of one kind of event."""
 
     all: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    carried: dict[str, Any] = field(default_factory=dict)
 
     def debug(self, event: str, **fields: object) -> None:
         self.all.append(("debug", event, fields))
@@ -25,6 +26,9 @@ class Events:
 
     def error(self, event: str, **fields: object) -> None:
         self.all.append(("error", event, fields))
+
+    def carry(self, **fields: object) -> None:
+        self.carried = fields
 
     def progress(self, event: str, line: str, **fields: object) -> None:
         self.all.append(("info", event, {"line": line, **fields}))
