@@ -51,7 +51,7 @@ def _fits(work: SetWork) -> bool:
     return (
         source is not None
         and not work.stage.references
-        and len(work.seed_set.shapes) == 1
+        and len(work.seed_set.shapes) <= 1
         and set(work.names) == set(source.header) == set(own)
         and all(_plain(work.live(name)) for name in {*work.names, *work.base.primary_key})
         and not any(own[name].reference for name in work.names)
@@ -98,7 +98,7 @@ def _open(connection: psycopg.Connection[Any], work: SetWork, run: int) -> None:
         sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(name), value)
         for name, value in _constants(work, run).items()
     ]
-    clauses += _generated(sql.Identifier("addr"), "text", stage.address(work.stage))
+    clauses += _generated(sql.Identifier("addr"), "text NOT NULL", stage.address(work.stage))
     for position, name in enumerate(work.base.primary_key):
         own, live = work.base.p(position), work.live(name)
         if position in work.stage.allocated:
@@ -124,10 +124,7 @@ def _close(connection: psycopg.Connection[Any], work: SetWork) -> None:
         sql.SQL("ALTER {} DROP DEFAULT").format(sql.Identifier(name))
         for name in _constants(work, 0)
     ]
-    clauses += [
-        sql.SQL("ALTER addr DROP EXPRESSION"),
-        sql.SQL("ALTER addr SET NOT NULL"),
-    ]
+    clauses.append(sql.SQL("ALTER addr DROP EXPRESSION"))
     for position in range(len(work.base.primary_key)):
         what = "DEFAULT" if position in work.stage.allocated else "EXPRESSION"
         clauses.append(sql.SQL("ALTER {} DROP {}").format(work.base.p(position), sql.SQL(what)))

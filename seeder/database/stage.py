@@ -194,7 +194,7 @@ def copied_as_file(stage: Stage) -> CsvFile | None:
 def _address_definition(stage: Stage) -> sql.Composable:
     if copied_as_file(stage) is None:
         return sql.SQL("addr text NOT NULL")
-    return sql.SQL("addr text GENERATED ALWAYS AS ({}) STORED").format(address(stage))
+    return sql.SQL("addr text NOT NULL GENERATED ALWAYS AS ({}) STORED").format(address(stage))
 
 
 def address(stage: Stage) -> sql.Composable:
@@ -222,7 +222,7 @@ def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progres
                 _copy_file(connection, stage, source, progress)
             else:
                 _copy_rows(connection, stage, progress)
-    except (psycopg.DataError, NotRepresentable):
+    except (psycopg.DataError, psycopg.errors.NotNullViolation, NotRepresentable):
         problems = tuple(_rejected(connection, stage))
         raise ConfigurationInvalid(
             f"values of set {stage.seed_set.name} do not fit the table {stage.table}",
