@@ -298,7 +298,7 @@ _KEYS: Mapping[str, tuple[str, str]] = {
     "defaults": ("column: value", "Values for columns that a row leaves out."),
     "columns": ("column: rule", "What needs saying about single columns; see below."),
     "moved": ("list of `{{from: KEY, to: KEY}}`", "Rows whose key has changed in the file."),
-    "rows": ("list of rows", "The rows, each `{{column: value}}`. `rows: []` for none."),
+    "rows": ("list of rows", "The rows, each `{column: value}`. `rows: []` for none."),
     "rows_from": ("file name", "A CSV, JSON or YAML file with the rows, instead of `rows`."),
 }
 
