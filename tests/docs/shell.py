@@ -23,8 +23,12 @@ from typing import IO
 from tests.docs.pages import Block, blocks
 
 
-def carry_out(page: Path, directory: Path, environ: Mapping[str, str]) -> int:
+def carry_out(
+    page: Path, directory: Path, environ: Mapping[str, str], *, until: str | None = None
+) -> int:
     """Carry out a page, starting in a directory; returns the number of commands.
+
+    With `until` it ends before this command.
 
     Raises AssertionError at the first command that fails or says something else.
     """
@@ -34,6 +38,8 @@ def carry_out(page: Path, directory: Path, environ: Mapping[str, str]) -> int:
         for block in list(blocks(page)):
             if block.language == "console":
                 for step in steps(block):
+                    if step.command == until:
+                        return count
                     said = shell.run(step.command, at=str(block))
                     if mend:
                         place = _mend(page, step, said, place)

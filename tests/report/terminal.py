@@ -9,15 +9,20 @@ import sys
 from collections.abc import Mapping
 
 
-def on_a_terminal(arguments: list[str], environ: Mapping[str, str]) -> tuple[int, str]:
-    """Run seeder with a terminal for all three streams; gives its exit code and the text."""
+def on_a_terminal(
+    arguments: list[str], environ: Mapping[str, str], *, events: bool = True
+) -> tuple[int, str]:
+    """Run seeder with a terminal for all three streams; gives its exit code and the text.
+
+    Without `events`, stderr leads nowhere.
+    """
     leader, follower = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "seeder", *arguments],
         env={"TERM": "xterm", "COLUMNS": "100", "PYTHONUTF8": "1", **environ},
         stdin=follower,
         stdout=follower,
-        stderr=follower,
+        stderr=follower if events else subprocess.DEVNULL,
     )
     os.close(follower)
     shown = b""
