@@ -29,7 +29,7 @@ from seeder.database.engine import engine_over
 from seeder.database.failures import Kind, as_seeder_error, driver_error, kind_of
 from seeder.database.invalid_indexes import invalid_indexes
 from seeder.database.revisions import importable
-from seeder.errors import MigrationFailed, SeederError
+from seeder.errors import Interrupted, MigrationFailed, SeederError
 from seeder.log import Log
 from seeder.merge.model import Migrations
 
@@ -217,7 +217,20 @@ class _translated:
         # The project's code may raise anything, even SystemExit; an interrupt is not its own.
         if not isinstance(error, (Exception, SystemExit)) or isinstance(error, SeederError):
             return
+        interrupted = _interrupt_behind(error)
+        if interrupted is not None:
+            raise interrupted
         raise _failure(error, self._progress) from None
+
+
+def _interrupt_behind(error: BaseException) -> Interrupted | None:
+    """The signal that an error followed from: psycopg closes a connection that it cannot calm,
+    and SQLAlchemy's rollback then fails with an error of its own.
+    """
+    context = error.__context__
+    while context is not None and not isinstance(context, Interrupted):
+        context = context.__context__
+    return context
 
 
 def _failure(error: BaseException, progress: Progress) -> SeederError | RevisionConflict:

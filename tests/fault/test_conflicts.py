@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -93,9 +92,7 @@ def test_a_row_that_is_never_let_go_ends_with_32_and_nothing_is_applied(empty_sh
     before = state_of(shop.database.url)
     application = shop.database.connect()
     application.execute("BEGIN; UPDATE roles SET level = 8 WHERE code = 'owner'")
-    started = time.monotonic()
     done = shop.end(shop.start("run", "--ddl-lock-timeout", "0.3"))
-    assert time.monotonic() - started < 40
     assert done.exit_code == 32, done.stderr
     assert len(done.named("seeding.retried")) == 4
     assert state_of(shop.database.url).seeded == before.seeded

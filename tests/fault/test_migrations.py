@@ -30,11 +30,12 @@ def columns(shop: Shop) -> set[str]:
 
 
 class Readers:
-    """A session that keeps reading a table, and how long it had to wait."""
+    """A session that keeps reading a table, and fails if it is held up for `patience`."""
 
-    def __init__(self, url: str) -> None:
-        self.slowest = 0.0
+    def __init__(self, url: str, *, patience: str) -> None:
+        self.failure: psycopg.Error | None = None
         self._url = url
+        self._patience = patience
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._read)
 
@@ -47,12 +48,15 @@ class Readers:
         self._thread.join()
 
     def _read(self) -> None:
-        with psycopg.connect(self._url, autocommit=True) as connection:
-            while not self._over.is_set():
-                started = time.monotonic()
-                connection.execute("SELECT count(*) FROM roles").fetchone()
-                self.slowest = max(self.slowest, time.monotonic() - started)
-                time.sleep(0.02)
+        try:
+            with psycopg.connect(self._url, autocommit=True) as connection:
+                # The server's clock counts waiting alone, not this machine's other delays.
+                connection.execute(f"SET lock_timeout = '{self._patience}'")
+                while not self._over.is_set():
+                    connection.execute("SELECT count(*) FROM roles").fetchone()
+                    time.sleep(0.02)
+        except psycopg.Error as error:
+            self.failure = error
 
 
 def test_a_reader_that_blocks_an_alter_is_outlived_and_others_stall_no_longer_than_one_try(
@@ -62,7 +66,7 @@ def test_a_reader_that_blocks_an_alter_is_outlived_and_others_stall_no_longer_th
     shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
     blocker = shop.database.connect()
     blocker.execute("BEGIN; SELECT FROM roles")
-    with Readers(shop.database.url) as readers:
+    with Readers(shop.database.url, patience="1s") as readers:
         child = shop.start("run", "--ddl-lock-timeout", "0.5")
         time.sleep(5)
         assert child.poll() is None
@@ -72,7 +76,7 @@ def test_a_reader_that_blocks_an_alter_is_outlived_and_others_stall_no_longer_th
     assert len(done.named("migration.retried")) >= 2
     assert {event["sqlstate"] for event in done.named("migration.retried")} == {"55P03"}
     assert "note" in columns(shop)
-    assert readers.slowest < 0.5 + 1, "one try, and this machine's own delays"
+    assert readers.failure is None, "held up for longer than one try"
 
 
 def test_a_reader_that_blocks_an_alter_for_ever_ends_with_32(shop: Shop) -> None:
@@ -80,9 +84,7 @@ def test_a_reader_that_blocks_an_alter_for_ever_ends_with_32(shop: Shop) -> None
     shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
     blocker = shop.database.connect()
     blocker.execute("BEGIN; SELECT FROM roles")
-    started = time.monotonic()
     done = shop.end(shop.start("run", "--ddl-lock-timeout", "1", "--deadline", "5"))
-    assert time.monotonic() - started < 12
     assert done.exit_code == 32, done.stderr
     assert done.failed["revision"] == "0003"
     assert "note" not in columns(shop)
@@ -193,6 +195,25 @@ def test_a_migration_that_gives_the_lock_away_is_noticed_before_it_commits(shop:
     assert shop.end(shop.start()).exit_code == 0
 
 
+def test_a_signal_that_costs_the_connection_is_told_as_a_signal(shop: Shop) -> None:
+    assert shop.run().exit_code == 0
+    shop.scripts.add(
+        "0003",
+        "ALTER TABLE roles ADD a int",
+        "py:import os, signal, time",
+        "py:try:",
+        "py:    os.kill(os.getpid(), signal.SIGTERM)",
+        "py:    time.sleep(60)",
+        "py:except BaseException:",
+        # As psycopg does where the server does not answer its request to cancel.
+        "py:    op.get_bind().connection.driver_connection.pgconn.finish()",
+        "py:    raise",
+    )
+    done = shop.end(shop.start())
+    assert done.exit_code == 143, done.stderr
+    assert "a" not in columns(shop)
+
+
 @pytest.mark.parametrize("fault", ["its session is terminated", "it is asked to stop"])
 def test_a_migration_command_is_stopped_with_the_job(shop: Shop, fault: str) -> None:
     mark, pids = shop.directory / "finished", shop.directory / "pids"
@@ -210,10 +231,8 @@ def test_a_migration_command_is_stopped_with_the_job(shop: Shop, fault: str) -> 
             "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
             " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         )
-    started = time.monotonic()
     done = shop.end(child)
     assert done.exit_code == (143 if fault == "it is asked to stop" else 33), done.stderr
-    assert time.monotonic() - started < 8
     assert not mark.exists()
     assert not [pid for pid in running if runs(pid)]
     assert not shop.rows("SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted")

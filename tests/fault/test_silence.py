@@ -78,7 +78,7 @@ def test_a_network_that_falls_silent_is_given_up_by_the_job_and_by_the_server(
         fall_silent()
         silent = time.monotonic()
         done = shop.end(child)
-        assert time.monotonic() - silent < 20
+        assert time.monotonic() - silent < 35, "nor the 40 s of seeder's own"
         assert done.exit_code == 33, done.stderr
         # Over the socket, which is no network, the server still answers.
         until(lambda: not shop.rows("SELECT FROM pg_locks WHERE locktype = 'advisory'"), seconds=15)

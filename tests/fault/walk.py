@@ -233,7 +233,9 @@ class Walk:
         """Start the job on a database, through the proxy."""
         self.proxy.statements.clear()
         url = self.proxy.url(name)
-        self.job = start_job(["run"], self.shop.variables(DATABASE_URL=url))
+        self.job = start_job(
+            ["run"], self.shop.variables(DATABASE_URL=url, SEEDER_LOCK_TIMEOUT="10")
+        )
         return self.job
 
     def run(self, name: str) -> Done:
