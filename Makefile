@@ -2,7 +2,7 @@
 # All of it stays inside the checkout: .venv (packages), .seeder (the embedded Postgres).
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format docs lock image clean
+.PHONY: help run test bench lint format docs lock image clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -11,6 +11,9 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps
 IMAGE ?= seeder
 PYTEST_ARGS ?=
+# Such as BENCH='--quick' or BENCH='--only unchanged'.
+BENCH ?=
+BENCH_HOME := .seeder/bench
 
 help:  ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
@@ -21,6 +24,9 @@ run: $(VENV)/run.stamp  ## Run the job on the bundled starter and an embedded Po
 
 test: $(VENV)/dev.stamp  ## Run all tests; container tests where a Docker engine answers
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+bench: $(BENCH_HOME)/bench.stamp  ## Measure beside psql, Django, SQLAlchemy, Alembic, Knex, Liquibase
+	@$(BENCH_HOME)/venv/bin/python -m benchmarks $(BENCH)
 
 lint: $(VENV)/dev.stamp  ## Check style, types and the direction of imports
 	$(BIN)/ruff check
@@ -67,6 +73,22 @@ $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@$(PIP) -r requirements/dev.txt
 	@touch $@
 
+# What is compared with lives apart from the project's own packages. npm, if there is one, fetches
+# the two systems that do not come from Python; without it the table says so.
+$(BENCH_HOME)/bench.stamp: requirements/bench.txt requirements/build.txt benchmarks/systems/package.json pyproject.toml
+	@test -n "$(PYTHON)"
+	@echo "Setting up $(BENCH_HOME); this is done once."
+	@mkdir -p $(BENCH_HOME)/node
+	@$(PYTHON) -m venv $(BENCH_HOME)/venv
+	@$(BENCH_HOME)/venv/bin/python -m pip --disable-pip-version-check --quiet install \
+		--require-hashes --no-deps -r requirements/build.txt -r requirements/bench.txt
+	@$(BENCH_HOME)/venv/bin/python -m pip --disable-pip-version-check --quiet install \
+		--no-deps --no-build-isolation --editable .
+	@cp benchmarks/systems/package.json $(BENCH_HOME)/node/
+	@cd $(BENCH_HOME)/node && { npm install --silent --no-audit --no-fund || \
+		echo "npm installs nothing here; Knex and Liquibase will not be measured." >&2; }
+	@touch $@
+
 # --- Locks -------------------------------------------------------------------------------------
 # For every platform and every Python from 3.11 on. dev.txt is resolved first and constrains the
 # others, so that tests run with the versions that are shipped. `make lock UPGRADE=--upgrade`
@@ -81,6 +103,7 @@ lock: $(VENV)/lock.stamp  ## Resolve the locks in requirements/ anew from pyproj
 	$(COMPILE) pyproject.toml --extra embedded --group build --group dev --output-file requirements/dev.txt
 	$(CONSTRAINED) pyproject.toml --extra embedded --output-file requirements/run.txt
 	$(CONSTRAINED) pyproject.toml --output-file requirements/image.txt
+	$(CONSTRAINED) pyproject.toml --extra embedded --group bench --output-file requirements/bench.txt
 	$(CONSTRAINED) --group image --output-file requirements/image-tools.txt
 	$(CONSTRAINED) --group build --output-file requirements/build.txt
 	$(COMPILE) --group lock --output-file requirements/lock.txt

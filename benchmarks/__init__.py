@@ -1,0 +1,1 @@
+"""How fast seeder is beside the ways people seed without it: `make bench`."""

@@ -1,0 +1,141 @@
+"""Write what was found: a table, a plot, and all of it as JSON."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench import Bench, Outcome
+
+COMMITTED = Path(__file__).parent / "results"
+
+
+class Results:
+    """The results in a directory; a scenario that runs again replaces its own."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._file = directory / "results.json"
+        self._scenarios: dict[str, Any] = {}
+        if self._file.exists():
+            self._scenarios = json.loads(self._file.read_text())["scenarios"]
+
+    def add(self, name: str, outcome: Outcome, machine: Mapping[str, Any]) -> None:
+        """Keep what a scenario found, and write everything anew."""
+        self._scenarios[name] = {"machine": machine, **outcome.document()}
+        self._directory.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps({"scenarios": self._scenarios}, indent=1) + "\n")
+        (self._directory / "results.md").write_text(self.markdown())
+        if points := [p for each in self._scenarios.values() for p in each["points"]]:
+            plot(points, self._directory / "curves.svg")
+
+    def markdown(self) -> str:
+        """The table of ratios, what it was measured on, and what was left out."""
+        lines = ["| | what | ratio | target | met | |", "|---|---|---|---|---|---|"]
+        for ratio in self._ratios():
+            lines.append("| " + " | ".join(_cells(ratio)) + " |")
+        left_out = [why for each in self._scenarios.values() for why in each["not_measured"]]
+        lines += ["", *(f"- Not measured: {why}." for why in left_out)]
+        facts = {_facts(each["machine"]): None for each in self._scenarios.values()}
+        lines += [f"- {fact}" for fact in facts]
+        return "\n".join(lines) + "\n"
+
+    def text(self, names: Sequence[str]) -> str:
+        """The ratios of these scenarios, for a terminal."""
+        rows = [_cells(each) for name in names for each in self._scenarios[name]["ratios"]]
+        widths = [max(len(row[n]) for row in rows) for n in range(5)]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
+            for row in rows
+        )
+
+    def _ratios(self) -> list[dict[str, Any]]:
+        found = [ratio for each in self._scenarios.values() for ratio in each["ratios"]]
+        return sorted(found, key=lambda ratio: int(ratio["target"]))
+
+
+def _cells(ratio: Mapping[str, Any]) -> list[str]:
+    if ratio["at_most"] is not None:
+        target = f"≤ {ratio['at_most']:.3g}"
+    elif ratio["at_least"] is not None:
+        target = f"≥ {ratio['at_least']:.3g}"
+    else:
+        target = "reported"
+    met = {True: "yes", False: "NO", None: ""}[ratio["met"]]
+    value = f"{ratio['value']:.2f} {ratio['unit']}".strip()
+    return [str(ratio["target"]), ratio["what"], value, target, met, ratio["note"]]
+
+
+def machine(bench: Bench) -> dict[str, Any]:
+    """What the numbers depend on."""
+    with bench.connect() as connection:
+        row = connection.execute("SHOW server_version").fetchone()
+    root = Path(__file__).parent.parent
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "date": f"{datetime.date.today():%Y-%m-%d}",
+        "commit": commit.stdout.strip(),
+        "cpus": os.cpu_count(),
+        "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "postgres": str(row[0]).split()[0] if row else "",
+        "rounds": bench.rounds,
+        "quick": bench.quick,
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def _facts(machine: Mapping[str, Any]) -> str:
+    size = "a tenth of the rows" if machine["quick"] else "full size"
+    return (
+        f"{machine['date']}: {machine['cpus']} CPUs, {machine['memory_gb']} GB,"
+        f" {machine['system']}, Postgres {machine['postgres']}, Python {machine['python']};"
+        f" {size}, medians of {machine['rounds']} rounds or more."
+    )
+
+
+def plot(points: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Time over rows, both logarithmic, every system a line."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "seeder"  # the same curves, the same file
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(12, 5.5), sharey=True)
+    for axis, work in zip(axes, ("first load", "update"), strict=True):
+        chosen = [each for each in points if each["work"] == work]
+        for system in dict.fromkeys(each["system"] for each in chosen):
+            line = sorted(
+                (each["rows"], each["seconds"]) for each in chosen if each["system"] == system
+            )
+            own = system == "seeder"
+            axis.plot(
+                [rows for rows, _ in line],
+                [seconds for _, seconds in line],
+                marker="o",
+                markersize=4,
+                linewidth=2.5 if own else 1.2,
+                color="#c2410c" if own else None,
+                label=system,
+            )
+        axis.set(xscale="log", yscale="log", title=work, xlabel="rows")
+        axis.grid(visible=True, which="major", alpha=0.3)
+        axis.legend(frameon=False)
+    axes[0].set_ylabel("seconds, whole process")
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)

@@ -1,0 +1,19 @@
+"""The six targets, each a module with `run(bench) -> Outcome`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from benchmarks.bench import Bench, Outcome
+from benchmarks.scenarios import curves, first_load, live, memory, small_sets, unchanged, update
+
+ALL: Mapping[str, Callable[[Bench], Outcome]] = {
+    "unchanged": unchanged.run,
+    "first-load": first_load.run,
+    "update": update.run,
+    "small-sets": small_sets.run,
+    "memory": memory.run,
+    "live": live.run,
+    "curves": curves.run,
+}
+"""By the name that `--only` takes."""

@@ -1,0 +1,50 @@
+"""Target 2: the first load of one large set, ledger included."""
+
+from __future__ import annotations
+
+from benchmarks import data, systems
+from benchmarks.bench import Bench, Outcome, Ratio
+from benchmarks.measure import interleaved, median
+
+WHOLE, PART = 1_000_000, 100_000
+
+
+def run(bench: Bench) -> Outcome:
+    """Beside `\\copy` of the same file, and beside two ways that go row by row."""
+    table = data.empty_table(bench)
+    outcome = Outcome()
+
+    rows = bench.rows(WHOLE)
+    pair = (systems.SEEDER_SYSTEM, systems.COPY)
+    large = interleaved([each.case(bench, rows, table) for each in pair], rounds=bench.rounds)
+    seeder, copy = (median(large[each.name]) for each in pair)
+    outcome.ratios.append(
+        Ratio(
+            target=2,
+            what=f"first load of {rows:,} rows / psql \\copy",
+            value=seeder / copy,
+            at_most=2.5,
+            note=f"{seeder:.2f} s beside {copy:.2f}",
+        )
+    )
+
+    rows = bench.rows(PART)
+    slow = (systems.LOADDATA, systems.ORM_LOOP)
+    cases = [each.case(bench, rows, table) for each in (systems.SEEDER_SYSTEM, *slow)]
+    small = interleaved(cases, rounds=bench.rounds)
+    seeder = median(small[systems.SEEDER_SYSTEM.name])
+    for each, at_least in zip(slow, (30, 100), strict=True):
+        other = median(small[each.name])
+        outcome.ratios.append(
+            Ratio(
+                target=2,
+                what=f"{each.name}, {rows:,} rows / first load",
+                value=other / seeder,
+                at_least=at_least,
+                note=f"{other:.1f} s beside {seeder:.2f}",
+            )
+        )
+    outcome.medians = {f"{name}, {bench.rows(WHOLE):,}": median(s) for name, s in large.items()}
+    outcome.medians |= {f"{name}, {rows:,}": median(s) for name, s in small.items()}
+    bench.drop(table)
+    return outcome
