@@ -1,5 +1,12 @@
 """Fixtures for all tests; each plugin documents its own."""
 
+import signal
+
+# A shell makes what it starts in the background ignore Ctrl-C, and so would every process that
+# a test starts and then interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 pytest_plugins = [
     "tests.support.postgres",
     "tests.support.events",
