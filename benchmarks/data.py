@@ -54,11 +54,9 @@ def fixture(bench: Bench, count: int) -> Path:
     path = bench.files / f"items-{count}.json"
     if not path.exists():
         with path.open("w", encoding="utf-8") as file:
-            listed = (
-                {"model": "shop.item", "fields": dict(zip(COLUMNS, row, strict=True))}
-                for row in rows(count)
-            )
-            json.dump(list(listed), file)
+            fields = (dict(zip(COLUMNS, row, strict=True)) for row in rows(count))
+            typed = ({**each, "active": each["active"] == "true"} for each in fields)
+            json.dump([{"model": "shop.item", "fields": each} for each in typed], file)
     return path
 
 

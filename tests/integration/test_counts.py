@@ -1,0 +1,170 @@
+"""What speed rests on, in numbers that no busy machine changes: statements and imports."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.proxy import Proxy, proxied
+from tests.support.shop import Shop
+
+NEVER_NEEDED = {"sqlalchemy", "alembic", "flask", "yaml", "msgspec", "tenacity", "mako", "jinja2"}
+LATER = {
+    "seeder.approval",
+    "seeder.catalog.loader",
+    "seeder.database.ledger",
+    "seeder.database.lock",
+    "seeder.database.session",
+    "seeder.database.wait",
+    "seeder.look",
+    "seeder.merge.model",
+    "seeder.merge.plan",
+    "seeder.panel",
+    "seeder.planning",
+    "seeder.report.html",
+    "seeder.seeding",
+    "seeder.settle",
+}
+
+
+@pytest.fixture
+def proxy(empty_shop: Shop) -> Iterator[Proxy]:
+    """In front of the shop's server, counting."""
+    with proxied(empty_shop.database.server.conninfo) as proxy:
+        yield proxy
+
+
+def imported(shop: Shop, program: str, *arguments: str) -> set[str]:
+    """Every module that a Python process has imported in the end."""
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)", *arguments],
+        env=shop.variables(PYTHONPATH=str(Path.cwd())),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def imported_by_run(shop: Shop) -> set[str]:
+    """Every module that `seeder run` imports."""
+    return imported(shop, "from seeder.__main__ import main; assert main() == 0", "run")
+
+
+def statements(shop: Shop, proxy: Proxy, *arguments: str) -> list[str]:
+    """What a run sends, without the look at whether anything is to do."""
+    before = len(proxy.statements)
+    done = shop.run(*arguments, DATABASE_URL=proxy.url(shop.database.name))
+    assert done.exit_code == 0, done.stderr
+    assert done.finished["result"] == "done"
+    return [each.text for each in proxy.statements[before:]]
+
+
+# A deploy that has nothing to do.
+
+
+def test_an_unchanged_deploy_connects_once_and_asks_at_most_three_times(
+    shop: Shop, proxy: Proxy
+) -> None:
+    shop.run()
+    done = shop.run(DATABASE_URL=proxy.url(shop.database.name))
+    assert done.finished["result"] == "nothing-to-do"
+    assert proxy.connections == 1
+    assert 1 <= len(proxy.statements) <= 3
+    assert all(each.text.startswith("SELECT") for each in proxy.statements)
+
+
+def test_an_unchanged_deploy_imports_nothing_that_only_work_needs(shop: Shop) -> None:
+    shop.run()
+    modules = imported_by_run(shop)
+    assert "seeder.database.unchanged" in modules
+    assert {each.partition(".")[0] for each in modules} & NEVER_NEEDED == set()
+    assert modules & LATER == set()
+    assert shop.runs() == [("done", 0)]
+
+
+def test_an_unchanged_deploy_imports_few_modules_beside_those_of_the_driver(shop: Shop) -> None:
+    shop.run()
+    more = imported_by_run(shop) - imported(shop, "import psycopg")
+    own = {each for each in more if each.partition(".")[0] == "seeder"}
+    assert 10 < len(own) <= 35, sorted(own)
+    assert len(more - own) <= 45, sorted(more - own)
+
+
+def test_a_run_that_has_work_imports_what_it_needs(shop: Shop) -> None:
+    modules = imported_by_run(shop)
+    assert {"seeder.seeding", "seeder.planning", "sqlalchemy", "yaml"} <= modules
+
+
+# Statements go with sets, never with rows.
+
+
+def fill(shop: Shop, rows: int, *, level: int = 1) -> None:
+    """Give the set of roles so many rows, in a file of its own."""
+    lines = [f"role-{n},{level + n}" for n in range(rows)]
+    shop.write("seeds/core/roles.csv", "\n".join(["code,level", *lines, ""]))
+    shop.seed("roles", "table: roles\nkey: code\nrows_from: roles.csv\n")
+
+
+def counted(shop: Shop, proxy: Proxy, rows: int) -> tuple[int, int, int]:
+    """How many statements a first load, an update of every row and one of a few rows take."""
+    shop.database.execute("DROP SCHEMA IF EXISTS seeder CASCADE; DELETE FROM roles")
+    fill(shop, rows)
+    first = len(statements(shop, proxy))
+    fill(shop, rows, level=2)
+    every = len(statements(shop, proxy, "--mode", "update"))
+    shop.database.execute("UPDATE roles SET level = -level WHERE level % 10 = 3")
+    fill(shop, rows // 10 * 9, level=3)
+    few = len(statements(shop, proxy, "--mode", "update"))
+    return first, every, few
+
+
+def test_statements_do_not_grow_with_rows(shop: Shop, proxy: Proxy) -> None:
+    (shop.directory / "seeds/core/members.yaml").unlink()
+    fill(shop, 1)
+    shop.run()
+    assert counted(shop, proxy, 100) == counted(shop, proxy, 10_000)
+    assert shop.value("SELECT count(*) FROM roles") == 10_000
+
+
+def test_statements_of_rows_with_references_do_not_grow_with_rows(shop: Shop, proxy: Proxy) -> None:
+    shop.run()
+
+    def load(rows: int) -> int:
+        shop.database.execute("DROP SCHEMA IF EXISTS seeder CASCADE; TRUNCATE members, roles")
+        lines = [f"person-{n}@example.test,owner" for n in range(rows)]
+        shop.write("seeds/core/members.csv", "\n".join(["email,role_id", *lines, ""]))
+        head = "table: members\nkey: email\ncolumns: {role_id: {ref: roles}}\n"
+        shop.seed("members", head + "rows_from: members.csv\n")
+        return len(statements(shop, proxy))
+
+    assert load(100) == load(10_000)
+    assert shop.value("SELECT count(*) FROM members") == 10_000
+
+
+def test_statements_grow_with_sets_no_faster_than_their_number(
+    empty_shop: Shop, proxy: Proxy
+) -> None:
+    def load(sets: int) -> int:
+        empty_shop.database.execute("DROP SCHEMA IF EXISTS seeder CASCADE")
+        for n in range(sets):
+            empty_shop.database.execute(f"DROP TABLE IF EXISTS t{n} CASCADE")
+            reference = f", parent int REFERENCES t{n - 1}" if n else ""
+            empty_shop.database.execute(
+                f"CREATE TABLE t{n} (id serial PRIMARY KEY, code text UNIQUE{reference})"
+            )
+            columns = f"columns: {{parent: {{ref: t{n - 1}}}}}\n" if n else ""
+            parent = ", parent: a" if n else ""
+            empty_shop.seed(
+                f"t{n}", f"table: t{n}\nkey: code\n{columns}rows:\n  - {{code: a{parent}}}\n"
+            )
+        return len(statements(empty_shop, proxy))
+
+    empty_shop.configure(migrations="none = true")
+    five, ten, twenty = load(5), load(10), load(20)
+    assert (ten - five) * 2 >= twenty - ten
+    assert five < ten < twenty
