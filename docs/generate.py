@@ -19,7 +19,8 @@ import click
 from generate_seed_files import SEED_FILE_PARTS
 from generate_table import table
 
-from seeder import cli, errors, options, settings
+from seeder import errors, options, settings
+from seeder.commands import group
 from seeder.commands import plan as plan_command
 
 DOCS = Path(__file__).parent
@@ -54,8 +55,8 @@ _VARIABLE = re.compile(r"\s*\[(SEEDER_\w+)\]\s*$")
 
 
 def _commands() -> Mapping[str, click.Command]:
-    context = click.Context(cli.seeder, info_name="seeder")
-    found = {name: cli.seeder.get_command(context, name) for name in cli.COMMANDS}
+    context = click.Context(group.seeder, info_name="seeder")
+    found = {name: group.seeder.get_command(context, name) for name in group.COMMANDS}
     return {name: command for name, command in found.items() if command is not None}
 
 

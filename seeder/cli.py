@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import os
 import sys
@@ -10,37 +9,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-import click
-
-from seeder import __version__
+from seeder.commands.deploy import deploy, flags_of
 from seeder.commands.invocation import Invocation
 from seeder.signals import interruptible
 
 TERMINATION_LOG = Path("/dev/termination-log")
 """Where Kubernetes looks for a container's last words."""
-
-COMMANDS = (
-    "run",
-    "plan",
-    "check",
-    "wait",
-    "ready",
-    "status",
-    "approve",
-    "requests",
-    "history",
-    "show",
-    "undo",
-    "restore",
-    "resolve",
-    "adopt",
-    "export",
-    "mark",
-    "prune",
-    "init",
-    "schema",
-)
-"""In the order of the help; each is `command` in the module of its name below `commands`."""
 
 
 def main(
@@ -63,9 +37,9 @@ def main(
         termination_log=termination_log,
     )
     if instruction is not None:
-        from seeder.commands import completion
+        from seeder.commands import completion, group
 
-        return completion.answer(seeder, invocation, instruction)
+        return completion.answer(group.seeder, invocation, instruction)
     with interruptible() as interruption:
         try:
             try:
@@ -80,41 +54,6 @@ def main(
     return invocation.exit_code
 
 
-class Commands(click.Group):
-    """Commands whose modules are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Name the commands in the order of the help."""
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the command's module."""
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        command: click.Command = importlib.import_module(f"seeder.commands.{cmd_name}").command
-        return command
-
-
-@click.group(
-    cls=Commands,
-    no_args_is_help=True,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
-@click.version_option(__version__, message="seeder %(version)s")
-def seeder() -> None:
-    """Bring a Postgres database up to a release: schema first, then the data it must have.
-
-    Deploy as often as you like. What people changed stays changed, what they deleted stays
-    deleted, and a new default arrives exactly once, when a release asks for it.
-
-    \b
-    Example:
-      DATABASE_URL=postgresql://app@db/shop seeder run --project db
-    """
-
-
 def _open(stream: TextIO | None) -> TextIO:
     if stream is None:  # closed by the caller: `seeder run >&-`
         return io.StringIO()
@@ -125,13 +64,11 @@ def _open(stream: TextIO | None) -> TextIO:
 
 
 def _invoke(arguments: list[str], invocation: Invocation) -> None:
-    # Not seeder.main(): click would turn a KeyboardInterrupt, and with it every signal that
-    # ends the job, into an exception of its own.
-    try:
-        with seeder.make_context("seeder", arguments, obj=invocation) as context:
-            seeder.invoke(context)
-    except click.exceptions.Exit as end:
-        invocation.exit_code = end.exit_code
-    except click.ClickException as error:
-        error.show()
-        invocation.exit_code = error.exit_code
+    given = flags_of(arguments)
+    if given is not None:
+        deploy(invocation, given)
+        return
+    # Imported here, for everything but a plain deploy.
+    from seeder.commands import group
+
+    group.invoke(arguments, invocation)

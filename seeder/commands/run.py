@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from seeder.commands import completion, flags
+from seeder.commands.deploy import deploy
 from seeder.commands.invocation import Invocation
 
 
@@ -68,8 +69,4 @@ def command(invocation: Invocation, /, **given: object) -> None:
       seeder run --project db --embedded
       seeder run --project db --mode update --report report.html
     """
-    settings = invocation.open("run", given)
-    # Imported here: usage errors and --help do not wait for the database side.
-    from seeder.job import run
-
-    invocation.finish(run(settings, log=invocation.log))
+    deploy(invocation, given)

@@ -10,7 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from seeder import cli, options
+from seeder import options
+from seeder.commands import group
 from tests.docs.pages import ROOT, Block, anchors, blocks, pages, without_blocks
 
 PAGES = pages()
@@ -87,8 +88,8 @@ def problems_of(line: str) -> Iterator[str]:
         name, *words = line.split()
     if name == "seeder":  # `docker run seeder seeder run`: the image and the command
         name, *words = words
-    context = click.Context(cli.seeder, info_name="seeder")
-    command = cli.seeder.get_command(context, name)
+    context = click.Context(group.seeder, info_name="seeder")
+    command = group.seeder.get_command(context, name)
     if command is None:
         yield f"seeder {line}: there is no command {name!r}"
         return

@@ -12,7 +12,17 @@ import pytest
 from tests.support.proxy import Proxy, proxied
 from tests.support.shop import Shop
 
-NEVER_NEEDED = {"sqlalchemy", "alembic", "flask", "yaml", "msgspec", "tenacity", "mako", "jinja2"}
+NEVER_NEEDED = {
+    "sqlalchemy",
+    "alembic",
+    "flask",
+    "yaml",
+    "click",
+    "msgspec",
+    "tenacity",
+    "mako",
+    "jinja2",
+}
 LATER = {
     "seeder.approval",
     "seeder.catalog.loader",

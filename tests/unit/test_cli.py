@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from seeder.cli import COMMANDS, main
+from seeder.cli import main
+from seeder.commands.group import COMMANDS
 from seeder.commands.invocation import Invocation
 from seeder.errors import Interrupted, MigrationFailed
 from seeder.merge.result import Result, RunResult

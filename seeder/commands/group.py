@@ -1,0 +1,82 @@
+"""The command line as click reads it; see `deploy` for what goes without."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from seeder import __version__
+from seeder.commands.invocation import Invocation
+
+COMMANDS = (
+    "run",
+    "plan",
+    "check",
+    "wait",
+    "ready",
+    "status",
+    "approve",
+    "requests",
+    "history",
+    "show",
+    "undo",
+    "restore",
+    "resolve",
+    "adopt",
+    "export",
+    "mark",
+    "prune",
+    "init",
+    "schema",
+)
+"""In the order of the help; each is `command` in the module of its name below `commands`."""
+
+
+def invoke(arguments: list[str], invocation: Invocation) -> None:
+    """Carry out a command; what click has to say itself goes to stderr."""
+    # Not seeder.main(): click would turn a KeyboardInterrupt, and with it every signal that
+    # ends the job, into an exception of its own.
+    try:
+        with seeder.make_context("seeder", arguments, obj=invocation) as context:
+            seeder.invoke(context)
+    except click.exceptions.Exit as end:
+        invocation.exit_code = end.exit_code
+    except click.ClickException as error:
+        error.show()
+        invocation.exit_code = error.exit_code
+
+
+class Commands(click.Group):
+    """Commands whose modules are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Name the commands in the order of the help."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's module."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"seeder.commands.{cmd_name}").command
+        return command
+
+
+@click.group(
+    cls=Commands,
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="seeder %(version)s")
+def seeder() -> None:
+    """Bring a Postgres database up to a release: schema first, then the data it must have.
+
+    Deploy as often as you like. What people changed stays changed, what they deleted stays
+    deleted, and a new default arrives exactly once, when a release asks for it.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://app@db/shop seeder run --project db
+    """
