@@ -288,6 +288,23 @@ def layers() -> str:
     return table(("module", "subject"), rows)
 
 
+# -- benchmarks -------------------------------------------------------------------------
+
+RESULTS = DOCS.parent / "benchmarks" / "results"
+
+
+def benchmark_results() -> str:
+    """What `make bench` wrote last."""
+    table = RESULTS / "results.md"
+    if not table.exists():
+        return "`make bench` has left no results here yet."
+    text = table.read_text(encoding="utf-8")
+    curves = RESULTS / "curves.svg"
+    if curves.exists():
+        text += "\n![Time over rows, one line for each system](../benchmarks/results/curves.svg)\n"
+    return text
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "commands-overview": commands_overview,
     "commands": commands_in_full,
@@ -295,6 +312,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "exit-codes": exit_codes_table,
     "exit-code-ranges": exit_code_ranges,
     "layers": layers,
+    "benchmark-results": benchmark_results,
     **SEED_FILE_PARTS,
 }
 """By the name that a page gives."""
