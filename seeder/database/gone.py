@@ -11,8 +11,9 @@ from psycopg import sql
 from seeder.database.bases import BaseColumn
 from seeder.database.expressions import stored, unknown
 from seeder.database.facts import numbers
+from seeder.database.images import rule_text
 from seeder.database.ledger import Ledger
-from seeder.database.record import EMPTY, rule_text
+from seeder.database.notes import EMPTY
 from seeder.database.schema import Column, ForeignKey
 from seeder.database.values import canonical, same
 from seeder.database.work import SetWork, constant

@@ -11,7 +11,8 @@ import psycopg
 from psycopg import sql
 
 from seeder.database import check, direct, stage
-from seeder.database.bases import Base, base_key, former_key, open_base
+from seeder.database.base_open import open_base
+from seeder.database.bases import Base, base_key, former_key
 from seeder.database.digests import digest_of
 from seeder.database.ledger import Ledger
 from seeder.database.schema import Table, read_tables

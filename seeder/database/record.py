@@ -10,7 +10,7 @@ from psycopg import sql
 from seeder.database.bases import BaseColumn
 from seeder.database.expressions import offer
 from seeder.database.facts import numbers
-from seeder.database.ledger import Ledger
+from seeder.database.notes import EMPTY, as_array, as_object, joined
 from seeder.database.resolve import INSERTING
 from seeder.database.values import canonical, cast, same
 from seeder.database.work import SetWork
@@ -26,8 +26,6 @@ from seeder.database.write import (
 from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import COLUMN_RULES, ROW_RULES
-
-EMPTY = sql.SQL("'{}'::jsonb")
 
 
 def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
@@ -119,7 +117,7 @@ def _unknown_when_left_out(work: SetWork) -> list[sql.Composable]:
         if given is not None and not work.live(column.name).constant_default:
             pieces.append(
                 sql.SQL("CASE WHEN {} THEN '[]'::jsonb ELSE {} END").format(
-                    given, _array(column.name)
+                    given, as_array(column.name)
                 )
             )
     return pieces
@@ -137,44 +135,15 @@ def _first_notes(work: SetWork, *, read_back: bool) -> sql.Composable:
                 if given is None
                 else sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, piece, EMPTY)
             )
-    return _notes({"unknown": _unknown_when_left_out(work), "stored": stored})
+    return joined({"unknown": _unknown_when_left_out(work), "stored": stored})
 
 
 def _rewritten(work: SetWork, name: str) -> sql.Composable:
     """`{column: text}` where live row `l` holds something else than was desired."""
     live = canonical(sql.Identifier("l", name), work.live(name))
     return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-        same(live, canonical(work.stage.d(name), work.live(name))), EMPTY, _object(name, live)
+        same(live, canonical(work.stage.d(name), work.live(name))), EMPTY, as_object(name, live)
     )
-
-
-def _object(name: str, value: sql.Composable) -> sql.Composable:
-    return sql.SQL("jsonb_build_object({}, ({})::text)").format(sql.Literal(name), value)
-
-
-def _array(name: str) -> sql.Composable:
-    return sql.SQL("jsonb_build_array({}::text)").format(sql.Literal(name))
-
-
-def _notes(parts: dict[str, list[sql.Composable]]) -> sql.Composable:
-    """Notes of the parts that are not empty; NULL when all are."""
-    pieces: list[sql.Composable] = []
-    for name, parts_of in parts.items():
-        if not parts_of:
-            continue
-        whole = sql.SQL(" || ").join(parts_of)
-        pieces.append(
-            sql.SQL(
-                "CASE WHEN {whole} IN ('[]', '{{}}') THEN {empty} ELSE"
-                " jsonb_build_object({name}, {whole}) END"
-            ).format(whole=sql.SQL("({})").format(whole), name=sql.Literal(name), empty=EMPTY)
-        )
-    if not pieces:
-        return sql.SQL("NULL::jsonb")
-    return sql.SQL("nullif({}, {})").format(sql.SQL(" || ").join(pieces), EMPTY)
-
-
-# -- entries of rows that are there ------------------------------------------------------
 
 
 def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
@@ -210,9 +179,9 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
                 conflict, _symbol(work, column)
             )
         unknown.append(
-            sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END").format(conflict, _array(name))
+            sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END").format(conflict, as_array(name))
         )
-    values["notes"] = _notes(
+    values["notes"] = joined(
         {"unknown": unknown, "stored": _stored_now(work, keep=False), "offered": _offered(work)}
     )
     connection.execute(
@@ -292,14 +261,14 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
             stage=work.stage.relation,
             row=work.stage.row(),
             live=work.table.identifier,
-            at_live=_at_live_now(work),
+            at_live=at_live_now(work),
             recorded=recorded,
             kept_conflicts=kept_conflicts,
         )
     )
 
 
-def _at_live_now(work: SetWork) -> sql.Composable:
+def at_live_now(work: SetWork) -> sql.Composable:
     """Live row `l` of verdict row `w`, also where this very update moved its key."""
     pairs = []
     for n, name in enumerate(work.base.primary_key, start=1):
@@ -334,7 +303,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
                 name=sql.Literal(column.name),
                 verdict=verdict,
                 applied=applied(),
-                value=_array(column.name),
+                value=as_array(column.name),
                 empty=sql.SQL("'[]'::jsonb"),
             )
         )
@@ -349,7 +318,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
                     empty=EMPTY,
                 )
             )
-    return _notes(
+    return joined(
         {
             "unknown": unknown,
             "stored": _stored_now(work, keep=True),
@@ -396,102 +365,9 @@ def _offered(work: SetWork) -> list[sql.Composable]:
         sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
             sql.Identifier(f"v{work.stage.position(column.name)}"),
             kept_out,
-            _object(column.name, offer(work, column.name)),
+            as_object(column.name, offer(work, column.name)),
             EMPTY,
         )
         for column in _own_columns(work)
         if work.seed_set.column(column.name).update is not Update.NEVER
     ]
-
-
-# -- images for the audit trail and for undo ---------------------------------------------
-
-
-def record_images(
-    connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int
-) -> None:
-    """Keep what is about to be overwritten, column by column, before it is."""
-    secret = {column.name for column in work.seed_set.columns if column.secret}
-    written = [name for name in work.names if name not in secret]
-
-    def image(side: str) -> sql.Composable:
-        return sql.SQL(" || ").join(
-            sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
-                sql.Identifier(f"v{work.stage.position(name)}"),
-                numbers(COLUMN_RULES, frozenset(_WRITES)),
-                _object(
-                    name,
-                    canonical(
-                        sql.Identifier("t", name) if side == "before" else work.stage.d(name),
-                        work.live(name),
-                    ),
-                ),
-                EMPTY,
-            )
-            for name in written
-        )
-
-    connection.execute(
-        ledger.sql(
-            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
-            " after)\nSELECT {run}, {base}, {scope}, {set}, s.addr, {action}, {reason}, {before},"
-            " {after}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
-            "JOIN {live} t ON {at_live}\nWHERE {writing}",
-            run=sql.Literal(run),
-            base=sql.Literal(work.base.id),
-            scope=sql.Literal(work.scope),
-            set=sql.Literal(work.name),
-            action=rule_text([rule.verdict.value for rule in ROW_RULES]),
-            reason=rule_text([rule.reason for rule in ROW_RULES]),
-            before=image("before"),
-            after=image("after"),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
-            live=work.table.identifier,
-            at_live=at_live(work),
-            writing=writing(work),
-        )
-    )
-
-
-_WRITES = (ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS)
-
-
-def rule_text(texts: list[str]) -> sql.Composable:
-    """The text that belongs to the verdict of row `w`."""
-    return sql.SQL("({}::text[])[w.verdict + 1]").format(sql.Literal(texts))
-
-
-def reread_images(
-    connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int
-) -> None:
-    """Where triggers may rewrite values: note what the table made of them."""
-    if not work.table.rewrites:
-        return
-    pieces = sql.SQL(" || ").join(
-        sql.SQL("CASE WHEN c.after ? {} THEN {} ELSE {} END").format(
-            sql.Literal(name),
-            _object(name, canonical(sql.Identifier("l", name), work.live(name))),
-            EMPTY,
-        )
-        for name in work.names
-    )
-    connection.execute(
-        ledger.sql(
-            "UPDATE {s}.changes c SET after = {pieces}\nFROM {verdict} w"
-            " JOIN {stage} s ON {row} = w.s JOIN {live} l ON {at_live}\n"
-            "WHERE c.run = {run} AND c.base = {base} AND c.scope = {scope} AND c.addr = s.addr"
-            " AND {writing}",
-            pieces=pieces,
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
-            live=work.table.identifier,
-            at_live=_at_live_now(work),
-            run=sql.Literal(run),
-            base=sql.Literal(work.base.id),
-            scope=sql.Literal(work.scope),
-            writing=writing(work),
-        )
-    )

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import diff, gone, read, record, resolve, write
+from seeder.database import diff, gone, images, read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import hold_back, judge_gone, judge_group, judge_leaving, judge_set
 from seeder.database.ledger import Ledger
@@ -228,10 +228,10 @@ def _cannot_wait(work: SetWork, column: str) -> bool:
 def _write_changes(seeding: Seeding, work: SetWork) -> None:
     """Update live rows as judged, and bring the ledger's entries up to date."""
     connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
-    record.record_images(connection, ledger, work, run=run)
+    images.record(connection, ledger, work, run=run)
     gone.bring_back(connection, work)
     if write.update(connection, work):
-        record.reread_images(connection, ledger, work, run=run)
+        images.reread(connection, ledger, work, run=run)
     record.record_merged(connection, work, run=run)
     record.record_adopted(connection, work, run=run)
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import record, write
+from seeder.database import images, record, write
 from seeder.database.expressions import desired, offer
 from seeder.database.facts import numbers
 from seeder.database.few import column_rule, find_few, open_few, resolve_group, row_rule
@@ -170,9 +170,9 @@ def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None
             work.verdict, row_rule("desired writes"), sql.SQL(", ").join(sets)
         )
     )
-    record.record_images(connection, seeding.ledger, work, run=run)
+    images.record(connection, seeding.ledger, work, run=run)
     if write.update(connection, work):
-        record.reread_images(connection, seeding.ledger, work, run=run)
+        images.reread(connection, seeding.ledger, work, run=run)
     record.record_merged(connection, work, run=run)
 
 

@@ -1,0 +1,104 @@
+"""What a run overwrites, before and after, for the audit trail and for undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.facts import numbers
+from seeder.database.ledger import Ledger
+from seeder.database.notes import EMPTY, as_object
+from seeder.database.record import at_live_now
+from seeder.database.values import canonical
+from seeder.database.work import SetWork
+from seeder.database.write import at_live, writing
+from seeder.merge.plan import ColumnCase
+from seeder.merge.rules import COLUMN_RULES, ROW_RULES
+
+
+def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
+    """Keep what is about to be overwritten, column by column, before it is."""
+    secret = {column.name for column in work.seed_set.columns if column.secret}
+    written = [name for name in work.names if name not in secret]
+
+    def image(side: str) -> sql.Composable:
+        return sql.SQL(" || ").join(
+            sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
+                sql.Identifier(f"v{work.stage.position(name)}"),
+                numbers(COLUMN_RULES, frozenset(_WRITES)),
+                as_object(
+                    name,
+                    canonical(
+                        sql.Identifier("t", name) if side == "before" else work.stage.d(name),
+                        work.live(name),
+                    ),
+                ),
+                EMPTY,
+            )
+            for name in written
+        )
+
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
+            " after)\nSELECT {run}, {base}, {scope}, {set}, s.addr, {action}, {reason}, {before},"
+            " {after}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
+            "JOIN {live} t ON {at_live}\nWHERE {writing}",
+            run=sql.Literal(run),
+            base=sql.Literal(work.base.id),
+            scope=sql.Literal(work.scope),
+            set=sql.Literal(work.name),
+            action=rule_text([rule.verdict.value for rule in ROW_RULES]),
+            reason=rule_text([rule.reason for rule in ROW_RULES]),
+            before=image("before"),
+            after=image("after"),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            live=work.table.identifier,
+            at_live=at_live(work),
+            writing=writing(work),
+        )
+    )
+
+
+_WRITES = (ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS)
+
+
+def rule_text(texts: list[str]) -> sql.Composable:
+    """The text that belongs to the verdict of row `w`."""
+    return sql.SQL("({}::text[])[w.verdict + 1]").format(sql.Literal(texts))
+
+
+def reread(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
+    """Where triggers may rewrite values: note what the table made of them."""
+    if not work.table.rewrites:
+        return
+    pieces = sql.SQL(" || ").join(
+        sql.SQL("CASE WHEN c.after ? {} THEN {} ELSE {} END").format(
+            sql.Literal(name),
+            as_object(name, canonical(sql.Identifier("l", name), work.live(name))),
+            EMPTY,
+        )
+        for name in work.names
+    )
+    connection.execute(
+        ledger.sql(
+            "UPDATE {s}.changes c SET after = {pieces}\nFROM {verdict} w"
+            " JOIN {stage} s ON {row} = w.s JOIN {live} l ON {at_live}\n"
+            "WHERE c.run = {run} AND c.base = {base} AND c.scope = {scope} AND c.addr = s.addr"
+            " AND {writing}",
+            pieces=pieces,
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            live=work.table.identifier,
+            at_live=at_live_now(work),
+            run=sql.Literal(run),
+            base=sql.Literal(work.base.id),
+            scope=sql.Literal(work.scope),
+            writing=writing(work),
+        )
+    )

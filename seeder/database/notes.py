@@ -1,0 +1,38 @@
+"""Pieces of an entry's notes, and of what the audit trail keeps, in SQL."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+EMPTY = sql.SQL("'{}'::jsonb")
+
+
+def as_object(name: str, value: sql.Composable) -> sql.Composable:
+    """An object of one member: a column's name, and its value as text."""
+    return sql.SQL("jsonb_build_object({}, ({})::text)").format(sql.Literal(name), value)
+
+
+def as_array(name: str) -> sql.Composable:
+    """An array of one member: a column's name."""
+    return sql.SQL("jsonb_build_array({}::text)").format(sql.Literal(name))
+
+
+def joined(parts: dict[str, list[sql.Composable]]) -> sql.Composable:
+    """Notes of the parts that are not empty; NULL when all are."""
+    pieces: list[sql.Composable] = []
+    for name, parts_of in parts.items():
+        if not parts_of:
+            continue
+        whole = sql.SQL(" || ").join(parts_of)
+        pieces.append(
+            sql.SQL(
+                "CASE WHEN {whole} IN ('[]', '{{}}') THEN {empty} ELSE"
+                " jsonb_build_object({name}, {whole}) END"
+            ).format(whole=sql.SQL("({})").format(whole), name=sql.Literal(name), empty=EMPTY)
+        )
+    if not pieces:
+        return sql.SQL("NULL::jsonb")
+    return sql.SQL("nullif({}, {})").format(sql.SQL(" || ").join(pieces), EMPTY)
+
+
+# -- entries of rows that are there ------------------------------------------------------
