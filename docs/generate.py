@@ -128,8 +128,10 @@ def settings_table() -> str:
     for name, command in _commands().items():
         context = click.Context(command, info_name=name)
         for option in _options(command):
-            if option.name in options.PARSERS and option.name is not None:
-                helps.setdefault(option.name, _option_row(option, context)[2])
+            _, variable, told = _option_row(option, context)
+            # The same flag may be one of a command's own, without a variable.
+            if option.name in options.PARSERS and option.name is not None and variable:
+                helps.setdefault(option.name, told)
                 users.setdefault(option.name, []).append(name)
     rows = []
     for name in options.PARSERS:
