@@ -18,9 +18,6 @@ _FROM_STARTER = (
 )
 """Files of the bundled project that are the same in every one."""
 
-_NAMES = {"env.example": ".env.example"}
-"""Files whose names begin with a dot only once they are written."""
-
 
 def init(directory: Path) -> tuple[Path, ...]:
     """Write a project below a new or empty directory; returns its files, relative to it.
@@ -41,11 +38,10 @@ def init(directory: Path) -> tuple[Path, ...]:
     written = []
     try:
         for name, source in sorted(sources.items()):
-            target = name.with_name(_NAMES.get(name.name, name.name))
-            (directory / target).parent.mkdir(parents=True, exist_ok=True)
+            (directory / name).parent.mkdir(parents=True, exist_ok=True)
             # Not its mode: an installed package may be read-only.
-            shutil.copyfile(source, directory / target)
-            written.append(target)
+            shutil.copyfile(source, directory / name)
+            written.append(name)
     except OSError as error:
         raise ConfigurationInvalid(f"Cannot write to {directory}: {error.strerror}.") from None
     return tuple(written)

@@ -40,7 +40,7 @@ def test_the_new_project_runs_at_once_and_a_second_run_has_nothing_to_do(
 
 def test_an_empty_directory_will_do(tmp_path: Path) -> None:
     files = init(tmp_path)
-    assert Path(".env.example") in files
+    assert Path("db/seeder.toml") in files
     assert all((tmp_path / file).is_file() for file in files)
 
 
@@ -66,6 +66,9 @@ def test_an_editor_finds_the_schema_of_every_seed_file_and_no_mistake(tmp_path: 
 def test_compose_mounts_the_project_and_knows_no_password(tmp_path: Path) -> None:
     init(tmp_path)
     services = yaml.safe_load((tmp_path / "docker-compose.yml").read_text())["services"]
-    assert services["seeder"]["volumes"] == ["./db:/db:ro"]
-    assert services["seeder"]["environment"]["SEEDER_PROJECT"] == "/db"
-    assert "DATABASE_PASSWORD=\n" in (tmp_path / ".env.example").read_text()
+    assert "./db:/db:ro" in services["seeder"]["volumes"]
+    assert services["seeder"]["environment"] == {
+        "SEEDER_ENVIRONMENT": "dev",
+        "SEEDER_PROJECT": "/db",
+        "SEEDER_DATABASE_URL_FILE": "/run/secrets/database_url",
+    }
