@@ -27,6 +27,7 @@ test: $(VENV)/dev.stamp  ## Run all tests; container tests where a Docker engine
 
 bench: $(BENCH_HOME)/bench.stamp  ## Measure beside psql, Django, SQLAlchemy, Alembic, Knex, Liquibase
 	@$(BENCH_HOME)/venv/bin/python -m benchmarks $(BENCH)
+	@$(BENCH_HOME)/venv/bin/python docs/generate.py
 
 lint: $(VENV)/dev.stamp  ## Check style, types and the direction of imports
 	$(BIN)/ruff check

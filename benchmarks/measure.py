@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from subprocess import DEVNULL, Popen
 
@@ -35,7 +35,6 @@ class Case:
     prepare: Callable[[], Mapping[str, str]] = dict
     """Called before each run, outside of the measured time; returns variables for it."""
     exit_code: int = 0
-    stdin: Path | None = field(default=None)
 
 
 def interleaved(cases: Sequence[Case], *, rounds: int) -> dict[str, list[Sample]]:
@@ -55,12 +54,11 @@ def interleaved(cases: Sequence[Case], *, rounds: int) -> dict[str, list[Sample]
 
 def once(case: Case) -> Sample:
     """Run a case once; raises RuntimeError if it ends otherwise than it should."""
-    environ = environment() | case.prepare()
+    environ = {**environment(), **case.prepare()}
     with tempfile.TemporaryFile() as output:
-        stdin = DEVNULL if case.stdin is None else case.stdin.open("rb")
         started = time.perf_counter()
         process = Popen(
-            case.command, env=environ, cwd=ROOT, stdin=stdin, stdout=output, stderr=output
+            case.command, env=environ, cwd=ROOT, stdin=DEVNULL, stdout=output, stderr=output
         )
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started

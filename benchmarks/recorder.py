@@ -37,7 +37,9 @@ class Recording:
                 case b"P":
                     parsed = _parsed(body)
                 case b"B":
-                    parts.append(_with_values(*parsed, _bound(body), types).encode() + b";\n")
+                    parts.append(
+                        _with_values(*parsed, _bound(body, parsed[1]), types).encode() + b";\n"
+                    )
                 case b"d":
                     parts.append(body)
                 case b"c":
@@ -51,21 +53,35 @@ def _parsed(body: bytes) -> tuple[str, list[int]]:
     return query.decode(), list(struct.unpack_from(f"!{count}I", rest, 2))
 
 
-def _bound(body: bytes) -> list[str | None]:
+def _bound(body: bytes, oids: list[int]) -> list[str | None]:
     _, _, rest = body.split(b"\0", 2)
-    (formats,) = struct.unpack_from("!h", rest)
-    if any(struct.unpack_from(f"!{formats}h", rest, 2)):
-        raise ValueError("a parameter in binary form cannot stand in a script")
-    at = 2 + 2 * formats
+    (count,) = struct.unpack_from("!h", rest)
+    formats = struct.unpack_from(f"!{count}h", rest, 2)
+    at = 2 + 2 * count
     (count,) = struct.unpack_from("!h", rest, at)
     at += 2
     values: list[str | None] = []
-    for _ in range(count):
+    for number in range(count):
         (length,) = struct.unpack_from("!i", rest, at)
         at += 4
-        values.append(None if length < 0 else rest[at : at + length].decode())
+        value = rest[at : at + length]
+        # No format: all are text; one: it goes for all.
+        binary = bool(formats) and formats[number if len(formats) > 1 else 0]
+        values.append(None if length < 0 else _text(value, oids[number], binary=bool(binary)))
         at += max(length, 0)
     return values
+
+
+_INTEGERS = frozenset({20, 21, 23, 26})
+"""int8, int2, int4, oid."""
+
+
+def _text(value: bytes, oid: int, *, binary: bool) -> str:
+    if not binary:
+        return value.decode()
+    if oid not in _INTEGERS:
+        raise ValueError(f"a value of type {oid} in binary form cannot stand in a script")
+    return str(int.from_bytes(value, "big", signed=True))
 
 
 def _with_values(
