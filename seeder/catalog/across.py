@@ -30,10 +30,14 @@ def check_references(
     active: Sequence[Assembled],
     *,
     inactive: Collection[str],
+    unread: Collection[str],
     environment: str,
     problems: Problems,
 ) -> None:
-    """Every reference to a set leads to one of its rows."""
+    """Every reference to a set leads to one of its rows.
+
+    `unread` are sets whose files could not be read, which was reported where they are.
+    """
     by_name = {each.seed_set.name: each for each in active}
     for each in active:
         for rule in each.declaration.columns.values():
@@ -42,6 +46,8 @@ def check_references(
             target = rule.reference.set
             if target in by_name:
                 _check_column(each, rule, by_name[target], problems)
+                continue
+            if target in unread:
                 continue
             if target in inactive:
                 message = f"the set `{target}` is not part of environment {environment}"

@@ -12,12 +12,13 @@ from seeder.catalog.across import check_identity, check_names, check_references,
 from seeder.catalog.assemble import Assembler
 from seeder.catalog.assembled import Assembled, Others
 from seeder.catalog.csv_rows import CsvTable
+from seeder.catalog.declaration import set_name
 from seeder.catalog.drafts import Draft
 from seeder.catalog.fingerprints import digest_of
 from seeder.catalog.moves import MoveReader
 from seeder.catalog.problems import Problems
 from seeder.catalog.project import FILE, Project, parse_project
-from seeder.catalog.seed_files import SeedFile, check_strays, seed_files
+from seeder.catalog.seed_files import Role, SeedFile, check_strays, seed_files
 from seeder.catalog.sources import DeclaredSet, SourceReader
 from seeder.catalog.values import Values
 from seeder.merge.model import Catalog, SetReference, Task
@@ -78,6 +79,7 @@ class _Loader:
         check_references(
             active,
             inactive=[each.seed_set.name for each in inactive],
+            unread=self._unread(files),
             environment=self._environment,
             problems=self._problems,
         )
@@ -96,6 +98,13 @@ class _Loader:
             warnings=self._warnings(files),
             env_names=self._values.env_names,
         )
+
+    def _unread(self, files: Sequence[SeedFile]) -> set[str]:
+        """Names that sets would have whose files are faulty."""
+        sets = [file for file in files if file.role in (Role.SET, Role.PYTHON)]
+        return {
+            set_name(file.path.stem) for file in sets if file.name not in self._values.reached
+        } - {each.declaration.name for each in self._sources.sets}
 
     def _assembled(
         self, declared: Sequence[DeclaredSet]

@@ -43,6 +43,12 @@ def test_a_reference_to_no_set_suggests_one(project):
     assert "a.yaml:3:11: there is no set `role`. Did you mean `roles`?" in found
 
 
+@pytest.mark.parametrize("roles", ["table: [roles\n", "", "tabel: roles\n" + ROLES, "\0"])
+def test_a_faulty_file_is_no_missing_set_to_those_that_refer_to_it(project, roles):
+    project.core(a=USERS + "- {email: x, role: owner}\n", roles=roles)
+    assert all(each.startswith("roles.yaml") for each in project.problems())
+
+
 def test_a_reference_into_a_set_of_another_environment_says_so(project):
     project.core(
         a=USERS + "- {email: x, role: owner}\n",
