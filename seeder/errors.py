@@ -10,6 +10,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 
+def writable(text: str) -> str:
+    """The text as any file can hold it: what the system gave us as bytes that are no text, in
+    arguments, variables and file names, is shown as escapes.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """One thing that is wrong in a file or a setting, and what would be right."""
@@ -24,6 +31,12 @@ class Problem:
     """One-based."""
     address: str | None = None
     """`set/key` of the row, where one row is meant."""
+
+    def __post_init__(self) -> None:
+        for name in ("message", "remedy", "file", "address"):
+            text = getattr(self, name)
+            if text is not None:
+                object.__setattr__(self, name, writable(text))
 
     @property
     def place(self) -> str | None:
@@ -51,9 +64,9 @@ class SeederError(Exception):
         problems: tuple[Problem, ...] = (),
         **facts: object,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        super().__init__(writable(message))
+        self.message = writable(message)
+        self.hint = None if hint is None else writable(hint)
         self.problems = problems
         self.facts = facts
         """Loggable fields. Never a URL, password or row value."""

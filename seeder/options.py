@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -89,13 +90,13 @@ def _log_format(text: str) -> LogFormat:
 
 
 def _directory(text: str) -> Path:
-    if not text or not Path(text).is_dir():
+    if not os.path.isdir(text):  # noqa: PTH112  # Path.is_dir raises for a long name
         _refuse(text, "not a directory", "Name the directory that holds seeder.toml.")
     return Path(text).absolute()
 
 
 def _file(text: str) -> Path:
-    if not Path(text).is_file():
+    if not os.path.isfile(text):  # noqa: PTH113  # as above
         _refuse(text, "not a file", "Name the file that `seeder plan --out` wrote.")
     return Path(text)
 

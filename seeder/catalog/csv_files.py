@@ -104,8 +104,10 @@ def _records(path: Path) -> Iterator[tuple[int, list[Text | None]]]:
     try:
         # Only \n ends a line here, so that a lone \r can be refused where it stands.
         with path.open(encoding="utf-8", newline="\n") as file:
-            for line in file:
+            while line := file.readline(_RECORD_LIMIT):
                 number += 1
+                if len(line) == _RECORD_LIMIT:
+                    raise _too_long(began if pending else number)
                 if number == 1 and line.startswith("\ufeff"):
                     raise Unreadable(
                         "starts with a byte order mark",
@@ -130,7 +132,7 @@ def _records(path: Path) -> Iterator[tuple[int, list[Text | None]]]:
                     pending.clear()
                     quotes = length = 0
                 elif length > _RECORD_LIMIT:
-                    break
+                    raise _too_long(began)
     except UnicodeDecodeError:
         raise _undecodable(path) from None
     except OSError as error:
@@ -163,6 +165,14 @@ def _split(record: str, line: int) -> list[Text | None]:
             return fields
 
 
+def _too_long(line: int) -> Unreadable:
+    return Unreadable(
+        f"a row is longer than {_RECORD_LIMIT >> 20} million characters",
+        remedy="Most likely a quoted field has no end.",
+        line=line,
+    )
+
+
 def _stray(record: str, line: int) -> Unreadable:
     if "\0" in record:
         return Unreadable("contains a NUL byte", remedy="Postgres cannot store one.", line=line)
@@ -176,10 +186,12 @@ def _stray(record: str, line: int) -> Unreadable:
 def _undecodable(path: Path) -> Unreadable:
     """Find the first line that is not UTF-8; the text layer reads ahead in blocks."""
     with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
+        for number, line in enumerate(iter(lambda: file.readline(_RECORD_LIMIT), b""), start=1):
             try:
                 line.decode("utf-8")
             except UnicodeDecodeError as error:
+                if len(line) == _RECORD_LIMIT:
+                    break  # the cut may lie within a character
                 return Unreadable(
                     f"is not valid UTF-8: byte 0x{line[error.start]:02x}",
                     remedy="Save it as UTF-8.",

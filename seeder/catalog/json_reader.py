@@ -15,7 +15,15 @@ from json.decoder import (  # type: ignore[attr-defined]  # json.scanner uses it
 )
 
 from seeder.catalog.files import Located, Unreadable
-from seeder.catalog.nodes import MAX_DEPTH, Mapping, Node, Scalar, Sequence
+from seeder.catalog.nodes import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    too_many,
+)
 from seeder.catalog.problems import Problems
 from seeder.catalog.scalars import MAX_DIGITS, Surprise, exact
 from seeder.merge.model import Cell
@@ -67,7 +75,12 @@ class _Reader:
         text = self._text
         stack: list[_Open] = []
         at = self._skip(0)
+        values = 0
         while True:
+            values += 1
+            if values > MAX_VALUES:
+                line, column = self._place(at)
+                raise too_many(line=line, column=column)
             here = text[at : at + 1]
             if here == "[" or here == "{":
                 if len(stack) >= MAX_DEPTH:

@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping as AnyMapping
 from typing import NamedTuple, TypeAlias
 
-from seeder.catalog.files import Located
+from seeder.catalog.files import Located, Unreadable
 from seeder.merge.model import Cell
 
 MAX_DEPTH = 100
 """Levels of nesting in one file."""
+
+MAX_VALUES = 2_000_000
+"""Values of one file, lists and mappings included: each takes many times the memory of its text."""
 
 
 class Scalar(NamedTuple):
@@ -50,6 +53,16 @@ class Mapping(NamedTuple):
 
 
 Node: TypeAlias = Scalar | Sequence | Mapping
+
+
+def too_many(*, line: int, column: int) -> Unreadable:
+    """What is wrong with a file of more than `MAX_VALUES`."""
+    return Unreadable(
+        f"holds more than {MAX_VALUES:,} values",
+        remedy="Put the rows into a CSV file and name it in `rows_from:`.",
+        line=line,
+        column=column,
+    )
 
 
 def node_of(value: object, *, line: int | None = None) -> Node:

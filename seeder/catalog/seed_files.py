@@ -54,7 +54,13 @@ def seed_files(project: Project, problems: Problems) -> list[SeedFile]:
     for entry in entries:
         inner = PurePosixPath(entry.name).relative_to(seeds)
         directory = inner.parts[0] if len(inner.parts) > 1 else ""
-        if entry.outside:
+        if not entry.name.isprintable():
+            problems.add(
+                "has a name with characters that cannot be shown",
+                remedy="Rename it: a set is called by the name of its file.",
+                file=entry.name.encode("ascii", "backslashreplace").decode(),
+            )
+        elif entry.outside:
             problems.add(
                 "is a link that leads out of the project", remedy="Copy it.", file=entry.name
             )

@@ -13,7 +13,15 @@ from dataclasses import dataclass, field
 import yaml
 
 from seeder.catalog.files import Located, Unreadable, place_of
-from seeder.catalog.nodes import MAX_DEPTH, Mapping, Node, Scalar, Sequence
+from seeder.catalog.nodes import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    too_many,
+)
 from seeder.catalog.problems import Problems
 from seeder.catalog.scalars import Surprise, plain
 
@@ -80,6 +88,7 @@ class _Builder:
         self._stack: list[_Open] = []
         self._anchors: dict[str, _Anchored | None] = {}
         self._repeated = 0
+        self._values = 0
         self._root: Node | None = None
 
     def build(self, text: str) -> Node | None:
@@ -233,6 +242,9 @@ class _Builder:
         self._put(target.node, target.size, target.height)
 
     def _put(self, node: Node, size: int, height: int) -> None:
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise too_many(line=node.line or 1, column=node.column or 1)
         if not self._stack:
             self._root = node
             return

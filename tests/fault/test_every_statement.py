@@ -21,7 +21,7 @@ from tests.support.postgres import Database, Server
 from tests.support.proxy import Statement, proxied
 from tests.support.shop import Shop
 
-PARTS = 3
+PARTS = 6
 """The long walk is cut into so many tests, for the processes of pytest-xdist."""
 
 STRIDE = 7
