@@ -15,113 +15,10 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from seeder.database.ledger_tables import TABLES
+
 FORMAT = 1
 MINIMUM_READER = 1
-
-_TABLES = """
-CREATE TABLE {s}.meta (
-    one boolean PRIMARY KEY DEFAULT true CHECK (one),
-    format integer NOT NULL,
-    minimum_reader integer NOT NULL,
-    environment text NOT NULL,
-    system_identifier text,
-    database_name text NOT NULL,
-    database_oid oid NOT NULL,
-    marked_at timestamptz NOT NULL DEFAULT now(),
-    first_run bigint,              -- the first run that completed
-    completed_run bigint,          -- the last run that completed, and what it ran on:
-    fingerprint text,              -- version, environment, bytes of seeds and migrations
-    env_names text[] NOT NULL DEFAULT '{{}}',
-    env_digest text,
-    version_table text,            -- qualified name, NULL without Alembic migrations
-    revisions text[] NOT NULL DEFAULT '{{}}',
-    tables_before text[]           -- tables that stood before a launch not yet completed
-);
-CREATE TABLE {s}.runs (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    finished_at timestamptz,
-    seeder_version text NOT NULL,
-    mode text NOT NULL,
-    environment text NOT NULL,
-    release text,
-    result text NOT NULL DEFAULT 'running',
-    exit_code integer,
-    plan_id text,
-    actor text,
-    revisions_before text[],
-    revisions_after text[],
-    counts jsonb,
-    summary jsonb
-);
-CREATE TABLE {s}.releases (
-    release text PRIMARY KEY,
-    run bigint NOT NULL REFERENCES {s}.runs,
-    applied_at timestamptz NOT NULL DEFAULT now()
-);
-CREATE TABLE {s}.bases (           -- one per target table and natural key
-    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    table_schema text NOT NULL,
-    table_name text NOT NULL,
-    key text[] NOT NULL,
-    primary_key text[] NOT NULL,
-    columns jsonb NOT NULL,        -- [{{"n", "name", "type", "reference"}}]
-    next_column integer NOT NULL DEFAULT 1,
-    UNIQUE (table_schema, table_name, key)
-);
-CREATE TABLE {s}.sets (
-    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    base integer NOT NULL REFERENCES {s}.bases,
-    scope text NOT NULL,
-    name text NOT NULL,
-    digest text NOT NULL,          -- of the rows and policies last applied
-    run bigint NOT NULL REFERENCES {s}.runs,
-    seeded_at timestamptz NOT NULL DEFAULT now(),
-    UNIQUE (base, scope, name)
-);
-CREATE TABLE {s}.changes (         -- writes other than inserts, with images for undo
-    run bigint NOT NULL REFERENCES {s}.runs,
-    seq bigint GENERATED ALWAYS AS IDENTITY,
-    base integer NOT NULL REFERENCES {s}.bases,
-    scope text NOT NULL,
-    set_name text NOT NULL,
-    addr text NOT NULL,
-    action text NOT NULL,
-    reason text NOT NULL,
-    before jsonb,
-    after jsonb,
-    PRIMARY KEY (run, seq)
-);
-CREATE TABLE {s}.tasks (
-    name text PRIMARY KEY,
-    release text NOT NULL,
-    digest text NOT NULL,
-    state text NOT NULL CHECK (state IN ('baseline', 'applied')),
-    run bigint NOT NULL REFERENCES {s}.runs,
-    at timestamptz NOT NULL DEFAULT now()
-);
-CREATE TABLE {s}.requests (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    plan_id text NOT NULL,
-    actor text NOT NULL,
-    requested_at timestamptz NOT NULL DEFAULT now(),
-    state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'applied', 'stale', 'void')),
-    run bigint REFERENCES {s}.runs,
-    settled_at timestamptz
-);
-CREATE TABLE {s}.revisions (       -- what every image told this database about its chain
-    revision text PRIMARY KEY,
-    down text[] NOT NULL,
-    run bigint NOT NULL REFERENCES {s}.runs
-);
-CREATE TABLE {s}.pending_plan (
-    one boolean PRIMARY KEY DEFAULT true CHECK (one),
-    plan_id text NOT NULL,
-    document jsonb NOT NULL,
-    run bigint REFERENCES {s}.runs,
-    created_at timestamptz NOT NULL DEFAULT now()
-);
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,7 +88,7 @@ class Ledger:
         # IF NOT EXISTS would ask for the right to create schemas, even where this one exists.
         if found.fetchone() == (True,):
             connection.execute(self.sql("CREATE SCHEMA {s}"))
-        connection.execute(self.sql(_TABLES))
+        connection.execute(self.sql(TABLES))
         connection.execute(
             self.sql(
                 "INSERT INTO {s}.meta (format, minimum_reader, environment, system_identifier,"
