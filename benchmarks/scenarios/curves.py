@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 
 from benchmarks import data, systems
 from benchmarks.bench import Bench, Outcome, Point, Ratio
@@ -24,13 +25,13 @@ def run(bench: Bench) -> Outcome:
         if (why := system.missing()) is not None:
             outcome.not_measured.append(f"{system.name}: {why}")
             continue
-        longest = 0.0
-        for rows in sizes:
-            if longest * 10 > LONGEST:
-                break
-            best = _best_of_two(system.case(bench, rows, table))
-            longest = best.seconds
-            outcome.points.append(_point(system.name, "first load", rows, best))
+        try:
+            outcome.points += _first_loads(bench, system, sizes, table)
+        except RuntimeError as error:
+            if system is systems.SEEDER_SYSTEM:
+                raise
+            say(str(error))
+            outcome.not_measured.append(f"{system.name}: it failed on this machine")
     bench.drop(table)
     for rows in sizes:
         template = update.seeded(bench, rows)
@@ -39,6 +40,18 @@ def run(bench: Bench) -> Outcome:
         bench.drop(template)
     outcome.ratios = _growth(outcome.points)
     return outcome
+
+
+def _first_loads(
+    bench: Bench, system: systems.System, sizes: Sequence[int], table: str
+) -> Iterator[Point]:
+    longest = 0.0
+    for rows in sizes:
+        if longest * 10 > LONGEST:
+            return
+        best = _best_of_two(system.case(bench, rows, table))
+        longest = best.seconds
+        yield _point(system.name, "first load", rows, best)
 
 
 def _best_of_two(case: Case) -> Sample:

@@ -112,7 +112,14 @@ KNEX = System(
     name="Knex batchInsert",
     command=_knex,
     missing=_knex_missing,
-    variables=lambda bench, database: {"NODE_PATH": str(NODE_MODULES)},  # noqa: ARG005
+    # Its driver takes no URL without a host.
+    variables=lambda bench, database: {
+        "NODE_PATH": str(NODE_MODULES),
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(bench.port),
+        "PGUSER": "postgres",
+        "PGDATABASE": database,
+    },
 )
 LIQUIBASE = System(
     name="Liquibase loadData",

@@ -1,18 +1,6 @@
 // Knex: batchInsert, as a seed file does it.
 const fs = require("node:fs");
-const knex = require("knex")({
-  client: "pg",
-  connection: connectionOf(new URL(process.env.DATABASE_URL)),
-});
-
-function connectionOf(url) {
-  return {
-    host: url.searchParams.get("host"),
-    port: Number(url.searchParams.get("port")),
-    user: "postgres",
-    database: url.pathname.slice(1),
-  };
-}
+const knex = require("knex")({ client: "pg", connection: {} }); // PGHOST and the others
 
 async function main(path) {
   const [head, ...lines] = fs.readFileSync(path, "utf8").trimEnd().split("\n");
