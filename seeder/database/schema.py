@@ -126,7 +126,7 @@ class Table:
     referencing: tuple[ForeignKey, ...]
     """That other tables (or this one) declare on it."""
     rewrites: bool
-    """Row triggers of the user may change what is written."""
+    """Triggers of the user, on the table or on a partition, may change what is written."""
     row_security: bool
 
     @property
@@ -205,7 +205,8 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
         JOIN pg_class sc ON sc.oid = f.conrelid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
         JOIN pg_class tc ON tc.oid = f.confrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
         WHERE f.contype = 'f' AND f.conparentid = 0 AND c.oid IN (f.conrelid, f.confrelid)),
-       EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+       EXISTS (SELECT FROM pg_trigger t WHERE NOT t.tgisinternal
+               AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
                AND t.tgenabled <> 'D' AND t.tgtype::int & 20 <> 0)
        OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
 FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -353,6 +353,42 @@ def test_partitioned_tables(project: Project) -> None:
     project.assert_settled()
 
 
+def test_a_trigger_of_one_partition_may_rewrite_values(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE t (code text NOT NULL, region text NOT NULL, val text,"
+        " PRIMARY KEY (region, code)) PARTITION BY LIST (region);"
+        "CREATE TABLE t_eu PARTITION OF t FOR VALUES IN ('eu');"
+        "CREATE TABLE t_us PARTITION OF t FOR VALUES IN ('us');"
+        "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN NEW.val := upper(NEW.val); RETURN NEW; END $$;"
+        "CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON t_us"
+        " FOR EACH ROW EXECUTE FUNCTION shout()"
+    )
+
+    def write(value: str) -> None:
+        project.write(
+            "t",
+            f"""
+            table: t
+            key: [region, code]
+            rows:
+              - {{region: eu, code: a, val: {value}}}
+              - {{region: us, code: a, val: {value}}}
+            """,
+        )
+
+    write("first")
+    project.init()
+    project.assert_settled()
+    write("second")
+    assert counts(project.update(), "t") == {"update": 2}
+    assert project.rows("SELECT region, val FROM t ORDER BY 1") == [
+        ("eu", "second"),
+        ("us", "SECOND"),
+    ]
+    project.assert_settled()
+
+
 def test_partial_unique_indexes_within_a_scope(project: Project) -> None:
     project.sql(
         "CREATE TABLE t (id serial PRIMARY KEY, org int, code text, val text);"
