@@ -13,9 +13,24 @@ def main() -> int:
         # Before any import: this is what people time, and what a smoke test of an image calls.
         print(f"seeder {__version__}")
         return 0
+    _end_quietly_when_told()
     from seeder import cli
 
     return cli.main()
+
+
+def _end_quietly_when_told() -> None:
+    """Let a signal end the process while it imports what it needs; `cli` then takes over.
+
+    Without a handler process 1 would not hear SIGTERM, and Ctrl-C would show a traceback.
+    """
+    import os
+    import signal
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        # What the parent ignores (`nohup`) stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, _frame: os._exit(128 + number))
 
 
 if __name__ == "__main__":

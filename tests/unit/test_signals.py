@@ -1,11 +1,27 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from seeder.errors import DeadlineExceeded, Interrupted
 from seeder.signals import alarm, interruptible
+
+SLOW_IMPORT = """
+import pathlib, sys, time
+
+class Slow:
+    def find_spec(name, *_):
+        if name == "seeder.cli":
+            pathlib.Path(sys.argv[1]).touch()
+            time.sleep(60)
+
+sys.meta_path.insert(0, Slow)
+from seeder.__main__ import main
+sys.exit(main())
+"""
 
 
 def send(number):
@@ -58,6 +74,26 @@ def test_a_signal_that_the_parent_ignored_stays_ignored():
 
 def test_interrupted_is_a_keyboard_interrupt_as_psycopg_expects():
     assert issubclass(Interrupted, KeyboardInterrupt)
+
+
+@pytest.mark.parametrize(
+    ("number", "exit_code"),
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)],
+)
+def test_a_signal_during_the_imports_ends_the_process_without_a_traceback(
+    tmp_path, number, exit_code
+):
+    reached = tmp_path / "reached"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW_IMPORT, str(reached)], stderr=subprocess.PIPE, text=True
+    )
+    while not reached.exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, told = process.communicate(timeout=30)
+    # Its own exit code: one that the signal killed would be negative, and process 1 not at all.
+    assert (process.returncode, told) == (exit_code, "")
 
 
 def test_an_alarm_breaks_into_what_is_going_on():
