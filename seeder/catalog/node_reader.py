@@ -9,6 +9,9 @@ from seeder.catalog.nodes import Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.problems import Problems, Spot, listed
 from seeder.merge.model import TableName
 
+NAME_BYTES = 63
+"""The longest name that Postgres knows."""
+
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
@@ -88,6 +91,10 @@ class NodeReader:
         """`table` or `schema.table`; None, and a problem, for anything else."""
         if isinstance(node, Scalar) and type(node.value) is str and node.tag is None:
             parts = node.value.split(".")
+            # Longer ones the server would cut, and take the table whose name is left.
+            if any(len(part.encode()) > NAME_BYTES for part in parts):
+                self.bad(node, f"`{node.value}` is longer than {NAME_BYTES} bytes, as no name is")
+                return None
             if len(parts) <= 2 and all(part and part == part.strip() for part in parts):
                 return TableName(schema=parts[0] if len(parts) == 2 else None, name=parts[-1])
         self.bad(node, "`table` must be the name of a table", "Write `table` or `schema.table`.")
