@@ -26,7 +26,7 @@ from seeder.settings import Settings
 if TYPE_CHECKING:
     from seeder.database.connect import Connection
     from seeder.database.ledger import Ledger, Meta
-    from seeder.database.prepare import Orders
+    from seeder.database.orders import Orders
     from seeder.database.revisions import RevisionGraph
 
 _REPORTED = 1_000
@@ -296,7 +296,7 @@ class Planner:
 
     def orders(self, decision: ModeDecision | Choice) -> Orders:
         """What the sets are to be told."""
-        from seeder.database.prepare import Orders
+        from seeder.database.orders import Orders
 
         before = None if self.meta is None else self.meta.tables_before
         return Orders(

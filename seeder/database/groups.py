@@ -9,7 +9,8 @@ from psycopg import sql
 from seeder.database import diff, gone, judge, resolve
 from seeder.database.facts import numbers
 from seeder.database.moves import follow_moves
-from seeder.database.prepare import MERGING, WRITTEN, Seeding, unregister
+from seeder.database.orders import MERGING, WRITTEN, Seeding
+from seeder.database.prepare import unregister
 from seeder.database.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Mode, SeedSet

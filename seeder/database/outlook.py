@@ -12,7 +12,8 @@ import psycopg
 
 from seeder.database import check
 from seeder.database.ledger import Ledger
-from seeder.database.prepare import Orders, Seeding, decide
+from seeder.database.orders import Orders, Seeding
+from seeder.database.prepare import decide
 from seeder.database.schema import read_tables
 from seeder.merge.model import Catalog, Mode, SeedSet, SetReference
 from seeder.merge.plan import SetDecision

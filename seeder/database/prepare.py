@@ -4,91 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
 from seeder.database import check, direct, stage
 from seeder.database.base_open import open_base
 from seeder.database.bases import Base, base_key, former_key
 from seeder.database.digests import digest_of
-from seeder.database.ledger import Ledger
+from seeder.database.orders import WRITTEN, Known, Seeding
 from seeder.database.schema import Table, read_tables
 from seeder.database.work import SetWork, scope_condition, scope_text
 from seeder.errors import ConfigurationInvalid, Problem
-from seeder.merge.model import Catalog, Mode, SeedSet, SetReference, TableName, When
+from seeder.merge.model import Mode, SeedSet, SetReference, TableName, When
 from seeder.merge.order import in_groups
 from seeder.merge.plan import SetDecision
-from seeder.progress import Progress
-
-MERGING = (
-    SetDecision.MERGE,
-    SetDecision.INSERT_MISSING,
-    SetDecision.ADOPT,
-    SetDecision.REFRESH,
-)
-WRITTEN = (SetDecision.INSERT, *MERGING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
-    """What this run may do, decided before any set is looked at."""
-
-    mode: Mode
-    """`init`, `update` or `refresh`."""
-    adopt: bool = False
-    """Rows that were here before seeder are adopted (an update by hand)."""
-    allow_missing: frozenset[str] = frozenset()
-    created: frozenset[str] | None = None
-    """Qualified names of tables that stood before this launch's migrations; None: any
-    table may have been here before."""
-    migrations_pending: bool = False
-    """For a survey: sets that do not fit the schema yet await the migrations."""
-    reported: int = 0
-    """How many rows of a set its outcome shows, whatever happened to them."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """A set as the ledger knows it."""
-
-    id: int
-    table: TableName
-    key: tuple[str, ...]
-    scope: str
-    name: str
-    digest: str
-    base: int
-
-
-@dataclass(slots=True, kw_only=True)
-class Seeding:
-    """The state of one seeding while it goes on."""
-
-    connection: psycopg.Connection[Any]
-    ledger: Ledger
-    catalog: Catalog
-    orders: Orders
-    run: int
-    """Zero: survey only."""
-    progress: Progress = field(default_factory=Progress)
-    tables: Mapping[TableName, Table] = field(default_factory=dict)
-    known: tuple[Known, ...] = ()
-    works: dict[str, SetWork] = field(default_factory=dict)
-    decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-
-    @property
-    def writes(self) -> bool:
-        """Whether this is a run and not a survey."""
-        return self.run > 0
-
-
-def set_named(seeding: Seeding, name: str) -> SeedSet:
-    """The active set of that name."""
-    return next(each for each in seeding.catalog.sets if each.name == name)
 
 
 def prepare(seeding: Seeding) -> list[tuple[str, ...]]:

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.prepare import MERGING
+from seeder.database.orders import MERGING
 from seeder.database.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.values import cast
 from seeder.database.work import SetTarget, SetWork, TableTarget

@@ -15,7 +15,7 @@ from seeder.database.few import find_few, open_few, resolve_group, row_rule
 from seeder.database.groups import judge_set
 from seeder.database.ledger import Ledger
 from seeder.database.moves import follow_moves
-from seeder.database.prepare import Seeding
+from seeder.database.orders import Seeding
 from seeder.database.schema import Column
 from seeder.database.stage import BLOCKED
 from seeder.database.values import canonical

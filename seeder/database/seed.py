@@ -16,7 +16,8 @@ from seeder.database import diff, gone, images, read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import hold_back, judge_gone, judge_group, judge_leaving, judge_set
 from seeder.database.ledger import Ledger
-from seeder.database.prepare import MERGING, WRITTEN, Orders, Seeding, prepare, set_named
+from seeder.database.orders import MERGING, WRITTEN, Orders, Seeding, set_named
+from seeder.database.prepare import prepare
 from seeder.database.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Catalog

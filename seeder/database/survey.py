@@ -10,7 +10,8 @@ import psycopg
 from seeder.database import diff, read
 from seeder.database.groups import hold_back, judge_gone, judge_group
 from seeder.database.ledger import Ledger
-from seeder.database.prepare import MERGING, WRITTEN, Orders, Seeding, prepare, set_named
+from seeder.database.orders import MERGING, WRITTEN, Orders, Seeding, set_named
+from seeder.database.prepare import prepare
 from seeder.merge.model import Catalog
 from seeder.merge.plan import RowChange, SetPlan
 from seeder.merge.plan_id import RowsDigest

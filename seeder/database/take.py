@@ -20,7 +20,7 @@ from seeder.database.few import column_rule, find_few, open_few, resolve_group, 
 from seeder.database.groups import judge_set
 from seeder.database.ledger import Ledger
 from seeder.database.moves import follow_moves
-from seeder.database.prepare import Seeding
+from seeder.database.orders import Seeding
 from seeder.database.stage import RESOLVED
 from seeder.database.values import canonical
 from seeder.database.work import SetWork

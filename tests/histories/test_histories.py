@@ -21,7 +21,7 @@ from psycopg import sql
 
 from seeder.database import session
 from seeder.database.ledger import Ledger
-from seeder.database.prepare import Orders
+from seeder.database.orders import Orders
 from seeder.database.seed import seed
 from seeder.merge.model import (
     Catalog,

@@ -116,7 +116,7 @@ def _counts(event: dict[str, Any]) -> dict[str, int]:
     return {
         name: value
         for name, value in event.items()
-        if name not in ("timestamp", "level", "event", "set", "decision")
+        if name not in ("timestamp", "level", "event", "run", "set", "decision")
     }
 
 

@@ -22,7 +22,7 @@ from seeder import job
 from seeder.catalog import load
 from seeder.database import session
 from seeder.database.ledger import Ledger
-from seeder.database.prepare import Orders
+from seeder.database.orders import Orders
 from seeder.database.survey import survey
 from seeder.merge.model import Mode
 from seeder.merge.plan import RowChange, SetOutcome, SetPlan

@@ -1,0 +1,83 @@
+"""The state of one seeding: its orders, what the ledger knows, and the sets at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from seeder.database.ledger import Ledger
+from seeder.database.schema import Table
+from seeder.database.work import SetWork
+from seeder.merge.model import Catalog, Mode, SeedSet, TableName
+from seeder.merge.plan import SetDecision
+from seeder.progress import Progress
+
+MERGING = (
+    SetDecision.MERGE,
+    SetDecision.INSERT_MISSING,
+    SetDecision.ADOPT,
+    SetDecision.REFRESH,
+)
+WRITTEN = (SetDecision.INSERT, *MERGING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What this run may do, decided before any set is looked at."""
+
+    mode: Mode
+    """`init`, `update` or `refresh`."""
+    adopt: bool = False
+    """Rows that were here before seeder are adopted (an update by hand)."""
+    allow_missing: frozenset[str] = frozenset()
+    created: frozenset[str] | None = None
+    """Qualified names of tables that stood before this launch's migrations; None: any
+    table may have been here before."""
+    migrations_pending: bool = False
+    """For a survey: sets that do not fit the schema yet await the migrations."""
+    reported: int = 0
+    """How many rows of a set its outcome shows, whatever happened to them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """A set as the ledger knows it."""
+
+    id: int
+    table: TableName
+    key: tuple[str, ...]
+    scope: str
+    name: str
+    digest: str
+    base: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Seeding:
+    """The state of one seeding while it goes on."""
+
+    connection: psycopg.Connection[Any]
+    ledger: Ledger
+    catalog: Catalog
+    orders: Orders
+    run: int
+    """Zero: survey only."""
+    progress: Progress = field(default_factory=Progress)
+    tables: Mapping[TableName, Table] = field(default_factory=dict)
+    known: tuple[Known, ...] = ()
+    works: dict[str, SetWork] = field(default_factory=dict)
+    decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def writes(self) -> bool:
+        """Whether this is a run and not a survey."""
+        return self.run > 0
+
+
+def set_named(seeding: Seeding, name: str) -> SeedSet:
+    """The active set of that name."""
+    return next(each for each in seeding.catalog.sets if each.name == name)
