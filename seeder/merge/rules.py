@@ -64,6 +64,11 @@ COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
     Rule("never", ColumnCase.NOTHING, "written on insert only"),
     Rule("always live_is_desired desired_is_asked", ColumnCase.NOTHING, "already as desired"),
     Rule("always live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),
+    Rule(
+        "always known live_is_stored desired_is_asked",
+        ColumnCase.NOTHING,
+        "still what the table made of the catalog's value",
+    ),
     Rule("always", ColumnCase.ALWAYS, "the catalog's value is written at every update"),
     Rule("known desired_is_asked", ColumnCase.NOTHING, "the catalog asks for nothing new"),
     Rule("live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from seeder.merge.model import Mode
 from seeder.merge.plan import ColumnCase, RowAction
 from tests.support.merge import Project, counts, outcome
 
@@ -349,6 +350,30 @@ def test_update_always_writes_in_every_update_and_in_no_ordinary_deploy(
     assert counts(launched.update(), "tiers") == {"update": 1}
     assert live(launched) == [("a", "Alpha", 7)]
     launched.assert_settled()
+
+
+@pytest.mark.parametrize("mode", [Mode.UPDATE, Mode.REFRESH])
+def test_a_value_that_is_always_written_and_always_rewritten_is_written_once(
+    project: Project, mode: Mode
+) -> None:
+    project.environment = "dev"
+    project.sql(TABLE)
+    project.sql(
+        """
+        CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN NEW.name := upper(NEW.name); RETURN NEW; END $$;
+        CREATE TRIGGER shout BEFORE INSERT OR UPDATE ON tiers
+        FOR EACH ROW EXECUTE FUNCTION shout();
+        """
+    )
+    always = "columns: {name: {update: always}}\n" if mode is Mode.UPDATE else ""
+    seed(project, "{code: a, name: Alpha, lim: 1}", head=always)
+    project.run(mode)
+    project.assert_settled(mode=mode)
+    project.sql("UPDATE tiers SET name = 'mine'")
+    assert counts(project.run(mode), "tiers") == {"update": 1}
+    assert live(project) == [("a", "ALPHA", 1)]
+    project.assert_settled(mode=mode)
 
 
 def test_update_never_writes_on_insert_only(launched: Project) -> None:

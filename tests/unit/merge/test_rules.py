@@ -145,6 +145,8 @@ def column(words: str) -> ColumnCase:
         ("always known desired_is_asked", ColumnCase.ALWAYS),
         ("always", ColumnCase.ALWAYS),
         ("always live_is_desired known desired_is_asked", ColumnCase.NOTHING),
+        ("always known desired_is_asked live_is_stored", ColumnCase.NOTHING),
+        ("always known live_is_stored", ColumnCase.ALWAYS),
         ("never", ColumnCase.NOTHING),
         ("never known live_is_stored overwrite", ColumnCase.NOTHING),
     ],
