@@ -22,7 +22,8 @@ def command(invocation: Invocation, /, *, directory: Path, **given: object) -> N
     \b
     Example:
       seeder init shop
-      seeder run --project shop/db --embedded
+      cd shop
+      seeder run --project db --embedded
     """
     invocation.open("init", given, database_required=False)
     from seeder.settle.init import init
