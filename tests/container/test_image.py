@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
 from seeder import __version__
-from tests.container.conftest import RunJob, docker
+from tests.container.conftest import ROOT, RunJob, docker
 
 LARGEST = 80_000_000
 """Bytes, uncompressed. Raise it knowingly, and docs/image.md with it."""
@@ -49,6 +50,31 @@ def test_image_says_what_it_is(config: dict[str, Any]) -> None:
 
 def test_image_is_small(config: dict[str, Any]) -> None:
     assert config["Size"] < LARGEST
+
+
+def test_the_pages_tell_what_the_image_and_its_layers_weigh(
+    config: dict[str, Any], image: str
+) -> None:
+    layout = ("history", "--no-trunc", "--human=false", "--format", "{{.Size}} {{.CreatedBy}}")
+    layers = [
+        int(line.partition(" ")[0]) / 1e6
+        for line in docker(*layout, image).stdout.splitlines()
+        if "COPY" in line
+    ]
+    page = (ROOT / "docs" / "image.md").read_text(encoding="utf-8")
+    told = dict(re.findall(r"^\| (\w+) \| ([\d.]+) \|", page, re.MULTILINE))
+    assert list(told) == ["interpreter", "packages", "seeder", "system"]
+    seeder, packages, interpreter, system = layers  # the newest first
+    real = {"interpreter": interpreter, "packages": packages, "seeder": seeder, "system": system}
+    # The base image's libraries come and go by a few percent.
+    assert {name: float(size) for name, size in told.items()} == pytest.approx(
+        real, rel=0.05, abs=0.3
+    )
+    total = pytest.approx(config["Size"] / 1e6, rel=0.03)
+    (whole,) = re.findall(r"^(\d+) MB, or \d+ MB as it travels", page, re.MULTILINE)
+    (readme,) = re.findall(r"image.md\), (\d+) MB", (ROOT / "README.md").read_text("utf-8"))
+    assert float(whole) == total
+    assert float(readme) == total
 
 
 @pytest.mark.parametrize("arguments", [["--version"], ["seeder", "--version"]])
