@@ -22,7 +22,7 @@ class Assembled:
     index: Mapping[str, Draft] = field(default_factory=dict)
     """Where each row stands, by row key and in file order; empty if `unread`."""
     unread: bool = False
-    """The rows of a large CSV file were not looked at."""
+    """The rows of a large CSV file were not looked at, or none could be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

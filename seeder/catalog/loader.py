@@ -130,12 +130,14 @@ class _Loader:
                 problems=self._problems,
                 active=each.active,
             )
+            before = len(self._problems)
             rows = self._rows_of(each)
+            faulty = not rows and len(self._problems) > before
             if isinstance(rows, CsvTable):
                 whole = declaration.name in referenced or bool(declaration.moved)
                 assembled = assembler.from_csv(rows, check=whole)
             else:
-                assembled = assembler.from_drafts(rows)
+                assembled = replace(assembler.from_drafts(rows), unread=faulty)
             moves = MoveReader(
                 assembled,
                 widths=widths,
@@ -145,7 +147,7 @@ class _Loader:
             ).read()
             assembled = replace(assembled, seed_set=replace(assembled.seed_set, moved=moves))
             done[number] = assembled
-            if each.active and names.index(declaration.name) == number:
+            if each.active and not faulty and names.index(declaration.name) == number:
                 keys[declaration.name] = list(assembled.index)
         active = [done[n] for n in sorted(done) if declared[n].active]
         return active, [done[n] for n in sorted(done) if not declared[n].active]

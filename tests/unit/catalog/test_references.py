@@ -49,6 +49,19 @@ def test_a_faulty_file_is_no_missing_set_to_those_that_refer_to_it(project, role
     assert all(each.startswith("roles.yaml") for each in project.problems())
 
 
+@pytest.mark.parametrize("rows", ["[", '["owner"]', None])
+def test_a_faulty_file_of_rows_is_not_blamed_on_those_that_refer_to_them(project, rows):
+    if rows is not None:
+        project.write({"seeds/core/rows.json": rows})
+    project.core(
+        a=USERS + "- {email: x, role: owner}\n",
+        b="table: uses\nkey: role\nremoved: keep\n"
+        'columns: {role: {ref: roles, expand: true}}\nrows:\n- {role: "own*"}\n',
+        roles="table: roles\nkey: name\nrows_from: rows.json\n",
+    )
+    assert project.problem().startswith("roles.yaml:3:" if rows is None else "rows.json:1:")
+
+
 def test_a_reference_into_a_set_of_another_environment_says_so(project):
     project.core(
         a=USERS + "- {email: x, role: owner}\n",
