@@ -2,13 +2,14 @@
 
 Lives in a schema of its own in the target database, created and upgraded by the job. Its
 format has a number, and a minimum reader: the oldest format number whose code may still
-seed here. Older code than that leaves everything as it is.
+seed here. Older code than that leaves everything as it is. What such code reads is there in
+every format: the table `meta`, with `format`, `minimum_reader` and `environment`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -28,17 +29,18 @@ class Meta:
     format: int
     minimum_reader: int
     environment: str
-    system_identifier: str | None
-    database_name: str
-    database_oid: int
-    first_run: int | None
-    completed_run: int | None
-    fingerprint: str | None
-    env_names: tuple[str, ...]
-    env_digest: str | None
-    version_table: str | None
-    revisions: tuple[str, ...]
-    tables_before: tuple[str, ...] | None
+    """These three are there in every format; the rest only where it is `readable`."""
+    system_identifier: str | None = None
+    database_name: str = ""
+    database_oid: int = 0
+    first_run: int | None = None
+    completed_run: int | None = None
+    fingerprint: str | None = None
+    env_names: tuple[str, ...] = ()
+    env_digest: str | None = None
+    version_table: str | None = None
+    revisions: tuple[str, ...] = ()
+    tables_before: tuple[str, ...] | None = None
 
     @property
     def readable(self) -> bool:
@@ -100,33 +102,41 @@ class Ledger:
         )
 
     def meta(self, connection: psycopg.Connection[Any]) -> Meta | None:
-        """The meta row, or None where there is no ledger yet."""
+        """The meta row, or None where there is no ledger yet.
+
+        Of a ledger that this code may not read, only what every format has.
+        """
         if not self.exists(connection):
             return None
+        every = connection.execute(
+            self.sql("SELECT format, minimum_reader, environment FROM {s}.meta")
+        ).fetchone()
+        if every is None:
+            return None
+        meta = Meta(format=every[0], minimum_reader=every[1], environment=every[2])
+        if not meta.readable:
+            return meta
         row = connection.execute(
             self.sql(
-                "SELECT format, minimum_reader, environment, system_identifier, database_name,"
-                " database_oid, first_run, completed_run, fingerprint, env_names, env_digest,"
-                " version_table, revisions, tables_before FROM {s}.meta"
+                "SELECT system_identifier, database_name, database_oid, first_run, completed_run,"
+                " fingerprint, env_names, env_digest, version_table, revisions, tables_before"
+                " FROM {s}.meta"
             )
         ).fetchone()
-        if row is None:
-            return None
-        return Meta(
-            format=row[0],
-            minimum_reader=row[1],
-            environment=row[2],
-            system_identifier=row[3],
-            database_name=row[4],
-            database_oid=row[5],
-            first_run=row[6],
-            completed_run=row[7],
-            fingerprint=row[8],
-            env_names=tuple(row[9]),
-            env_digest=row[10],
-            version_table=row[11],
-            revisions=tuple(row[12]),
-            tables_before=None if row[13] is None else tuple(row[13]),
+        assert row is not None  # noqa: S101  # it was there a moment ago
+        return replace(
+            meta,
+            system_identifier=row[0],
+            database_name=row[1],
+            database_oid=row[2],
+            first_run=row[3],
+            completed_run=row[4],
+            fingerprint=row[5],
+            env_names=tuple(row[6]),
+            env_digest=row[7],
+            version_table=row[8],
+            revisions=tuple(row[9]),
+            tables_before=None if row[10] is None else tuple(row[10]),
         )
 
     def open_run(

@@ -129,6 +129,14 @@ class _Waiting:
         if meta is None:
             return "no run of seeder has begun on this database"
         live = current(connection, self.project.migrations)
+        if not meta.readable:
+            # A newer seeder has run here, and this image's own job leaves it at that.
+            return Readiness(
+                revision_live=live,
+                revision_head=self.graph.heads,
+                ahead=True,
+                release=self.release,
+            )
         older = False
         if self.project.migrations.alembic is not None:
             try:

@@ -65,6 +65,7 @@ def _read(
         environment=meta.environment if meta else settings.environment,
         initialised=meta is not None,
         ledger_format=meta.format if meta else None,
+        newer_ledger=meta is not None and not ours,
         releases=history.releases(connection, ledger) if ours else (),
         revision_live=current(connection, catalog.migrations),
         revision_head=graph.heads,

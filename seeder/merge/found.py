@@ -88,6 +88,8 @@ class Status:
     initialised: bool
     """False: no run has ever come to the point of creating the ledger."""
     ledger_format: int | None = None
+    newer_ledger: bool = False
+    """A newer seeder has closed the ledger to this one, which says nothing of what is in it."""
     releases: tuple[AppliedRelease, ...] = ()
     """Newest first."""
     revision_live: tuple[str, ...] = ()

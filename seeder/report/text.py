@@ -144,6 +144,9 @@ def _check(result: CheckResult, excerpts: Excerpts) -> Iterator[Line]:
 def _status(found: Status) -> Iterator[Line]:
     mark = found.environment if found.initialised else f"{found.environment}, not yet initialised"
     yield line(Span(f"Database {found.database}", Ink.STRONG), f" ({mark})")
+    if found.newer_ledger:
+        yield from _status_closed(found)
+        return
     yield from table(
         [
             (Span("revision", Ink.DIM), _revision(found)),
@@ -166,6 +169,22 @@ def _status(found: Status) -> Iterator[Line]:
     if found.last_runs:
         yield line(Span("Last runs, newest first:", Ink.STRONG))
         yield from table([_summary(each) for each in found.last_runs], indent=2)
+
+
+def _status_closed(found: Status) -> Iterator[Line]:
+    yield from table(
+        [
+            (Span("revision", Ink.DIM), _revision(found)),
+            (Span("lock", Ink.DIM), _lock(found.lock_holder)),
+        ],
+        indent=2,
+    )
+    yield line(
+        *prose(
+            f"Its ledger is of a newer seeder (format {found.ledger_format}), and only that one"
+            " can tell what is in it. `seeder run` of this image leaves the database alone."
+        )
+    )
 
 
 def _open_conflicts(found: Status) -> Iterator[Line]:
