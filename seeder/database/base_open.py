@@ -36,8 +36,8 @@ def open_base(
     """Open the base of a table for the sets that share it, in the shape they need.
 
     With `write` the ledger is brought into that shape; otherwise, where it is not in that
-    shape already, or where `moves` may rewrite entries, a temporary copy takes its place
-    and the ledger stays untouched.
+    shape already, or where `moves` or references in the key may rewrite entries, a
+    temporary copy takes its place and the ledger stays untouched.
     """
     sets = tuple(sets)
     key = sets[0].key
@@ -48,9 +48,13 @@ def open_base(
     if stored is None:
         return _create(connection, ledger, table, key, wanted, write=write)
     base, next_column = replace(stored[0], key=key), stored[1]
-    if moves and not write:
+    if not write and (moves or any(_key_references(each) for each in sets)):
         base = copied(connection, base)
     return reshape(connection, ledger, base, wanted, next_column, write=write)
+
+
+def _key_references(each: SeedSet) -> list[str]:
+    return [name for name in each.key if each.column(name).reference is not None]
 
 
 def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:

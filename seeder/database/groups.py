@@ -8,7 +8,7 @@ from psycopg import sql
 
 from seeder.database import diff, gone, judge, resolve
 from seeder.database.facts import numbers
-from seeder.database.moves import follow_moves
+from seeder.database.moves import follow_moves, follow_references
 from seeder.database.orders import MERGING, WRITTEN, Seeding
 from seeder.database.prepare import unregister
 from seeder.database.work import SetTarget, SetWork
@@ -27,6 +27,7 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
     for work in works:
         if work.decision in MERGING:
             follow_moves(seeding.connection, work, seeding.works)
+            follow_references(seeding.connection, work)
     for work in works:
         if work.decision in MERGING:
             if seeding.writes and (work.siblings or len(work.own_ids) > 1):

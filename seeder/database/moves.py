@@ -14,6 +14,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.bases import Base
+from seeder.database.expressions import all_of, base_key
 from seeder.database.values import canonical
 from seeder.database.work import SetTarget, SetWork, constant
 from seeder.merge.model import Move
@@ -33,6 +34,57 @@ def follow_moves(
         if _move(connection, work, move):
             for other in works.values():
                 _follow(connection, other, work, move)
+
+
+def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Let entries follow references in the key that are written otherwise than before.
+
+    The referenced set has another key by now, or the catalog gave the stored values until
+    now: a reference stands for the row it refers to, so the identity is still the same.
+    Runs after the references are resolved; a survey's base is a temporary copy here.
+    """
+    names = _key_references(work)
+    if not names:
+        return
+    same_values = [
+        sql.SQL("{} = {}").format(work.stage.d(name), base_key(work, name))
+        for name in work.seed_set.key
+    ]
+    written_otherwise = [
+        sql.SQL("b.{} IS DISTINCT FROM {}").format(
+            work.base.columns[name].symbol, work.stage.r(name)
+        )
+        for name in names
+    ]
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET {sets}\nFROM {stage} s\n"
+            "WHERE b.scope = {scope} AND {same_values} AND ({written_otherwise})\n"
+            "AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = s.addr)\n"
+            "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr = b.addr)"
+        ).format(
+            base=work.base.relation,
+            sets=sql.SQL(", ").join(
+                [
+                    sql.SQL("addr = s.addr"),
+                    *(
+                        sql.SQL("{} = {}").format(
+                            work.base.columns[name].symbol, work.stage.r(name)
+                        )
+                        for name in names
+                    ),
+                ]
+            ),
+            stage=work.stage.relation,
+            scope=sql.Literal(work.scope),
+            same_values=all_of(same_values),
+            written_otherwise=sql.SQL(" OR ").join(written_otherwise),
+        )
+    )
+
+
+def _key_references(work: SetWork) -> list[str]:
+    return [name for name in work.seed_set.key if work.seed_set.column(name).reference is not None]
 
 
 def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> bool:

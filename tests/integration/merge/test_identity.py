@@ -259,3 +259,94 @@ def test_a_key_column_that_is_a_reference_renamed_by_a_person_stays_the_row(
         (2, "view", "two"),
     ]
     project.assert_settled()
+
+
+# -- references in the key -----------------------------------------------------------------
+
+LIMITS = """
+    CREATE TABLE tiers (id serial PRIMARY KEY, name text UNIQUE NOT NULL, code text UNIQUE);
+    CREATE TABLE limits (
+        id serial PRIMARY KEY, tier_id integer NOT NULL REFERENCES tiers,
+        what text NOT NULL, top integer, UNIQUE (tier_id, what)
+    );
+"""
+
+
+def write_limits(
+    project: Project, *rows: str, head: str = "columns: {tier_id: {ref: tiers}}"
+) -> None:
+    listed = "".join(f"  - {row}\n" for row in rows)
+    project.write(
+        "limits",
+        f"table: limits\nkey: [tier_id, what]\nremoved: delete\n{head}\nrows:\n{listed}",
+    )
+
+
+def test_a_key_that_becomes_a_reference_keeps_its_rows(project: Project) -> None:
+    project.sql(LIMITS)
+    project.write(
+        "tiers", "table: tiers\nkey: name\nrows: [{name: free}, {name: pro}, {name: max}]\n"
+    )
+    write_limits(
+        project,
+        "{tier_id: 1, what: seats, top: 1}",
+        "{tier_id: 2, what: seats, top: 5}",
+        "{tier_id: 3, what: seats, top: 9}",
+        head="",
+    )
+    project.init()
+    project.sql("UPDATE limits SET top = 50 WHERE tier_id = 2")
+    project.sql("DELETE FROM limits WHERE tier_id = 3")
+    write_limits(
+        project,
+        "{tier_id: free, what: seats, top: 2}",
+        "{tier_id: pro, what: seats, top: 6}",
+        "{tier_id: max, what: seats, top: 9}",
+    )
+    project.update()
+    assert project.rows("SELECT id, tier_id, top FROM limits ORDER BY id") == [
+        (1, 1, 2),
+        (2, 2, 50),
+    ]
+    project.assert_settled()
+
+
+def test_rows_follow_a_referenced_set_that_gets_another_key(project: Project) -> None:
+    project.sql(LIMITS)
+    project.write(
+        "tiers",
+        """
+        table: tiers
+        key: name
+        rows: [{name: free, code: T1}, {name: pro, code: T2}, {name: max, code: T3}]
+        """,
+    )
+    write_limits(
+        project,
+        "{tier_id: free, what: seats, top: 1}",
+        "{tier_id: pro, what: seats, top: 5}",
+        "{tier_id: max, what: seats, top: 9}",
+    )
+    project.init()
+    project.sql("UPDATE limits SET top = 50 WHERE tier_id = 2")
+    project.sql("DELETE FROM limits WHERE tier_id = 3")
+    project.write(
+        "tiers",
+        """
+        table: tiers
+        key: code
+        rows: [{name: free, code: T1}, {name: pro, code: T2}, {name: max, code: T3}]
+        """,
+    )
+    write_limits(
+        project,
+        "{tier_id: T1, what: seats, top: 2}",
+        "{tier_id: T2, what: seats, top: 6}",
+        "{tier_id: T3, what: seats, top: 9}",
+    )
+    project.update()
+    assert project.rows("SELECT id, tier_id, top FROM limits ORDER BY id") == [
+        (1, 1, 2),
+        (2, 2, 50),
+    ]
+    project.assert_settled()
