@@ -110,7 +110,8 @@ def test_what_an_older_image_recorded_can_be_shown_undone_restored_and_settled(
     went_well(stored.command("restore", DELETED))
     assert stored.value(
         "SELECT count(*) FROM grants g JOIN roles r ON r.id = role_id"
-        " JOIN permissions p ON p.id = permission_id WHERE r.code = 'viewer' AND p.code = 'user.view'"
+        " JOIN permissions p ON p.id = permission_id"
+        " WHERE r.code = 'viewer' AND p.code = 'user.view'"
     )
     went_well(stored.command("prune", "--keep", "0d"))
     went_well(stored.run("--mode", "update"))
