@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 from seeder.catalog.assembled import Assembled, CsvIndex, Others, reference_cell
 from seeder.catalog.columns import ColumnRule
@@ -25,6 +26,9 @@ from seeder.merge.model import (
     SetReference,
     row_key,
 )
+
+Place: TypeAlias = tuple[str | None, int | None]
+"""A file and a line of it, as far as they are known."""
 
 
 class Assembler:
@@ -83,7 +87,12 @@ class Assembler:
             )
         uniform = not shapes or list(shapes) == [frozenset(columns)]
         self._check_rules(columns, anything=bool(rows))
-        seed_set = self._seed_set(columns, ListedRows(tuple(rows)), () if uniform else shapes)
+        seed_set = self._seed_set(
+            columns,
+            ListedRows(tuple(rows)),
+            () if uniform else shapes,
+            written=lambda column: _first_draft(column, drafts),
+        )
         return Assembled(declaration=self._declaration, seed_set=seed_set, index=index)
 
     def from_csv(self, table: CsvTable, *, check: bool) -> Assembled:
@@ -122,7 +131,7 @@ class Assembler:
                         self._twice(key, again, earlier)
             except Unreadable as error:
                 self._problems.add(error.message, remedy=error.remedy, file=table.file, at=error.at)
-        seed_set = self._seed_set(columns, rows, ())
+        seed_set = self._seed_set(columns, rows, (), written=lambda _: (table.file, 1))
         return Assembled(
             declaration=self._declaration,
             seed_set=seed_set,
@@ -251,6 +260,8 @@ class Assembler:
         columns: Sequence[str],
         rows: RowSource,
         shapes: Sequence[frozenset[str]] | dict[frozenset[str], int],
+        *,
+        written: Callable[[str], Place],
     ) -> SeedSet:
         declared = self._declaration
         removed_values = self._constants(declared.removed_values)
@@ -262,7 +273,7 @@ class Assembler:
             file=declared.file,
             table=declared.table,
             key=self._key,
-            columns=tuple([self._column(name) for name in columns]),
+            columns=tuple([self._column(name, written) for name in columns]),
             rows=rows,
             shapes=tuple(shapes),
             scope=tuple(self._scope.items()),
@@ -274,17 +285,31 @@ class Assembler:
             environments=declared.environments,
         )
 
-    def _column(self, name: str) -> SeedColumn:
-        rule = self._declaration.rule(name)
+    def _column(self, name: str, written: Callable[[str], Place]) -> SeedColumn:
+        declared = self._declaration
+        rule = declared.rule(name)
+        constant = declared.scope.get(name) or declared.defaults.get(name)
+        spot = rule.at if rule is not None else constant
+        file, line = (declared.file, spot.line) if spot is not None else written(name)
         if rule is None:
-            return SeedColumn(name=name)
+            return SeedColumn(name=name, file=file, line=line)
         return SeedColumn(
             name=name,
             reference=rule.reference,
             update=rule.update,
             secret=rule.secret,
             was=rule.was,
+            file=file,
+            line=line,
         )
 
     def _bad(self, message: str) -> None:
         self._problems.add(message, file=self._declaration.file, at=self._declaration.at)
+
+
+def _first_draft(column: str, drafts: Sequence[Draft]) -> Place:
+    """Where the first row stands that gives the column."""
+    for draft in drafts:
+        if column in draft.cells:
+            return draft.file, draft.at(column).line
+    return None, None

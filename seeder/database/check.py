@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from seeder.database.schema import ForeignKey, Table
 from seeder.database.work import SetTarget, TableTarget, Target
@@ -30,18 +31,30 @@ def problems(sets: Sequence[SeedSet], tables: Tables) -> list[Problem]:
     """Everything about the sets that the schema contradicts, in file order."""
     by_name = {each.name: each for each in sets}
     return [
-        Problem(message=f"Set {each.name}: {message}", remedy=remedy, file=each.file)
+        Problem(
+            message=f"Set {each.name}: {found.message}",
+            remedy=found.remedy,
+            file=(found.column.file if found.column else None) or each.file,
+            line=found.column.line if found.column else None,
+        )
         for each in sets
-        for message, remedy in _of_set(each, tables, by_name)
+        for found in _of_set(each, tables, by_name)
     ]
 
 
 def misfit(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> str | None:
     """The first thing about a set that the schema contradicts; None where it fits."""
-    return next((message for message, _ in _of_set(each, tables, by_name)), None)
+    return next((found.message for found in _of_set(each, tables, by_name)), None)
 
 
-_Found = Iterator[tuple[str, str | None]]
+class _Misfit(NamedTuple):
+    message: str
+    remedy: str | None = None
+    column: SeedColumn | None = None
+    """The one that the message is about, where it is about one."""
+
+
+_Found = Iterator[_Misfit]
 
 _KINDS = {
     "v": "a view",
@@ -56,13 +69,15 @@ _KINDS = {
 def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
     table = tables.get(each.table)
     if table is None:
-        yield (
+        yield _Misfit(
             f"the table {each.table} does not exist.",
             "Is the migration that creates it part of this image?",
         )
         return
     if table.kind not in ("r", "p"):
-        yield f"{table} is {_KINDS.get(table.kind, 'not a table')}.", "Seed the table behind it."
+        yield _Misfit(
+            f"{table} is {_KINDS.get(table.kind, 'not a table')}.", "Seed the table behind it."
+        )
         return
     yield from _neighbours(each, tables, by_name)
     yield from _columns(each, table)
@@ -74,7 +89,7 @@ def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _F
             try:
                 target_of(each, column, tables, by_name)
             except LookupError as reason:
-                yield str(reason), None
+                yield _Misfit(str(reason), None, column)
 
 
 def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
@@ -85,7 +100,7 @@ def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -
         if other.name >= each.name or there is None or there.oid != table.oid:
             continue
         if other.scope == each.scope and other.key != each.key:
-            yield (
+            yield _Misfit(
                 f"it has the key {', '.join(each.key)}, and set {other.name} on the same table"
                 f" has {', '.join(other.key)}.",
                 "Sets that share a table and scope share their key.",
@@ -93,22 +108,26 @@ def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -
 
 
 def _columns(each: SeedSet, table: Table) -> _Found:
-    named = [(column.name, "column") for column in each.columns]
-    named += [(name, "`removed` column") for name, _ in each.removed_values]
+    named: list[tuple[str, str, SeedColumn | None]]
+    named = [(column.name, "column", column) for column in each.columns]
+    named += [(name, "`removed` column", None) for name, _ in each.removed_values]
     if each.deleted is not None:
-        named.append((each.deleted, "`deleted` column"))
-    for name, what in named:
+        named.append((each.deleted, "`deleted` column", None))
+    for name, what, at in named:
         column = table.columns.get(name)
         if column is None:
             near = difflib.get_close_matches(name, table.columns, n=1)
-            yield (
+            yield _Misfit(
                 f"the table {table} has no {what} {name}.",
                 f"Did you mean {near[0]}?" if near else None,
+                at,
             )
         elif column.generated:
-            yield f"the column {name} of {table} is generated.", "Leave it out."
+            yield _Misfit(f"the column {name} of {table} is generated.", "Leave it out.", at)
         elif column.base in ("oid", "lo"):
-            yield f"the column {name} of {table} refers to a large object.", "Leave it out."
+            yield _Misfit(
+                f"the column {name} of {table} refers to a large object.", "Leave it out.", at
+            )
 
 
 def _constants(each: SeedSet) -> _Found:
@@ -117,7 +136,7 @@ def _constants(each: SeedSet) -> _Found:
     for what, constants in (("scope", each.scope), ("removed", each.removed_values)):
         for name, value in constants:
             if name in references and value is not None:
-                yield (
+                yield _Misfit(
                     f"`{what}` gives the column {name} the key of another row.",
                     "Only NULL can stand for a reference there.",
                 )
@@ -137,7 +156,7 @@ def _key(each: SeedSet, table: Table) -> _Found:
             return
     columns = ", ".join(each.key)
     within = f" (within its scope: {', '.join(sorted(scope))})" if scope else ""
-    yield (
+    yield _Misfit(
         f"no unique index of {table} makes the key {columns} unique{within}.",
         f"Add one in a migration: CREATE UNIQUE INDEX ON {table} ({columns}).",
     )
@@ -155,7 +174,7 @@ def _left_out(each: SeedSet, table: Table) -> _Found:
         everywhere = given and all(name in shape for shape in each.shapes)
         if not everywhere:
             some = "some rows leave" if given else "the rows leave"
-            yield (
+            yield _Misfit(
                 f"{some} out the column {name} of {table}, which is NOT NULL and has no default.",
                 "Give it in every row, or once under `defaults`.",
             )

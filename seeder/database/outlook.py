@@ -41,9 +41,13 @@ def outlook(
         run=0,
     )
     seeding.tables = read_tables(connection, check.tables_of((*catalog.sets, *catalog.inactive)))
-    present = [each for each in catalog.sets if each.table in seeding.tables]
-    unfit = {problem.file for problem in check.problems(present, seeding.tables)}
-    decide(seeding, [each for each in catalog.sets if each.file not in unfit])
+    by_name = {each.name: each for each in catalog.sets}
+    unfit = {
+        each.name
+        for each in catalog.sets
+        if each.table in seeding.tables and check.misfit(each, seeding.tables, by_name)
+    }
+    decide(seeding, [each for each in catalog.sets if each.name not in unfit])
     decisions: dict[str, SetDecision] = {}
     for each in catalog.sets:
         if each.name in seeding.decisions:

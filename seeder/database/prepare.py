@@ -32,8 +32,9 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     checked = [each for each in sets if each.name not in seeding.decisions]
     found = check.problems(checked, seeding.tables)
     if found:
-        unfit = {problem.file for problem in found}
-        found += _values_that_do_not_fit(seeding, [s for s in checked if s.file not in unfit])
+        by_name = {each.name: each for each in sets}
+        fitting = [s for s in checked if not check.misfit(s, seeding.tables, by_name)]
+        found += _values_that_do_not_fit(seeding, fitting)
         raise ConfigurationInvalid(
             "The catalog does not fit the schema of the database.", problems=tuple(found)
         )

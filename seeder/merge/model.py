@@ -113,6 +113,9 @@ class SeedColumn:
     secret: bool = False
     was: str | None = None
     """The column's former name; its ledger values move to the new one."""
+    file: str | None = field(default=None, compare=False)
+    """Project-relative: where the column is first named."""
+    line: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

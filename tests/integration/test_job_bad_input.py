@@ -213,8 +213,27 @@ def test_unknown_tables_columns_and_values_that_do_not_cast_are_told_together(
     seeded.seed("units", f"table: unit\nkey: code\nrows:\n  - {{code: {MARK}}}\n")
     problems = "\n".join(refused(seeded, 10).failed["problems"])
     assert "seeds/core/roles.yaml:4: roles/owner, column level: the value does not cast" in problems
-    assert "has no column mail. Did you mean email?" in problems
+    assert (
+        "seeds/core/members.yaml:6:"
+        " Set members: the table public.members has no column mail. Did you mean email?" in problems
+    )
     assert "the table unit does not exist. Is the migration" in problems
+
+
+def test_an_unknown_column_is_told_where_it_is_first_named(seeded: Shop) -> None:
+    seeded.scripts.add("0003", "CREATE TABLE units (code text PRIMARY KEY)")
+    seeded.run("--mode", "none")
+    seeded.write("seeds/core/units.csv", "code,wieght\nkg,1\n")
+    seeded.seed("units", "table: units\nkey: code\nrows_from: units.csv\n")
+    seeded.seed("roles", ROLES_SEED.replace("rows:", "defaults: {colour: red}\n    rows:"))
+    seeded.seed("members", MEMBERS_SEED + "      - {email: b@x, role_id: owner, phone: '1'}\n")
+    problems = refused(seeded, 10).failed["problems"]
+    places = {each.rpartition(" ")[2].rstrip("."): each.partition(": ")[0] for each in problems}
+    assert places == {
+        "wieght": "seeds/core/units.csv:1",
+        "colour": "seeds/core/roles.yaml:3",
+        "phone": "seeds/core/members.yaml:7",
+    }
 
 
 def test_a_key_without_a_unique_index_is_refused_with_the_index_to_add(seeded: Shop) -> None:

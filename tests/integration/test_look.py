@@ -287,7 +287,7 @@ def test_check_against_the_schema_tells_all_its_problems_at_once(shop: Shop) -> 
     done = shop.command("check", "--embedded")
     assert done.exit_code == 10
     assert sorted(each.partition(" ")[0] for each in done.failed["problems"]) == [
-        "seeds/core/members.yaml:",
+        "seeds/core/members.yaml:6:",
         "seeds/core/roles.yaml:4:",
         "seeds/core/roles.yaml:5:",
         "seeds/core/units.yaml:",
