@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from psycopg import sql
 
 from seeder.database.bases import BaseColumn
 from seeder.database.values import canonical, cast, same
-from seeder.database.work import SetWork
+from seeder.database.work import SetTarget, SetWork
 
 
 def all_of(conditions: Iterable[sql.Composable]) -> sql.Composed:
@@ -67,6 +67,37 @@ def last_asked(column: BaseColumn) -> sql.Composable:
 def stored(column: BaseColumn) -> sql.Composable:
     """The value that the table made of what was last asked for."""
     return noted("stored", column, last_asked(column))
+
+
+def untouched(
+    work: SetWork, name: str, live: sql.Composable, others: Mapping[str, SetWork]
+) -> sql.Composable:
+    """Condition: a live value is what was stored, or refers to the same row as that did.
+
+    The latter where ON UPDATE CASCADE carries on that the referenced row has another key.
+    """
+    now = canonical(live, work.live(name))
+    column = work.base.columns[name]
+    as_stored = same(now, stored(column))
+    target = work.targets.get(name)
+    if not isinstance(target, SetTarget) or target.set not in others:
+        return as_stored
+    other = others[target.set]
+    return sql.SQL(
+        "({as_stored} OR coalesce((b.{symbol}, {live}) IN (SELECT e.addr, t.{stored}"
+        " FROM {base} e JOIN {table} t ON {at_primary_key} AND {in_scope}"
+        " WHERE e.scope = {scope} AND e.state IN ('a', 'k', 's')), false))"
+    ).format(
+        as_stored=as_stored,
+        symbol=column.symbol,
+        live=live,
+        stored=sql.Identifier(target.stored),
+        base=other.base.relation,
+        table=other.table.identifier,
+        at_primary_key=other.at_primary_key("t", "e"),
+        in_scope=other.in_scope("t"),
+        scope=sql.Literal(other.scope),
+    )
 
 
 def unknown(column: BaseColumn) -> sql.Composable:

@@ -68,7 +68,12 @@ def _waits_for_pending(seeding: Seeding, work: SetWork) -> bool:
 
 def judge_set(seeding: Seeding, work: SetWork) -> None:
     """Judge one set, and refuse it where a key has twins among the live rows."""
-    judge.judge(seeding.connection, work, refresh=work.decision is SetDecision.REFRESH)
+    judge.judge(
+        seeding.connection,
+        work,
+        seeding.works,
+        refresh=work.decision is SetDecision.REFRESH,
+    )
     if work.decision is SetDecision.INSERT_MISSING:
         seeding.connection.execute(
             sql.SQL("DELETE FROM {} WHERE verdict <> ALL ({})").format(
@@ -129,6 +134,7 @@ def judge_leaving(seeding: Seeding, work: SetWork) -> None:
     judge.judge_gone(
         seeding.connection,
         work,
+        seeding.works,
         referenced=gone.referenced(work, works, written=seeding.writes),
     )
     gone.hold_parents(seeding.connection, work, works, written=seeding.writes)

@@ -6,6 +6,7 @@ live rows, so it is taken again once the rows to be written are locked.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -17,8 +18,8 @@ from seeder.database.expressions import (
     desired,
     desired_is_asked,
     offer,
-    stored,
     unknown,
+    untouched,
 )
 from seeder.database.facts import Fact, numbers, verdict_number
 from seeder.database.stage import BLOCKED
@@ -39,12 +40,21 @@ OWNING = (EntryState.ACTIVE, EntryState.KEPT, EntryState.SET)
 """States in which an entry still has a claim on a live row."""
 
 
-def judge(connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False) -> None:
-    """Fill the empty verdict for the desired rows of the diff."""
+def judge(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    others: Mapping[str, SetWork],
+    *,
+    refresh: bool = False,
+) -> None:
+    """Fill the empty verdict for the desired rows of the diff.
+
+    `others` are all sets that references may lead to, by name.
+    """
     columns = {name: n for n, name in enumerate(work.names, start=1)}
     verdicts = []
     for name, number in columns.items():
-        case = verdict_number(COLUMN_RULES, _column_facts(work, name, refresh=refresh))
+        case = verdict_number(COLUMN_RULES, _column_facts(work, name, others, refresh=refresh))
         given = work.stage.given(name)
         condition = sql.SQL("v.live") if given is None else sql.SQL("v.live AND {}").format(given)
         verdicts.append(
@@ -83,7 +93,11 @@ def judge(connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool =
 
 
 def judge_gone(
-    connection: psycopg.Connection[Any], work: SetWork, *, referenced: sql.Composable
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    others: Mapping[str, SetWork],
+    *,
+    referenced: sql.Composable,
 ) -> None:
     """Add the verdicts on entries that have left the catalog.
 
@@ -91,12 +105,7 @@ def judge_gone(
     """
     columns = {name: n for n, name in enumerate(work.base.columns, start=1)}
     changed: list[sql.Composable] = [
-        sql.SQL("NOT {}").format(
-            same(
-                canonical(sql.Identifier("c", f"l{n}"), work.live(name)),
-                stored(work.base.columns[name]),
-            )
-        )
+        sql.SQL("NOT {}").format(untouched(work, name, sql.Identifier("c", f"l{n}"), others))
         for name, n in columns.items()
         if name in work.table.columns
     ]
@@ -347,7 +356,9 @@ def _live(work: SetWork, columns: dict[str, int]) -> sql.Composable:
     )
 
 
-def _column_facts(work: SetWork, name: str, *, refresh: bool) -> dict[str, Fact]:
+def _column_facts(
+    work: SetWork, name: str, others: Mapping[str, SetWork], *, refresh: bool
+) -> dict[str, Fact]:
     column = work.seed_set.column(name)
     number = work.stage.position(name)
     base = work.base.columns.get(name)
@@ -372,7 +383,7 @@ def _column_facts(work: SetWork, name: str, *, refresh: bool) -> dict[str, Fact]
         facts |= {
             "known": sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base)),
             "desired_is_asked": desired_is_asked(work, name),
-            "live_is_stored": same(live, stored(base)),
+            "live_is_stored": untouched(work, name, sql.Identifier("v", f"l{number}"), others),
             "offered": sql.SQL(
                 "coalesce(b.notes -> 'offered' ? {name} AND"
                 " (b.notes -> 'offered' ->> {name}) IS NOT DISTINCT FROM {offer}, false)"

@@ -418,6 +418,49 @@ def test_a_circle_that_leaves_the_catalog_is_deleted_where_constraints_can_wait(
     assert counted in (0, 2)
 
 
+@pytest.mark.parametrize("primary", ["", "id serial PRIMARY KEY, "])
+def test_a_key_that_cascades_to_what_refers_to_it_is_no_edit_of_a_person(
+    project: Project, primary: str
+) -> None:
+    unique = "UNIQUE NOT NULL" if primary else "PRIMARY KEY"
+    project.sql(
+        f"""
+        CREATE TABLE tiers ({primary}name text {unique});
+        CREATE TABLE accounts (
+            id serial PRIMARY KEY, name text UNIQUE NOT NULL,
+            tier text REFERENCES tiers (name) ON UPDATE CASCADE
+        );
+        """
+    )
+
+    def write(first: str, *, ann: str, bob: str | None, head: str = "") -> None:
+        project.write(
+            "tiers", f"table: tiers\nkey: name\n{head}rows: [{{name: {first}}}, {{name: pro}}]\n"
+        )
+        rows = [("ann", ann)] + ([] if bob is None else [("bob", bob)])
+        listed = "".join(f"  - {{name: {name}, tier: {tier}}}\n" for name, tier in rows)
+        project.write(
+            "accounts",
+            "table: accounts\nkey: name\nremoved: delete\ncolumns: {tier: {ref: tiers}}\n"
+            f"rows:\n{listed}",
+        )
+
+    write("free", ann="free", bob="free")
+    project.init()
+    write("basic", ann="basic", bob="basic", head="moved: [{from: free, to: basic}]\n")
+    project.update()
+    assert project.rows("SELECT name, tier FROM accounts ORDER BY 1") == [
+        ("ann", "basic"),
+        ("bob", "basic"),
+    ]
+    project.assert_settled()
+    write("basic", ann="pro", bob=None)
+    result = project.update()
+    assert counts(result, "accounts") == {"update": 1, "delete": 1}
+    assert project.rows("SELECT name, tier FROM accounts") == [("ann", "pro")]
+    project.assert_settled()
+
+
 # -- references and removal ------------------------------------------------------------------
 
 
