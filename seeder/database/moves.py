@@ -15,9 +15,12 @@ from psycopg import sql
 
 from seeder.database.bases import Base
 from seeder.database.expressions import all_of, base_key
-from seeder.database.values import canonical
+from seeder.database.facts import numbers
+from seeder.database.values import canonical, cast
 from seeder.database.work import SetTarget, SetWork, constant
+from seeder.database.write import writing
 from seeder.merge.model import Move
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
 
 
 def follow_moves(
@@ -79,6 +82,65 @@ def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> Non
             scope=sql.Literal(work.scope),
             same_values=all_of(same_values),
             written_otherwise=sql.SQL(" OR ").join(written_otherwise),
+        )
+    )
+
+
+def follow_cascades(
+    connection: psycopg.Connection[Any], work: SetWork, works: Mapping[str, SetWork]
+) -> None:
+    """Let entries follow a primary key that ON UPDATE CASCADE has just carried to their rows.
+
+    Runs once the changes of `work` are written. Entries whose rows are not there under the
+    new key stay as they are.
+    """
+    for other in works.values():
+        for name, target in other.targets.items():
+            if (
+                isinstance(target, SetTarget)
+                and target.set == work.name
+                and name in other.base.primary_key
+                and target.stored in work.base.primary_key
+                and work.stage.has(target.stored)
+            ):
+                _follow_cascade(connection, work, target.stored, other, name)
+
+
+def _follow_cascade(
+    connection: psycopg.Connection[Any], work: SetWork, stored: str, other: SetWork, name: str
+) -> None:
+    own = other.base.p(other.base.primary_key.index(name))
+    before = sql.Identifier("w", f"k{work.base.primary_key.index(stored) + 1}")
+    after = work.stage.d(stored)
+    now_there = all_of(
+        sql.SQL("{} = {}").format(
+            sql.Identifier("t", part),
+            after
+            if part == name
+            else cast(sql.SQL("b.{}").format(other.base.p(position)), other.live(part)),
+        )
+        for position, part in enumerate(other.base.primary_key)
+    )
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET {own} = {after}\n"
+            "FROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
+            "WHERE {writing} AND w.{v} = ANY ({writes}) AND b.scope = {scope}"
+            " AND b.{own} = {before} AND EXISTS (SELECT FROM {live} t WHERE {now_there})"
+        ).format(
+            base=other.base.relation,
+            own=own,
+            after=canonical(after, work.live(stored)),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            writing=writing(work),
+            v=sql.Identifier(f"v{work.stage.position(stored)}"),
+            writes=numbers(COLUMN_RULES, COLUMN_WRITES),
+            scope=sql.Literal(other.scope),
+            before=canonical(before, work.live(stored)),
+            live=other.table.identifier,
+            now_there=now_there,
         )
     )
 

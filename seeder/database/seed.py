@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import diff, gone, images, read, record, resolve, write
+from seeder.database import diff, gone, images, moves, read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import hold_back, judge_gone, judge_group, judge_leaving, judge_set
 from seeder.database.ledger import Ledger
@@ -233,6 +233,7 @@ def _write_changes(seeding: Seeding, work: SetWork) -> None:
     gone.bring_back(connection, work)
     if write.update(connection, work):
         images.reread(connection, ledger, work, run=run)
+        moves.follow_cascades(connection, work, seeding.works)
     record.record_merged(connection, work, run=run)
     record.record_adopted(connection, work, run=run)
 

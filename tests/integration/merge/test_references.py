@@ -461,6 +461,35 @@ def test_a_key_that_cascades_to_what_refers_to_it_is_no_edit_of_a_person(
     project.assert_settled()
 
 
+def test_rows_whose_primary_key_cascades_are_followed_in_the_same_run(project: Project) -> None:
+    project.sql(
+        """
+        CREATE TABLE roles (name text PRIMARY KEY);
+        CREATE TABLE grants (
+            role text REFERENCES roles ON UPDATE CASCADE, what text, PRIMARY KEY (role, what)
+        );
+        """
+    )
+
+    def write(role: str, *granted: str, head: str = "") -> None:
+        project.write("roles", f"table: roles\nkey: name\n{head}rows: [{{name: {role}}}]\n")
+        listed = "".join(f"  - {{role: {role}, what: {what}}}\n" for what in granted)
+        project.write(
+            "grants",
+            "table: grants\nkey: [role, what]\nremoved: delete\ncolumns: {role: {ref: roles}}\n"
+            f"rows:\n{listed}",
+        )
+
+    write("owner", "view", "edit")
+    project.init()
+    write("boss", "view", head="moved: [{from: owner, to: boss}]\n")
+    result = project.update()
+    assert counts(result, "grants") == {"delete": 1}
+    assert project.rows("SELECT role, what FROM grants") == [("boss", "view")]
+    assert project.entry("grants", "boss,view")["p1"] == "boss"
+    project.assert_settled()
+
+
 # -- references and removal ------------------------------------------------------------------
 
 
