@@ -50,6 +50,7 @@ def test_the_readme_leads_with_run_and_test() -> None:
     assert commands == ["make run", "make test"]
 
 
+@pytest.mark.timeout(900)  # packages are installed anew, beside all other tests
 def test_the_commands_work_in_a_fresh_clone(clone: Path) -> None:
     assert '"result": "done"' in typed("make run", clone)
     assert '"result": "nothing-to-do"' in typed("make run", clone)
