@@ -242,9 +242,11 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         name: base_key(work, name) if gone else work.stage.d(name) for name in work.seed_set.key
     }
     first = work.base.primary_key[0]
-    found = "({} IS NOT NULL AND NOT ({}))"
-    at_primary_key = sql.SQL(found).format(sql.Identifier("lp", first), work.soft_deleted("lp"))
     at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
+    # A row that the set itself has marked as deleted is there, unless it was made anew since.
+    at_primary_key = sql.SQL("({} IS NOT NULL AND (NOT ({}) OR (NOT {} AND {})))").format(
+        sql.Identifier("lp", first), work.soft_deleted("lp"), at_key, work.marked("lp", "b")
+    )
 
     same_key = all_of(
         sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()

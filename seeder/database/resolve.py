@@ -153,8 +153,10 @@ def _in_table(
 def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Composable:
     stored = sql.Identifier(target.stored)
     through_ledger = sql.SQL(
-        "  SELECT b.addr, l.{stored} AS value, false AS awaited, 0 AS rank\n"
-        "  FROM {base} b JOIN {live} l ON {at_primary_key} AND {in_scope} AND NOT {gone}\n"
+        "  SELECT b.addr, l.{stored} AS value, false AS awaited,"
+        " CASE WHEN {gone} THEN 2 ELSE 0 END AS rank\n"
+        "  FROM {base} b JOIN {live} l ON {at_primary_key} AND {in_scope}"
+        " AND (NOT {gone} OR ({marked} AND b.addr IN (SELECT q.addr FROM {stage} q)))\n"
         "  WHERE b.scope = {scope} AND b.state IN ('a', 'k', 's')"
     ).format(
         stored=stored,
@@ -163,6 +165,8 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
         at_primary_key=other.at_primary_key("l", "b"),
         in_scope=other.in_scope("l"),
         gone=other.soft_deleted("l"),
+        marked=other.marked("l", "b"),
+        stage=other.stage.relation,
         scope=sql.Literal(other.scope),
     )
     by_key = sql.SQL(
@@ -179,7 +183,7 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
         in_scope=other.in_scope("l"),
         gone=other.soft_deleted("l"),
     )
-    awaited = sql.SQL("  SELECT q.addr, NULL, true, 2 FROM {} q{}").format(
+    awaited = sql.SQL("  SELECT q.addr, NULL, true, 3 FROM {} q{}").format(
         other.stage.relation, _to_be_inserted(other, judged)
     )
     return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, awaited])

@@ -10,8 +10,8 @@ from psycopg import sql
 from seeder.database.bases import Base
 from seeder.database.schema import Column, Table
 from seeder.database.stage import Stage
-from seeder.database.values import cast, copy_text
-from seeder.merge.model import Cell, SeedSet, TableReference
+from seeder.database.values import canonical, cast, copy_text
+from seeder.merge.model import Cell, Removed, SeedSet, TableReference
 from seeder.merge.plan import SetDecision
 
 
@@ -105,6 +105,20 @@ class SetWork:
             return sql.SQL("false")
         test = "{} IS TRUE" if self.live(column).base == "boolean" else "{} IS NOT NULL"
         return sql.SQL(test).format(sql.Identifier(alias, column))
+
+    def marked(self, live: str, base: str) -> sql.Composable:
+        """Condition: a live row is marked as deleted by the set's own `removed: {set: ...}`."""
+        name = self.seed_set.deleted
+        if name is None or self.seed_set.removed is not Removed.SET:
+            return sql.SQL("false")
+        return sql.SQL(
+            "({base}.state = 's' AND {base}.notes -> 'removed' ? {name} AND"
+            " ({now})::text IS NOT DISTINCT FROM {base}.notes #>> ARRAY['removed', {name}, '1'])"
+        ).format(
+            base=sql.Identifier(base),
+            name=sql.Literal(name),
+            now=canonical(sql.Identifier(live, name), self.live(name)),
+        )
 
     def at_primary_key(self, live: str, base: str) -> sql.Composable:
         """Condition: a live row is at the primary key that an entry knows."""

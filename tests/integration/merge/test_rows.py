@@ -247,6 +247,60 @@ def test_removed_set_restores_a_column_that_the_catalog_names(launched: Project)
     launched.assert_settled()
 
 
+@pytest.mark.parametrize("given", ["", ", gone: false"])
+def test_a_row_that_its_removal_marked_as_deleted_comes_back(project: Project, given: str) -> None:
+    project.sql(
+        """
+        CREATE TABLE roles (id serial PRIMARY KEY, name text NOT NULL, gone bool DEFAULT false);
+        CREATE UNIQUE INDEX ON roles (name) WHERE NOT gone;
+        CREATE TABLE users (id serial PRIMARY KEY, name text UNIQUE, role int REFERENCES roles);
+        """
+    )
+
+    def write(*roles: str, user: str) -> None:
+        listed = "".join(f"  - {{name: {name}{given}}}\n" for name in roles)
+        project.write(
+            "roles",
+            "table: roles\nkey: name\ndeleted: gone\nremoved: {set: {gone: true}}\n"
+            f"rows:\n{listed}",
+        )
+        project.write(
+            "users",
+            "table: users\nkey: name\ncolumns: {role: {ref: roles}}\n"
+            f"rows: [{{name: ann, role: {user}}}]\n",
+        )
+
+    write("owner", "viewer", "guest", user="owner")
+    project.init()
+    write("owner", user="owner")
+    assert counts(project.update(), "roles") == {"remove": 2}
+    project.assert_settled()
+    project.sql("UPDATE roles SET gone = false WHERE name = 'guest'")  # somebody wants it back
+    project.sql("UPDATE roles SET gone = true WHERE name = 'guest'")
+    write("owner", "viewer", user="viewer")
+    project.update()
+    assert project.rows("SELECT id, name, gone FROM roles ORDER BY id") == [
+        (1, "owner", False),
+        (2, "viewer", False),
+        (3, "guest", True),
+    ]
+    assert project.rows("SELECT role FROM users") == [(2,)]
+    project.assert_settled()
+    write("owner", user="owner")
+    project.update()
+    project.sql("INSERT INTO roles (name) VALUES ('viewer')")  # made anew beside the marked one
+    write("owner", "viewer", user="viewer")
+    project.update()
+    assert project.rows("SELECT id, name, gone FROM roles ORDER BY id") == [
+        (1, "owner", False),
+        (2, "viewer", True),
+        (3, "guest", True),
+        (4, "viewer", False),
+    ]
+    assert project.rows("SELECT role FROM users") == [(4,)]
+    project.assert_settled()
+
+
 def test_removed_set_leaves_a_column_that_a_person_changed(launched: Project) -> None:
     launched.sql("UPDATE roles SET name = 'Mine' WHERE code = 'b'")
     seed(launched, "a", "c", head="removed: {set: {name: gone, is_active: false}}\n")
