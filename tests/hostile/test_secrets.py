@@ -60,6 +60,10 @@ MEMBERS = f"""
 """
 
 
+def _processes() -> Iterator[Path]:
+    return Path("/proc").glob("[0-9]*/cmdline")
+
+
 class Watch:
     """Reads process list and sessions while the block runs, and keeps what it has seen."""
 
@@ -67,6 +71,8 @@ class Watch:
         self.seen: set[str] = set()
         self.rounds = 0
         self._server = server
+        self._others = set(_processes())
+        """Were here before, and are nobody's whom the test starts."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -86,7 +92,7 @@ class Watch:
                     self._look(connection)
 
     def _look(self, connection: psycopg.Connection) -> None:
-        for path in Path("/proc").glob("[0-9]*/cmdline"):
+        for path in set(_processes()) - self._others:
             with suppress(OSError):
                 self.seen.add(path.read_bytes().decode(errors="replace"))
         found = connection.execute(
