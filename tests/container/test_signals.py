@@ -23,9 +23,7 @@ def until(condition: Callable[[], object], job: Job, *, seconds: float = 30) -> 
 
 
 @with_and_without_init
-def test_sigterm_while_waiting_ends_at_once(
-    start_job: StartJob, options: list[str]
-) -> None:
+def test_sigterm_while_waiting_ends_at_once(start_job: StartJob, options: list[str]) -> None:
     job = start_job(env={"DATABASE_URL": "postgresql://app:x@no-such-host/app"}, options=options)
     until(lambda: "wait" in job.output, job)
     asked = time.monotonic()
