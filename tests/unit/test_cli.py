@@ -249,3 +249,10 @@ def test_a_reader_of_stdout_who_has_gone_changes_no_exit_code():
         made.open("run", {"log_format": "text"})
         made.finish(DONE)
     assert made.exit_code == 0
+
+
+def test_a_mistyped_command_is_told_the_one_that_may_be_meant():
+    done = seeder("runn")
+    assert done.returncode == 2
+    assert "No such command 'runn'. Did you mean 'run'?" in done.stderr
+    assert "Did you mean" not in seeder("zzz").stderr
