@@ -8,12 +8,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database import images
 from seeder.database.bases import BaseColumn
 from seeder.database.expressions import stored, unknown
 from seeder.database.facts import numbers
-from seeder.database.images import rule_text
 from seeder.database.ledger import Ledger
-from seeder.database.notes import EMPTY
+from seeder.database.notes import EMPTY, objects
 from seeder.database.schema import Column, ForeignKey
 from seeder.database.values import canonical, same
 from seeder.database.work import SetWork, constant
@@ -165,7 +165,7 @@ def _record_images(
 ) -> None:
     """Keep whole deleted rows, and the columns that a removal marks."""
     visible = _visible(work)
-    whole = sql.SQL("jsonb_build_object({})").format(
+    whole: sql.Composable = sql.SQL("jsonb_build_object({})").format(
         sql.SQL(", ").join(
             sql.SQL("{}, ({})::text").format(
                 sql.Literal(name), canonical(sql.Identifier("t", name), column)
@@ -176,41 +176,26 @@ def _record_images(
     after: sql.Composable = sql.SQL("NULL::jsonb")
     if work.seed_set.removed is Removed.SET:
         marked = _marked(work)
-        whole = sql.SQL(" || ").join(
-            sql.SQL("CASE WHEN {} THEN jsonb_build_object({}, ({})::text) ELSE {} END").format(
-                condition,
-                sql.Literal(name),
-                canonical(sql.Identifier("t", name), work.live(name)),
-                EMPTY,
-            )
+        whole = objects(
+            (condition, name, canonical(sql.Identifier("t", name), work.live(name)))
             for name, (condition, _) in marked.items()
         )
-        after = sql.SQL(" || ").join(
-            sql.SQL("CASE WHEN {} THEN jsonb_build_object({}, ({})::text) ELSE {} END").format(
-                condition, sql.Literal(name), canonical(value, work.live(name)), EMPTY
-            )
+        after = objects(
+            (condition, name, canonical(value, work.live(name)))
             for name, (condition, value) in marked.items()
         )
-    connection.execute(
-        ledger.sql(
-            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
-            " after)\nSELECT {run}, {base}, {scope}, {set}, b.addr, {action}, {reason}, {before},"
-            " {after}\nFROM {verdict} w JOIN {entries} b ON b.ctid = w.b"
-            " JOIN {live} t ON {at_live}\nWHERE w.s IS NULL AND {removing}",
-            run=sql.Literal(run),
-            base=sql.Literal(work.base.id),
-            scope=sql.Literal(work.scope),
-            set=sql.Literal(work.name),
-            action=rule_text([rule.verdict.value for rule in ROW_RULES]),
-            reason=rule_text([rule.reason for rule in ROW_RULES]),
-            before=whole,
-            after=after,
-            verdict=work.verdict,
-            entries=work.base.relation,
-            live=work.table.identifier,
-            at_live=at_live(work),
-            removing=removing(),
-        )
+    source = sql.SQL(
+        "{} w JOIN {} b ON b.ctid = w.b JOIN {} t ON {}\nWHERE w.s IS NULL AND {}"
+    ).format(work.verdict, work.base.relation, work.table.identifier, at_live(work), removing())
+    images.keep(
+        connection,
+        ledger,
+        work,
+        run=run,
+        before=whole,
+        after=after,
+        addr=sql.SQL("b.addr"),
+        source=source,
     )
 
 

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from seeder.database.facts import numbers
 from seeder.database.ledger import Ledger
-from seeder.database.notes import EMPTY, as_object
+from seeder.database.notes import EMPTY, as_object, objects
 from seeder.database.record import at_live_now
 from seeder.database.values import canonical
 from seeder.database.work import SetWork
@@ -24,42 +24,68 @@ def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
     written = [name for name in work.names if name not in secret]
 
     def image(side: str) -> sql.Composable:
-        return sql.SQL(" || ").join(
-            sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
-                sql.Identifier(f"v{work.stage.position(name)}"),
-                numbers(COLUMN_RULES, frozenset(_WRITES)),
-                as_object(
-                    name,
-                    canonical(
-                        sql.Identifier("t", name) if side == "before" else work.stage.d(name),
-                        work.live(name),
-                    ),
+        return objects(
+            (
+                sql.SQL("w.{} = ANY ({})").format(
+                    sql.Identifier(f"v{work.stage.position(name)}"),
+                    numbers(COLUMN_RULES, frozenset(_WRITES)),
                 ),
-                EMPTY,
+                name,
+                canonical(
+                    sql.Identifier("t", name) if side == "before" else work.stage.d(name),
+                    work.live(name),
+                ),
             )
             for name in written
         )
 
+    source = sql.SQL("{} w JOIN {} s ON {} = w.s\nJOIN {} t ON {}\nWHERE {}").format(
+        work.verdict,
+        work.stage.relation,
+        work.stage.row(),
+        work.table.identifier,
+        at_live(work),
+        writing(work),
+    )
+    keep(
+        connection,
+        ledger,
+        work,
+        run=run,
+        before=image("before"),
+        after=image("after"),
+        addr=sql.SQL("s.addr"),
+        source=source,
+    )
+
+
+def keep(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    work: SetWork,
+    *,
+    run: int,
+    before: sql.Composable,
+    after: sql.Composable,
+    addr: sql.Composable,
+    source: sql.Composable,
+) -> None:
+    """Add a row to the audit trail for each row of `source`, which has verdict `w`."""
     connection.execute(
         ledger.sql(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
-            " after)\nSELECT {run}, {base}, {scope}, {set}, s.addr, {action}, {reason}, {before},"
-            " {after}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
-            "JOIN {live} t ON {at_live}\nWHERE {writing}",
+            " after)\nSELECT {run}, {base}, {scope}, {set}, {addr}, {action}, {reason}, {before},"
+            " {after}\nFROM {source}",
             run=sql.Literal(run),
             base=sql.Literal(work.base.id),
             scope=sql.Literal(work.scope),
             set=sql.Literal(work.name),
-            action=rule_text([rule.verdict.value for rule in ROW_RULES]),
-            reason=rule_text([rule.reason for rule in ROW_RULES]),
-            before=image("before"),
-            after=image("after"),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
-            live=work.table.identifier,
-            at_live=at_live(work),
-            writing=writing(work),
+            action=_rule_text([rule.verdict.value for rule in ROW_RULES]),
+            reason=_rule_text([rule.reason for rule in ROW_RULES]),
+            before=before,
+            after=after,
+            addr=addr,
+            source=source,
         )
     )
 
@@ -67,7 +93,7 @@ def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
 _WRITES = (ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS)
 
 
-def rule_text(texts: list[str]) -> sql.Composable:
+def _rule_text(texts: list[str]) -> sql.Composable:
     """The text that belongs to the verdict of row `w`."""
     return sql.SQL("({}::text[])[w.verdict + 1]").format(sql.Literal(texts))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from psycopg import sql
 
 EMPTY = sql.SQL("'{}'::jsonb")
@@ -10,6 +12,16 @@ EMPTY = sql.SQL("'{}'::jsonb")
 def as_object(name: str, value: sql.Composable) -> sql.Composable:
     """An object of one member: a column's name, and its value as text."""
     return sql.SQL("jsonb_build_object({}, ({})::text)").format(sql.Literal(name), value)
+
+
+def objects(
+    members: Iterable[tuple[sql.Composable, str, sql.Composable]],
+) -> sql.Composable:
+    """An object of those members, (condition, name, value), whose condition holds."""
+    return sql.SQL(" || ").join(
+        sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(condition, as_object(name, value), EMPTY)
+        for condition, name, value in members
+    )
 
 
 def as_array(name: str) -> sql.Composable:
