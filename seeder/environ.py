@@ -7,6 +7,9 @@ from pathlib import Path
 
 from seeder.errors import ConfigurationInvalid
 
+LIMIT = 1024 * 1024
+"""Characters of a file that a variable names; no Kubernetes Secret holds more."""
+
 
 class Environ(Mapping[str, str]):
     """Environment variables, where NAME_FILE names a file with the value of NAME.
@@ -26,15 +29,18 @@ class Environ(Mapping[str, str]):
         if self._given.get(name):  # empty counts as unset beside a file, as with the settings
             raise ConfigurationInvalid(f"{name} and {name}_FILE are both set.", hint="Unset one.")
         try:
-            text = Path(file).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError, ValueError):
+            return value_in(Path(file))
+        except TooLarge:
+            raise ConfigurationInvalid(
+                f"{name}_FILE names a file of more than {LIMIT:,} characters.",
+                hint="Name the file that holds the value and nothing else.",
+            ) from None
+        except (OSError, ValueError):
             # Without the cause: it may quote what it could not decode.
             raise ConfigurationInvalid(
                 f"{name}_FILE names a file that cannot be read as text.",
                 hint="Name a UTF-8 file that seeder's user may read.",
             ) from None
-        # One line break: what editors add and nobody means.
-        return text.removesuffix("\n").removesuffix("\r")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._given)
@@ -46,3 +52,20 @@ class Environ(Mapping[str, str]):
 def as_set(environ: Mapping[str, str]) -> Mapping[str, str]:
     """The variables that were really set, no file read."""
     return environ._given if isinstance(environ, Environ) else environ
+
+
+class TooLarge(Exception):
+    """A file holds more than a value may have."""
+
+
+def value_in(file: Path) -> str:
+    """The value that a file holds, without the one line break that editors add.
+
+    Raises TooLarge beyond LIMIT, OSError, or UnicodeDecodeError; reads no more than it must,
+    since a device such as /dev/zero has no end.
+    """
+    with file.open(encoding="utf-8") as stream:
+        text = stream.read(LIMIT + 1)
+    if len(text) > LIMIT:
+        raise TooLarge
+    return text.removesuffix("\n").removesuffix("\r")

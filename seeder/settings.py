@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from seeder import options
-from seeder.environ import Environ
+from seeder.environ import LIMIT, Environ, TooLarge, value_in
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.log import LogFormat
 from seeder.merge.given import Mode
@@ -211,15 +211,19 @@ def _refuse_two_databases(given: _Given) -> None:
 
 def _content(given: _Given, variable: str, file: Path) -> str | None:
     try:
-        text = file.read_text(encoding="utf-8")
+        text = value_in(file)  # without its newline; more than one are somebody's mistake
+    except TooLarge:
+        given.complain(
+            f"{variable} names {file}, which has more than {LIMIT:,} characters.",
+            "Name the file that holds the URL and nothing else.",
+        )
+        return None
     except OSError as error:
         given.complain(f"{variable} names {file}, which cannot be read: {error.strerror}.")
         return None
     except UnicodeDecodeError:
         given.complain(f"{variable} names {file}, which is not UTF-8 text.")
         return None
-    # One newline, as editors and `echo` leave it; more of them are somebody's mistake.
-    text = text.removesuffix("\n").removesuffix("\r")
     if not text:
         given.complain(f"{variable} names {file}, which is empty.")
         return None

@@ -1,8 +1,8 @@
 """Python seeders and tasks: importing their files, and calling what they declare.
 
 The code is the project's own, so anything may be raised here; it becomes a Problem with
-the innermost line of that file. A message that contains a value of a declared environment
-variable is left out.
+the innermost line of that file. The message of what was raised is left out: it may quote a row
+or a secret, and problems go to logs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import hashlib
 import sys
 import traceback
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +59,9 @@ def import_seeder(
             exec(code, module.__dict__)  # noqa: S102  # the project's own seeder
     except _ANY as error:
         problems.add(
-            f"importing it raised {described(error, ())}", file=name, at=raised_at(error, path)
+            f"importing it raised {described(error, root=project.root, path=path)}",
+            file=name,
+            at=raised_at(error, path),
         )
         return None
     declared = module.__dict__.get(REGISTER, ())
@@ -80,9 +82,10 @@ def is_python(path: Path, *, name: str, problems: Problems) -> bool:
     if source is None:
         return False
     try:
-        ast.parse(source)
+        ast.parse(source, str(path))
     except (SyntaxError, ValueError, RecursionError) as error:
-        problems.add(f"is not valid Python: {described(error, ())}", file=name, at=_line_of(error))
+        said = described(error, root=path.parent, path=path)
+        problems.add(f"is not valid Python: {said}", file=name, at=_line_of(error))
         return False
     return True
 
@@ -92,7 +95,6 @@ def called(
 ) -> list[Mapping[str, object]] | None:
     """Call a `@rows` function; its rows, or None when it failed."""
     at = Located(line=declared.line)
-    secrets = tuple(context.env.values())
     path, name = file.path, file.name
     found: list[Mapping[str, object]] = []
     try:
@@ -127,7 +129,7 @@ def called(
         return None
     except _ANY as error:
         problems.add(
-            f"`{declared.name}` raised {described(error, secrets)}",
+            f"`{declared.name}` raised {described(error, root=file.root, path=path)}",
             file=name,
             at=raised_at(error, path) or at,
         )
@@ -200,15 +202,35 @@ def _source(path: Path, name: str, problems: Problems) -> str | None:
         return None
 
 
-def described(error: BaseException, secrets: Sequence[str]) -> str:
-    """The class of an error, with its message unless that shows a value from outside."""
+def described(error: BaseException, *, root: Path, path: Path) -> str:
+    """The class of an error, and what can be told of it that quotes no value.
+
+    That is the line of the project's other file where it was raised, and the message where
+    Python or seeder makes it of names alone.
+    """
     kind = type(error).__name__
+    frames = traceback.extract_tb(error.__traceback__)
+    if _is_made_of_names(error, frames, path):
+        return f"{kind}: {error}".split("\n", 1)[0]
     if isinstance(error, SyntaxError):
-        return f"{kind}: {error.msg}"
-    text = str(error).strip().split("\n", 1)[0][:200]
-    if not text or any(secret and secret in str(error) for secret in secrets):
+        return f"{kind}: {error.msg}" if error.filename == str(path) else kind
+    own = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
+    if not own or own[-1].filename == str(path):
         return kind
-    return f"{kind}: {text}"
+    return f"{kind} in {Path(own[-1].filename).relative_to(root).as_posix()}:{own[-1].lineno}"
+
+
+def _is_made_of_names(error: BaseException, frames: traceback.StackSummary, path: Path) -> bool:
+    match error:
+        case ModuleNotFoundError():
+            return bool(error.name)
+        case SystemExit():
+            return isinstance(error.code, int)
+        case TypeError():  # a decorator that is called wrongly
+            here = bool(frames) and frames[-1].filename == str(path)
+            return here and str(error).startswith(("rows() ", "task() "))
+        case _:
+            return False
 
 
 def raised_at(error: BaseException, path: Path) -> Located | None:

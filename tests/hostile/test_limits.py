@@ -135,3 +135,23 @@ def test_what_is_too_much_is_refused_in_little_memory(tmp_path: Path, case: str)
     assert len(done.stderr) < 10_000
     (failed,) = [json.loads(line) for line in done.stderr.splitlines()]
     assert any(problem.startswith(name) and told in problem for problem in failed["problems"])
+
+
+@pytest.mark.parametrize("variable", ["DATABASE_URL", "SEEDER_DATABASE_URL", "DEV_PASSWORD"])
+def test_a_variable_that_names_a_file_without_end_is_refused_in_little_memory(
+    variable: str,
+) -> None:
+    given = {"DATABASE_URL": "postgresql://app:x@localhost:1/app", "SEEDER_ENVIRONMENT": "dev"}
+    given.pop(variable, None)
+    done = subprocess.run(
+        [sys.executable, "-m", "seeder", "run", "--log-format", "json"],
+        env={**given, f"{variable}_FILE": "/dev/zero"},
+        preexec_fn=limit_memory,  # the parent runs no other thread
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert done.returncode == 10, done.stderr[-2000:]
+    assert f"{variable}_FILE names" in done.stderr
+    assert "more than 1,048,576 characters" in done.stderr

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder.environ import Environ
+from seeder.environ import LIMIT, Environ
 from seeder.errors import ConfigurationInvalid
 
 
@@ -35,3 +35,16 @@ def test_an_unreadable_file_is_refused_without_its_content(tmp_path: Path) -> No
         with pytest.raises(ConfigurationInvalid) as caught:
             Environ({"A_FILE": str(file)}).get("A")
         assert "hunter2" not in f"{caught.value!r}{caught.value.hint}"
+
+
+def test_a_file_without_end_is_refused() -> None:
+    with pytest.raises(ConfigurationInvalid, match="more than 1,048,576 characters"):
+        Environ({"A_FILE": "/dev/zero"}).get("A")
+
+
+def test_a_value_may_be_as_large_as_a_kubernetes_secret(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x" * LIMIT)
+    assert Environ({"A_FILE": str(tmp_path / "secret")})["A"] == "x" * LIMIT
+    (tmp_path / "secret").write_text("x" * (LIMIT + 1))
+    with pytest.raises(ConfigurationInvalid):
+        Environ({"A_FILE": str(tmp_path / "secret")}).get("A")

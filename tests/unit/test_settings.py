@@ -182,6 +182,11 @@ def test_a_file_that_cannot_be_read_is_a_problem(tmp_path):
     assert "cannot be read" in found
 
 
+def test_a_file_without_end_is_a_problem():
+    (found,) = complaints(environ={"DATABASE_URL_FILE": "/dev/zero"})
+    assert found.startswith("DATABASE_URL_FILE names /dev/zero, which has more than 1,048,576")
+
+
 @pytest.mark.parametrize("name", ["DATABASE_URL", "SEEDER_DATABASE_URL"])
 def test_both_forms_of_one_variable_are_a_problem(name):
     (found,) = complaints(environ={name: URL, f"{name}_FILE": "/run/secrets/url"})
