@@ -6,8 +6,9 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
-from tests.container.conftest import IMAGES, Database, RunJob, build, docker
+from tests.container.conftest import IMAGES, ROOT, Database, Ran, RunJob, build, docker
 
 
 @pytest.fixture
@@ -21,6 +22,23 @@ def context(project: Path, tmp_path: Path) -> Path:
 def made(context: Path, dockerfile: str, *, tag: str) -> str:
     (context / "Dockerfile").write_text(dockerfile, encoding="utf-8")
     return build(context, tag=tag)
+
+
+def before_a_deploy(run_job: RunJob, application: str, db: Database) -> Ran:
+    """Run render.yaml's pre-deploy command: an argument list, no shell, the image's own user."""
+    blueprint = yaml.safe_load((ROOT / "render.yaml").read_text(encoding="utf-8"))
+    (command,) = [
+        service["preDeployCommand"]
+        for service in blueprint["services"]
+        if "preDeployCommand" in service
+    ]
+    program, *arguments = command.split()
+    return run_job(
+        *arguments,
+        image=application,
+        env={"SEEDER_DATABASE_URL": db.url, "SEEDER_PROJECT": "/app/db", "SEEDER_DEADLINE": "1500"},
+        options=["--entrypoint", program],
+    )
 
 
 def test_catalog_as_a_mount(run_job: RunJob, db: Database, project: Path) -> None:
@@ -61,18 +79,31 @@ def test_catalog_in_an_applications_image_with_another_python(
         'RUN mkdir /app/click && echo "raise SystemExit(99)" > /app/click/__init__.py\n',
         tag="seeder-test-application",
     )
-    # As a pre-deploy command runs: an argument list, without a shell, as the image's own user.
-    done = run_job(
-        *("run", "--project", "/app/db"),
-        image=application,
-        env={"DATABASE_URL": db.url},
-        options=["--entrypoint", "/opt/seeder/bin/seeder"],
-    )
+    done = before_a_deploy(run_job, application, db)
     assert done.exit_code == 0, done.output
     assert db.value("SELECT count(*) FROM colours") == 1
     # The application's own Python is what it was.
     plain = docker("run", "--rm", "--env", "PYTHONHOME=", application, "python3", "-c", "print(1)")
     assert plain.stdout == "1\n"
+
+
+def test_catalog_in_an_applications_image_without_glibc(
+    run_job: RunJob, db: Database, context: Path, image: str
+) -> None:
+    base = build(IMAGES / "musl", tag="seeder-test-musl")
+    assert docker("run", "--rm", base, "answer", check=False).returncode == 42, "musl works"
+    files = docker("run", "--rm", base, "busybox", "find", "/lib", "/usr", "/etc").stdout
+    assert "ld-musl" in files
+    assert "libc.so.6" not in files
+    assert "nsswitch.conf" not in files
+    application = made(
+        context,
+        f"FROM {base}\nCOPY --from={image} /opt/seeder /opt/seeder\nCOPY db/ /app/db/\n",
+        tag="seeder-test-application-musl",
+    )
+    done = before_a_deploy(run_job, application, db)
+    assert done.exit_code == 0, done.output
+    assert db.value("SELECT count(*) FROM colours") == 1
 
 
 def test_packages_added_for_a_python_seed_file(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +16,8 @@ import yaml
 
 from seeder import errors
 
-KUBERNETES = Path(__file__).parents[2] / "deploy" / "kubernetes"
+ROOT = Path(__file__).parents[2]
+KUBERNETES = ROOT / "deploy" / "kubernetes"
 FILES = sorted(KUBERNETES.glob("*.yaml"))
 OLDEST, NEWEST = "1.31", kubernetes_validate.latest_version()
 
@@ -27,6 +32,20 @@ SAFE_VOLUMES = {
     "secret",
 }
 """All that the restricted standard allows."""
+
+HOOKS = {
+    "helm.sh/hook": {
+        *("pre-install", "post-install", "pre-upgrade", "post-upgrade"),
+        *("pre-delete", "post-delete", "pre-rollback", "post-rollback", "test"),
+    },
+    "helm.sh/hook-weight": {str(number) for number in range(-10, 11)},
+    "helm.sh/hook-delete-policy": {"before-hook-creation", "hook-succeeded", "hook-failed"},
+    "argocd.argoproj.io/hook": {"PreSync", "Sync", "PostSync", "SyncFail", "PostDelete", "Skip"},
+    "argocd.argoproj.io/hook-delete-policy": {
+        *("BeforeHookCreation", "HookSucceeded", "HookFailed"),
+    },
+}
+"""What Helm and Argo CD document for each annotation."""
 
 each_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 
@@ -144,6 +163,60 @@ def test_the_job_outlives_seeders_own_deadline() -> None:
     (job,) = documents(KUBERNETES / "job.yaml")
     own_deadline = 1500
     assert job["spec"]["activeDeadlineSeconds"] > own_deadline
+
+
+def test_the_job_retries_what_a_retry_can_help() -> None:
+    (job,) = documents(KUBERNETES / "job.yaml")
+    assert job["spec"]["backoffLimit"] > 0
+
+
+def test_the_termination_message_is_where_seeder_writes_it() -> None:
+    (pod,) = pod_specs(KUBERNETES / "job.yaml")
+    (container,) = pod["containers"]
+    assert container["terminationMessagePath"] == "/dev/termination-log"
+    assert container["terminationMessagePolicy"] == "FallbackToLogsOnError"
+    second = 1
+    assert pod["terminationGracePeriodSeconds"] > second
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("deployment", ["ready"]), ("init-container", ["run"])]
+)
+def test_an_init_container_comes_before_the_application(name: str, arguments: list[str]) -> None:
+    (pod,) = pod_specs(KUBERNETES / f"{name}.yaml")
+    (init,) = pod["initContainers"]
+    assert init["args"] == arguments
+    assert "seeder" not in pod["containers"][0]["image"]
+
+
+@pytest.mark.parametrize("heading", ["Helm", "Argo CD"])
+def test_the_hook_of_the_page_fits_the_job(heading: str) -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    section = page.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (hook,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    given = yaml.safe_load(hook.replace("{{ .Release.Revision }}", "7"))["metadata"]
+    (job,) = documents(KUBERNETES / "job.yaml")
+    if "generateName" in given:
+        del job["metadata"]["name"]
+    job["metadata"] |= given
+    kubernetes_validate.validate(job, NEWEST, strict=True)
+    for key, value in given["annotations"].items():
+        assert set(value.split(",")) <= HOOKS[key], key
+
+
+def test_the_command_of_the_page_makes_an_update_of_the_job() -> None:
+    page = (ROOT / "docs" / "kubernetes.md").read_text(encoding="utf-8")
+    (edit,) = re.findall(r"\| jq '(.*)'", page)
+    (job,) = documents(KUBERNETES / "job.yaml")
+    if shutil.which("jq") is None:
+        pytest.skip("not run: there is no jq here")
+    made = subprocess.run(
+        ["jq", edit], input=json.dumps(job), capture_output=True, text=True, check=True
+    ).stdout
+    update = json.loads(made)
+    (container,) = update["spec"]["template"]["spec"]["containers"]
+    assert container["args"] == ["run", "--mode", "update"]
+    kubernetes_validate.validate(update, NEWEST, strict=True)
 
 
 def test_the_job_is_named_after_its_release() -> None:
