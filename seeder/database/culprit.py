@@ -11,7 +11,7 @@ from typing import Any, assert_never
 import psycopg
 from psycopg import sql
 
-from seeder.database import write
+from seeder.database import collisions, write
 from seeder.database.failures import Kind, describe, kind_of, names_of
 from seeder.database.work import SetWork
 from seeder.errors import Problem, SeedingFailed
@@ -63,30 +63,74 @@ def rejected(
                 key = None
             case _:
                 assert_never(writes)
-        raise _named(work, error, key) from None
+        holders = [] if key is None else collisions.holders_of(connection, work, key)
+        raise _named(work, error, *([] if key is None else [key]), holders=holders) from None
 
 
-def _named(work: SetWork, error: psycopg.Error, key: str | None) -> Rejected:
+@contextmanager
+def refused(
+    connection: psycopg.Connection[Any], work: SetWork, rows: Sequence[Any]
+) -> Iterator[None]:
+    """Turn a rejection of any of these rows (`w.s`), which wait for each other, into one."""
+    try:
+        with connection.transaction():
+            yield
+    except psycopg.Error as error:
+        if kind_of(error) is not Kind.OTHER:
+            raise
+        keys = connection.execute(
+            sql.SQL("SELECT s.addr FROM {} s WHERE {} = ANY (%s::{}[]) ORDER BY {} LIMIT 5").format(
+                work.stage.relation, work.stage.row(), work.stage.row_type, work.stage.row()
+            ),
+            [list(rows)],
+        ).fetchall()
+        raise _named(work, error, *(key for (key,) in keys), waiting=True) from None
+
+
+def _named(
+    work: SetWork,
+    error: psycopg.Error,
+    *keys: str,
+    holders: Sequence[str] = (),
+    waiting: bool = False,
+) -> Rejected:
     what = describe(error)
-    if key is None:
+    problems = [_problem(work, key, what) for key in keys]
+    if not keys:
         message = f"A row of set {work.name} was rejected by {work.table}: {what}."
-        problem = Problem(message=f"{what}.", file=work.seed_set.file)
+        problems = [Problem(message=f"{what}.", file=work.seed_set.file)]
     else:
-        address = work.seed_set.address(key)
-        message = f"{address} was rejected by {work.table}: {what}."
-        row = next((row for row in work.seed_set.rows if row.key == key), None)
-        problem = Problem(
-            message=f"{address}: {what}.",
-            file=(row.file if row else None) or work.seed_set.file,
-            line=row.line if row else None,
-            address=address,
+        verb = "was" if len(keys) == 1 else "were"
+        message = f"{_addresses(work, keys)} {verb} rejected by {work.table}: {what}."
+    hint = "Mend the row, or the constraint, and run again."
+    if holders:
+        hint = f"Its value is still that of {_addresses(work, holders)}; `seeder plan` says why."
+    if waiting:
+        hint = (
+            "They want values that other rows still hold. Make the constraint DEFERRABLE, or let"
+            " the values pass over two releases."
         )
     return Rejected(
         message,
-        hint="Nothing was seeded. Mend the row, or the constraint, and run again.",
-        problems=(problem,),
+        hint=f"Nothing was seeded. {hint}",
+        problems=tuple(problems),
         set=work.name,
         **names_of(error),
+    )
+
+
+def _addresses(work: SetWork, keys: Sequence[str]) -> str:
+    return ", ".join(work.seed_set.address(key) for key in keys)
+
+
+def _problem(work: SetWork, key: str, what: str) -> Problem:
+    address = work.seed_set.address(key)
+    row = next((row for row in work.seed_set.rows if row.key == key), None)
+    return Problem(
+        message=f"{address}: {what}.",
+        file=(row.file if row else None) or work.seed_set.file,
+        line=row.line if row else None,
+        address=address,
     )
 
 
@@ -104,14 +148,24 @@ def _first_inserted(
 
 
 def _first_updated(connection: psycopg.Connection[Any], work: SetWork) -> str | None:
+    written = write.written_columns(connection, work)
+    # A row that waits for another would be rejected too early here: it is named by `refused`.
+    waiting = collisions.waiting(connection, work, collisions.guarding(work, written), write.EVERY)
+    chosen = sql.SQL("w.s <> ALL ({}::{}[])").format(sql.Literal(waiting), work.stage.row_type)
+    ordered = sql.SQL("{} AND {} ORDER BY w.s").format(write.writing(work), chosen)
     rows = connection.execute(
-        sql.SQL("SELECT s.addr FROM {} w JOIN {} s ON {} = w.s WHERE {} ORDER BY w.s").format(
-            work.verdict, work.stage.relation, work.stage.row(), write.writing(work)
+        sql.SQL("SELECT s.addr FROM {} w JOIN {} s ON {} = w.s WHERE {}").format(
+            work.verdict, work.stage.relation, work.stage.row(), ordered
         )
     ).fetchall()
-    return _first_rejected(
-        connection, rows, lambda first: write.update(connection, work, first=first)
-    )
+
+    def update_first(number: int) -> None:
+        among = sql.SQL("w.s IN (SELECT w.s FROM {} w WHERE {} LIMIT {})").format(
+            work.verdict, ordered, sql.Literal(number)
+        )
+        write.update(connection, work, written, among=among)
+
+    return _first_rejected(connection, rows, update_first)
 
 
 def _first_rejected(

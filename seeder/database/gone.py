@@ -26,41 +26,61 @@ _HELD = next(n for n, rule in enumerate(ROW_RULES) if rule.when == "on_removal_d
 _LEAVING = numbers(ROW_RULES, {RowAction.DELETE})
 
 
-def referenced(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.Composable:
+def referenced(
+    work: SetWork, together: Sequence[SetWork], works: Mapping[str, SetWork], *, written: bool
+) -> sql.Composable:
     """Condition: a row of another table refers to live row `t`.
 
     Rows that this same seeding deletes do not count; nor, where its updates are not
-    `written` yet, do those that it lets refer to another row.
+    `written` yet, do those that it lets refer to another row. Tables of the sets that are
+    judged `together` are left to `hold_parents`.
     """
+    inside = {each.table.qualified for each in together}
     conditions = [
-        _refers(key, _excused(key, work, works, written=written))
+        _refers(key, _excused(key, works, written=written))
         for key in work.table.referencing
-        if key.table != work.table.qualified
+        if key.table not in inside
     ]
     return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
 
 
 def hold_parents(
     connection: psycopg.Connection[Any],
-    work: SetWork,
+    together: Sequence[SetWork],
     works: Mapping[str, SetWork],
     *,
     written: bool,
 ) -> None:
-    """Keep leaving rows that staying rows of the same table refer to, and their parents."""
-    inside = [key for key in work.table.referencing if key.table == work.table.qualified]
-    if not inside or work.seed_set.removed is not Removed.DELETE:
-        return
+    """Keep leaving rows that staying rows of the same tables refer to, and their parents."""
+    inside = {each.table.qualified for each in together}
+    statements = []
+    for work in together:
+        keys = [key for key in work.table.referencing if key.table in inside]
+        if keys and work.seed_set.removed is Removed.DELETE:
+            statements.append(_holding(work, keys, works, written=written))
+    while sum(connection.execute(statement).rowcount for statement in statements):
+        pass
+
+
+def _holding(
+    work: SetWork, keys: Sequence[ForeignKey], works: Mapping[str, SetWork], *, written: bool
+) -> sql.Composed:
     itself = sql.SQL("NOT ({})").format(
         sql.SQL(" AND ").join(
             sql.SQL("c.{0} = t.{0}").format(sql.Identifier(name)) for name in work.base.primary_key
         )
     )
     held = sql.SQL(" OR ").join(
-        _refers(key, [itself, _not_leaving(work), *_excused(key, work, works, written=written)])
-        for key in inside
+        _refers(
+            key,
+            [
+                *([itself] if key.table == work.table.qualified else []),
+                *_excused(key, works, written=written),
+            ],
+        )
+        for key in keys
     )
-    statement = sql.SQL(
+    return sql.SQL(
         "UPDATE {verdict} w SET verdict = {held} FROM {live} t\n"
         "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})"
     ).format(
@@ -71,8 +91,6 @@ def hold_parents(
         at_live=at_live(work),
         condition=held,
     )
-    while connection.execute(statement).rowcount:
-        pass
 
 
 def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Composable:
@@ -88,15 +106,14 @@ def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Comp
 
 
 def _excused(
-    key: ForeignKey, work: SetWork, works: Mapping[str, SetWork], *, written: bool
+    key: ForeignKey, works: Mapping[str, SetWork], *, written: bool
 ) -> list[sql.Composable]:
-    """Conditions on row `c`: other sets neither delete it nor let it refer elsewhere."""
+    """Conditions on row `c`: no set deletes it or lets it refer elsewhere."""
     found = []
     for other in works.values():
         if other.table.qualified != key.table:
             continue
-        if other is not work:
-            found.append(_not_leaving(other))
+        found.append(_not_leaving(other))
         columns = [name for name in key.columns if other.stage.has(name)]
         if columns and not written:
             rewritten = sql.SQL(" OR ").join(
@@ -129,18 +146,43 @@ def _visible(work: SetWork) -> dict[str, Column]:
     }
 
 
-def remove(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
-    """Carry out the verdicts on rows that have left the catalog, ledger included."""
-    if work.seed_set.removed is not Removed.KEEP:
-        _record_images(connection, ledger, work, run=run)
-    if work.seed_set.removed is Removed.DELETE:
+def remove(
+    connection: psycopg.Connection[Any], ledger: Ledger, works: Sequence[SetWork], *, run: int
+) -> None:
+    """Carry out the verdicts on rows that have left the catalog, ledger included.
+
+    The rows of all sets are deleted in one statement: they may refer to each other.
+    """
+    for work in works:
+        if work.seed_set.removed is not Removed.KEEP:
+            _record_images(connection, ledger, work, run=run)
+    deletes = [_delete(work) for work in works if work.seed_set.removed is Removed.DELETE]
+    if deletes:
+        *before, last = deletes
         connection.execute(
-            sql.SQL("DELETE FROM {} t USING {} w WHERE w.s IS NULL AND {} AND {}").format(
-                work.table.identifier, work.verdict, at_live(work), removing()
+            sql.SQL("WITH {} ").format(
+                sql.SQL(", ").join(
+                    sql.SQL("{} AS ({})").format(sql.Identifier(f"d{n}"), each)
+                    for n, each in enumerate(before)
+                )
             )
+            + last
+            if before
+            else last
         )
-    if work.seed_set.removed is Removed.SET:
-        _mark(connection, work, run=run)
+    for work in works:
+        if work.seed_set.removed is Removed.SET:
+            _mark(connection, work, run=run)
+        _record(connection, work, run=run)
+
+
+def _delete(work: SetWork) -> sql.Composed:
+    return sql.SQL("DELETE FROM {} t USING {} w WHERE w.s IS NULL AND {} AND {}").format(
+        work.table.identifier, work.verdict, at_live(work), removing()
+    )
+
+
+def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
     for action, state in (
         (RowAction.RELEASE, "k"),
         (RowAction.RECORD, "d"),

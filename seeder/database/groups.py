@@ -22,16 +22,9 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
     """Resolve, find differences and judge the sets of a group, without writing."""
     connection = seeding.connection
     works = [seeding.works[name] for name in group if name in seeding.works]
-    for work in works:
-        resolve.resolve(connection, work, seeding.works, judged)
-    for work in works:
-        if work.decision in MERGING:
-            follow_moves(seeding.connection, work, seeding.works)
-            follow_references(seeding.connection, work)
+    know_rows(seeding, works, judged)
     for work in works:
         if work.decision in MERGING:
-            if seeding.writes and (work.siblings or len(work.own_ids) > 1):
-                diff.take_over(connection, work)
             vanished = diff.find_differences(
                 connection, work, refresh=work.decision is SetDecision.REFRESH
             )
@@ -39,6 +32,24 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
             judge_set(seeding, work)
     if any(work.stage.references for work in works):
         resolve.block_unreachable(connection, {work.name: work for work in works})
+
+
+def know_rows(seeding: Seeding, works: Sequence[SetWork], judged: frozenset[str]) -> None:
+    """Resolve references, and let the entries of rows follow them: which row is which.
+
+    May be done again once more sets are `judged`.
+    """
+    connection = seeding.connection
+    for work in works:
+        resolve.resolve(connection, work, seeding.works, judged)
+    for work in works:
+        if work.decision in MERGING:
+            follow_moves(connection, work, seeding.works)
+            follow_references(connection, work)
+    for work in works:
+        shared = work.siblings or len(work.own_ids) > 1
+        if work.decision in MERGING and seeding.writes and shared:
+            diff.take_over(connection, work)
 
 
 def hold_back(seeding: Seeding, group: Sequence[str]) -> None:
@@ -116,28 +127,33 @@ def require_single(seeding: Seeding, work: SetWork) -> None:
         )
 
 
-def judge_gone(seeding: Seeding, name: str) -> bool:
-    """Judge the set's rows that have left the catalog; False if there are none."""
-    work = seeding.works.get(name)
-    if work is None or work.decision not in (SetDecision.MERGE, SetDecision.REFRESH):
-        return False
-    found = diff.find_gone(seeding.connection, work, excluded=_excluded(seeding, work.seed_set))
-    if found:
-        judge_leaving(seeding, work)
+def judge_gone(seeding: Seeding, names: Sequence[str]) -> list[SetWork]:
+    """Judge the rows of sets that have left the catalog; returns the sets that have such."""
+    found = []
+    for name in names:
+        work = seeding.works.get(name)
+        if work is None or work.decision not in (SetDecision.MERGE, SetDecision.REFRESH):
+            continue
+        excluded = _excluded(seeding, work.seed_set)
+        if diff.find_gone(seeding.connection, work, excluded=excluded):
+            found.append(work)
+    judge_leaving(seeding, found)
+    for work in found:
         require_single(seeding, work)
-    return found > 0
+    return found
 
 
-def judge_leaving(seeding: Seeding, work: SetWork) -> None:
+def judge_leaving(seeding: Seeding, together: Sequence[SetWork]) -> None:
     """Judge the rows that the diff knows to have left the catalog."""
     works = judged_works(seeding)
-    judge.judge_gone(
-        seeding.connection,
-        work,
-        seeding.works,
-        referenced=gone.referenced(work, works, written=seeding.writes),
-    )
-    gone.hold_parents(seeding.connection, work, works, written=seeding.writes)
+    for work in together:
+        judge.judge_gone(
+            seeding.connection,
+            work,
+            seeding.works,
+            referenced=gone.referenced(work, together, works, written=seeding.writes),
+        )
+    gone.hold_parents(seeding.connection, together, works, written=seeding.writes)
 
 
 def judged_works(seeding: Seeding) -> dict[str, SetWork]:

@@ -12,7 +12,7 @@ from seeder.database.ledger import Ledger
 from seeder.database.schema import Table
 from seeder.database.work import SetWork
 from seeder.merge.model import Catalog, Mode, SeedSet, TableName
-from seeder.merge.plan import SetDecision
+from seeder.merge.plan import RowChange, SetDecision
 from seeder.progress import Progress
 
 MERGING = (
@@ -55,6 +55,18 @@ class Known:
     base: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What became of rows of one set that have left the catalog."""
+
+    set: str
+    counts: Mapping[str, int]
+    kept: tuple[RowChange, ...]
+    """Those that need a person."""
+    rows: tuple[RowChange, ...]
+    """As many as an outcome shows."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Seeding:
     """The state of one seeding while it goes on."""
@@ -71,6 +83,7 @@ class Seeding:
     works: dict[str, SetWork] = field(default_factory=dict)
     decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
 
     @property
     def writes(self) -> bool:

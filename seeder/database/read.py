@@ -35,8 +35,13 @@ CONFLICTING = frozenset(n for n in range(len(ROW_RULES)) if _is_conflict(n))
 """Verdicts that a person should look at."""
 
 
-def counts(connection: psycopg.Connection[Any], work: SetWork) -> dict[str, int]:
-    """Rows by action, and `conflicts`; nothing that is zero."""
+def counts(
+    connection: psycopg.Connection[Any], work: SetWork, *, gone_only: bool = False
+) -> dict[str, int]:
+    """Rows by action, and `conflicts`; nothing that is zero.
+
+    With `gone_only` those alone that have left the catalog.
+    """
     if work.decision is SetDecision.INSERT:
         row = connection.execute(
             sql.SQL(
@@ -50,8 +55,13 @@ def counts(connection: psycopg.Connection[Any], work: SetWork) -> dict[str, int]
         return {name: number for name, number in found.items() if number}
     rows = connection.execute(
         sql.SQL(
-            "SELECT verdict, count(*), count(*) FILTER (WHERE {}) FROM {} w GROUP BY verdict"
-        ).format(_column_conflict(work), work.verdict)
+            "SELECT verdict, count(*), count(*) FILTER (WHERE {}) FROM {} w WHERE {}"
+            " GROUP BY verdict"
+        ).format(
+            _column_conflict(work),
+            work.verdict,
+            sql.SQL("s IS NULL" if gone_only else "true"),
+        )
     ).fetchall()
     found = {}
     for number, count, conflicting in rows:

@@ -98,6 +98,21 @@ class Unique:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """An index that keeps two rows apart: unique, or of an exclusion constraint."""
+
+    columns: tuple[str, ...]
+    """All that it depends on."""
+    expressions: tuple[str, ...]
+    operators: tuple[str, ...]
+    """By which two rows collide, one for each expression."""
+    predicate: str | None
+    """The WHERE clause of a partial index."""
+    nulls_collide: bool
+    deferrable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
     """A foreign key, seen from the table that refers."""
 
@@ -121,6 +136,7 @@ class Table:
     columns: Mapping[str, Column]
     primary_key: tuple[str, ...]
     uniques: tuple[Unique, ...]
+    guards: tuple[Guard, ...]
     foreign_keys: tuple[ForeignKey, ...]
     """That this table declares."""
     referencing: tuple[ForeignKey, ...]
@@ -183,13 +199,28 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
        (SELECT jsonb_agg(jsonb_build_object(
             'primary', i.indisprimary,
             'predicate', pg_get_expr(i.indpred, i.indrelid),
+            'plain', i.indisunique AND 0 <> ALL (i.indkey::int2[]),
             'columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
                         FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(num, ord)
                         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num
-                        WHERE k.ord <= i.indnkeyatts)) ORDER BY i.indexrelid)
+                        WHERE k.ord <= i.indnkeyatts),
+            'depends', (SELECT jsonb_agg(DISTINCT a.attname) FROM pg_depend p
+                        JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.refobjsubid
+                        WHERE p.classid = 'pg_class'::regclass AND p.objid = i.indexrelid
+                          AND p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid),
+            'expressions', (SELECT jsonb_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k)
+                            FROM generate_series(1, i.indnkeyatts) k),
+            'operators', (SELECT jsonb_agg(format('OPERATOR(%%I.%%s)', on_.nspname, o.oprname)
+                                           ORDER BY x.ord)
+                          FROM pg_constraint e,
+                               unnest(e.conexclop) WITH ORDINALITY x(oid, ord)
+                          JOIN pg_operator o ON o.oid = x.oid
+                          JOIN pg_namespace on_ ON on_.oid = o.oprnamespace
+                          WHERE e.conindid = i.indexrelid AND e.contype = 'x'),
+            'nulls_collide', coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false),
+            'deferrable', NOT i.indimmediate) ORDER BY i.indexrelid)
         FROM pg_index i
-        WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
-          AND 0 <> ALL (i.indkey::int2[])),
+        WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid),
        (SELECT jsonb_agg(jsonb_build_object(
             'name', f.conname, 'deferrable', f.condeferrable,
             'schema', sn.nspname, 'table', sc.relname,
@@ -241,12 +272,27 @@ def _table(row: tuple[Any, ...]) -> Table:
         columns={each["name"]: Column(**each) for each in columns or ()},
         primary_key=next((tuple(i["columns"]) for i in indexes if i["primary"]), ()),
         uniques=tuple(
-            Unique(columns=tuple(i["columns"]), predicate=i["predicate"]) for i in indexes
+            Unique(columns=tuple(i["columns"]), predicate=i["predicate"])
+            for i in indexes
+            if i["plain"]
         ),
+        guards=tuple(_guard(each) for each in indexes),
         foreign_keys=tuple(key for key in keys if key.table == here),
         referencing=tuple(key for key in keys if key.target == here),
         rewrites=rewrites,
         row_security=row_security,
+    )
+
+
+def _guard(each: Mapping[str, Any]) -> Guard:
+    expressions = tuple(each["expressions"])
+    return Guard(
+        columns=tuple(sorted({*(each["columns"] or ()), *(each["depends"] or ())})),
+        expressions=expressions,
+        operators=tuple(each["operators"] or ["="] * len(expressions)),
+        predicate=each["predicate"],
+        nulls_collide=each["nulls_collide"],
+        deferrable=each["deferrable"],
     )
 
 

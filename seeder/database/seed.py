@@ -6,27 +6,28 @@ The caller holds the advisory lock. `survey.survey` walks the same steps without
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from seeder.database import diff, gone, images, moves, read, record, resolve, write
+from seeder.database import diff, gone, images, leaving, moves, read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
-from seeder.database.groups import hold_back, judge_gone, judge_group, judge_leaving, judge_set
+from seeder.database.groups import hold_back, judge_group, judge_set
 from seeder.database.ledger import Ledger
-from seeder.database.orders import MERGING, WRITTEN, Orders, Seeding, set_named
+from seeder.database.orders import MERGING, WRITTEN, Left, Orders, Seeding, set_named
 from seeder.database.prepare import prepare
+from seeder.database.stage import RESOLVED
+from seeder.database.turns import update_in_turn
 from seeder.database.work import SetTarget, SetWork
+from seeder.database.write import EVERY
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_order
 from seeder.merge.plan import RowChange, SetOutcome
 from seeder.progress import Progress
-
-_KEPT = 100
-"""How many rows that need a person one outcome names."""
 
 
 def seed(
@@ -56,17 +57,35 @@ def seed(
         progress=progress or Progress(),
     )
     groups = prepare(seeding)
+    for work in seeding.works.values():
+        if work.decision in MERGING:
+            diff.create(connection, work)
     outcomes: dict[str, SetOutcome] = {}
     for group in groups:
-        _apply_group(seeding, group, outcomes)
+        _apply_group(seeding, group, groups, outcomes)
     for group in reversed(groups):
-        for name in reversed(group):
-            _apply_gone(seeding, name, outcomes)
+        leaving.remove(seeding, group[::-1])
+    for left in seeding.left:
+        outcomes[left.set] = _with_left(seeding, outcomes[left.set], left)
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     return tuple(outcomes.values()), tuple(seeding.warnings)
 
 
-def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, SetOutcome]) -> None:
+def _with_left(seeding: Seeding, outcome: SetOutcome, left: Left) -> SetOutcome:
+    return dataclasses.replace(
+        outcome,
+        counts=dict(Counter(outcome.counts) + Counter(left.counts)),
+        kept=(*outcome.kept, *left.kept)[: leaving.KEPT],
+        rows=(*outcome.rows, *left.rows)[: seeding.orders.reported],
+    )
+
+
+def _apply_group(
+    seeding: Seeding,
+    group: Sequence[str],
+    groups: Sequence[Sequence[str]],
+    outcomes: dict[str, SetOutcome],
+) -> None:
     connection = seeding.connection
     works = {
         name: seeding.works[name]
@@ -76,7 +95,6 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
     for work in works.values():
         if work.decision in MERGING:
             seeding.progress.step("comparing", work.name)
-            diff.create(connection, work)
     applied = frozenset(outcomes)
     for name in group:
         if name in seeding.works and name not in works:
@@ -90,12 +108,14 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
         if name not in works or decision not in WRITTEN:
             outcomes[name] = SetOutcome(name=name, table=table, decision=decision)
     kept = {
-        name: read.row_changes(connection, work, conflicts_only=True, limit=_KEPT)
+        name: read.row_changes(connection, work, conflicts_only=True, limit=leaving.KEPT)
         for name, work in works.items()
         if seeding.decisions[name][0] in WRITTEN
     }
-    rows = {name: _reported(seeding, works[name], gone_only=False) for name in kept}
-    _write_group(seeding, {name: works[name] for name in kept})
+    rows = {name: _reported(seeding, works[name]) for name in kept}
+    written = {name: works[name] for name in kept}
+    first = leaving.make_way(seeding, written, groups, applied.union(group))
+    _write_group(seeding, written, first)
     for name in kept:
         work = works[name]
         outcomes[name] = SetOutcome(
@@ -108,11 +128,9 @@ def _apply_group(seeding: Seeding, group: Sequence[str], outcomes: dict[str, Set
         )
 
 
-def _reported(seeding: Seeding, work: SetWork, *, gone_only: bool) -> tuple[RowChange, ...]:
+def _reported(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
     limit = seeding.orders.reported
-    if not limit:
-        return ()
-    return read.row_changes(seeding.connection, work, gone_only=gone_only, limit=limit)
+    return read.row_changes(seeding.connection, work, limit=limit) if limit else ()
 
 
 def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozenset[str]) -> None:
@@ -145,14 +163,21 @@ def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
         resolve.block_unreachable(seeding.connection, {work.name: work})
 
 
-def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
+def _write_group(
+    seeding: Seeding, works: Mapping[str, SetWork], updated_first: frozenset[str]
+) -> None:
     """Insert the rows of all sets of a group, then change what is there already.
 
-    In this order, since the one and the other may refer to what another set inserts.
+    In this order, since the one and the other may refer to what another set inserts; but sets
+    `updated_first` change before all else what refers to no such row: their rows hold unique
+    values that go to new ones.
     """
     connection, run = seeding.connection, seeding.run
     if len(works) > 1:
         connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    for name in updated_first:
+        with rejected(connection, works[name], Writes.UPDATES):
+            _write_first(seeding, works[name])
     late = {name: _late(work, works) for name, work in works.items()}
     first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
     inserted: dict[str, int] = {}
@@ -175,7 +200,7 @@ def _write_group(seeding: Seeding, works: Mapping[str, SetWork]) -> None:
         if work.decision in MERGING:
             seeding.progress.step("updating", work.name)
             with rejected(connection, work, Writes.UPDATES):
-                _write_changes(seeding, work)
+                _write_changes(seeding, work, begun=work.name in updated_first)
 
 
 def _lost(work: SetWork) -> SeedingFailed:
@@ -226,37 +251,32 @@ def _cannot_wait(work: SetWork, column: str) -> bool:
     return any(column in key.columns and not key.deferrable for key in work.table.foreign_keys)
 
 
-def _write_changes(seeding: Seeding, work: SetWork) -> None:
-    """Update live rows as judged, and bring the ledger's entries up to date."""
+def _write_first(seeding: Seeding, work: SetWork) -> None:
+    images.record(seeding.connection, seeding.ledger, work, run=seeding.run)
+    update_in_turn(seeding.connection, work, _resolved(work))
+
+
+def _resolved(work: SetWork) -> sql.Composable:
+    """Condition on verdict row `w`: it refers to no row that is yet to be inserted."""
+    if not work.stage.references:
+        return EVERY
+    return sql.SQL("w.s NOT IN (SELECT s.n FROM {} s WHERE s.missing <> {})").format(
+        work.stage.relation, sql.Literal(RESOLVED)
+    )
+
+
+def _write_changes(seeding: Seeding, work: SetWork, *, begun: bool) -> None:
+    """Update live rows as judged, and bring the ledger's entries up to date.
+
+    What `_write_first` has begun is not written twice.
+    """
     connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
-    images.record(connection, ledger, work, run=run)
+    if not begun:
+        images.record(connection, ledger, work, run=run)
     gone.bring_back(connection, work)
-    if write.update(connection, work):
+    rest = sql.SQL("NOT ({})").format(_resolved(work)) if begun else EVERY
+    if update_in_turn(connection, work, rest) or begun:
         images.reread(connection, ledger, work, run=run)
         moves.follow_cascades(connection, work, seeding.works)
     record.record_merged(connection, work, run=run)
     record.record_adopted(connection, work, run=run)
-
-
-def _apply_gone(seeding: Seeding, name: str, outcomes: dict[str, SetOutcome]) -> None:
-    if not judge_gone(seeding, name):
-        return
-    work = seeding.works[name]
-    rows = write.removing()
-    if write.choice(seeding.connection, work, rows):
-        write.lock(seeding.connection, work, rows, "UPDATE")
-        seeding.connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.verdict))
-        judge_leaving(seeding, work)
-    before = outcomes[name]
-    kept = read.row_changes(
-        seeding.connection, work, conflicts_only=True, gone_only=True, limit=_KEPT
-    )
-    reported = _reported(seeding, work, gone_only=True)
-    with rejected(seeding.connection, work, Writes.REMOVALS):
-        gone.remove(seeding.connection, seeding.ledger, work, run=seeding.run)
-    outcomes[name] = dataclasses.replace(
-        before,
-        counts=read.counts(seeding.connection, work),
-        kept=(*before.kept, *kept)[:_KEPT],
-        rows=(*before.rows, *reported)[: seeding.orders.reported],
-    )

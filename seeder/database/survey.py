@@ -46,8 +46,8 @@ def survey(
         judge_group(seeding, group, frozenset(judged))
         hold_back(seeding, group)
         judged.update(group)
-    for name in reversed(order):
-        judge_gone(seeding, name)
+    for group in reversed(groups):
+        judge_gone(seeding, group[::-1])
     plans = tuple(_plan(seeding, name, limit=limit) for name in order)
     return plans, tuple(seeding.warnings)
 

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import images, record, write
+from seeder.database import images, record
 from seeder.database.expressions import desired, offer
 from seeder.database.facts import numbers
 from seeder.database.few import column_rule, find_few, open_few, resolve_group, row_rule
@@ -22,6 +22,7 @@ from seeder.database.ledger import Ledger
 from seeder.database.moves import follow_moves
 from seeder.database.orders import Seeding
 from seeder.database.stage import RESOLVED
+from seeder.database.turns import update_in_turn
 from seeder.database.values import canonical
 from seeder.database.work import SetWork
 from seeder.database.write import at_live
@@ -171,7 +172,7 @@ def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None
         )
     )
     images.record(connection, seeding.ledger, work, run=run)
-    if write.update(connection, work):
+    if update_in_turn(connection, work):
         images.reread(connection, seeding.ledger, work, run=run)
     record.record_merged(connection, work, run=run)
 

@@ -6,6 +6,7 @@ to be written were locked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -17,6 +18,9 @@ from seeder.database.stage import BLOCKED, default_text, next_value
 from seeder.database.work import SetWork
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+
+EVERY = sql.SQL("true")
+"""The condition that every row meets."""
 
 UPDATING = frozenset({RowAction.UPDATE, RowAction.RESTORE, RowAction.MOVE, RowAction.ADOPT})
 """Actions that may write a live row which the catalog asks for."""
@@ -191,11 +195,8 @@ def insert(
     return cursor.rowcount
 
 
-def update(connection: psycopg.Connection[Any], work: SetWork, *, first: int | None = None) -> int:
-    """Write the columns that the verdicts call for; returns the number of rows.
-
-    With `first` only so many rows, in file order; to find the one that is rejected.
-    """
+def written_columns(connection: psycopg.Connection[Any], work: SetWork) -> list[str]:
+    """The columns that the verdicts write in any row."""
     flags = connection.execute(
         sql.SQL("SELECT {} FROM {} w WHERE {}").format(
             sql.SQL(", ").join(
@@ -208,13 +209,26 @@ def update(connection: psycopg.Connection[Any], work: SetWork, *, first: int | N
             writing(work),
         )
     ).fetchone()
-    written = [name for name, flag in zip(work.names, flags or (), strict=True) if flag]
+    return [name for name, flag in zip(work.names, flags or (), strict=True) if flag]
+
+
+def update(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    written: Sequence[str],
+    *,
+    among: sql.Composable = EVERY,
+) -> int:
+    """Write the columns that the verdicts call for; returns the number of rows.
+
+    `written` are the columns that any row writes, `among` is a condition on verdict row `w`.
+    """
     if not written:
         return 0
     return connection.execute(
         sql.SQL(
             "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
-            "WHERE {at} AND {writing}{among}"
+            "WHERE {at} AND {writing} AND {among}"
         ).format(
             live=work.table.identifier,
             sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
@@ -223,22 +237,29 @@ def update(connection: psycopg.Connection[Any], work: SetWork, *, first: int | N
             row=work.stage.row(),
             at=at_live(work),
             writing=writing(work),
-            among=sql.SQL("")
-            if first is None
-            else sql.SQL(
-                " AND w.s IN (SELECT w.s FROM {} w WHERE {} ORDER BY w.s LIMIT {})"
-            ).format(work.verdict, writing(work), sql.Literal(first)),
+            among=among,
         )
     ).rowcount
 
 
 def _assignment(work: SetWork, name: str) -> sql.Composable:
+    return sql.SQL("{} = {}").format(sql.Identifier(name), after_update(work, name))
+
+
+def after_update(work: SetWork, name: str) -> sql.Composable:
+    """What live row `t` of verdict row `w` and stage row `s` has in a column afterwards."""
+    if not work.stage.has(name):
+        return sql.Identifier("t", name)
     # ELSE keeps the row's own value: no other column is touched by an update of one.
-    return sql.SQL("{col} = CASE WHEN w.{v} = ANY ({writes}) THEN {d} ELSE t.{col} END").format(
-        col=sql.Identifier(name),
-        v=sql.Identifier(f"v{work.stage.position(name)}"),
-        writes=numbers(COLUMN_RULES, COLUMN_WRITES),
-        d=work.stage.d(name),
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+        is_written(work, name), work.stage.d(name), sql.Identifier("t", name)
+    )
+
+
+def is_written(work: SetWork, name: str) -> sql.Composable:
+    """Condition on verdict row `w`: the column is written."""
+    return sql.SQL("w.{} = ANY ({})").format(
+        sql.Identifier(f"v{work.stage.position(name)}"), numbers(COLUMN_RULES, COLUMN_WRITES)
     )
 
 

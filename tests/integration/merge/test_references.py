@@ -406,19 +406,39 @@ def test_two_sets_that_refer_to_each_other(
     project.assert_settled()
 
 
-def test_a_circle_of_two_sets_that_leaves_the_catalog_is_kept_and_reported(
+@pytest.mark.parametrize(
+    ("n1", "deferrable"), [("", ""), ("", "DEFERRABLE"), ("NOT NULL", "DEFERRABLE")]
+)
+def test_a_circle_of_two_sets_that_leaves_the_catalog_is_deleted(
+    project: Project, n1: str, deferrable: str
+) -> None:
+    project.sql(CYCLE.format(n1=n1, n2="", d=deferrable))
+    cycle(project, {"red": "ann", "blue": "bob"}, {"ann": "red", "bob": "blue", "cid": "red"})
+    project.init()
+    cycle(project, {"blue": "bob"}, {"bob": "blue"}, head="removed: delete\n")
+    result = project.update()
+    assert (counts(result, "teams"), counts(result, "people")) == ({"delete": 1}, {"delete": 2})
+    assert project.rows("SELECT t.code, p.name FROM teams t JOIN people p ON p.id = t.lead_id") == [
+        ("blue", "bob")
+    ]
+    project.assert_settled()
+    cycle(project, {"blue": "bob", "red": "ann"}, {"bob": "blue", "ann": "red"})
+    result = project.update()
+    assert (counts(result, "teams"), counts(result, "people")) == ({"restore": 1}, {"restore": 1})
+
+
+def test_a_circle_of_two_sets_that_a_person_refers_to_is_kept_as_a_whole(
     project: Project,
 ) -> None:
-    project.sql(CYCLE.format(n1="", n2="", d="DEFERRABLE"))
+    project.sql(CYCLE.format(n1="", n2="", d=""))
     cycle(project, {"red": "ann"}, {"ann": "red"})
     project.init()
+    project.sql("INSERT INTO people (name, team_id) SELECT 'mine', id FROM teams")
     cycle(project, {}, {}, head="removed: delete\n")
     result = project.update()
     kept = {"keep": 1, "conflicts": 1}
     assert (counts(result, "teams"), counts(result, "people")) == (kept, kept)
-    assert project.rows("SELECT t.code, p.name FROM teams t JOIN people p ON p.id = t.lead_id") == [
-        ("red", "ann")
-    ]
+    assert project.value("SELECT count(*) FROM teams JOIN people ON teams.id = team_id") == 2
     project.assert_settled()
 
 

@@ -1,0 +1,271 @@
+"""Unique values that pass from one row to another within one release."""
+
+from __future__ import annotations
+
+import pytest
+
+from seeder.errors import SeedingFailed
+from seeder.settle.undo import undo
+from tests.support.events import Events
+from tests.support.merge import Project, counts
+
+PLANS = "CREATE TABLE plans (id serial PRIMARY KEY, code text NOT NULL UNIQUE, slug text {})"
+
+
+def plans(project: Project, *rows: str, head: str = "") -> None:
+    """Write the set `plans`: rows as `code slug`."""
+    listed = "".join("  - {{code: {}, slug: {}}}\n".format(*row.split()) for row in rows)
+    listed = f"rows:\n{listed}" if listed else "rows: []\n"
+    project.write("plans", f"table: plans\nkey: code\n{head}{listed}")
+
+
+def live(project: Project) -> dict[str, str]:
+    """What the table holds: slugs by code."""
+    return dict(project.rows("SELECT code, slug FROM plans"))
+
+
+@pytest.mark.parametrize("unique", ["NOT NULL UNIQUE", "UNIQUE", "UNIQUE DEFERRABLE"])
+def test_a_new_row_takes_the_unique_value_of_one_that_is_deleted(
+    project: Project, unique: str
+) -> None:
+    project.sql(PLANS.format(unique))
+    plans(project, "a x", "c z", head="removed: delete\n")
+    project.init()
+    plans(project, "b x", "c z", head="removed: delete\n")
+    result = project.update()
+    assert counts(result, "plans") == {"insert": 1, "delete": 1}
+    assert live(project) == {"b": "x", "c": "z"}
+    project.assert_settled()
+    plans(project, "a x", "c z", head="removed: delete\n")
+    project.update()
+    assert live(project) == {"a": "x", "c": "z"}
+
+
+def test_a_row_takes_the_unique_value_of_one_that_is_deleted(project: Project) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    plans(project, "a x", "c z", head="removed: delete\n")
+    project.init()
+    plans(project, "c x", head="removed: delete\n")
+    assert counts(project.update(), "plans") == {"update": 1, "delete": 1}
+    assert live(project) == {"c": "x"}
+    project.assert_settled()
+
+
+def test_a_new_row_takes_the_unique_value_that_a_removal_clears(project: Project) -> None:
+    project.sql(PLANS.format("UNIQUE"))
+    head = "removed: {set: {slug: null}}\n"
+    plans(project, "a x", head=head)
+    project.init()
+    plans(project, "b x", head=head)
+    assert counts(project.update(), "plans") == {"insert": 1, "remove": 1}
+    assert live(project) == {"a": None, "b": "x"}
+    project.assert_settled()
+
+
+def test_a_new_row_takes_the_unique_value_that_another_gives_up(project: Project) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    plans(project, "a x")
+    project.init()
+    plans(project, "a w", "b x")
+    assert counts(project.update(), "plans") == {"insert": 1, "update": 1}
+    assert live(project) == {"a": "w", "b": "x"}
+    project.assert_settled()
+
+
+@pytest.mark.parametrize("unique", ["NOT NULL UNIQUE", "UNIQUE", "NOT NULL UNIQUE DEFERRABLE"])
+def test_two_rows_swap_a_unique_value(project: Project, unique: str) -> None:
+    project.sql(PLANS.format(unique))
+    plans(project, "a x", "b w", "c z")
+    project.init()
+    plans(project, "a w", "b x", "c z")
+    result = project.update()
+    assert counts(result, "plans") == {"update": 2}
+    assert live(project) == {"a": "w", "b": "x", "c": "z"}
+    project.assert_settled()
+    before = project.rows(
+        "SELECT addr, before, after FROM seeder.changes WHERE run = %s ORDER BY 1", result.run_id
+    )
+    assert before == [
+        ("a", {"slug": "x"}, {"slug": "w"}),
+        ("b", {"slug": "w"}, {"slug": "x"}),
+    ]
+
+
+def test_a_new_first_row_shifts_all_that_follow(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE steps (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
+        " position int NOT NULL UNIQUE CHECK (position > 0))"
+    )
+
+    def steps(codes: list[str]) -> None:
+        listed = "".join(
+            f"  - {{code: {code}, position: {n}}}\n" for n, code in enumerate(codes, start=1)
+        )
+        project.write("steps", f"table: steps\nkey: code\nremoved: delete\nrows:\n{listed}")
+
+    codes = [f"c{n}" for n in range(60)]
+    steps(codes)
+    project.init()
+    steps(["new", *codes])
+    assert counts(project.update(), "steps") == {"insert": 1, "update": 60}
+    query = "SELECT code FROM steps ORDER BY position"
+    assert [code for (code,) in project.rows(query)] == ["new", *codes]
+    project.assert_settled()
+    steps(list(reversed(codes)))
+    assert counts(project.update(), "steps") == {
+        "update": 59,
+        "delete": 1,
+    }  # one stays in the middle
+    assert [code for (code,) in project.rows(query)] == list(reversed(codes))
+    project.assert_settled()
+
+
+def test_the_one_default_passes_to_another_row(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE plans (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
+        " is_default boolean NOT NULL DEFAULT false, writes int NOT NULL DEFAULT 0);"
+        "CREATE UNIQUE INDEX ON plans (is_default) WHERE is_default;"
+        "CREATE FUNCTION count_writes() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN NEW.writes := OLD.writes + 1; RETURN NEW; END $$;"
+        "CREATE TRIGGER t BEFORE UPDATE ON plans FOR EACH ROW EXECUTE FUNCTION count_writes()"
+    )
+
+    def default(code: str, *codes: str) -> None:
+        listed = "".join(
+            f"  - {{code: {each}, is_default: {str(each == code).lower()}}}\n" for each in codes
+        )
+        project.write("plans", f"table: plans\nkey: code\nremoved: delete\nrows:\n{listed}")
+
+    default("free", "free", "pro")
+    project.init()
+    default("pro", "free", "pro")
+    assert counts(project.update(), "plans") == {"update": 2}
+    default("new", "free", "new", "pro")
+    assert counts(project.update(), "plans") == {"insert": 1, "update": 1}
+    assert project.rows("SELECT code, is_default, writes FROM plans ORDER BY 1") == [
+        ("free", False, 1),
+        ("new", True, 0),
+        ("pro", False, 2),
+    ]
+    default("free", "free", "pro")
+    assert counts(project.update(), "plans") == {"update": 1, "delete": 1}
+    project.assert_settled()
+
+
+def test_a_value_passes_under_an_index_over_an_expression(project: Project) -> None:
+    project.sql(PLANS.format("NOT NULL") + ";CREATE UNIQUE INDEX ON plans (lower(slug))")
+    plans(project, "a x", "b w", head="removed: delete\n")
+    project.init()
+    plans(project, "b X", head="removed: delete\n")
+    assert counts(project.update(), "plans") == {"update": 1, "delete": 1}
+    plans(project, "b w", "c x", head="removed: delete\n")
+    assert counts(project.update(), "plans") == {"insert": 1, "update": 1}
+    plans(project, "b X", "c W", head="removed: delete\n")
+    assert counts(project.update(), "plans") == {"update": 2}
+    assert live(project) == {"b": "X", "c": "W"}
+    project.assert_settled()
+
+
+def test_a_period_passes_under_an_exclusion_constraint(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE plans (id serial PRIMARY KEY, code text NOT NULL UNIQUE, slug int4range,"
+        " EXCLUDE USING gist (slug WITH &&))"
+    )
+    plans(project, "a '[1,5)'", "b '[5,9)'", head="removed: delete\n")
+    project.init()
+    plans(project, "b '[3,9)'", "c '[1,3)'", head="removed: delete\n")
+    assert counts(project.update(), "plans") == {"insert": 1, "update": 1, "delete": 1}
+    project.assert_settled()
+
+
+def test_a_value_passes_between_two_sets_of_one_table(project: Project) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    for name, row in (("one", "{code: a, slug: x}"), ("two", "{code: c, slug: z}")):
+        project.write(name, f"table: plans\nkey: code\nremoved: delete\nrows:\n  - {row}\n")
+    project.init()
+    for name, row in (("one", "[]"), ("two", "[{code: c, slug: z}, {code: d, slug: x}]")):
+        project.write(name, f"table: plans\nkey: code\nremoved: delete\nrows: {row}\n")
+    result = project.update()
+    assert (counts(result, "one"), counts(result, "two")) == ({"delete": 1}, {"insert": 1})
+    assert live(project) == {"c": "z", "d": "x"}
+    for name, row in (("one", "[{code: a, slug: x}]"), ("two", "[{code: c, slug: z}]")):
+        project.write(name, f"table: plans\nkey: code\nremoved: delete\nrows: {row}\n")
+    result = project.update()
+    assert (counts(result, "one"), counts(result, "two")) == ({"restore": 1}, {"delete": 1})
+    assert live(project) == {"a": "x", "c": "z"}
+    project.assert_settled()
+
+
+def test_a_value_passes_although_rows_that_leave_as_well_refer_to_its_holder(
+    project: Project,
+) -> None:
+    project.sql(
+        PLANS.format("NOT NULL UNIQUE")
+        + ";CREATE TABLE limits (plan_id int REFERENCES plans, name text, n int,"
+        " PRIMARY KEY (plan_id, name))"
+    )
+
+    def limits(*rows: str) -> None:
+        listed = "".join(
+            "  - {{plan_id: {}, name: {}, n: {}}}\n".format(*row.split()) for row in rows
+        )
+        project.write(
+            "limits",
+            "table: limits\nkey: [plan_id, name]\nremoved: delete\n"
+            f"columns: {{plan_id: {{ref: plans}}}}\nrows:\n{listed}",
+        )
+
+    plans(project, "a x", "c z", head="removed: delete\n")
+    limits("a seats 1", "a jobs 2", "c seats 3")
+    project.init()
+    plans(project, "b x", "c z", head="removed: delete\n")
+    limits("b seats 1", "b jobs 2", "c seats 4")
+    result = project.update()
+    assert counts(result, "plans") == {"insert": 1, "delete": 1}
+    assert counts(result, "limits") == {"insert": 2, "update": 1, "delete": 2}
+    assert live(project) == {"b": "x", "c": "z"}
+    project.assert_settled()
+
+
+def test_undo_passes_the_value_back(project: Project) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    plans(project, "a x", "c z", head="removed: delete\n")
+    project.init()
+    plans(project, "b x", "c z", head="removed: delete\n")
+    result = project.update()
+    assert project.rows(
+        "SELECT addr, action, before ->> 'slug' FROM seeder.changes WHERE run = %s", result.run_id
+    ) == [("a", "delete", "x")]
+    assert result.run_id is not None
+    undo(project.settings(), log=Events(), run=result.run_id, dry_run=False)
+    assert live(project) == {"a": "x", "c": "z"}
+
+
+def test_a_value_that_a_kept_row_still_holds_is_refused_with_both_names(
+    project: Project,
+) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    plans(project, "a x", "c z", head="removed: delete\n")
+    project.init()
+    project.sql("CREATE TABLE mine (plan_id int REFERENCES plans)")
+    project.sql("INSERT INTO mine SELECT id FROM plans WHERE code = 'a'")
+    plans(project, "b x", "c z", head="removed: delete\n")
+    with pytest.raises(SeedingFailed) as caught:
+        project.update()
+    assert "plans/b was rejected by public.plans" in caught.value.message
+    assert "plans/a" in caught.value.hint
+    assert live(project) == {"a": "x", "c": "z"}
+
+
+def test_a_swap_that_no_made_up_value_can_bridge_is_refused_with_its_rows(
+    project: Project,
+) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE CHECK (slug IN ('x', 'w', 'z'))"))
+    plans(project, "a x", "b w", "c z")
+    project.init()
+    plans(project, "a w", "b x", "c z")
+    with pytest.raises(SeedingFailed) as caught:
+        project.update()
+    assert "plans/a, plans/b" in caught.value.message
+    assert "DEFERRABLE" in caught.value.hint
+    assert live(project) == {"a": "x", "b": "w", "c": "z"}
