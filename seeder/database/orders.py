@@ -80,6 +80,8 @@ class Seeding:
     progress: Progress = field(default_factory=Progress)
     tables: Mapping[TableName, Table] = field(default_factory=dict)
     known: tuple[Known, ...] = ()
+    rescoped: dict[str, Known] = field(default_factory=dict)
+    """By name: sets that the ledger knows in another scope, and as what."""
     works: dict[str, SetWork] = field(default_factory=dict)
     decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

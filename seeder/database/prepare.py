@@ -8,7 +8,7 @@ from typing import Any
 
 from psycopg import sql
 
-from seeder.database import check, direct, stage
+from seeder.database import check, direct, rescope, stage
 from seeder.database.base_open import open_base
 from seeder.database.bases import Base, base_key, former_key
 from seeder.database.digests import digest_of
@@ -48,6 +48,8 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
 def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     """Read the ledger and decide about the sets, whose tables are read and fit; stage nothing."""
     seeding.known = _read_known(seeding)
+    sets = tuple(sets)
+    rescope.find(seeding, sets)
     for each in sets:
         if each.name not in seeding.decisions:
             seeding.decisions[each.name] = _decide(seeding, each)
@@ -214,6 +216,8 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
             },
             decision=seeding.decisions[each.name][0],
         )
+        if each.name in seeding.rescoped:
+            rescope.carry(seeding, seeding.works[each.name])
     for name, work in seeding.works.items():
         seeding.works[name] = dataclasses.replace(
             work, siblings=_siblings(seeding, work), **_ids(seeding, work)
@@ -260,7 +264,7 @@ def _open_bases(seeding: Seeding, sets: Sequence[SeedSet]) -> dict[str, Base]:
             seeding.tables[group[0].table],
             group,
             write=seeding.writes,
-            moves=any(each.moved for each in seeding.catalog.sets),
+            moves=any(each.moved or each.name in seeding.rescoped for each in seeding.catalog.sets),
         )
         bases |= {each.name: base for each in group}
     return bases
@@ -290,11 +294,12 @@ def _ids(seeding: Seeding, work: SetWork) -> dict[str, Any]:
 
 
 def _warn_of_leftovers(seeding: Seeding) -> None:
-    """Name the sets whose files are gone and whose rows nobody has taken over."""
-    catalog = {each.name for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    """Name the sets whose files or scopes are gone and whose rows nobody has taken over."""
+    catalog = {each.name: each for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
     answered = {number for work in seeding.works.values() for number in work.own_ids}
     for known in seeding.known:
-        if known.name in catalog or known.id in answered:
+        now = catalog.get(known.name)
+        if known.id in answered or (now is not None and not _in_other_scope(seeding, now, known)):
             continue
         row = seeding.connection.execute(
             seeding.ledger.sql(
@@ -308,7 +313,18 @@ def _warn_of_leftovers(seeding: Seeding) -> None:
             seeding.warnings.append(
                 f"The set {known.name} has left the catalog; its rows in {known.table} are kept."
                 " To remove rows, leave the file with `rows: []`."
+                if now is None
+                else f"The set {known.name} has another scope; its rows in {known.table} that are"
+                " not in it are kept. To remove rows, leave the old scope with `rows: []`."
             )
+
+
+def _in_other_scope(seeding: Seeding, now: SeedSet, known: Known) -> bool:
+    """Whether the ledger's set is of the catalog's table and key, but not of its scope."""
+    table = seeding.tables.get(now.table)
+    if table is None or (known.table, known.key) != (table.qualified, now.key):
+        return False
+    return known.scope != scope_text(now, table)
 
 
 def _register(seeding: Seeding, work: SetWork) -> int:
