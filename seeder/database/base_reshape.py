@@ -118,6 +118,12 @@ _UNKNOWN = sql.SQL(
     " coalesce(notes -> 'unknown', '[]') || jsonb_build_array({name}::text))"
 )
 
+_UNASKED = sql.SQL(
+    "notes = coalesce(notes, '{{}}') || jsonb_build_object("
+    "'unknown', coalesce(notes -> 'unknown', '[]') || jsonb_build_array({name}::text),"
+    " 'unasked', coalesce(notes -> 'unasked', '[]') || jsonb_build_array({name}::text))"
+)
+
 
 def _add(connection: psycopg.Connection[Any], base: Base, column: BaseColumn, live: Column) -> None:
     """A column new in the catalog: its base is its constant default, NULL, or unknown."""
@@ -126,7 +132,7 @@ def _add(connection: psycopg.Connection[Any], base: Base, column: BaseColumn, li
     if not live.constant_default:
         connection.execute(
             sql.SQL("UPDATE {} SET ").format(base.relation)
-            + _UNKNOWN.format(name=sql.Literal(column.name))
+            + _UNASKED.format(name=sql.Literal(column.name))
         )
     elif live.default is not None:
         default = sql.SQL("({})").format(sql.SQL(live.default))

@@ -11,10 +11,10 @@ as a whole, by hash, and written by ctid, which the advisory lock makes safe. It
   so that no type of the user's is ever blocked by the ledger
 - `r7`..: for reference columns, the row key that was asked for
 - `notes`: NULL for nearly all rows, else a JSON object with any of `unknown` (columns
-  whose base is not known), `stored` (column: text, where the table made something else of
-  what was asked), `offered` (column: text, a desired value that was kept out), `moved`
-  (key column: text of the old key) and `removed` (column: [before, after], written when the
-  row left the catalog).
+  whose base is not known), `unasked` (those among them that the row never gave), `stored`
+  (column: text, where the table made something else of what was asked), `offered` (column:
+  text, a desired value that was kept out), `moved` (key column: text of the old key) and
+  `removed` (column: [before, after], written when the row left the catalog).
 """
 
 from __future__ import annotations

@@ -105,6 +105,11 @@ def unknown(column: BaseColumn) -> sql.Composable:
     return sql.SQL("coalesce(b.notes -> 'unknown' ? {}, false)").format(sql.Literal(column.name))
 
 
+def unasked(column: BaseColumn) -> sql.Composable:
+    """Condition: the row never gave the column, and its default varies from row to row."""
+    return sql.SQL("coalesce(b.notes -> 'unasked' ? {}, false)").format(sql.Literal(column.name))
+
+
 def desired(work: SetWork, name: str) -> sql.Composable:
     """The desired value of stage row `s` in canonical form."""
     return canonical(work.stage.d(name), work.live(name))

@@ -18,6 +18,7 @@ from seeder.database.expressions import (
     desired,
     desired_is_asked,
     offer,
+    unasked,
     unknown,
     untouched,
 )
@@ -105,11 +106,17 @@ def judge_gone(
     """
     columns = {name: n for n, name in enumerate(work.base.columns, start=1)}
     changed: list[sql.Composable] = [
-        sql.SQL("NOT {}").format(untouched(work, name, sql.Identifier("c", f"l{n}"), others))
+        sql.SQL("NOT ({} OR {})").format(
+            unasked(work.base.columns[name]),
+            untouched(work, name, sql.Identifier("c", f"l{n}"), others),
+        )
         for name, n in columns.items()
         if name in work.table.columns
     ]
-    changed += [unknown(column) for column in work.base.columns.values()]
+    changed += [
+        sql.SQL("({} AND NOT {})").format(unknown(column), unasked(column))
+        for column in work.base.columns.values()
+    ]
     facts: dict[str, Fact] = {
         "desired": False,
         **_entry_facts(),

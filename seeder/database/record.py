@@ -135,7 +135,8 @@ def _first_notes(work: SetWork, *, read_back: bool) -> sql.Composable:
                 if given is None
                 else sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, piece, EMPTY)
             )
-    return joined({"unknown": _unknown_when_left_out(work), "stored": stored})
+    left_out = _unknown_when_left_out(work)
+    return joined({"unknown": left_out, "unasked": left_out, "stored": stored})
 
 
 def _rewritten(work: SetWork, name: str) -> sql.Composable:
@@ -290,6 +291,9 @@ def _later_notes(work: SetWork) -> sql.Composable:
     unknown: list[sql.Composable] = [
         sql.SQL("(coalesce(o.notes -> 'unknown', '[]') - {})").format(names)
     ]
+    unasked: list[sql.Composable] = [
+        sql.SQL("(coalesce(o.notes -> 'unasked', '[]') - {})").format(names)
+    ]
     moved: list[sql.Composable] = []
     for column in _own_columns(work):
         verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
@@ -307,6 +311,12 @@ def _later_notes(work: SetWork) -> sql.Composable:
                 empty=sql.SQL("'[]'::jsonb"),
             )
         )
+        # The first verdict on a column is the first time that the row asks for it.
+        unasked.append(
+            sql.SQL(
+                "CASE WHEN o.notes -> 'unasked' ? {} AND {} IS NULL THEN {} ELSE '[]'::jsonb END"
+            ).format(sql.Literal(column.name), verdict, as_array(column.name))
+        )
         if column.name in work.seed_set.key:
             moved.append(
                 sql.SQL(kept).format(
@@ -321,6 +331,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
     return joined(
         {
             "unknown": unknown,
+            "unasked": unasked,
             "stored": _stored_now(work, keep=True),
             "offered": _offered(work),
             "moved": moved,

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from seeder.database.bases import Base
 from seeder.database.entries import at_key, from_text, is_stored, live_text
-from seeder.database.expressions import unknown
+from seeder.database.expressions import unasked, unknown
 from seeder.database.schema import ForeignKey
 from seeder.database.undo_list import Undoing
 from seeder.merge.model import TableName
@@ -24,11 +24,14 @@ REFERENCED = "other rows refer to it"
 def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
     """Judge the rows that the run inserted; references are looked at later."""
     changed: list[sql.Composable] = [
-        sql.SQL("NOT {}").format(is_stored(work.base, column))
+        sql.SQL("NOT ({} OR {})").format(unasked(column), is_stored(work.base, column))
         for name, column in work.base.columns.items()
         if name in work.base.table.columns
     ]
-    changed += [unknown(column) for column in work.base.columns.values()]
+    changed += [
+        sql.SQL("({} AND NOT {})").format(unknown(column), unasked(column))
+        for column in work.base.columns.values()
+    ]
     connection.execute(
         work.compose(
             "UPDATE {w} w SET (verdict, reason) = (SELECT CASE WHEN b.run <> {run}"

@@ -62,6 +62,15 @@ def test_a_changed_value_goes_back_and_stays_back(tiers: Project) -> None:
     assert seats(tiers)["free"] == 1
 
 
+def test_an_inserted_row_that_left_a_varying_default_alone_is_taken_back(tiers: Project) -> None:
+    tiers.sql("ALTER TABLE tiers ADD pos serial")
+    write(tiers, "{name: free, seats: 1}", "{name: max, pos: 9}", "{name: new, seats: 3}")
+    run = tiers.update().run_id
+    take_back(tiers, run)
+    assert seats(tiers) == {"free": 1, "pro": 5}
+    tiers.assert_settled()
+
+
 def test_undoing_twice_does_nothing_the_second_time(tiers: Project) -> None:
     write(tiers, "{name: free, seats: 2}", "{name: max, seats: 9}", extra="removed: delete")
     run = tiers.update().run_id

@@ -291,6 +291,38 @@ def test_a_new_column_with_a_volatile_default_is_kept_and_reported(
     launched.assert_settled()
 
 
+def test_a_row_leaves_in_the_release_that_adds_a_serial_column(launched: Project) -> None:
+    seed(launched, "{code: a, name: Alpha}", "{code: b, name: Beta}", "{code: c, name: Gamma}")
+    launched.update()
+    launched.sql("ALTER TABLE tiers ADD pos serial, ADD made timestamptz DEFAULT now()")
+    launched.sql("UPDATE tiers SET name = 'Mine' WHERE code = 'c'")
+    seed(launched, "{code: a, name: Alpha, pos: 1, made: 2020-01-01}", head="removed: delete\n")
+    result = launched.update()
+    assert counts(result, "tiers") == {"keep": 2, "delete": 1, "conflicts": 2}
+    assert [code for code, *_ in live(launched)] == ["a", "c"]
+    launched.assert_settled()
+    seed(launched, "{code: z, name: Zeta}", head="removed: delete\n")
+    result = launched.update()
+    assert counts(result, "tiers") == {"insert": 1, "keep": 2, "conflicts": 2}, "both are changed"
+    launched.assert_settled()
+
+
+def test_a_row_that_left_a_varying_default_alone_leaves_with_the_catalog(
+    project: Project,
+) -> None:
+    project.sql(TABLE + "; ALTER TABLE tiers ADD pos serial")
+    seed(project, "{code: a, pos: 7}", "{code: b}", "{code: c}", head="removed: delete\n")
+    project.init()
+    seed(project, "{code: a, pos: 8}", "{code: c}", head="removed: delete\n")
+    assert counts(project.update(), "tiers") == {"update": 1, "delete": 1}
+    project.assert_settled()
+    seed(project, "{code: a, pos: 8}", "{code: c, name: Gamma}", head="removed: delete\n")
+    assert counts(project.update(), "tiers") == {"update": 1}
+    seed(project, "{code: a, pos: 8}", head="removed: delete\n")
+    assert counts(project.update(), "tiers") == {"delete": 1}
+    project.assert_settled()
+
+
 def test_a_column_that_leaves_the_catalog_is_left_alone(launched: Project) -> None:
     seed(launched, "{code: a, name: Alpha}")
     launched.update()
