@@ -13,7 +13,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database import collisions
-from seeder.database.culprit import refused
+from seeder.database.culprit import always_generated, refused
 from seeder.database.schema import Guard
 from seeder.database.values import cast
 from seeder.database.work import SetWork
@@ -38,6 +38,9 @@ def update_in_turn(
     `among` is a condition on verdict row `w`.
     """
     written = written_columns(connection, work)
+    for name in written:
+        if work.live(name).identity == "a":
+            raise always_generated(connection, work, name)
     guards = collisions.guarding(work, written)
     waiting = collisions.waiting(connection, work, guards, among)
     if not waiting:
