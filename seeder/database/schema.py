@@ -47,7 +47,7 @@ class Column:
     """'a' (always), 'd' (by default) or ''."""
     generated: bool
     sequence: int | None
-    """Oid of the sequence that the column owns."""
+    """Oid of the sequence that the column owns, or that its default alone draws from."""
     is_array: bool
     nested: bool = False
     """A composite type, or an array of one."""
@@ -182,12 +182,19 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
             ) END,
             'identity', a.attidentity,
             'generated', a.attgenerated <> '',
-            'sequence', (SELECT s.objid::bigint FROM pg_depend s
-                         WHERE s.classid = 'pg_class'::regclass AND s.refobjid = c.oid
-                           AND s.refclassid = 'pg_class'::regclass
-                           AND s.refobjsubid = a.attnum AND s.deptype IN ('a', 'i')
-                           AND EXISTS (SELECT FROM pg_class q
-                                       WHERE q.oid = s.objid AND q.relkind = 'S') LIMIT 1),
+            'sequence', coalesce(
+                (SELECT s.objid::bigint FROM pg_depend s
+                 WHERE s.classid = 'pg_class'::regclass AND s.refobjid = c.oid
+                   AND s.refclassid = 'pg_class'::regclass
+                   AND s.refobjsubid = a.attnum AND s.deptype IN ('a', 'i')
+                   AND EXISTS (SELECT FROM pg_class q
+                               WHERE q.oid = s.objid AND q.relkind = 'S') LIMIT 1),
+                (SELECT s.refobjid::bigint FROM pg_depend s
+                 JOIN pg_class q ON q.oid = s.refobjid AND q.relkind = 'S'
+                 WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
+                   AND s.refclassid = 'pg_class'::regclass
+                   AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                   AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%::regclass)' LIMIT 1)),
             'is_array', (SELECT t.typcategory = 'A' FROM pg_type t WHERE t.oid = a.atttypid),
             'nested', (SELECT coalesce(e.typtype, t.typtype) = 'c' FROM pg_type t
                        LEFT JOIN pg_type e ON e.oid = nullif(t.typelem, 0)

@@ -276,6 +276,7 @@ def _write_changes(seeding: Seeding, work: SetWork, *, begun: bool) -> None:
     gone.bring_back(connection, work)
     rest = sql.SQL("NOT ({})").format(_resolved(work)) if begun else EVERY
     if update_in_turn(connection, work, rest) or begun:
+        write.advance_sequences(connection, work)
         images.reread(connection, ledger, work, run=run)
         moves.follow_cascades(connection, work, seeding.works)
     record.record_merged(connection, work, run=run)

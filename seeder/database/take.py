@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import images, record
+from seeder.database import images, record, write
 from seeder.database.expressions import desired, offer
 from seeder.database.facts import numbers
 from seeder.database.few import column_rule, find_few, open_few, resolve_group, row_rule
@@ -173,6 +173,7 @@ def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None
     )
     images.record(connection, seeding.ledger, work, run=run)
     if update_in_turn(connection, work):
+        write.advance_sequences(connection, work)
         images.reread(connection, seeding.ledger, work, run=run)
     record.record_merged(connection, work, run=run)
 

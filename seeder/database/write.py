@@ -287,16 +287,19 @@ def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: froz
 
 
 def advance_sequences(connection: psycopg.Connection[Any], work: SetWork) -> None:
-    """Bring sequences past explicit values that were inserted into their columns."""
+    """Bring sequences past explicit values that were written into their columns."""
     for name in work.names:
         column = work.live(name)
         if column.sequence is None:
             continue
         connection.execute(
             sql.SQL(
-                "SELECT setval({seq}::oid::regclass, q.top) FROM"
-                " (SELECT max({col}) AS top FROM {live}) q"
-                " WHERE q.top > coalesce(pg_sequence_last_value({seq}::oid::regclass), 0)"
+                "SELECT setval(p.seqrelid::regclass, q.top) FROM pg_sequence p, LATERAL"
+                " (SELECT CASE WHEN p.seqincrement > 0 THEN max({col}) ELSE min({col}) END AS top,"
+                " pg_sequence_last_value(p.seqrelid) AS last FROM {live}) q"
+                " WHERE p.seqrelid = {seq} AND q.top BETWEEN p.seqmin AND p.seqmax"
+                " AND sign(p.seqincrement) * (q.top::numeric - coalesce(q.last, p.seqstart))"
+                " > CASE WHEN q.last IS NULL THEN -1 ELSE 0 END"
             ).format(
                 seq=sql.Literal(column.sequence),
                 col=sql.Identifier(name),

@@ -285,6 +285,37 @@ def test_a_sequence_never_stays_behind_explicit_ids(project: Project, definition
     project.assert_settled()
 
 
+def test_a_sequence_of_a_default_alone_does_not_stay_behind_either(project: Project) -> None:
+    project.sql("CREATE SEQUENCE ids; CREATE SEQUENCE down INCREMENT -1")
+    project.sql(
+        "CREATE TABLE t (id int DEFAULT nextval('ids') PRIMARY KEY, code text UNIQUE,"
+        " pos int DEFAULT nextval('down'))"
+    )
+    project.write("t", "table: t\nkey: code\nrows: [{id: 500, code: a, pos: -50}]\n")
+    project.init()
+    project.sql("INSERT INTO t (code) VALUES ('mine')")
+    assert project.rows("SELECT id, pos FROM t WHERE code = 'mine'") == [(501, -51)]
+    project.write(
+        "t",
+        "table: t\nkey: code\nrows: [{id: 500, code: a, pos: -50}, {id: 9, code: b, pos: -1}]\n",
+    )
+    project.update()
+    project.sql("INSERT INTO t (code) VALUES ('mine too')")
+    assert project.rows("SELECT id, pos FROM t WHERE code = 'mine too'") == [(502, -52)]
+    project.assert_settled()
+
+
+def test_a_sequence_does_not_stay_behind_an_id_that_an_update_writes(project: Project) -> None:
+    project.sql("CREATE TABLE t (id serial PRIMARY KEY, code text UNIQUE, pos serial)")
+    project.write("t", "table: t\nkey: code\nrows: [{id: 1, code: a, pos: 1}]\n")
+    project.init()
+    project.write("t", "table: t\nkey: code\nrows: [{id: 70, code: a, pos: 80}]\n")
+    assert counts(project.update(), "t") == {"update": 1}
+    project.sql("INSERT INTO t (code) VALUES ('mine')")
+    assert project.rows("SELECT id, pos FROM t WHERE code = 'mine'") == [(71, 81)]
+    project.assert_settled()
+
+
 def test_explicit_ids_may_be_the_key_itself(project: Project) -> None:
     project.sql("CREATE TABLE t (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, val text)")
     project.write("t", "table: t\nkey: id\nrows: [{id: 5, val: a}, {id: 6, val: b}]\n")
