@@ -39,18 +39,13 @@ def in_the_way_of_inserts(works: Iterable[SetWork]) -> sql.Composable | None:
 
 def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
     """As `in_the_way_of_inserts`, and of what rows to be updated want."""
-    selects = [
-        select
-        for work in works
-        for guard in _asked(work)
-        for select in (
-            _holders(work, guard, _inserted(work, guard)),
-            None
-            if work.decision is SetDecision.INSERT
-            else _holders(work, guard, _updated(work, guard), others=True),
-        )
-        if select is not None
-    ]
+    selects: list[sql.Composable] = []
+    for work in works:
+        for guard in _asked(work):
+            selects.append(_holders(work, guard, _inserted(work, guard)))
+            if work.decision is not SetDecision.INSERT:
+                for takers in (_updated(work, guard), _brought_back(work, guard)):
+                    selects.append(_holders(work, guard, takers, others=True))
     return _union(selects)
 
 
@@ -192,11 +187,36 @@ def _inserted(work: SetWork, guard: Guard) -> sql.Composable:
 
 def _updated(work: SetWork, guard: Guard, *, among: sql.Composable = EVERY) -> sql.Composable:
     columns = {name: after_update(work, name) for name in guard.columns}
-    keys = [sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
+    source, keys = _changing(work)
+    return _takers(guard, columns, keys, work, source, all_of([writing(work), among]))
+
+
+def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
+    """Rows that are back in the catalog and lose the marks of their removal (`gone.bring_back`)."""
+    columns: dict[str, sql.Composable] = {
+        name: after_update(work, name)
+        if work.stage.has(name)
+        else sql.SQL("CASE WHEN b.notes -> 'removed' ? {name} THEN {value} ELSE {now} END").format(
+            name=sql.Literal(name),
+            value=cast(
+                sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(sql.Literal(name)),
+                work.live(name),
+            ),
+            now=sql.Identifier("t", name),
+        )
+        for name in guard.columns
+    }
+    source, keys = _changing(work)
+    marked = sql.SQL("{} JOIN {} b ON b.ctid = w.b").format(source, work.base.relation)
+    return _takers(guard, columns, keys, work, marked, sql.SQL("w.live AND b.state = 's'"))
+
+
+def _changing(work: SetWork) -> tuple[sql.Composable, list[sql.Composable]]:
+    """FROM clause of desired rows that are there, and the columns of their primary keys."""
     source = sql.SQL("{} w JOIN {} s ON {} = w.s JOIN {} t ON {}").format(
         work.verdict, work.stage.relation, work.stage.row(), work.table.identifier, at_live(work)
     )
-    return _takers(guard, columns, keys, work, source, all_of([writing(work), among]))
+    return source, [sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
 
 
 def _takers(

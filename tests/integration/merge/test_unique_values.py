@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from seeder.errors import SeedingFailed
+from seeder.merge.model import Mode
 from seeder.settle.undo import undo
 from tests.support.events import Events
 from tests.support.merge import Project, counts
@@ -178,6 +181,38 @@ def test_a_period_passes_under_an_exclusion_constraint(project: Project) -> None
     project.assert_settled()
 
 
+@pytest.mark.parametrize(
+    "name", ['Mixed "Case" %s', "n", "h", "t", "r", "e", "q", "w", "u1", "k1", "c1", "guarded"]
+)
+def test_a_value_passes_in_a_column_of_any_name_and_schema(project: Project, name: str) -> None:
+    quoted = '"' + name.replace('"', '""') + '"'
+    project.sql(
+        'CREATE SCHEMA "My Schema"; CREATE TABLE "My Schema"."Plans"'
+        f" (code text PRIMARY KEY, {quoted} text NOT NULL UNIQUE CHECK ({quoted} <> ''));"
+        f'CREATE UNIQUE INDEX ON "My Schema"."Plans" (lower({quoted})) WHERE {quoted} > \'\''
+    )
+
+    def seed(**rows: str) -> None:
+        project.write(
+            "plans.json",
+            json.dumps(
+                {
+                    "table": "My Schema.Plans",
+                    "key": "code",
+                    "removed": "delete",
+                    "rows": [{"code": code, name: value} for code, value in rows.items()],
+                }
+            ),
+        )
+
+    seed(a="x", b="w", c="z")
+    project.init()
+    seed(a="w", b="x", d="z")
+    assert counts(project.update(), "plans") == {"insert": 1, "update": 2, "delete": 1}
+    assert dict(project.rows('SELECT * FROM "My Schema"."Plans"')) == {"a": "w", "b": "x", "d": "z"}
+    project.assert_settled()
+
+
 def test_a_value_passes_between_two_sets_of_one_table(project: Project) -> None:
     project.sql(PLANS.format("NOT NULL UNIQUE"))
     for name, row in (("one", "{code: a, slug: x}"), ("two", "{code: c, slug: z}")):
@@ -269,3 +304,36 @@ def test_a_swap_that_no_made_up_value_can_bridge_is_refused_with_its_rows(
     assert "plans/a, plans/b" in caught.value.message
     assert "DEFERRABLE" in caught.value.hint
     assert live(project) == {"a": "x", "b": "w", "c": "z"}
+
+
+@pytest.mark.parametrize("deleted", ["", "deleted: gone_at\n"])
+def test_a_value_passes_between_a_row_and_one_that_is_marked_as_gone(
+    project: Project, deleted: str
+) -> None:
+    project.sql(
+        PLANS.format("NOT NULL") + "; ALTER TABLE plans ADD gone_at date, ADD n int;"
+        "CREATE UNIQUE INDEX ON plans (slug) WHERE gone_at IS NULL"
+    )
+    head = deleted + "removed: {set: {gone_at: 2026-01-01}}\n"
+    plans(project, "a x", "c z", head=head)
+    project.init()
+    for code in ("b", "a", "b"):
+        plans(project, f"{code} x", "c z", head=head)
+        project.update()
+        query = "SELECT code, slug FROM plans WHERE gone_at IS NULL"
+        assert dict(project.rows(query)) == {code: "x", "c": "z"}
+        project.assert_settled()
+
+
+def test_refresh_gives_values_back_to_whom_the_catalog_gives_them(project: Project) -> None:
+    project.environment = "dev"
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    plans(project, "a x", "b w", "c z", head="removed: delete\n")
+    project.run()
+    project.sql("UPDATE plans SET slug = '-' || slug")
+    project.sql("UPDATE plans SET slug = 'w' WHERE code = 'a'")
+    project.sql("UPDATE plans SET slug = 'x' WHERE code = 'b'")
+    project.sql("DELETE FROM plans WHERE code = 'c'")
+    project.run(Mode.REFRESH)
+    assert live(project) == {"a": "x", "b": "w", "c": "z"}
+    project.assert_settled(mode=Mode.REFRESH)
