@@ -6,14 +6,15 @@ first has given it up. Indexes of exclusion constraints are asked in the same wa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from seeder.database.expressions import all_of
-from seeder.database.schema import Guard
+from seeder.database.schema import Guard, Table
 from seeder.database.values import cast
 from seeder.database.work import SetWork
 from seeder.database.write import (
@@ -22,9 +23,63 @@ from seeder.database.write import (
     at_live,
     inserted_rows,
     is_inserted,
+    is_written,
     writing,
 )
 from seeder.merge.plan import SetDecision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A table, and what its rows are known by."""
+
+    table: Table
+    primary_key: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes(Place):
+    """Rows `w` of a relation, each with what it changes in live row `t`."""
+
+    relation: sql.Composable
+    source: sql.Composable
+    """FROM clause of `w`, `t` and all that `after` needs."""
+    at: sql.Composable
+    """Condition: `t` is the live row that `w` is about."""
+    changing: sql.Composable
+    """Condition: `w` changes anything."""
+    row: sql.Composable
+    """What tells the rows `w` apart, of `row_type`."""
+    row_type: sql.SQL
+    after: Callable[[str], sql.Composable]
+    """What a column of `t` holds afterwards."""
+    is_written: Callable[[str], sql.Composable]
+    """Condition: `w` writes the column; may be NULL where it does not."""
+    written: frozenset[str]
+    """Columns that any row writes."""
+
+
+def changes_of(work: SetWork, written: Iterable[str]) -> Changes:
+    """What the verdicts of a set change in rows that are there."""
+    return Changes(
+        table=work.table,
+        primary_key=work.base.primary_key,
+        relation=work.verdict,
+        source=sql.SQL("{} w JOIN {} s ON {} = w.s JOIN {} t ON {}").format(
+            work.verdict,
+            work.stage.relation,
+            work.stage.row(),
+            work.table.identifier,
+            at_live(work),
+        ),
+        at=at_live(work),
+        changing=writing(work),
+        row=sql.SQL("w.s"),
+        row_type=work.stage.row_type,
+        after=lambda name: after_update(work, name),
+        is_written=lambda name: is_written(work, name),
+        written=frozenset(written),
+    )
 
 
 def in_the_way_of_inserts(works: Iterable[SetWork]) -> sql.Composable | None:
@@ -33,7 +88,7 @@ def in_the_way_of_inserts(works: Iterable[SetWork]) -> sql.Composable | None:
     The works share a table. None: it has no index in which that could happen.
     """
     return _union(
-        _holders(work, guard, _inserted(work, guard)) for work in works for guard in _asked(work)
+        holders(work, guard, _inserted(work, guard)) for work in works for guard in _asked(work)
     )
 
 
@@ -42,10 +97,10 @@ def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
     selects: list[sql.Composable] = []
     for work in works:
         for guard in _asked(work):
-            selects.append(_holders(work, guard, _inserted(work, guard)))
+            selects.append(holders(work, guard, _inserted(work, guard)))
             if work.decision is not SetDecision.INSERT:
-                for takers in (_updated(work, guard), _brought_back(work, guard)):
-                    selects.append(_holders(work, guard, takers, others=True))
+                for rows in (_updated(work, guard), _brought_back(work, guard)):
+                    selects.append(holders(work, guard, rows, others=True))
     return _union(selects)
 
 
@@ -57,20 +112,27 @@ def exists(connection: psycopg.Connection[Any], select: sql.Composable) -> bool:
 
 def waiting(
     connection: psycopg.Connection[Any],
-    work: SetWork,
-    guards: Sequence[Guard],
+    changes: Changes,
     among: sql.Composable,
 ) -> list[Any]:
-    """Rows (`w.s`) to be updated whose new values another live row still holds.
-
-    `among` is a condition on verdict row `w`.
-    """
+    """Rows `w` whose new values another live row still holds, of those that meet `among`."""
     found: set[Any] = set()
-    for guard in guards:
-        takers = _updated(work, guard, among=among)
-        select = _holders(work, guard, takers, others=True, selected=_ROW)
+    for guard in guarding(changes):
+        rows = _changed(changes, guard, sql.SQL("{} AND {}").format(changes.changing, among))
+        select = holders(changes, guard, rows, others=True, selected=_ROW)
         found.update(row[0] for row in connection.execute(select).fetchall())
     return sorted(found)
+
+
+def guarding(changes: Changes) -> list[Guard]:
+    """The indexes with which an update of these columns may collide while it goes on."""
+    return [
+        guard
+        for guard in changes.table.guards
+        if changes.written & set(guard.columns)
+        and not guard.deferrable
+        and not any(changes.table.columns[name].generated for name in guard.columns)
+    ]
 
 
 def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> list[str]:
@@ -80,10 +142,9 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
     )
     selects = []
     for guard in _asked(work):
-        selects.append(_holders(work, guard, _inserted(work, guard), wanted=wanted))
+        selects.append(holders(work, guard, _inserted(work, guard), wanted=wanted))
         if work.decision is not SetDecision.INSERT:
-            takers = _updated(work, guard)
-            selects.append(_holders(work, guard, takers, others=True, wanted=wanted))
+            selects.append(holders(work, guard, _updated(work, guard), others=True, wanted=wanted))
     if not selects:
         return []
     rows = connection.execute(
@@ -101,14 +162,6 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
         )
     ).fetchall()
     return [row[0] for row in rows]
-
-
-def guarding(work: SetWork, written: Iterable[str]) -> list[Guard]:
-    """The indexes with which an update of these columns may collide while it goes on."""
-    columns = set(written)
-    return [
-        guard for guard in _asked(work) if columns & set(guard.columns) and not guard.deferrable
-    ]
 
 
 _ROW = sql.SQL("DISTINCT n.seeder_row")
@@ -134,18 +187,24 @@ def _union(selects: Iterable[sql.Composable]) -> sql.Composable | None:
     return sql.SQL("\nUNION ALL\n").join(listed) if listed else None
 
 
-def _holders(
-    work: SetWork,
+def holders(
+    place: Place | SetWork,
     guard: Guard,
-    takers: sql.Composable,
+    wanting: sql.Composable,
     *,
     others: bool = False,
     selected: sql.Composable | None = None,
     wanted: sql.Composable = EVERY,
+    holding: sql.Composable = EVERY,
 ) -> sql.Composed:
-    """SELECT from takers `n` and the live rows `t` that hold what they want."""
+    """SELECT from `takers` `n` and the live rows `t` that hold what they want.
+
+    `wanted` and `holding` are conditions on the one and the other; `others` leaves out a row
+    that holds what it wants itself.
+    """
+    primary_key = place.primary_key if isinstance(place, Place) else place.base.primary_key
     equal = "{} IS NOT DISTINCT FROM {}" if guard.nulls_collide else "{} {} {}"
-    conditions: list[sql.Composable] = [wanted]
+    conditions: list[sql.Composable] = [wanted, holding]
     for number, operator in enumerate(guard.operators, start=1):
         one, other = sql.Identifier("n", f"u{number}"), sql.Identifier("h", f"u{number}")
         parts = (one, other) if guard.nulls_collide else (one, sql.SQL(operator), other)
@@ -154,17 +213,17 @@ def _holders(
     if others:
         same = all_of(
             sql.SQL("{} = {}").format(sql.Identifier("t", name), sql.Identifier("n", f"k{number}"))
-            for number, name in enumerate(work.base.primary_key, start=1)
+            for number, name in enumerate(primary_key, start=1)
         )
         conditions.append(sql.SQL("NOT ({})").format(same))
-    keys = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
+    keys = sql.SQL(", ").join(sql.Identifier("t", name) for name in primary_key)
     return sql.SQL(
-        "SELECT {selected} FROM ({takers}) n\n"
+        "SELECT {selected} FROM ({wanting}) n\n"
         "JOIN ({live} t CROSS JOIN LATERAL (SELECT {values} FROM (SELECT t.*) r) h) ON {match}"
     ).format(
         selected=selected or keys,
-        takers=takers,
-        live=work.table.identifier,
+        wanting=wanting,
+        live=place.table.identifier,
         values=_values(guard),
         match=all_of(conditions),
     )
@@ -182,13 +241,18 @@ def _values(guard: Guard) -> sql.Composable:
 
 def _inserted(work: SetWork, guard: Guard) -> sql.Composable:
     columns = {name: _new_value(work, name) for name in guard.columns}
-    return _takers(guard, columns, [], work, inserted_rows(work), is_inserted(work))
+    return takers(guard, columns, (), work.stage.row(), inserted_rows(work), is_inserted(work))
 
 
-def _updated(work: SetWork, guard: Guard, *, among: sql.Composable = EVERY) -> sql.Composable:
-    columns = {name: after_update(work, name) for name in guard.columns}
-    source, keys = _changing(work)
-    return _takers(guard, columns, keys, work, source, all_of([writing(work), among]))
+def _updated(work: SetWork, guard: Guard) -> sql.Composable:
+    changes = changes_of(work, ())
+    return _changed(changes, guard, changes.changing)
+
+
+def _changed(changes: Changes, guard: Guard, where: sql.Composable) -> sql.Composable:
+    columns = {name: changes.after(name) for name in guard.columns}
+    keys = [sql.Identifier("t", name) for name in changes.primary_key]
+    return takers(guard, columns, keys, changes.row, changes.source, where)
 
 
 def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
@@ -206,24 +270,18 @@ def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
         )
         for name in guard.columns
     }
-    source, keys = _changing(work)
-    marked = sql.SQL("{} JOIN {} b ON b.ctid = w.b").format(source, work.base.relation)
-    return _takers(guard, columns, keys, work, marked, sql.SQL("w.live AND b.state = 's'"))
+    changes = changes_of(work, ())
+    keys = [sql.Identifier("t", name) for name in changes.primary_key]
+    marked = sql.SQL("{} JOIN {} b ON b.ctid = w.b").format(changes.source, work.base.relation)
+    where = sql.SQL("w.live AND b.state = 's'")
+    return takers(guard, columns, keys, changes.row, marked, where)
 
 
-def _changing(work: SetWork) -> tuple[sql.Composable, list[sql.Composable]]:
-    """FROM clause of desired rows that are there, and the columns of their primary keys."""
-    source = sql.SQL("{} w JOIN {} s ON {} = w.s JOIN {} t ON {}").format(
-        work.verdict, work.stage.relation, work.stage.row(), work.table.identifier, at_live(work)
-    )
-    return source, [sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
-
-
-def _takers(
+def takers(
     guard: Guard,
     columns: dict[str, sql.Composable],
     keys: Sequence[sql.Composable],
-    work: SetWork,
+    row: sql.Composable,
     source: sql.Composable,
     where: sql.Composable,
 ) -> sql.Composable:
@@ -235,7 +293,7 @@ def _takers(
         sql.SQL("{} AS {}").format(value, sql.Identifier(f"c{n}"))
         for n, value in enumerate(columns.values(), start=1)
     ]
-    row = [
+    renamed = [
         sql.SQL("q.{} AS {}").format(sql.Identifier(f"c{n}"), sql.Identifier(name))
         for n, name in enumerate(columns, start=1)
     ]
@@ -244,12 +302,12 @@ def _takers(
         " OFFSET 0) q\nCROSS JOIN LATERAL (SELECT {values} FROM (SELECT {columns}) r) e"
         " WHERE e.guarded"
     ).format(
-        row=work.stage.row(),
+        row=row,
         named=sql.SQL(", ").join([*numbered, *named]),
         source=source,
         where=where,
         values=_values(guard),
-        columns=sql.SQL(", ").join(row),
+        columns=sql.SQL(", ").join(renamed),
     )
 
 

@@ -179,7 +179,8 @@ def _first_inserted(
 def _first_updated(connection: psycopg.Connection[Any], work: SetWork) -> str | None:
     written = write.written_columns(connection, work)
     # A row that waits for another would be rejected too early here: it is named by `refused`.
-    waiting = collisions.waiting(connection, work, collisions.guarding(work, written), write.EVERY)
+    changes = collisions.changes_of(work, written)
+    waiting = collisions.waiting(connection, changes, write.EVERY)
     chosen = sql.SQL("w.s <> ALL ({}::{}[])").format(sql.Literal(waiting), work.stage.row_type)
     ordered = sql.SQL("{} AND {} ORDER BY w.s").format(write.writing(work), chosen)
     rows = connection.execute(

@@ -6,25 +6,20 @@ transaction NULL or a made-up value takes the place of theirs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from seeder.database import collisions
+from seeder.database.collisions import Changes
 from seeder.database.culprit import always_generated, refused
 from seeder.database.schema import Guard
 from seeder.database.values import cast
 from seeder.database.work import SetWork
-from seeder.database.write import (
-    EVERY,
-    at_live,
-    is_written,
-    update,
-    writing,
-    written_columns,
-)
+from seeder.database.write import EVERY, update, written_columns
 
 _TURNS = 20
 """How many rows may wait for each other in a chain before all that wait step aside."""
@@ -41,64 +36,93 @@ def update_in_turn(
     for name in written:
         if work.live(name).identity == "a":
             raise always_generated(connection, work, name)
-    guards = collisions.guarding(work, written)
-    waiting = collisions.waiting(connection, work, guards, among)
+    return in_turn(
+        connection,
+        collisions.changes_of(work, written),
+        lambda rows: update(connection, work, written, among=rows),
+        among=among,
+        refused=lambda rows: refused(connection, work, rows),
+    )
+
+
+def in_turn(
+    connection: psycopg.Connection[Any],
+    changes: Changes,
+    write: Callable[[sql.Composable], int],
+    *,
+    among: sql.Composable = EVERY,
+    refused: Callable[[Sequence[Any]], AbstractContextManager[None]],
+) -> int:
+    """Write changes, those of rows that wait for others after theirs.
+
+    Args:
+        connection: the seeding connection.
+        changes: the changes, whose live rows are locked.
+        write: writes those that meet a condition on `w`; returns how many.
+        among: writes no others.
+        refused: says of a rejection which rows waited for each other.
+
+    Returns:
+        The number of rows written, those that had to step aside counted once.
+    """
+    waiting = collisions.waiting(connection, changes, among)
     if not waiting:
-        return update(connection, work, written, among=among)
-    others = sql.SQL("{} AND NOT {}").format(among, _one_of(work, waiting))
-    count = update(connection, work, written, among=others)
+        return write(among)
+    others = sql.SQL("{} AND NOT {}").format(among, _one_of(changes, waiting))
+    count = write(others)
     for _ in range(_TURNS):
-        still = collisions.waiting(connection, work, guards, _one_of(work, waiting))
+        still = collisions.waiting(connection, changes, _one_of(changes, waiting))
         free = set(waiting) - set(still)
         if not free:
             break
-        count += update(connection, work, written, among=_one_of(work, sorted(free)))
+        count += write(_one_of(changes, sorted(free)))
         waiting = still
     if waiting:
-        with refused(connection, work, waiting):
-            for guard in guards:
-                _step_aside(connection, work, guard, _one_of(work, waiting))
-            count += update(connection, work, written, among=_one_of(work, waiting))
+        with refused(waiting):
+            for guard in collisions.guarding(changes):
+                _step_aside(connection, changes, guard, _one_of(changes, waiting))
+            count += write(_one_of(changes, waiting))
     return count
 
 
-def _one_of(work: SetWork, rows: Sequence[Any]) -> sql.Composable:
-    return sql.SQL("w.s = ANY ({}::{}[])").format(sql.Literal(list(rows)), work.stage.row_type)
+def _one_of(changes: Changes, rows: Sequence[Any]) -> sql.Composable:
+    return sql.SQL("{} = ANY ({}::{}[])").format(
+        changes.row, sql.Literal(list(rows)), changes.row_type
+    )
 
 
 def _step_aside(
-    connection: psycopg.Connection[Any], work: SetWork, guard: Guard, among: sql.Composable
+    connection: psycopg.Connection[Any], changes: Changes, guard: Guard, among: sql.Composable
 ) -> None:
     """Give up the values by which rows collide in an index; the update writes them anew."""
     before: list[sql.Composable] = []
     sets: list[sql.Composable] = []
-    for name, value in _made_up(work, guard):
+    for name, value in _made_up(changes, guard):
         # One column of a row is enough, of those that the update writes in it.
+        is_written = sql.SQL("coalesce({}, false)").format(changes.is_written(name))
         here = sql.SQL(" AND ").join(
-            [
-                sql.SQL("coalesce({}, false)").format(is_written(work, name)),
-                *(sql.SQL("NOT coalesce({}, false)").format(each) for each in before),
-            ]
+            [is_written, *(sql.SQL("NOT {}").format(each) for each in before)]
         )
         sets.append(
             sql.SQL("{0} = CASE WHEN {1} THEN {2} ELSE t.{0} END").format(
                 sql.Identifier(name), here, value
             )
         )
-        before.append(is_written(work, name))
+        before.append(is_written)
     if sets:
         connection.execute(
             sql.SQL(
                 "UPDATE {live} t SET {sets} FROM"
-                " (SELECT w.*, row_number() OVER (ORDER BY w.s) AS seeder_turn FROM {verdict} w"
-                " WHERE {writing} AND {among}) w WHERE {at}"
+                " (SELECT w.*, row_number() OVER (ORDER BY {row}) AS seeder_turn FROM {relation} w"
+                " WHERE {changing} AND {among}) w WHERE {at}"
             ).format(
-                live=work.table.identifier,
+                live=changes.table.identifier,
                 sets=sql.SQL(", ").join(sets),
-                verdict=work.verdict,
-                writing=writing(work),
+                row=changes.row,
+                relation=changes.relation,
+                changing=changes.changing,
                 among=among,
-                at=at_live(work),
+                at=changes.at,
             )
         )
 
@@ -108,27 +132,27 @@ _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precisio
 _MOMENTS = ("timestamp without time zone", "timestamp with time zone")
 
 
-def _made_up(work: SetWork, guard: Guard) -> Iterator[tuple[str, sql.Composable]]:
+def _made_up(changes: Changes, guard: Guard) -> Iterator[tuple[str, sql.Composable]]:
     """Columns of an index whose values can be given up, and for what: NULL where it may be."""
-    columns = [name for name in guard.columns if work.stage.has(name)]
+    table = changes.table
+    columns = [name for name in guard.columns if name in changes.written]
     if not guard.nulls_collide and not guard.predicate:
         for name in columns:
-            if not work.live(name).not_null:
-                yield name, cast(sql.SQL("NULL"), work.live(name))
+            if not table.columns[name].not_null:
+                yield name, cast(sql.SQL("NULL"), table.columns[name])
                 return
-    referring = {name for key in work.table.foreign_keys for name in key.columns}
+    referring = {name for key in table.foreign_keys for name in key.columns}
     for name in columns:
-        if name not in referring and (value := _unused(work, name)) is not None:
-            yield name, cast(value, work.live(name))
+        if name not in referring and (value := _unused(changes, name)) is not None:
+            yield name, cast(value, table.columns[name])
 
 
-def _unused(work: SetWork, name: str) -> sql.Composable | None:
-    """A value that no row of the table or the catalog has."""
-    live = work.live(name)
-    highest = sql.SQL("(SELECT max(v) FROM (SELECT {} FROM {} UNION ALL SELECT {} FROM {} s) q(v))")
-    top = highest.format(
-        sql.Identifier(name), work.table.identifier, work.stage.d(name), work.stage.relation
-    )
+def _unused(changes: Changes, name: str) -> sql.Composable | None:
+    """A value that no row has, nor is to have; another for each row."""
+    live = changes.table.columns[name]
+    top = sql.SQL(
+        "(SELECT max(v) FROM (SELECT {} FROM {} UNION ALL SELECT {} FROM {}) q(v))"
+    ).format(sql.Identifier(name), changes.table.identifier, changes.after(name), changes.source)
     match live.base:
         case base if base in _TEXTS:
             length = live.type.partition("(")[2].partition(")")[0]

@@ -5,7 +5,8 @@ and under the advisory lock. One temporary table per base lists the run's writes
 is to be done about each; the live rows among them are locked before they are judged.
 
 The order: delete what the run inserted and nothing refers to, bring back what it deleted,
-set back what it updated, then delete what only its updates still referred to.
+set back what it updated, then delete what only its updates still referred to. Where a row to
+be brought back wants a unique value that an updated one has, it comes after that.
 """
 
 from __future__ import annotations
@@ -24,7 +25,13 @@ from seeder.database.undo_judge import (
     keep_referenced,
 )
 from seeder.database.undo_list import Undoing, collect, lock, read
-from seeder.database.undo_write import bring_back, delete, record_deleted, set_back
+from seeder.database.undo_write import (
+    bring_back,
+    comes_after_changes,
+    delete,
+    record_deleted,
+    set_back,
+)
 from seeder.merge.order import in_groups
 from seeder.merge.plan import RowChange
 
@@ -46,12 +53,18 @@ def undo(
     for work in works:
         judge_inserted(connection, work)
     _delete(connection, ledger, works, by=by)
+    set_back_first = set()
     for work in works:
         judge_deleted(connection, work)
+        judge_updated(connection, work)
+        if comes_after_changes(connection, work.base, work.relation):
+            set_back_first.add(work.name)
+            set_back(connection, ledger, work.base, work.relation, by=by)
         bring_back(connection, ledger, work.base, work.relation, by=by)
     for work in works:
-        judge_updated(connection, work)
-        set_back(connection, ledger, work.base, work.relation, by=by)
+        if work.name not in set_back_first:
+            judge_updated(connection, work)
+            set_back(connection, ledger, work.base, work.relation, by=by)
     _delete(connection, ledger, works, by=by)
     notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)
     rows: list[RowChange] = []

@@ -7,14 +7,17 @@ are written.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
 from seeder.database.bases import Base
+from seeder.database.collisions import Changes, Place, exists, holders, takers
 from seeder.database.entries import at_key, from_text, image, live_text
 from seeder.database.ledger import Ledger
+from seeder.database.turns import in_turn
 from seeder.database.values import canonical
 
 _Work = sql.Identifier
@@ -135,6 +138,31 @@ def bring_back(
     )
 
 
+def comes_after_changes(connection: psycopg.Connection[Any], base: Base, work: _Work) -> bool:
+    """Whether a row to be brought back wants a unique value that a changed row has to give up."""
+    chosen = sql.SQL("w.kind = {} AND w.verdict = 'do'")
+    updated = sql.SQL("({}) IN (SELECT {} FROM {} t JOIN {} w ON {} WHERE {})").format(
+        sql.SQL(", ").join(sql.Identifier("t", name) for name in base.primary_key),
+        sql.SQL(", ").join(sql.Identifier("t", name) for name in base.primary_key),
+        base.table.identifier,
+        work,
+        at_key(base, "t", "w"),
+        chosen.format(sql.Literal("updated")),
+    )
+    place = Place(table=base.table, primary_key=base.primary_key)
+    for guard in base.table.guards:
+        if any(base.table.columns[name].generated for name in guard.columns):
+            continue
+        columns = {name: _from_image(base, "before", name) for name in guard.columns}
+        source = sql.SQL("{} w").format(work)
+        wanting = takers(
+            guard, columns, (), sql.SQL("w.n"), source, chosen.format(sql.Literal("deleted"))
+        )
+        if exists(connection, holders(place, guard, wanting, holding=updated)):
+            return True
+    return False
+
+
 def _from_image(base: Base, side: str, name: str) -> sql.Composable:
     text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
     return from_text(base, name, text)
@@ -165,22 +193,51 @@ def set_back(
             w=work,
         )
     )
-    connection.execute(
-        sql.SQL(
-            "UPDATE {live} t SET {sets} FROM {w} w"
-            " WHERE {at} AND w.kind = 'updated' AND w.verdict = 'do'"
-        ).format(
-            live=base.table.identifier,
-            sets=sql.SQL(", ").join(
-                sql.SQL("{0} = CASE WHEN {1} = ANY (w.names) THEN {2} ELSE t.{0} END").format(
-                    sql.Identifier(name), sql.Literal(name), _from_image(base, "before", name)
-                )
-                for name in names
-            ),
-            w=work,
-            at=at_key(base, "t", "w"),
+    changing = sql.SQL("w.kind = 'updated' AND w.verdict = 'do'")
+
+    def is_written(name: str) -> sql.Composable:
+        return sql.SQL("{} = ANY (w.names)").format(sql.Literal(name))
+
+    def after(name: str) -> sql.Composable:
+        now = sql.Identifier("t", name)
+        if name not in names:
+            return now
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+            is_written(name), _from_image(base, "before", name), now
         )
+
+    def write(among: sql.Composable) -> int:
+        return connection.execute(
+            sql.SQL(
+                "UPDATE {live} t SET {sets} FROM {w} w WHERE {at} AND {changing} AND {among}"
+            ).format(
+                live=base.table.identifier,
+                sets=sql.SQL(", ").join(
+                    sql.SQL("{} = {}").format(sql.Identifier(name), after(name)) for name in names
+                ),
+                w=work,
+                at=at_key(base, "t", "w"),
+                changing=changing,
+                among=among,
+            )
+        ).rowcount
+
+    changes = Changes(
+        table=base.table,
+        primary_key=base.primary_key,
+        relation=work,
+        source=sql.SQL("{} w JOIN {} t ON {}").format(
+            work, base.table.identifier, at_key(base, "t", "w")
+        ),
+        at=at_key(base, "t", "w"),
+        changing=changing,
+        row=sql.SQL("w.n"),
+        row_type=sql.SQL("bigint"),
+        after=after,
+        is_written=is_written,
+        written=frozenset(names),
     )
+    in_turn(connection, changes, write, refused=lambda _: nullcontext())
     _follow(connection, base, work, names)
     _unmark(connection, base, work)
 

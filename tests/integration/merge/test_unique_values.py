@@ -276,6 +276,32 @@ def test_undo_passes_the_value_back(project: Project) -> None:
     assert live(project) == {"a": "x", "c": "z"}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("a x", "b w", "c z"), ("a w", "b x", "c z")),
+        (("a x", "b w", "c z"), ("a w", "b z", "c v")),
+        (("a x", "b w"), ("a v", "b w", "c x")),
+        (("a x", "b w", "c z"), ("a z", "b x")),
+    ],
+    ids=["swap", "chain", "new row", "deleted row"],
+)
+def test_undo_takes_values_back_along_the_way_they_went(
+    project: Project, before: tuple[str, ...], after: tuple[str, ...]
+) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    plans(project, *before, head="removed: delete\n")
+    project.init()
+    was = live(project)
+    plans(project, *after, head="removed: delete\n")
+    result = project.update()
+    assert live(project) == dict(row.split() for row in after)
+    assert result.run_id is not None
+    undo(project.settings(), log=Events(), run=result.run_id, dry_run=False)
+    assert live(project) == was
+    project.assert_settled()
+
+
 def test_a_value_that_a_kept_row_still_holds_is_refused_with_both_names(
     project: Project,
 ) -> None:
