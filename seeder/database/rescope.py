@@ -21,6 +21,11 @@ from seeder.merge.model import SeedSet
 
 def find(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     """Find the sets that the ledger knows in another scope; they count as known from now on."""
+    standing = {
+        (there.qualified, each.key, scope_text(each, there))
+        for each in (*seeding.catalog.sets, *seeding.catalog.inactive)
+        if (there := seeding.tables.get(each.table)) is not None
+    }
     for each in sets:
         table = seeding.tables.get(each.table)
         if table is None:
@@ -29,7 +34,11 @@ def find(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
         here = [k for k in seeding.known if k.table == table.qualified and k.key == each.key]
         if any(known.scope == scope for known in here):
             continue
-        named = [known for known in here if known.name == each.name]
+        named = [
+            known
+            for known in here
+            if known.name == each.name and (known.table, known.key, known.scope) not in standing
+        ]
         before = next((k for k in reversed(named) if _follows(seeding, each, table, k)), None)
         if before is not None:
             seeding.rescoped[each.name] = before

@@ -117,3 +117,23 @@ def test_an_older_image_finds_its_rows_after_a_change_of_scope(project: Project)
         assert live(project) == [("admin", label)]
         assert len(scopes(project)) == 1
     project.assert_settled()
+
+
+def test_a_set_that_takes_the_name_of_a_renamed_one_takes_nothing_else_from_it(
+    project: Project,
+) -> None:
+    project.sql(ROLES + "; CREATE UNIQUE INDEX ON roles (code) WHERE org IS NULL")
+    project.sql("CREATE UNIQUE INDEX ON roles (tenant, code)")
+    roles(project, "admin A", "guest G", scope="org: null")
+    project.init()
+    text = (project.directory / "seeds/core/roles.yaml").read_text()
+    project.write("shared", text.replace("label: A", "label: A2"))
+    roles(project, "boss B", scope="tenant: main")
+    result = project.update()
+    assert (counts(result, "shared"), counts(result, "roles")) == ({"update": 1}, {"insert": 1})
+    assert scopes(project) == [
+        ("org=NULL", "admin", "a"),
+        ("org=NULL", "guest", "a"),
+        ("tenant='main'", "boss", "a"),
+    ]
+    project.assert_settled()
