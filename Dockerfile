@@ -8,9 +8,11 @@
 
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
-RUN apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends binutils >/dev/null \
-    && rm -rf /var/lib/apt/lists/*
+RUN command -v strip >/dev/null || { \
+        apt-get update -qq \
+        && apt-get install -y -qq --no-install-recommends binutils >/dev/null \
+        && rm -rf /var/lib/apt/lists/*; \
+    }
 WORKDIR /build
 
 # One directory per layer of the final image, laid out as it will be there.

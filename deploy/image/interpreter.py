@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 VERSION = f"python{sys.version_info.major}.{sys.version_info.minor}"
@@ -109,11 +110,10 @@ def copy_interpreter(target: Path) -> None:
 
 def copy_libraries(target: Path, *, packages: Path) -> None:
     """Copy every shared library from elsewhere that a file of the two trees needs."""
-    needed: dict[str, Path] = {}
-    for file in sorted([*target.rglob("*"), *packages.rglob("*")]):
-        if file.is_file() and not file.is_symlink() and _is_elf(file):
-            found = _libraries_of(file).items()
-            needed |= {name: path for name, path in found if not path.is_relative_to(packages)}
+    files = sorted([*target.rglob("*"), *packages.rglob("*")])
+    elves = [file for file in files if file.is_file() and not file.is_symlink() and _is_elf(file)]
+    found = _libraries_of(elves)
+    needed = {name: path for name, path in found if not path.is_relative_to(packages)}
     system = needed["libc.so.6"].parent
     needed |= {name: system / name for name in ASSUMED if (system / name).exists()}
     for name, source in needed.items():
@@ -131,17 +131,26 @@ def make_independent(target: Path, *, patchelf: Path) -> None:
     _run(patchelf, "--force-rpath", "--set-rpath", target / "lib", program)
 
 
-def _libraries_of(file: Path) -> dict[str, Path]:
-    """All libraries, direct and indirect, by the name under which they are asked for."""
-    # ldd exits 1 for what is not dynamic, such as the loader itself: nothing needed then.
+def _libraries_of(files: Sequence[Path]) -> Iterator[tuple[str, Path]]:
+    """All libraries, direct and indirect: the name under which they are asked for, the place."""
+    # One call for all, which counts where it is emulated. ldd exits 1 where a file is not
+    # dynamic, such as the loader itself: nothing needed then.
     text = subprocess.run(
-        ["ldd", file], capture_output=True, text=True, check=False, env={**os.environ, "LANG": "C"}
+        ["ldd", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "LANG": "C"},
     ).stdout
-    found = dict(re.findall(r"^\s*(\S+) => (/\S+)", text, re.MULTILINE))
-    missing = re.findall(r"^\s*(\S+) => not found", text, re.MULTILINE)
-    if missing:
-        sys.exit(f"{file} needs {', '.join(missing)}, found nowhere")
-    return {name: Path(path) for name, path in found.items()}
+    file = ""
+    for line in text.splitlines():
+        if not line.startswith(("\t", " ")):
+            file = line.removesuffix(":")
+        elif needs := re.match(r"\s+(\S+) => (/\S+|not found)", line):
+            name, place = needs.groups()
+            if place == "not found":
+                sys.exit(f"{file} needs {name}, found nowhere")
+            yield name, Path(place)
 
 
 def _is_elf(file: Path) -> bool:

@@ -53,12 +53,14 @@ def docker(
     return done
 
 
-def build(context: Path, *, tag: str) -> str:
-    """Build an image, one process at a time, so that the layers are made once."""
-    lock = Path(os.environ.get("TMPDIR", "/tmp")) / "seeder-test-images.lock"
+def build(context: Path, *options: object, tag: str) -> str:
+    """Build an image, one process at a time for each, so that the layers are made once."""
+    name = tag.replace(":", "-").replace("/", "-")
+    lock = Path(os.environ.get("TMPDIR", "/tmp")) / f"seeder-test-image-{name}.lock"
     with lock.open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
-        docker("build", "--tag", tag, context, env={**os.environ, "DOCKER_BUILDKIT": "1"})
+        buildkit = {**os.environ, "DOCKER_BUILDKIT": "1"}
+        docker("build", *options, "--tag", tag, context, env=buildkit)
     return tag
 
 
@@ -165,7 +167,7 @@ class Job:
         """Send SIGTERM, as every platform does."""
         docker("kill", "--signal", "TERM", self.name)
 
-    def wait(self, *, timeout: float = 120) -> Ran:
+    def wait(self, *, timeout: float = 240) -> Ran:
         code = docker("wait", self.name, timeout=timeout).stdout.strip()
         return Ran(int(code), self.output)
 
