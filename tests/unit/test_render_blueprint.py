@@ -1,4 +1,4 @@
-"""render.yaml against the documented fields of a Blueprint; no package has Render's schema."""
+"""render.yaml against the documented fields of a Blueprint, for want of a packaged schema."""
 
 from __future__ import annotations
 
