@@ -133,7 +133,11 @@ def _named(
         message = f"{_addresses(work, keys)} {verb} rejected by {work.table}: {what}."
     hint = "Mend the row, or the constraint, and run again."
     if holders:
-        hint = f"Its value is still that of {_addresses(work, holders)}; `seeder plan` says why."
+        hint = (
+            f"Its value is still that of {_addresses(work, holders)}: `seeder plan` shows what"
+            " becomes of it. Where it stays, or leaves only once other rows have changed, let the"
+            " value pass over two releases."
+        )
     if waiting:
         hint = (
             "They want values that other rows still hold. Make the constraint DEFERRABLE, or let"

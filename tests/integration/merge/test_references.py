@@ -407,7 +407,15 @@ def test_two_sets_that_refer_to_each_other(
 
 
 @pytest.mark.parametrize(
-    ("n1", "deferrable"), [("", ""), ("", "DEFERRABLE"), ("NOT NULL", "DEFERRABLE")]
+    ("n1", "deferrable"),
+    [
+        ("", ""),
+        ("", "DEFERRABLE"),
+        ("NOT NULL", "DEFERRABLE"),
+        ("", "ON DELETE RESTRICT"),
+        ("", "ON DELETE CASCADE"),
+        ("", "ON DELETE SET NULL"),
+    ],
 )
 def test_a_circle_of_two_sets_that_leaves_the_catalog_is_deleted(
     project: Project, n1: str, deferrable: str
