@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from seeder import environ
 from seeder.catalog import csv_files, files, node_reader, nodes, scalars, yaml_reader
 from tests.docs.pages import DOCS, blocks, table_after
 from tests.support.postgres import Database
@@ -267,6 +268,7 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     told = [int(cell.replace(",", "")) for _, cell in table_after(PAGE, "What a file may cost")]
     assert told == [
         files.TEXT_LIMIT,
+        environ.LIMIT,
         nodes.MAX_VALUES,
         yaml_reader.MAX_REPEATED,
         nodes.MAX_DEPTH,
