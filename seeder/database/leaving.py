@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from psycopg import sql
 
 from seeder.database import collisions, gone, read, write
+from seeder.database.aside import let_step_aside
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import judge_gone, judge_leaving, know_rows
 from seeder.database.orders import MERGING, Left, Seeding
@@ -78,6 +79,10 @@ def make_way(
         if anything is None or not collisions.exists(seeding.connection, anything):
             continue
         _leave_early(seeding, table, order, judged)
+        if collisions.exists(seeding.connection, anything):
+            for work in seeding.works.values():
+                if work.table.oid == table.oid and work.decision in _LEAVABLE:
+                    let_step_aside(seeding, work, anything)
         inserts = collisions.in_the_way_of_inserts(takers)
         if inserts is not None and collisions.exists(seeding.connection, inserts):
             updated.update(work.name for work in takers if work.decision in MERGING)

@@ -86,6 +86,8 @@ class Seeding:
     decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
+    aside: list[str] = field(default_factory=list)
+    """Sets with leaving rows that have stepped aside."""
 
     @property
     def writes(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import diff, gone, images, leaving, moves, read, record, resolve, write
+from seeder.database import aside, diff, gone, images, leaving, moves, read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import hold_back, judge_group, judge_set
 from seeder.database.ledger import Ledger
@@ -65,6 +65,7 @@ def seed(
         _apply_group(seeding, group, groups, outcomes)
     for group in reversed(groups):
         leaving.remove(seeding, group[::-1])
+    aside.settle(seeding)
     for left in seeding.left:
         outcomes[left.set] = _with_left(seeding, outcomes[left.set], left)
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")

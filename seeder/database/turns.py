@@ -80,7 +80,7 @@ def in_turn(
     if waiting:
         with refused(waiting):
             for guard in collisions.guarding(changes):
-                _step_aside(connection, changes, guard, _one_of(changes, waiting))
+                step_aside(connection, changes, guard, _one_of(changes, waiting))
             count += write(_one_of(changes, waiting))
     return count
 
@@ -91,7 +91,7 @@ def _one_of(changes: Changes, rows: Sequence[Any]) -> sql.Composable:
     )
 
 
-def _step_aside(
+def step_aside(
     connection: psycopg.Connection[Any], changes: Changes, guard: Guard, among: sql.Composable
 ) -> None:
     """Give up the values by which rows collide in an index; the update writes them anew."""

@@ -330,7 +330,31 @@ def test_undo_takes_values_back_along_the_way_they_went(
     project.assert_settled()
 
 
-def test_a_value_that_a_kept_row_still_holds_is_refused_with_both_names(
+@pytest.mark.parametrize("unique", ["NOT NULL UNIQUE", "UNIQUE"])
+def test_a_value_passes_although_rows_that_refer_to_its_holder_change_only_afterwards(
+    project: Project, unique: str
+) -> None:
+    project.sql(
+        PLANS.format(unique)
+        + "; CREATE TABLE orgs (code text PRIMARY KEY, plan_id int REFERENCES plans)"
+    )
+    head = "table: orgs\nkey: code\ncolumns: {plan_id: {ref: plans}}\n"
+    plans(project, "a x", "c z", head="removed: delete\n")
+    project.write("orgs", head + "rows: [{code: us, plan_id: a}]\n")
+    project.init()
+    plans(project, "b x", "c z", head="removed: delete\n")
+    project.write("orgs", head + "rows: [{code: us, plan_id: b}]\n")
+    result = project.update()
+    assert counts(result, "plans") == {"insert": 1, "delete": 1}
+    assert counts(result, "orgs") == {"update": 1}
+    assert live(project) == {"b": "x", "c": "z"}
+    project.assert_settled()
+    assert project.rows(
+        "SELECT before ->> 'slug' FROM seeder.changes WHERE run = %s AND addr = 'a'", result.run_id
+    ) == [("x",)]
+
+
+def test_a_value_that_a_row_holds_to_which_a_person_refers_is_refused_with_its_name(
     project: Project,
 ) -> None:
     project.sql(PLANS.format("NOT NULL UNIQUE"))
@@ -338,6 +362,19 @@ def test_a_value_that_a_kept_row_still_holds_is_refused_with_both_names(
     project.init()
     project.sql("CREATE TABLE mine (plan_id int REFERENCES plans)")
     project.sql("INSERT INTO mine SELECT id FROM plans WHERE code = 'a'")
+    plans(project, "b x", "c z", head="removed: delete\n")
+    with pytest.raises(SeedingFailed, match=r"^plans/a cannot leave public\.plans, since other"):
+        project.update()
+    assert live(project) == {"a": "x", "c": "z"}
+
+
+def test_a_value_that_a_person_gave_to_a_leaving_row_is_refused_with_both_names(
+    project: Project,
+) -> None:
+    project.sql(PLANS.format("NOT NULL UNIQUE"))
+    plans(project, "a w", "c z", head="removed: delete\n")
+    project.init()
+    project.sql("UPDATE plans SET slug = 'x' WHERE code = 'a'")
     plans(project, "b x", "c z", head="removed: delete\n")
     with pytest.raises(SeedingFailed) as caught:
         project.update()
