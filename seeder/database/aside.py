@@ -94,10 +94,9 @@ def settle(seeding: Seeding) -> None:
         if rows:
             addresses = ", ".join(work.seed_set.address(addr) for (addr,) in rows)
             raise SeedingFailed(
-                f"{addresses} cannot leave {work.table}, since other rows refer to it, while rows"
-                " of the catalog want its unique values.",
-                hint="Nothing was seeded. Let those rows refer to others first, or leave the value"
-                " where it is.",
+                f"{addresses} cannot leave {work.table}, since a person changed it or other rows"
+                " refer to it, while rows of the catalog want its unique values.",
+                hint="Nothing was seeded. Delete it by hand, or leave the value where it is.",
                 set=work.name,
             )
         seeding.connection.execute(
