@@ -41,10 +41,12 @@ def know_rows(seeding: Seeding, works: Sequence[SetWork], judged: frozenset[str]
     """
     connection = seeding.connection
     for work in works:
+        if work.decision in MERGING:  # first, since references are looked up in the ledger
+            follow_moves(connection, work, seeding.works)
+    for work in works:
         resolve.resolve(connection, work, seeding.works, judged)
     for work in works:
         if work.decision in MERGING:
-            follow_moves(connection, work, seeding.works)
             follow_references(connection, work)
     for work in works:
         shared = work.siblings or len(work.own_ids) > 1

@@ -60,12 +60,12 @@ def take(
         The row with the columns that were settled; an action of KEEP says why none was.
     """
     seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
+    work = seeding.works[set_name]
+    follow_moves(connection, work, seeding.works)  # first: references are looked up in the ledger
     settled: set[str] = set()
     for group in groups:
         resolve_group(seeding, group, frozenset(settled))
         settled.update(group)
-    work = seeding.works[set_name]
-    follow_moves(connection, work, seeding.works)
     find_few(seeding, work, [key])
     judge_set(seeding, work)
     connection.execute(

@@ -316,6 +316,31 @@ def test_a_row_below_a_deleted_one_is_skipped_with_all_that_hangs_on_it(
     assert tree(project) == [("root", None)]
 
 
+def test_rows_below_a_row_that_moves_follow_it_in_the_same_run(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE nodes (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
+        " parent_id int REFERENCES nodes)"
+    )
+    nodes(project, ("root", "null"), ("twig", "root"), ("leaf", "null"))
+    project.init()
+    nodes(
+        project,
+        ("trunk", "null"),
+        ("twig", "trunk"),
+        ("leaf", "trunk"),
+        ("new", "trunk"),
+        head="moved: [{from: root, to: trunk}]\n",
+    )
+    assert counts(project.update(), "nodes") == {"move": 1, "update": 1, "insert": 1}
+    assert tree(project) == [
+        ("leaf", "trunk"),
+        ("new", "trunk"),
+        ("trunk", None),
+        ("twig", "trunk"),
+    ]
+    project.assert_settled()
+
+
 def test_a_tree_that_leaves_the_catalog_is_deleted_as_a_whole(project: Project) -> None:
     project.sql(
         "CREATE TABLE nodes (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
