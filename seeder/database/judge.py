@@ -250,11 +250,6 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
     }
     first = work.base.primary_key[0]
     at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
-    # A row that the set itself has marked as deleted is there, unless it was made anew since.
-    at_primary_key = sql.SQL("({} IS NOT NULL AND (NOT ({}) OR (NOT {} AND {})))").format(
-        sql.Identifier("lp", first), work.soft_deleted("lp"), at_key, work.marked("lp", "b")
-    )
-
     same_key = all_of(
         sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()
     )
@@ -267,18 +262,45 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
             _states(OWNING),
         )
 
-    other_key = sql.SQL("(({}) IN ({}))").format(
+    # The key that the entry itself knows is no other's, even if a reference in it leads nowhere.
+    other_key = sql.SQL("(({}) IN ({}) AND NOT coalesce({}, false))").format(
         sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
         owned_by([base_key(work, name, "o") for name in keys]),
+        all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("lp", name), base_key(work, name))
+            for name in keys
+        ),
+    )
+    owners = owned_by(
+        [
+            cast(sql.SQL("o.{}").format(work.base.p(n)), work.live(name))
+            for n, name in enumerate(work.base.primary_key)
+        ]
     )
     owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND ({}) IN ({}))").format(
-        sql.SQL(", ").join(sql.Identifier("lk", name) for name in work.base.primary_key),
-        owned_by(
-            [
-                cast(sql.SQL("o.{}").format(work.base.p(n)), work.live(name))
-                for n, name in enumerate(work.base.primary_key)
-            ]
-        ),
+        sql.SQL(", ").join(sql.Identifier("lk", name) for name in work.base.primary_key), owners
+    )
+    # An entry without a claim gives way to whoever else the row is, or is about to be.
+    claimed = sql.SQL(
+        "coalesce(b.state IN ('d', 'r') AND (({primary_key}) IN ({owners})"
+        " OR (NOT ({same_key}) AND ({key}) IN (SELECT {desired} FROM {stage} q))), false)"
+    ).format(
+        primary_key=sql.SQL(", ").join(sql.Identifier("lp", n) for n in work.base.primary_key),
+        owners=owners,
+        same_key=same_key,
+        key=sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
+        desired=sql.SQL(", ").join(work.stage.d(name, "q") for name in keys),
+        stage=work.stage.relation,
+    )
+    # A row that the set itself has marked as deleted is there, unless it was made anew since.
+    at_primary_key = sql.SQL(
+        "({} IS NOT NULL AND (NOT ({}) OR (NOT {} AND {})) AND NOT {})"
+    ).format(
+        sql.Identifier("lp", first),
+        work.soft_deleted("lp"),
+        at_key,
+        work.marked("lp", "b"),
+        claimed,
     )
     return sql.SQL(
         "  SELECT d.s, d.b, b.ctid IS NOT NULL AS entry, {at_primary_key} AS at_primary_key,\n"

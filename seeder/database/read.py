@@ -14,7 +14,7 @@ from seeder.database.stage import BLOCKED
 from seeder.database.values import canonical
 from seeder.database.work import SetWork
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange, SetDecision
-from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Identity
+from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES
 
 SILENT = tuple(n for n, rule in enumerate(ROW_RULES) if rule.reason == "nothing to do")
 """Verdicts that nobody needs to hear of."""
@@ -221,7 +221,7 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
             )
         )
     reason = rule.reason
-    if IDENTITY_RULES[identity].verdict in (Identity.AMBIGUOUS, Identity.TAKEN):
+    if rule.when in ("ambiguous", "taken"):
         reason = IDENTITY_RULES[identity].reason
     return RowChange(
         address=work.seed_set.address(key),

@@ -23,7 +23,9 @@ from seeder.database.work import SetWork
 from seeder.database.write import at_live
 from seeder.merge.model import Catalog
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
+from seeder.merge.rules import ROW_RULES
 
+_TAKEN = next(rule.reason for rule in ROW_RULES if rule.when == "taken deleted !refresh")
 _REASON = "deleted here; brought back as the catalog has it"
 
 
@@ -42,11 +44,13 @@ def restore(
     seeding, groups = open_few(connection, ledger, catalog, wanted, run=run)
     settled: set[str] = set()
     changes: list[RowChange] = []
+    for name, work in seeding.works.items():
+        if name in wanted:  # first, since references are looked up in the ledger
+            follow_moves(connection, work, seeding.works)
     for group in groups:
         works = resolve_group(seeding, group, frozenset(settled))
         ours = [work for work in works if work.name in wanted]
         for work in ours:
-            follow_moves(connection, work, seeding.works)
             changes += _revive(seeding, work, wanted[work.name])
             find_few(seeding, work, wanted[work.name])
             judge_set(seeding, work)
@@ -131,7 +135,9 @@ def _told(
                     address=address, action=RowAction.RESTORE, reason=_REASON, columns=columns
                 )
             )
-        elif change is not None and (change.action is RowAction.SKIP or change.conflict):
+        elif change is not None and (
+            change.action is RowAction.SKIP or change.conflict or change.reason == _TAKEN
+        ):
             told.append(_left(address, change.reason))
         elif key not in known:
             told.append(_left(address, "was never here; an update inserts or adopts it"))

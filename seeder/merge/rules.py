@@ -101,7 +101,8 @@ class Identity(StrEnum):
 
 IDENTITY_FACTS = {
     "entry": "the ledger has an entry for the row",
-    "at_primary_key": "a live row has the primary key that the ledger knows",
+    "at_primary_key": "a live row has the primary key that the ledger knows;"
+    " if the entry has no claim on it any more, nobody else has one either",
     "same_key": "... and the natural key of this row",
     "other_key": "... and a natural key that belongs to another entry",
     "at_key": "a live row has the natural key of this row",
@@ -124,7 +125,7 @@ IDENTITY_RULES: tuple[Rule[Identity], ...] = (
     ),
     Rule("entry at_primary_key", Identity.AT_PRIMARY_KEY, "renamed here"),
     Rule("entry at_key !owned", Identity.AT_KEY, "re-created here under a new primary key"),
-    Rule("entry at_key", Identity.GONE, "another seeded row was renamed to its key"),
+    Rule("entry at_key", Identity.TAKEN, "another seeded row was renamed to its key"),
     Rule("entry", Identity.GONE, "no live row"),
     Rule("at_key owned", Identity.TAKEN, "another seeded row was renamed to this key"),
     Rule("at_key", Identity.AT_KEY, "a live row has this key"),
@@ -177,6 +178,7 @@ _STANDS = "deleted here; stays deleted"
 
 ROW_RULES: tuple[Rule[RowAction], ...] = (
     Rule("ambiguous", RowAction.KEEP, "which live row it is cannot be told"),
+    Rule("taken deleted !refresh", RowAction.KEEP, "deleted here, and its key has another owner"),
     Rule("taken", RowAction.KEEP, "another seeded row was renamed to this key"),
     # The catalog has the row, and no live row is there.
     Rule("desired !live soft_deleted !entry", RowAction.RECORD, _STANDS),

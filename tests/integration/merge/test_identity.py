@@ -350,3 +350,77 @@ def test_rows_follow_a_referenced_set_that_gets_another_key(project: Project) ->
         (2, 2, 50),
     ]
     project.assert_settled()
+
+
+def test_a_row_whose_key_refers_to_a_deleted_row_is_skipped_and_not_taken_for_deleted(
+    project: Project,
+) -> None:
+    project.sql(
+        "CREATE TABLE tiers (id serial PRIMARY KEY, name text UNIQUE NOT NULL, gone boolean);"
+        "CREATE TABLE limits (id serial PRIMARY KEY, tier_id integer NOT NULL REFERENCES tiers,"
+        " what text NOT NULL, top integer, UNIQUE (tier_id, what))"
+    )
+    project.write(
+        "tiers", "table: tiers\nkey: name\ndeleted: gone\nrows: [{name: free}, {name: pro}]\n"
+    )
+    write_limits(
+        project, "{tier_id: free, what: seats, top: 1}", "{tier_id: pro, what: seats, top: 5}"
+    )
+    project.init()
+    project.sql("UPDATE tiers SET gone = true WHERE name = 'pro'")
+    write_limits(
+        project, "{tier_id: free, what: seats, top: 1}", "{tier_id: pro, what: seats, top: 6}"
+    )
+    assert counts(project.update(), "limits")["skip"] == 1
+    assert project.entry("limits", "pro,seats")["state"] == "a"
+    project.sql("UPDATE tiers SET gone = NULL")
+    assert counts(project.update(), "limits") == {"update": 1}
+    assert project.rows("SELECT tier_id, top FROM limits ORDER BY 1") == [(1, 1), (2, 6)]
+    project.assert_settled()
+
+
+def test_a_row_that_seeder_deleted_stays_away_while_a_person_has_given_its_key_to_another(
+    project: Project,
+) -> None:
+    project.sql("CREATE TABLE t (id serial PRIMARY KEY, code text NOT NULL UNIQUE)")
+
+    def write(*codes: str) -> None:
+        listed = "".join(f"  - {{code: {code}}}\n" for code in codes)
+        project.write("t", f"table: t\nkey: code\nremoved: delete\nrows:\n{listed}")
+
+    write("a", "b")
+    project.init()
+    write("b")
+    project.update()
+    project.sql("UPDATE t SET code = 'a' WHERE code = 'b'")
+    write("a", "b")
+    assert counts(project.update(), "t") == {"keep": 1, "conflicts": 1}
+    assert project.rows("SELECT id, code FROM t") == [(2, "a")]
+    project.assert_settled()
+    project.sql("UPDATE t SET code = 'b'")
+    assert counts(project.update(), "t") == {"restore": 1}
+    assert project.rows("SELECT code FROM t ORDER BY 1") == [("a",), ("b",)]
+    project.assert_settled()
+
+
+def test_no_two_rows_of_the_catalog_are_the_same_row_after_keys_went_round(
+    project: Project,
+) -> None:
+    project.sql("CREATE TABLE t (id serial PRIMARY KEY, code text NOT NULL UNIQUE, name text)")
+
+    def write(**rows: str) -> None:
+        listed = "".join(f"  - {{code: {code}, name: {name}}}\n" for code, name in rows.items())
+        project.write("t", f"table: t\nkey: code\nrows:\n{listed}")
+
+    write(a="one", b="one")
+    project.init()
+    project.sql("UPDATE t SET code = 'x' WHERE id = 2; UPDATE t SET code = 'b' WHERE id = 1")
+    project.update()
+    assert project.entry("t", "a")["state"] == "d"
+    project.sql("UPDATE t SET code = 'c' WHERE id = 1; UPDATE t SET code = 'b' WHERE id = 2")
+    write(a="one", b="one", c="two")
+    project.update()
+    looked_after = [e["p1"] for e in project.entries("t") if e["state"] == "a"]
+    assert sorted(looked_after) == [1, 2]
+    assert project.entry("t", "a")["state"] == "d"
+    project.assert_settled()

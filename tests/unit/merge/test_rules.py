@@ -72,7 +72,9 @@ def row_facts() -> Iterator[dict[str, bool]]:
             found = facts["live"] + facts["soft_deleted"] + facts["ambiguous"] + facts["taken"]
             if found > 1 or (not facts["live"] and any(facts[name] for name in OF_LIVE)):
                 continue
-            if (facts["ambiguous"] and state is None) or (facts["taken"] and state is not None):
+            if facts["ambiguous"] and state is None:
+                continue
+            if facts["taken"] and state not in (None, "deleted", "removed"):
                 continue
             yield entry | facts | {"desired": True}
         for facts in all_facts(OF_GONE) if state else ():
@@ -180,7 +182,7 @@ def test_a_live_value_is_overwritten_only_where_nobody_changed_it_or_the_set_say
         ("entry at_primary_key other_key at_key owned", Identity.GONE),
         ("entry at_primary_key at_key", Identity.AMBIGUOUS),
         ("entry at_key", Identity.AT_KEY),
-        ("entry at_key owned", Identity.GONE),
+        ("entry at_key owned", Identity.TAKEN),
         ("entry", Identity.GONE),
         ("at_key", Identity.AT_KEY),
         ("at_key owned", Identity.TAKEN),
