@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from seeder.database.schema import ForeignKey, Table
+from seeder.database.schema import Table
 from seeder.database.work import SetTarget, TableTarget, Target
 from seeder.errors import Problem
 from seeder.merge.model import SeedColumn, SeedSet, SetReference, TableName, TableReference
@@ -230,33 +230,28 @@ def _stored(table: Table, column: str, target: Table) -> str:
     return target.primary_key[0]
 
 
-def needs(
-    each: SeedSet, sets: Sequence[SeedSet], tables: Tables
-) -> tuple[set[str], list[ForeignKey]]:
-    """Sets that a set needs first, by reference or foreign key; and the foreign keys."""
-    found = {
-        column.reference.set
-        for column in each.columns
-        if isinstance(column.reference, SetReference)
-    }
-    found |= {
-        other.name
-        for column in each.columns
-        for other in sets
-        if isinstance(column.reference, TableReference)
-        and column.reference.table in tables
-        and other.table in tables
-        and tables[column.reference.table].qualified == tables[other.table].qualified
-    }
+def needs(sets: Sequence[SeedSet], tables: Tables) -> dict[str, set[str]]:
+    """By the name of each set those that it needs first, by reference or foreign key."""
+    on_table: dict[TableName, list[str]] = {}
+    for each in sets:
+        if each.table in tables:
+            on_table.setdefault(tables[each.table].qualified, []).append(each.name)
+    return {each.name: _needs(each, on_table, tables) for each in sets}
+
+
+def _needs(each: SeedSet, on_table: Mapping[TableName, Sequence[str]], tables: Tables) -> set[str]:
+    found: set[str] = set()
+    for column in each.columns:
+        if isinstance(column.reference, SetReference):
+            found.add(column.reference.set)
+        elif column.reference is not None and column.reference.table in tables:
+            found.update(on_table.get(tables[column.reference.table].qualified, ()))
     table = tables.get(each.table)
     if table is None:
-        return found, []
+        return found
     # A set without rows may have had some, which are removed before those they refer to.
     written = {column.name for column in each.columns} if _has_rows(each) else set(table.columns)
-    keys = [key for key in table.foreign_keys if written & set(key.columns)]
-    for key in keys:
-        for other in sets:
-            there = tables.get(other.table)
-            if there is not None and there.qualified == key.target:
-                found.add(other.name)
-    return found, keys
+    for key in table.foreign_keys:
+        if written & set(key.columns):
+            found.update(on_table.get(key.target, ()))
+    return found

@@ -54,6 +54,7 @@ def _with_references(
 ) -> Catalog:
     tables = read_tables(connection, check.tables_of(catalog.sets))
     by_name = {each.name: each for each in catalog.sets}
+    edges = check.needs(catalog.sets, tables)
     wanted: set[str] = set()
     waiting = list(names)
     while waiting:
@@ -62,7 +63,7 @@ def _with_references(
             continue
         wanted.add(name)
         each = by_name[name]
-        waiting += check.needs(each, catalog.sets, tables)[0]
+        waiting += edges[name]
         # Sets that share the table answer for their own rows.
         waiting += [other.name for other in catalog.sets if other.table == each.table]
     return dataclasses.replace(

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from psycopg import sql
 
 from seeder.database import check, direct, rescope, stage
-from seeder.database.base_open import open_base
-from seeder.database.bases import Base, base_key, former_key
+from seeder.database.base_open import Shared, open_bases
+from seeder.database.bases import Base, BaseKey, base_key, former_key
+from seeder.database.batch import AT_ONCE, at_most, send
 from seeder.database.digests import digest_of
 from seeder.database.orders import WRITTEN, Known, Seeding
-from seeder.database.schema import Table, read_tables
+from seeder.database.schema import read_tables
 from seeder.database.work import SetWork, scope_condition, scope_text
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import Mode, SeedSet, SetReference, TableName, When
@@ -38,7 +38,7 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
         raise ConfigurationInvalid(
             "The catalog does not fit the schema of the database.", problems=tuple(found)
         )
-    edges = {each.name: check.needs(each, sets, seeding.tables)[0] for each in sets}
+    edges = check.needs(sets, seeding.tables)
     groups = in_groups([each.name for each in sets], edges)
     decide(seeding, sets)
     _open(seeding, edges)
@@ -50,9 +50,13 @@ def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     seeding.known = _read_known(seeding)
     sets = tuple(sets)
     rescope.find(seeding, sets)
-    for each in sets:
-        if each.name not in seeding.decisions:
-            seeding.decisions[each.name] = _decide(seeding, each)
+    undecided = [each for each in sets if each.name not in seeding.decisions]
+    known = {each.name: _same_place(seeding, each) for each in undecided}
+    filled = _filled(seeding, [each for each in undecided if not known[each.name]])
+    for each in undecided:
+        seeding.decisions[each.name] = _decide(
+            seeding, each, known[each.name], filled=each.name in filled
+        )
 
 
 def _await_migrations(seeding: Seeding) -> None:
@@ -97,7 +101,7 @@ def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[P
             table=table,
             primary_key=table.primary_key or each.key,
         )
-        stage.create(seeding.connection, staged, allocate=False)
+        seeding.connection.execute(stage.creation(staged, allocate=False))
         try:
             stage.load(seeding.connection, staged, progress=seeding.progress)
         except ConfigurationInvalid as error:
@@ -133,20 +137,21 @@ def _same_place(seeding: Seeding, each: SeedSet) -> list[Known]:
     table = seeding.tables.get(each.table)
     if table is None:
         return []
-    scope = scope_text(each, table)
-    here = [k for k in seeding.known if k.table == table.qualified and k.scope == scope]
+    scope, qualified = scope_text(each, table), table.qualified
+    here = [k for k in seeding.known if k.table == qualified and k.scope == scope]
     same = [known for known in here if known.key == each.key]
     return same or [known for known in here if known.key == former_key(each)]
 
 
-def _decide(seeding: Seeding, each: SeedSet) -> tuple[SetDecision, str]:
+def _decide(
+    seeding: Seeding, each: SeedSet, known: Sequence[Known], *, filled: bool
+) -> tuple[SetDecision, str]:
     table = seeding.tables.get(each.table)
     if table is None:
         return SetDecision.AWAITING_TABLE, "its table comes with the pending migrations"
     orders = seeding.orders
-    known = _same_place(seeding, each)
     if not known:
-        if not _has_rows(seeding, each, table):
+        if not filled:
             return SetDecision.INSERT, "never seeded here, and the table is empty"
         if orders.mode is Mode.REFRESH:
             return SetDecision.REFRESH, "refresh rewrites every row"
@@ -169,13 +174,22 @@ def _decide(seeding: Seeding, each: SeedSet) -> tuple[SetDecision, str]:
             return SetDecision.PENDING, "the catalog has changed since it was applied"
 
 
-def _has_rows(seeding: Seeding, each: SeedSet, table: Table) -> bool:
-    row = seeding.connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} t WHERE {})").format(
-            table.identifier, scope_condition(each, table, "t")
-        )
-    ).fetchone()
-    return bool(row and row[0])
+def _filled(seeding: Seeding, sets: Iterable[SeedSet]) -> set[str]:
+    """Names of those sets whose tables have rows in their scope."""
+    placed = [(each, seeding.tables[each.table]) for each in sets if each.table in seeding.tables]
+    filled: set[str] = set()
+    for some in at_most(AT_ONCE, placed):
+        questions = [
+            sql.SQL("EXISTS (SELECT FROM {} t WHERE {})").format(
+                table.identifier, scope_condition(each, table, "t")
+            )
+            for each, table in some
+        ]
+        row = seeding.connection.execute(
+            sql.SQL("SELECT {}").format(sql.SQL(", ").join(questions))
+        ).fetchone()
+        filled |= {each.name for (each, _), found in zip(some, row or (), strict=True) if found}
+    return filled
 
 
 _SURVEYED = 10_001
@@ -218,10 +232,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         )
         if each.name in seeding.rescoped:
             rescope.carry(seeding, seeding.works[each.name])
-    for name, work in seeding.works.items():
-        seeding.works[name] = dataclasses.replace(
-            work, siblings=_siblings(seeding, work), **_ids(seeding, work)
-        )
+    _number(seeding)
     if seeding.writes:
         for work in direct.going_direct(seeding.works.values()):
             seeding.works[work.name] = work
@@ -231,15 +242,31 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
 
 
 def _load(seeding: Seeding) -> None:
+    connection, progress = seeding.connection, seeding.progress
+    staged = [work for work in seeding.works.values() if work.stage.stand_in is None]
+    send(
+        connection,
+        [
+            stage.creation(
+                work.stage, allocate=seeding.writes and work.decision is SetDecision.INSERT
+            )
+            for work in staged
+        ],
+    )
+    unfit = stage.load_together(connection, [work.stage for work in staged], progress=progress)
+    # Once more, each on its own: all values that do not fit are to be named. Those before the
+    # first are needed again by a survey alone, which goes on without the others.
+    again = [] if unfit is None else staged[0 if seeding.orders.migrations_pending else unfit :]
     rejections: dict[str, tuple[Problem, ...]] = {}
+    names = {work.name for work in again}
     for work in seeding.works.values():
+        if work.stage.stand_in is None and work.name not in names:
+            continue
         try:
             if work.stage.stand_in is not None:
-                direct.load(seeding.connection, work, run=seeding.run, progress=seeding.progress)
-                continue
-            allocate = seeding.writes and work.decision is SetDecision.INSERT
-            stage.create(seeding.connection, work.stage, allocate=allocate)
-            stage.load(seeding.connection, work.stage, progress=seeding.progress)
+                direct.load(connection, work, run=seeding.run, progress=progress)
+            else:
+                stage.load(connection, work.stage, progress=progress)
         except ConfigurationInvalid as error:
             rejections[work.name] = error.problems
     if seeding.orders.migrations_pending:
@@ -253,44 +280,48 @@ def _load(seeding: Seeding) -> None:
 
 
 def _open_bases(seeding: Seeding, sets: Sequence[SeedSet]) -> dict[str, Base]:
-    shared: dict[object, list[SeedSet]] = {}
+    groups: dict[BaseKey, list[SeedSet]] = {}
     for each in sets:
-        shared.setdefault(base_key(seeding.tables[each.table], each), []).append(each)
-    bases: dict[str, Base] = {}
-    for group in shared.values():
-        base = open_base(
-            seeding.connection,
-            seeding.ledger,
-            seeding.tables[group[0].table],
-            group,
-            write=seeding.writes,
-            moves=any(each.moved or each.name in seeding.rescoped for each in seeding.catalog.sets),
-        )
-        bases |= {each.name: base for each in group}
-    return bases
-
-
-def _siblings(seeding: Seeding, work: SetWork) -> tuple[stage.Stage, ...]:
-    return tuple(
-        other.stage
-        for other in seeding.works.values()
-        if other.name != work.name and other.base is work.base and other.scope == work.scope
+        groups.setdefault(base_key(seeding.tables[each.table], each), []).append(each)
+    bases = open_bases(
+        seeding.connection,
+        seeding.ledger,
+        [
+            Shared(table=seeding.tables[group[0].table], sets=tuple(group))
+            for group in groups.values()
+        ],
+        write=seeding.writes,
+        moves=any(each.moved or each.name in seeding.rescoped for each in seeding.catalog.sets),
     )
+    return {
+        each.name: base
+        for group, base in zip(groups.values(), bases, strict=True)
+        for each in group
+    }
 
 
-def _ids(seeding: Seeding, work: SetWork) -> dict[str, Any]:
-    """The set's number in the ledger, and those of sets whose place it has taken alone."""
-    place = _same_place(seeding, work.seed_set)
-    number = next((known.id for known in place if known.name == work.name), 0)
-    if seeding.writes and work.decision in WRITTEN:
-        number = _register(seeding, work)
+def _number(seeding: Seeding) -> None:
+    """Say of every set which sets of the ledger it answers for, and which are beside it."""
+    works = seeding.works
+    registered = _register(seeding, [w for w in works.values() if w.decision in WRITTEN])
     catalog = {each.name for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
-    # What a set that has left the catalog leaves behind is taken over by the one set that
-    # has its place: its file was renamed. Between several, nobody can tell.
-    orphans = [known.id for known in place if known.name not in catalog]
-    alone = not _siblings(seeding, work)
-    own = [number, *(orphans if alone else [])]
-    return {"set_id": number, "own_ids": tuple(each for each in own if each)}
+    beside: dict[tuple[int, str], list[SetWork]] = {}
+    for work in works.values():
+        beside.setdefault((id(work.base), work.scope), []).append(work)
+    for name, work in works.items():
+        siblings = [each for each in beside[id(work.base), work.scope] if each is not work]
+        place = _same_place(seeding, work.seed_set)
+        number = registered.get(name) or next((k.id for k in place if k.name == name), 0)
+        # What a set that has left the catalog leaves behind is taken over by the one set that
+        # has its place: its file was renamed. Between several, nobody can tell.
+        orphans = [known.id for known in place if known.name not in catalog]
+        own = [number, *([] if siblings else orphans)]
+        works[name] = dataclasses.replace(
+            work,
+            siblings=tuple(each.stage for each in siblings),
+            set_id=number,
+            own_ids=tuple(each for each in own if each),
+        )
 
 
 def _warn_of_leftovers(seeding: Seeding) -> None:
@@ -327,20 +358,33 @@ def _in_other_scope(seeding: Seeding, now: SeedSet, known: Known) -> bool:
     return known.scope != scope_text(now, table)
 
 
-def _register(seeding: Seeding, work: SetWork) -> int:
-    # Inserting what is missing leaves the rest of what the catalog asks for pending.
-    missing_only = work.decision is SetDecision.INSERT_MISSING
-    digest = "" if missing_only else digest_of(work.seed_set)
-    row = seeding.connection.execute(
+def _register(seeding: Seeding, works: Sequence[SetWork]) -> dict[str, int]:
+    """Record that sets are seeded as the catalog has them now; returns their numbers."""
+    if not seeding.writes or not works:
+        return {}
+    rows = seeding.connection.execute(
         seeding.ledger.sql(
-            "INSERT INTO {s}.sets (base, scope, name, digest, run) VALUES (%s, %s, %s, %s, %s)"
+            "INSERT INTO {s}.sets (base, scope, name, digest, run)"
+            " SELECT base, scope, name, digest, %(run)s FROM unnest(%(bases)s::integer[],"
+            " %(scopes)s::text[], %(names)s::text[], %(digests)s::text[])"
+            " AS given (base, scope, name, digest)"
             " ON CONFLICT (base, scope, name) DO UPDATE"
             " SET digest = coalesce(nullif(excluded.digest, ''), sets.digest), run = excluded.run"
-            " RETURNING id"
+            " RETURNING name, id"
         ),
-        [work.base.id, work.scope, work.name, digest, seeding.run],
-    ).fetchone()
-    return int(row[0]) if row else 0
+        {
+            "run": seeding.run,
+            "bases": [work.base.id for work in works],
+            "scopes": [work.scope for work in works],
+            "names": [work.name for work in works],
+            # Inserting what is missing leaves the rest of what the catalog asks for pending.
+            "digests": [
+                "" if work.decision is SetDecision.INSERT_MISSING else digest_of(work.seed_set)
+                for work in works
+            ],
+        },
+    ).fetchall()
+    return dict(rows)
 
 
 def unregister(seeding: Seeding, work: SetWork) -> None:

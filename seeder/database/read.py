@@ -74,6 +74,11 @@ def counts(
     return {name: number for name, number in found.items() if number}
 
 
+def all_inserted(number: int) -> dict[str, int]:
+    """The counts of a set whose rows were inserted one and all."""
+    return {RowAction.INSERT.value: number} if number else {}
+
+
 def _column_conflict(work: SetWork) -> sql.Composable:
     """Condition on verdict row `w`: a column is in conflict for the first time."""
     return sql.SQL("({})").format(

@@ -23,6 +23,7 @@ from seeder.database.write import (
     new_key,
     writing,
 )
+from seeder.errors import SeedingFailed
 from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import COLUMN_RULES, ROW_RULES
@@ -39,6 +40,11 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
                 "DELETE FROM {} b USING {} w WHERE b.ctid = w.b AND w.verdict = ANY ({})"
             ).format(work.base.relation, work.verdict, INSERTING)
         )
+    return connection.execute(new_entries(work, run=run)).rowcount
+
+
+def new_entries(work: SetWork, *, run: int) -> sql.Composed:
+    """The statement that adds entries for the rows just inserted."""
     values: dict[str, sql.Composable] = {
         "scope": sql.Literal(work.scope),
         "addr": sql.SQL("s.addr"),
@@ -79,15 +85,24 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
             ),
             work.in_scope("l") if by_key else sql.SQL("true"),
         )
-    return connection.execute(
-        sql.SQL("INSERT INTO {} ({})\nSELECT {}\nFROM {}\nWHERE {}").format(
-            work.base.relation,
-            sql.SQL(", ").join(map(sql.Identifier, values)),
-            sql.SQL(", ").join(values.values()),
-            source,
-            is_inserted(work),
+    return sql.SQL("INSERT INTO {} ({})\nSELECT {}\nFROM {}\nWHERE {}").format(
+        work.base.relation,
+        sql.SQL(", ").join(map(sql.Identifier, values)),
+        sql.SQL(", ").join(values.values()),
+        source,
+        is_inserted(work),
+    )
+
+
+def require_all(work: SetWork, *, inserted: int, recorded: int) -> None:
+    """Raise SeedingFailed where inserted rows were not found again."""
+    if recorded < inserted:
+        raise SeedingFailed(
+            f"Rows of set {work.name} cannot be found again: a trigger of {work.table} gave them"
+            " other keys.",
+            hint="Nothing was seeded. Write the keys as the trigger leaves them.",
+            set=work.name,
         )
-    ).rowcount
 
 
 def _own_columns(work: SetWork) -> list[BaseColumn]:

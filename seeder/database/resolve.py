@@ -53,17 +53,25 @@ def resolve(
     others: Mapping[str, SetWork],
     judged: frozenset[str],
 ) -> None:
-    """Fill in the stored values of a set's references, in one statement.
+    """Fill in the stored values of a set's references, in one statement; see `resolution`."""
+    statement = resolution(work, others, judged)
+    if statement is not None:
+        connection.execute(statement)
+
+
+def resolution(
+    work: SetWork, others: Mapping[str, SetWork], judged: frozenset[str]
+) -> sql.Composed | None:
+    """The statement that fills in the stored values of a set's references, if it has any.
 
     Args:
-        connection: the seeding connection.
         work: the set.
         others: all sets that references may lead to, by name; their stages are loaded.
         judged: names of sets whose verdicts (or inserts) are known already; of others,
             every row that is not there counts as awaited.
     """
     if not work.stage.references:
-        return
+        return None
     joins: list[sql.Composable] = []
     assignments: list[sql.Composable] = []
     states: list[sql.Composable] = []
@@ -108,18 +116,16 @@ def resolve(
         awaited=sql.Literal(AWAITED),
         resolved=sql.Literal(RESOLVED),
     )
-    connection.execute(
-        sql.SQL(
-            "UPDATE {stage} s SET {assignments}, missing = (SELECT {worst} FROM"
-            " (SELECT ARRAY[{states}] AS states) m)\n"
-            "FROM {stage} o\n{joins}\nWHERE o.n = s.n"
-        ).format(
-            stage=work.stage.relation,
-            assignments=sql.SQL(", ").join(assignments),
-            worst=worst,
-            states=sql.SQL(", ").join(states),
-            joins=sql.SQL("\n").join(joins),
-        )
+    return sql.SQL(
+        "UPDATE {stage} s SET {assignments}, missing = (SELECT {worst} FROM"
+        " (SELECT ARRAY[{states}] AS states) m)\n"
+        "FROM {stage} o\n{joins}\nWHERE o.n = s.n"
+    ).format(
+        stage=work.stage.relation,
+        assignments=sql.SQL(", ").join(assignments),
+        worst=worst,
+        states=sql.SQL(", ").join(states),
+        joins=sql.SQL("\n").join(joins),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import psycopg
@@ -20,10 +20,10 @@ from seeder.database.ledger import Ledger
 from seeder.database.orders import MERGING, WRITTEN, Left, Orders, Seeding, set_named
 from seeder.database.prepare import prepare
 from seeder.database.stage import RESOLVED
+from seeder.database.together import gathered, insert_together
 from seeder.database.turns import update_in_turn
 from seeder.database.work import SetTarget, SetWork
 from seeder.database.write import EVERY
-from seeder.errors import SeedingFailed
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_order
 from seeder.merge.plan import RowChange, SetOutcome
@@ -61,8 +61,10 @@ def seed(
         if work.decision in MERGING:
             diff.create(connection, work)
     outcomes: dict[str, SetOutcome] = {}
-    for group in groups:
-        _apply_group(seeding, group, groups, outcomes)
+    for together, some in gathered(seeding, groups):
+        if not (together and _insert_together(seeding, some, outcomes)):
+            for group in some:
+                _apply_group(seeding, group, groups, outcomes)
     for group in reversed(groups):
         leaving.remove(seeding, group[::-1])
     aside.settle(seeding)
@@ -79,6 +81,26 @@ def _with_left(seeding: Seeding, outcome: SetOutcome, left: Left) -> SetOutcome:
         kept=(*outcome.kept, *left.kept)[: leaving.KEPT],
         rows=(*outcome.rows, *left.rows)[: seeding.orders.reported],
     )
+
+
+def _insert_together(
+    seeding: Seeding, groups: Sequence[tuple[str, ...]], outcomes: dict[str, SetOutcome]
+) -> bool:
+    inserted = insert_together(seeding, groups, frozenset(outcomes))
+    for name, count in (inserted or {}).items():
+        work = seeding.works[name]
+        rows = work.seed_set.rows
+        # Rows that refer to rows that are not there are left out, and then there are fewer.
+        whole = isinstance(rows, Sized) and len(rows) == count
+        outcomes[name] = SetOutcome(
+            name=name,
+            table=str(work.table),
+            decision=work.decision,
+            counts=read.all_inserted(count) if whole else read.counts(seeding.connection, work),
+            kept=() if whole else _kept(seeding, work),
+            rows=_reported(seeding, work),
+        )
+    return inserted is not None
 
 
 def _apply_group(
@@ -109,7 +131,7 @@ def _apply_group(
         if name not in works or decision not in WRITTEN:
             outcomes[name] = SetOutcome(name=name, table=table, decision=decision)
     kept = {
-        name: read.row_changes(connection, work, conflicts_only=True, limit=leaving.KEPT)
+        name: _kept(seeding, work)
         for name, work in works.items()
         if seeding.decisions[name][0] in WRITTEN
     }
@@ -127,6 +149,10 @@ def _apply_group(
             kept=kept[name],
             rows=rows[name],
         )
+
+
+def _kept(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
+    return read.row_changes(seeding.connection, work, conflicts_only=True, limit=leaving.KEPT)
 
 
 def _reported(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
@@ -193,24 +219,15 @@ def _write_group(
             resolve.fill_inserted(connection, work, works)
             write.write_late(connection, work, late[work.name])
     for name, count in inserted.items():
-        recorded = works[name].stage.stand_in is not None
-        if not recorded and record.record_inserts(connection, works[name], run=run) < count:
-            raise _lost(works[name])
+        if works[name].stage.stand_in is None:
+            recorded = record.record_inserts(connection, works[name], run=run)
+            record.require_all(works[name], inserted=count, recorded=recorded)
         write.advance_sequences(connection, works[name])
     for work in works.values():
         if work.decision in MERGING:
             seeding.progress.step("updating", work.name)
             with rejected(connection, work, Writes.UPDATES):
                 _write_changes(seeding, work, begun=work.name in updated_first)
-
-
-def _lost(work: SetWork) -> SeedingFailed:
-    return SeedingFailed(
-        f"Rows of set {work.name} cannot be found again: a trigger of {work.table} gave them"
-        " other keys.",
-        hint="Nothing was seeded. Write the keys as the trigger leaves them.",
-        set=work.name,
-    )
 
 
 def _late(work: SetWork, group: Mapping[str, SetWork]) -> frozenset[str]:

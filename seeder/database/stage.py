@@ -11,7 +11,7 @@ the database itself fills in.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sized
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -36,6 +36,9 @@ _CHUNK = 1 << 20
 
 _COUNTED = 1024
 """Rows between two looks at how far a load is."""
+
+_UNFIT = (psycopg.DataError, psycopg.errors.NotNullViolation, NotRepresentable)
+"""What a value that does not fit its column raises."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,8 +159,8 @@ def next_value(column: Column) -> sql.Composable | None:
     return None
 
 
-def create(connection: psycopg.Connection[Any], stage: Stage, *, allocate: bool) -> None:
-    """Create the empty stage; with `allocate`, loading it draws primary keys at once."""
+def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
+    """Statement that creates the empty stage; with `allocate`, loading draws primary keys."""
     seed_set, table = stage.seed_set, stage.table
     definitions: list[sql.Composable] = [_address_definition(stage)]
     if len(seed_set.shapes) > 1:
@@ -178,10 +181,8 @@ def create(connection: psycopg.Connection[Any], stage: Stage, *, allocate: bool)
         definitions.append(
             sql.SQL("{} {}{}").format(sql.Identifier(f"p{position + 1}"), type_sql(live), default)
         )
-    connection.execute(
-        sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(
-            sql.Identifier(stage.name), sql.SQL(", ").join(definitions)
-        )
+    return sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(
+        sql.Identifier(stage.name), sql.SQL(", ").join(definitions)
     )
 
 
@@ -217,18 +218,41 @@ def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progres
     """
     try:
         with connection.transaction():
-            source = copied_as_file(stage)
-            if source is not None:
-                _copy_file(connection, stage, source, progress)
-            else:
-                _copy_rows(connection, stage, progress)
-    except (psycopg.DataError, psycopg.errors.NotNullViolation, NotRepresentable):
+            _copy(connection, stage, progress)
+    except _UNFIT:
         problems = tuple(_rejected(connection, stage))
         raise ConfigurationInvalid(
             f"values of set {stage.seed_set.name} do not fit the table {stage.table}",
             problems=problems,
             set=stage.seed_set.name,
         ) from None
+
+
+def load_together(
+    connection: psycopg.Connection[Any], stages: Sequence[Stage], *, progress: Progress
+) -> int | None:
+    """Copy the rows of several sets, all of them or none.
+
+    Returns the place of the first stage with a value that does not fit; what it is and where
+    it stands, `load` can tell.
+    """
+    fitting = 0
+    try:
+        with connection.transaction():
+            for stage in stages:
+                _copy(connection, stage, progress)
+                fitting += 1
+    except _UNFIT:
+        return fitting
+    return None
+
+
+def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
+    source = copied_as_file(stage)
+    if source is not None:
+        _copy_file(connection, stage, source, progress)
+    else:
+        _copy_rows(connection, stage, progress)
 
 
 def _copy_file(

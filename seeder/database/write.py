@@ -165,6 +165,13 @@ def insert(
     Returns:
         The number of rows inserted.
     """
+    return connection.execute(insertion(work, late=late, first=first)).rowcount
+
+
+def insertion(
+    work: SetWork, *, late: frozenset[str] = frozenset(), first: int | None = None
+) -> sql.Composed:
+    """The statement of `insert`."""
     columns: dict[str, sql.Composable] = {}
     for name in work.names:
         given = work.stage.given(name)
@@ -180,19 +187,16 @@ def insert(
     always = any(work.live(name).identity == "a" for name in columns)
     unjudged = work.decision is SetDecision.INSERT and first is None
     in_order = unjudged and not work.stage.references
-    cursor = connection.execute(
-        sql.SQL("INSERT INTO {} ({}){}\nSELECT {}\nFROM {}\nWHERE {}{}{}").format(
-            work.table.identifier,
-            sql.SQL(", ").join(map(sql.Identifier, columns)),
-            sql.SQL(" OVERRIDING SYSTEM VALUE" if always else ""),
-            sql.SQL(", ").join(columns.values()),
-            inserted_rows(work),
-            is_inserted(work),
-            sql.SQL("") if in_order else sql.SQL(" ORDER BY {}").format(work.stage.row()),
-            sql.SQL("") if first is None else sql.SQL(" LIMIT {}").format(sql.Literal(first)),
-        )
+    return sql.SQL("INSERT INTO {} ({}){}\nSELECT {}\nFROM {}\nWHERE {}{}{}").format(
+        work.table.identifier,
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL(" OVERRIDING SYSTEM VALUE" if always else ""),
+        sql.SQL(", ").join(columns.values()),
+        inserted_rows(work),
+        is_inserted(work),
+        sql.SQL("") if in_order else sql.SQL(" ORDER BY {}").format(work.stage.row()),
+        sql.SQL("") if first is None else sql.SQL(" LIMIT {}").format(sql.Literal(first)),
     )
-    return cursor.rowcount
 
 
 def written_columns(connection: psycopg.Connection[Any], work: SetWork) -> list[str]:

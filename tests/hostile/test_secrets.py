@@ -380,7 +380,7 @@ def held_row(shop: Shop) -> Done:
 def lost_connection(shop: Shop) -> Done:
     with proxied(shop.database.server.conninfo) as proxy:
         proxy.before = lambda statement: (
-            proxy.cut() if statement.text.startswith('INSERT INTO "public"') else None
+            proxy.cut() if 'INSERT INTO "public"' in statement.text else None
         )
         url = proxy.url(shop.database.name, user="app", password=URL_PASSWORD)
         return run(shop, DATABASE_URL=url)
