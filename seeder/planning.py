@@ -21,6 +21,7 @@ from seeder.merge.plan import Plan, SetOutcome
 from seeder.merge.plan_document import ROWS, from_document
 from seeder.merge.plan_id import moved, not_as_planned, plan_id
 from seeder.opening import connected, read_catalog, require_same_class, target_of
+from seeder.progress import Progress
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,8 +60,17 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
             )
         # The form of values depends on settings of the session, which a pooler may change.
         pooler.require_direct(connection, target)
-        with translated(doing="planning", otherwise=SeedingFailed):
-            return make_plan(settings, connection, ledger, catalog, graph, mode=settings.mode)
+        progress = Progress(log, clock=clock)
+        with translated(doing="planning", otherwise=SeedingFailed), progress.followed():
+            return make_plan(
+                settings,
+                connection,
+                ledger,
+                catalog,
+                graph,
+                mode=settings.mode,
+                progress=progress,
+            )
 
 
 def make_plan(
@@ -71,12 +81,14 @@ def make_plan(
     graph: RevisionGraph,
     *,
     mode: Mode,
+    progress: Progress | None = None,
 ) -> Plan:
     """Plan a run in `mode` from the database as it is; the transaction is rolled back."""
     with connection.transaction(force_rollback=True):
         # A role may be read-only by default, and a temporary table is a write to Postgres.
         connection.execute("SET TRANSACTION READ WRITE")
         planner = Planner.read(settings, connection, ledger, catalog, graph)
+        planner = dataclasses.replace(planner, progress=progress)
         if planner.left_alone is not None:
             return planner.nothing(planner.left_alone)
         return planner.choose(mode).plan or planner.draft(planner.decide(mode))
@@ -200,6 +212,8 @@ class Planner:
     """Why this image would leave the database as it is; None: it would not."""
     rows: int | None = None
     """How many rows of a set a plan names; None: all."""
+    progress: Progress | None = None
+    """Where to tell how far a plan is, if anywhere."""
 
     @classmethod
     def read(
@@ -322,6 +336,7 @@ class Planner:
                     self.catalog,
                     self.orders(decision),
                     limit=self.rows,
+                    progress=self.progress,
                 )
             awaits = any(each.decision.value == "awaiting-table" for each in sets)
             draft = dataclasses.replace(

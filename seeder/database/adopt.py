@@ -23,6 +23,7 @@ from seeder.database.work import SetWork
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+from seeder.progress import Progress
 
 _ROOM = 1000
 """How many rows are named."""
@@ -38,6 +39,7 @@ def adopt(
     *,
     run: int,
     old: bool = False,
+    progress: Progress | None = None,
 ) -> tuple[list[RowChange], dict[str, int]]:
     """Record the live rows of all unadopted sets, in the caller's transaction.
 
@@ -48,6 +50,7 @@ def adopt(
         run: the run that records it.
         old: the catalog is the one that the rows once came from: its values are the base,
             and those of its rows that are gone count as deleted by a person.
+        progress: where to tell how far it is.
 
     Returns:
         Rows that a person should look at, or that an update would insert; and numbers.
@@ -62,6 +65,7 @@ def adopt(
             allow_missing=frozenset(each.name for each in catalog.sets),
         ),
         run=run,
+        progress=progress or Progress(),
     )
     groups = prepare(seeding)
     adopted = {n for n, work in seeding.works.items() if work.decision is SetDecision.ADOPT}
@@ -75,6 +79,7 @@ def adopt(
     counts: dict[str, int] = {}
     settled: set[str] = set()
     for group in groups:
+        seeding.progress.step("comparing", group[0])
         for work in resolve_group(seeding, group, frozenset(settled)):
             if work.name in adopted:
                 diff.find_differences(connection, work)

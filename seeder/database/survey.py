@@ -15,6 +15,7 @@ from seeder.database.prepare import prepare
 from seeder.merge.model import Catalog
 from seeder.merge.plan import RowChange, SetPlan
 from seeder.merge.plan_id import RowsDigest
+from seeder.progress import Progress
 
 
 def survey(
@@ -24,6 +25,7 @@ def survey(
     orders: Orders,
     *,
     limit: int | None = None,
+    progress: Progress | None = None,
 ) -> tuple[tuple[SetPlan, ...], tuple[str, ...]]:
     """Say what `seed` would do, in the caller's transaction, writing to temporary tables only.
 
@@ -33,7 +35,14 @@ def survey(
     `limit` is how many rows of a set a plan names, and how many more that are in conflict;
     counts and digests are of all rows. None: it names them all.
     """
-    seeding = Seeding(connection=connection, ledger=ledger, catalog=catalog, orders=orders, run=0)
+    seeding = Seeding(
+        connection=connection,
+        ledger=ledger,
+        catalog=catalog,
+        orders=orders,
+        run=0,
+        progress=progress or Progress(),
+    )
     groups = prepare(seeding)
     order = [name for group in groups for name in group]
     for name in order:
@@ -43,6 +52,7 @@ def survey(
     connection.execute("SET TRANSACTION READ ONLY")
     judged: set[str] = set()
     for group in groups:
+        seeding.progress.step("comparing", group[0])
         judge_group(seeding, group, frozenset(judged))
         hold_back(seeding, group)
         judged.update(group)
@@ -64,6 +74,7 @@ def _plan(seeding: Seeding, name: str, *, limit: int | None) -> SetPlan:
     )
     if work is None or decision not in WRITTEN:
         return plan
+    seeding.progress.step("listing", name)
     rows: list[RowChange] = []
     digest = RowsDigest()
     left_out = conflicts = 0

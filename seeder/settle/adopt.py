@@ -8,6 +8,7 @@ from seeder.log import Log
 from seeder.merge.plan import RowChange
 from seeder.merge.settled import SHOWN, Settlement
 from seeder.opening import read_catalog, require_same_class
+from seeder.progress import Progress
 from seeder.settings import Settings
 from seeder.settle.recorded import Done, held, require_readable
 
@@ -43,9 +44,13 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
 
             rows: list[RowChange] = []
             counts: dict[str, int] = {}
-            if old is not None:
-                rows, counts = adopt_rows(connection, ledger, old, run=run, old=True)
-            more, numbers = adopt_rows(connection, ledger, catalog, run=run)
+            progress = Progress(log)
+            with progress.followed():
+                if old is not None:
+                    rows, counts = adopt_rows(
+                        connection, ledger, old, run=run, old=True, progress=progress
+                    )
+                more, numbers = adopt_rows(connection, ledger, catalog, run=run, progress=progress)
             for name, number in numbers.items():
                 counts[name] = counts.get(name, 0) + number
             return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=(_NEXT,))

@@ -76,6 +76,35 @@ def test_a_load_of_more_than_a_second_shows_how_far_it_is_and_cleans_up(
     assert "slow_ones: inserting" not in shown.rpartition("\r\x1b[2K")[2]
 
 
+PRICES = """
+    CREATE TYPE currency AS ENUM ('EUR');
+    CREATE FUNCTION slowly(currency) RETURNS text LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(1.7); RETURN format('%s', $1); END $$;
+    CREATE CAST (currency AS text) WITH FUNCTION slowly(currency);
+    CREATE TABLE currencies (id serial PRIMARY KEY, code currency NOT NULL UNIQUE);
+    CREATE TABLE prices (code text PRIMARY KEY, currency_id int REFERENCES currencies);
+    INSERT INTO currencies (code) VALUES ('EUR');
+    INSERT INTO prices VALUES ('a', 1);
+"""
+
+
+@pytest.mark.parametrize("command", ["plan", "adopt"])
+def test_a_plan_and_an_adoption_of_more_than_a_second_show_how_far_they_are_and_clean_up(
+    launched: Shop, person: dict[str, str], command: str
+) -> None:
+    launched.database.execute(PRICES)
+    launched.seed(
+        "prices",
+        "table: prices\nkey: code\ncolumns: {currency_id: {ref: {table: currencies, key: code}}}\n"
+        "rows:\n  - {code: a, currency_id: EUR}\n",
+    )
+    arguments = {"plan": ["plan", "--mode", "update"], "adopt": ["adopt"]}[command]
+    code, shown = on_a_terminal(arguments, person)
+    assert code == 0, shown
+    assert "\r\x1b[2Kprices: comparing, 1 s" in shown
+    assert "prices: comparing" not in shown.rpartition("\r\x1b[2K")[2]
+
+
 def test_an_unchanged_deploy_imports_no_report_and_starts_no_thread_to_tell_of_it(
     launched: Shop,
 ) -> None:
