@@ -1,4 +1,4 @@
-"""Fill the generated parts of the pages below docs/ from the code.
+"""Fill the generated parts of the pages below docs/ from the code, and write one module of it.
 
 A page marks such a part with a line `<!-- generated: NAME -->` before it and a line
 `<!-- end -->` after it. `make docs` runs this; a test checks that nothing is out of date.
@@ -18,12 +18,15 @@ from pathlib import Path
 import click
 from generate_seed_files import SEED_FILE_PARTS
 from generate_table import table
+from generate_takes import takes
 
 from seeder import errors, options, settings
 from seeder.commands import group
 from seeder.commands import plan as plan_command
 
 DOCS = Path(__file__).parent
+
+TAKES = DOCS.parent / "seeder" / "commands" / "takes.py"
 
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -37,12 +40,15 @@ def main() -> int:
 
 
 def stale() -> Iterator[tuple[Path, str]]:
-    """Pages that are out of date, each with the text it should have."""
+    """Files that are out of date, each with the text it should have."""
     for page in sorted(DOCS.rglob("*.md")):
         text = page.read_text(encoding="utf-8")
         wanted = PART.sub(_filled, text)
         if wanted != text:
             yield page, wanted
+    wanted = takes(group.seeder, _commands())
+    if not TAKES.exists() or TAKES.read_text(encoding="utf-8") != wanted:
+        yield TAKES, wanted
 
 
 def _filled(match: re.Match[str]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+# As type checkers know it: importing typing takes as long as `seeder --version` should.
+TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from seeder import __version__
@@ -13,10 +14,26 @@ def main() -> int:
         # Before any import: this is what people time, and what a smoke test of an image calls.
         print(f"seeder {__version__}")
         return 0
+    if _mistaken(sys.argv[1:]):
+        return 2
     _end_quietly_when_told()
     from seeder import cli
 
     return cli.main()
+
+
+def _mistaken(arguments: list[str]) -> bool:
+    """Tell of a plain mistake, before anything else is imported; False where there is none."""
+    from seeder.commands import mistakes
+
+    told = mistakes.told(arguments)
+    if told is None or sys.stderr is None or "_SEEDER_COMPLETE" in os.environ:
+        return False
+    try:
+        sys.stderr.write(f"{told}\n")
+    except OSError:  # nobody reads it
+        os._exit(2)
+    return True
 
 
 def _end_quietly_when_told() -> None:
@@ -24,7 +41,6 @@ def _end_quietly_when_told() -> None:
 
     Without a handler process 1 would not hear SIGTERM, and Ctrl-C would show a traceback.
     """
-    import os
     import signal
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
