@@ -27,7 +27,8 @@ from seeder.merge.model import Mode
 from seeder.merge.result import Result
 from seeder.settings import Secret, Settings
 from seeder.settle.undo import undo
-from tests.histories.model import COLUMNS, Database, Live, Policy
+from tests.histories.model import Database
+from tests.histories.state import Column, Row, Set, Table
 from tests.support.events import Events
 
 KEYS = ("free", "pro", "team")
@@ -58,41 +59,45 @@ def upgrade():
 
 
 class Undoable(Database):
-    """The merge's model, with a memory of what each run wrote."""
+    """The merge's model of one table, with a memory of what each run wrote."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.runs: dict[int, tuple[Database, Database]] = {}
-        """By run: copies of the model before and after it."""
+        self.tables["plans"] = Table()
+        self.runs: dict[int, tuple[Table, Table]] = {}
+        """By run: copies of the table before and after it."""
         self.changed_by: dict[str, int] = {}
         """By row key: the last run that changed the ledger's entry."""
 
-    def record(self, run: int, before: Database) -> None:
-        after = Database(live=copy.deepcopy(self.live), entries=copy.deepcopy(self.entries))
-        self.runs[run] = (before, after)
-        for key, entry in self.entries.items():
+    @property
+    def table(self) -> Table:
+        return self.tables["plans"]
+
+    def record(self, run: int, before: Table) -> None:
+        self.runs[run] = (before, copy.deepcopy(self.table))
+        for key, entry in self.table.entries.items():
             if before.entries.get(key) != entry:
                 self.changed_by[key] = run
 
     def undo(self, run: int, by: int) -> None:
         before, after = self.runs[run]
+        live, entries = self.table.live, self.table.entries
         for key, entry in after.entries.items():
             born = entry.pk in after.live and entry.pk not in before.live
-            mine = self.entries.get(key)
+            mine = entries.get(key)
             if not born or mine is None or self.changed_by.get(key) != run:
                 continue
-            live = self.live.get(mine.pk)
-            if live is not None and live.key == key and live.values == mine.asked:
-                del self.live[mine.pk]
+            if live.get(mine.pk) == mine.asked:
+                del live[mine.pk]
                 mine.state = "d"
                 self.changed_by[key] = by
         for pk, row in after.live.items():
-            if pk not in before.live or pk not in self.live:
+            if pk not in before.live or pk not in live:
                 continue
-            for name in COLUMNS:
-                was, became = before.live[pk].values[name], row.values[name]
-                if was != became and self.live[pk].values[name] == became:
-                    self.live[pk].values[name] = was
+            for name in ("one", "two"):
+                was, became = before.live[pk][name], row[name]
+                if was != became and live[pk][name] == became:
+                    live[pk][name] = was
 
 
 class TwoImages(RuleBasedStateMachine):
@@ -110,7 +115,7 @@ class TwoImages(RuleBasedStateMachine):
         self.images = {name: {} for name in IMAGES}
         for name in IMAGES:
             keys = data.draw(st.lists(st.sampled_from(KEYS), min_size=1, unique=True))
-            self.images[name] = {key: self.values(data) for key in sorted(keys)}
+            self.images[name] = {key: self.row(data, key) for key in sorted(keys)}
             self.write_image(name)
         self.model = Undoable()
         self.head: str | None = None
@@ -144,7 +149,7 @@ class TwoImages(RuleBasedStateMachine):
             assert result.result is Result.OLDER_IMAGE
             return
         self.head = name
-        if not self.model.seeded or name not in self.applied:
+        if not self.model.table.seeded or name not in self.applied:
             self.merge(name, result.run_id)
             self.applied.add(name)
         else:
@@ -170,33 +175,31 @@ class TwoImages(RuleBasedStateMachine):
 
     # -- people -------------------------------------------------------------------------
 
-    @precondition(lambda self: self.model.live)
-    @rule(data=st.data())
-    def person_edits(self, data):
-        pk = data.draw(st.sampled_from(sorted(self.model.live)))
-        name = data.draw(st.sampled_from(COLUMNS))
-        value = data.draw(st.sampled_from(VALUES))
-        self.model.live[pk].values[name] = value
+    @precondition(lambda self: self.model.table.live)
+    @rule(data=st.data(), name=st.sampled_from(["one", "two"]), value=st.sampled_from(VALUES))
+    def person_edits(self, data, name, value):
+        pk = data.draw(st.sampled_from(sorted(self.model.table.live)))
+        self.model.table.write(pk, **{name: value})
         self.person.execute(f"UPDATE plans SET {name} = %s WHERE id = %s", [value, pk])
 
-    @precondition(lambda self: self.model.live)
+    @precondition(lambda self: self.model.table.live)
     @rule(data=st.data())
     def person_deletes(self, data):
-        pk = data.draw(st.sampled_from(sorted(self.model.live)))
-        del self.model.live[pk]
+        pk = data.draw(st.sampled_from(sorted(self.model.table.live)))
+        del self.model.table.live[pk]
         self.person.execute("DELETE FROM plans WHERE id = %s", [pk])
 
     @precondition(lambda self: self.head is not None)
     @rule(data=st.data(), key=st.sampled_from(KEYS))
     def person_inserts(self, data, key):
-        if key in {row.key for row in self.model.live.values()}:
+        if key in {row["code"] for row in self.model.table.live.values()}:
             return
-        values = self.values(data)
+        row = self.row(data, key)
         (pk,) = self.person.execute(
             "INSERT INTO plans (code, one, two) VALUES (%s, %s, %s) RETURNING id",
-            [key, values["one"], values["two"]],
+            [row["code"], row["one"], row["two"]],
         ).fetchone()
-        self.model.live[pk] = Live(key, values)
+        self.model.table.insert(pk, row)
 
     @invariant()
     def rows_are_as_the_model_says(self):
@@ -204,8 +207,8 @@ class TwoImages(RuleBasedStateMachine):
             return
         rows = self.person.execute("SELECT id, code, one, two::text FROM plans ORDER BY id")
         expected = [
-            (pk, row.key, row.values["one"], row.values["two"])
-            for pk, row in sorted(self.model.live.items())
+            (pk, row["code"], row["one"], row["two"])
+            for pk, row in sorted(self.model.table.live.items())
         ]
         assert rows.fetchall() == expected
 
@@ -215,8 +218,11 @@ class TwoImages(RuleBasedStateMachine):
 
     # -- how ----------------------------------------------------------------------------
 
-    def values(self, data):
-        return {name: data.draw(st.sampled_from(VALUES)) for name in COLUMNS}
+    def row(self, data, key) -> Row:
+        return {
+            "code": key,
+            **{name: data.draw(st.sampled_from(VALUES)) for name in ("one", "two")},
+        }
 
     def settings(self, name, mode):
         return Settings(
@@ -231,15 +237,15 @@ class TwoImages(RuleBasedStateMachine):
         return job.run(self.settings(name, mode), log=Events())
 
     def merge(self, name, run):
-        before = Database(
-            live=copy.deepcopy(self.model.live), entries=copy.deepcopy(self.model.entries)
-        )
-        self.model.seed(self.images[name], Policy())
+        before = copy.deepcopy(self.model.table)
+        columns = (Column("code"), Column("one"), Column("two", type="integer"))
+        self.model.update([Set("plans", columns, rows=self.images[name])])
         chosen = dict(self.person.execute("SELECT code, id FROM plans").fetchall())
-        for pk in [pk for pk in self.model.live if pk < 0]:
-            row = self.model.live.pop(pk)
-            self.model.live[chosen[row.key]] = row
-            self.model.entries[row.key].pk = chosen[row.key]
+        table = self.model.table
+        for pk in [pk for pk in table.live if pk < 0]:
+            row = table.live.pop(pk)
+            table.live[chosen[row["code"]]] = row
+            table.entries[row["code"]].pk = chosen[row["code"]]
         self.model.record(run, before)
 
 

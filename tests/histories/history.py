@@ -1,0 +1,238 @@
+"""One history: edits of the catalog, edits by people, and updates, in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+import psycopg
+from hypothesis import note
+
+from seeder.merge.model import Removed
+from tests.histories.model import Database
+from tests.histories.state import Column, Row, Set
+from tests.histories.triggers import Value
+from tests.histories.world import World
+
+CODES = ("ada", "bob", "cy", "dee", "eli")
+TEXTS = (None, "", "a", "A", "b")
+
+
+class History:
+    """The steps of a history; subclasses say which sets it is about."""
+
+    number = 0
+    """Keeps the tables of histories apart."""
+
+    def __init__(self, connection: psycopg.Connection, random: Random) -> None:
+        type(self).number += 1
+        self.random = random
+        self.sets = self.choose()
+        note(f"{self.sets}")
+        self.model = Database()
+        self.world = World(connection, self.sets, self.model)
+
+    def choose(self) -> tuple[Set, ...]:
+        """The sets, referenced ones first."""
+        raise NotImplementedError
+
+    def values_of(self, column: Column) -> tuple[str | None, ...]:
+        """What a column may hold."""
+        return TEXTS
+
+    def go_on(self, updates: int) -> None:
+        """Let things happen, and after each few of them an update."""
+        for each in self.sets:
+            for code in CODES[: self.one_of(range(2, len(CODES)))]:
+                self.ask_for(each, code)
+        for _ in range(updates):
+            for _ in range(self.one_of(range(1, 8))):
+                self.take_a_step()
+            self.update()
+
+    def take_a_step(self) -> None:
+        step, each = self.one_of(self.steps()), self.one_of(self.sets)
+        step(each)
+        live = self.model.tables[each.name].live
+        note(f"{step.__name__} {each.name}: {each.rows}, moved {each.moved}, live {live}")
+        self.world.rows_agree()
+
+    def steps(self) -> tuple[Callable[[Set], None], ...]:
+        """What may happen, the frequent things more than once."""
+        return (
+            *[self.catalog_asks, self.catalog_changes] * 3,
+            *[self.catalog_moves, self.catalog_leaves_out] * 2,
+            self.catalog_forgets_moves,
+            self.catalog_changes_removal,
+            *[self.person_edits] * 2,
+            self.person_deletes,
+            self.person_renames,
+            self.person_inserts,
+            self.person_swaps,
+        )
+
+    # -- the catalog --------------------------------------------------------------------
+
+    def catalog_asks(self, each: Set) -> None:
+        self.ask_for(each, self.one_of(CODES))
+
+    def ask_for(self, each: Set, code: str) -> None:
+        row: Row = {column.name: self.desired(column) for column in each.columns}
+        row |= {"code": code, **each.scope}
+        if None not in [row[name] for name in each.key]:
+            each.rows[each.address(row)] = row
+            self.prune_moves()
+
+    def catalog_changes(self, each: Set) -> None:
+        if each.rows:
+            free = [c for c in each.columns if c.name not in (*each.key, *each.scope)]
+            column = self.one_of(free)
+            each.rows[self.one_of(sorted(each.rows))] |= {column.name: self.desired(column)}
+
+    def catalog_leaves_out(self, each: Set) -> None:
+        if each.rows:
+            self.leave_out(each, self.one_of(sorted(each.rows)))
+            self.prune_moves()
+
+    def leave_out(self, each: Set, key: str) -> None:
+        """The row, and all rows that refer to it."""
+        each.rows.pop(key, None)
+        for other, column in self.referring(each):
+            for referring in [k for k, row in other.rows.items() if row[column.name] == key]:
+                self.leave_out(other, referring)
+
+    def catalog_moves(self, each: Set) -> None:
+        if not each.rows:
+            return
+        old = self.one_of(sorted(each.rows))
+        row = each.rows[old] | {"code": self.one_of(CODES)}
+        for column in each.references:
+            if column.name in each.key:
+                row[column.name] = self.desired(column)
+        new = each.address(row)
+        if new not in each.rows:
+            each.rows = {
+                new if k == old else k: row if k == old else r for k, r in each.rows.items()
+            }
+            each.moved = {k: new if to == old else to for k, to in each.moved.items()} | {old: new}
+            for other, column in self.referring(each):
+                self.readdress(other, column, old, new)
+            self.prune_moves()
+
+    def readdress(self, each: Set, column: Column, old: str, new: str) -> None:
+        """Rows and moves that name another set's row by its old key name it by the new one."""
+
+        def follow(key: str) -> str:
+            parts = key.split(",")
+            if column.name in each.key:
+                position = each.key.index(column.name)
+                parts[position] = new if parts[position] == old else parts[position]
+            return ",".join(parts)
+
+        for row in each.rows.values():
+            row[column.name] = new if row[column.name] == old else row[column.name]
+        each.rows = {follow(key): row for key, row in each.rows.items()}
+        each.moved = {follow(key): follow(to) for key, to in each.moved.items()}
+
+    def catalog_forgets_moves(self, each: Set) -> None:
+        each.moved.clear()
+
+    def catalog_changes_removal(self, each: Set) -> None:
+        each.removed = self.one_of([each for each in Removed if each is not Removed.SET])
+        if each.marks and self.one_of([True, False]):
+            each.removed = Removed.SET
+
+    def prune_moves(self) -> None:
+        """Leave out the moves that the catalog would refuse."""
+        for each in self.sets:
+            each.moved = {
+                old: new
+                for old, new in each.moved.items()
+                if old not in each.rows and new in each.rows
+            }
+
+    def desired(self, column: Column) -> Value:
+        if column.refers_to is None:
+            return self.one_of(self.values_of(column))
+        (target,) = [each for each in self.sets if each.name == column.refers_to]
+        return self.one_of([*([] if self.in_key(column) else [None]), *sorted(target.rows)])
+
+    # -- people -------------------------------------------------------------------------
+
+    def person_edits(self, each: Set) -> None:
+        column = self.one_of(self.world.columns(each))
+        self.change(each, self.some_row(each), **{column.name: self.live_value(column)})
+
+    def person_renames(self, each: Set) -> None:
+        self.change(each, self.some_row(each), code=self.one_of((*CODES, "fay")))
+
+    def person_deletes(self, each: Set) -> None:
+        pk = self.some_row(each)
+        if pk is not None and not any(
+            row[column.name] == pk and column.on_delete == "NO ACTION"
+            for other, column in self.referring(each)
+            for child, row in self.model.tables[other.name].live.items()
+            if other is not each or child != pk
+        ):
+            self.world.delete(each, pk)
+
+    def person_inserts(self, each: Set) -> None:
+        row: Row = {column.name: self.live_value(column) for column in self.world.columns(each)}
+        row["code"] = self.one_of((*CODES, "fay"))
+        if self.world.fits(each, row):
+            self.world.insert(each, row)
+
+    def person_swaps(self, each: Set) -> None:
+        """Two rows change their keys, as when somebody loads a table again in another order."""
+        live = self.model.tables[each.name].live
+        one, two = self.some_row(each), self.some_row(each)
+        if one != two:
+            codes = live[one]["code"], live[two]["code"]
+            self.change(each, one, code="?")
+            self.change(each, two, code=codes[0])
+            self.change(each, one, code=codes[1])
+
+    def live_value(self, column: Column) -> Value:
+        if column.refers_to is None:
+            return self.one_of(self.values_of(column))
+        return self.one_of([None, *sorted(self.model.tables[column.refers_to].live)])
+
+    def some_row(self, each: Set) -> int | None:
+        live = sorted(self.model.tables[each.name].live)
+        return self.one_of(live) if live else None
+
+    def change(self, each: Set, pk: int | None, **values: Value) -> None:
+        if pk is not None:
+            row = self.model.tables[each.name].live[pk] | values
+            if self.world.fits(each, row, but=pk):
+                self.world.change(each, pk, **values)
+
+    # -- runs ---------------------------------------------------------------------------
+
+    def update(self) -> None:
+        """An update; a second one right after it writes nothing."""
+        twice = self.one_of([True, False])
+        self.world.update(surveyed=not twice)
+        note(f"update: {self.model.tables}")
+        if twice:
+            before = self.world.footprint()
+            outcomes = self.world.run()
+            assert self.world.footprint() == before, "the second update writes something"
+            for outcome in outcomes:
+                assert set(outcome.counts) <= {"keep", "skip", "conflicts"}
+
+    # -- how ----------------------------------------------------------------------------
+
+    def one_of(self, choices):
+        """Any of the choices; None if there are none."""
+        choices = tuple(choices)
+        return self.random.choice(choices) if choices else None
+
+    def referring(self, each: Set) -> Iterator[tuple[Set, Column]]:
+        for other in self.sets:
+            for column in other.references:
+                if column.refers_to == each.name:
+                    yield other, column
+
+    def in_key(self, column: Column) -> bool:
+        return any(column in each.columns and column.name in each.key for each in self.sets)
