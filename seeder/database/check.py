@@ -153,10 +153,28 @@ def _key(each: SeedSet, table: Table) -> _Found:
         # that it speaks of the scope is taken as a yes, and twins are refused at run time.
         applies = unique.predicate is None or any(name in unique.predicate for name in conditional)
         if covers and applies:
-            return
+            break
+    else:
+        yield _without_unique_index(each, table)
+        return
+    if not table.primary_key and not any(
+        unique.predicate is None and set(unique.columns) <= set(each.key)
+        for unique in table.uniques
+    ):
+        # Rows are written, and undone, by what identifies them in the whole table.
+        yield _Misfit(
+            f"{table} has no primary key, and the key {', '.join(each.key)} alone does not tell its"
+            " rows from those that are out of scope or deleted.",
+            f"Add a primary key in a migration: ALTER TABLE {table} ADD COLUMN id bigint"
+            " GENERATED ALWAYS AS IDENTITY PRIMARY KEY.",
+        )
+
+
+def _without_unique_index(each: SeedSet, table: Table) -> _Misfit:
+    scope = {name for name, _ in each.scope}
     columns = ", ".join(each.key)
     within = f" (within its scope: {', '.join(sorted(scope))})" if scope else ""
-    yield _Misfit(
+    return _Misfit(
         f"no unique index of {table} makes the key {columns} unique{within}.",
         f"Add one in a migration: CREATE UNIQUE INDEX ON {table} ({columns}).",
     )

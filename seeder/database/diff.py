@@ -1,7 +1,8 @@
-"""The diff: which rows of a set could need anything, found in one statement.
+"""The diff: which rows of a set could need anything.
 
-Stage, base and live table are joined, and only rows kept that differ from what was last
-applied. The diff depends on stage and ledger, which nobody else writes, so it is found once.
+Base and live table are joined for the entries whose rows have vanished, stage and base for the
+rows that differ from what was last applied; only what is in one of the two is looked at further.
+The diff depends on stage and ledger, which nobody else writes, so it is found once.
 """
 
 from __future__ import annotations
@@ -19,11 +20,15 @@ from seeder.merge.model import Update
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vanished:
-    """How many of a set's active entries have no live row, or one under another key."""
+class Differences:
+    """What a comparison found, beside the rows that differ."""
 
     entries: int
+    """The set's active entries; not counted where none is missing."""
     missing: int
+    """Desired rows whose active entry has no live row, or one under another key."""
+    leaving: int
+    """The set's active entries that no desired row has."""
 
     @property
     def suspicious(self) -> bool:
@@ -42,7 +47,7 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
     definitions: list[sql.Composable] = [
         sql.SQL(
             "s {}, b tid, identity smallint NOT NULL, verdict smallint NOT NULL,"
-            " live boolean NOT NULL"
+            " live boolean NOT NULL, row_at tid, row_by xid"
         ).format(work.stage.row_type)
     ]
     for n, name in enumerate(work.base.primary_key, start=1):
@@ -63,55 +68,84 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
 
 def find_differences(
     connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False
-) -> Vanished:
+) -> Differences:
     """Fill the empty diff with the desired rows that could need anything."""
-    live_here = sql.SQL("{} AND {} AND NOT ({})").format(
-        work.at_primary_key("l", "b"), work.in_scope("l"), work.soft_deleted("l")
-    )
-    elsewhere = sql.SQL("({} IS NULL OR NOT ({}))").format(
-        sql.Identifier("l", work.base.primary_key[0]),
-        all_of(
-            sql.SQL("{} = {}").format(sql.Identifier("l", name), base_key(work, name))
-            for name in work.seed_set.key
-        ),
-    )
-    vanished = sql.SQL("coalesce(b.state = 'a' AND {}, false)").format(elsewhere)
+    missing = _missing(connection, work)
     own = sql.SQL("b.state = 'a' AND b.seed_set = ANY ({})").format(sql.Literal(list(work.own_ids)))
     in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
-    # One join of everything: what differs, what has vanished, and what has left the catalog,
-    # which is counted only: those entries are found again once everything else is written.
+    # What has left the catalog is counted only: those entries are found again once everything
+    # else is written.
     connection.execute(
         sql.SQL(
             "INSERT INTO {diff} (s, b, missing)\n"
-            "SELECT {row}, b.entry, {vanished}\n"
+            "SELECT {row}, b.entry, {missing}\n"
             "FROM {stage} s\n"
             "FULL JOIN (SELECT b.ctid AS entry, b.* FROM {base} b WHERE {in_scope}) b ON {match}\n"
-            "LEFT JOIN {live} l ON {live_here}\n"
-            "WHERE CASE WHEN s.addr IS NULL THEN {own} ELSE {different} OR {vanished} END"
+            "WHERE CASE WHEN {row} IS NULL THEN {own} ELSE {different} OR {missing} END"
         ).format(
             diff=work.diff,
             row=work.stage.row(),
             stage=work.stage.relation,
             base=work.base.relation,
             in_scope=in_scope,
-            live=work.table.identifier,
             match=entry_match(work),
-            live_here=live_here,
-            vanished=vanished,
+            missing=missing,
             own=own,
             different=sql.SQL("true") if refresh else _different(work),
         )
     )
     row = connection.execute(
         sql.SQL(
-            "SELECT (SELECT count(*) FROM {base} b WHERE {in_scope} AND {own}), count(*) FILTER"
-            " (WHERE missing), count(*) FILTER (WHERE s IS NULL) FROM {diff}"
+            "SELECT CASE WHEN bool_or(missing) THEN"
+            " (SELECT count(*) FROM {base} b WHERE {in_scope} AND {own}) ELSE 0 END,"
+            " count(*) FILTER (WHERE missing), count(*) FILTER (WHERE s IS NULL) FROM {diff}"
         ).format(base=work.base.relation, in_scope=in_scope, own=own, diff=work.diff)
     ).fetchone()
-    entries, missing, leaving = row or (0, 0, 0)
+    entries, missing_rows, leaving = row or (0, 0, 0)
     if leaving:
         connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
-    return Vanished(entries=entries, missing=missing)
+    return Differences(entries=entries, missing=missing_rows, leaving=leaving)
+
+
+_NAMED = 1_000
+"""Vanished entries that are handed over one by one; of more, the server keeps the list."""
+
+
+def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composable:
+    """Condition: the live row of entry `b.entry` is gone, or has another key by now.
+
+    Most often there is none or a few, so they are asked for first: in a query of its own, which
+    Postgres may share among workers, as it may not where temporary tables take part.
+    """
+    if work.base.fresh:
+        return sql.SQL("false")
+    entries = sql.SQL(
+        "SELECT b.ctid FROM {base} b LEFT JOIN {live} l ON {live_here}\n"
+        "WHERE b.scope = {scope} AND b.state = 'a'\n"
+        "AND ({first} IS NULL OR NOT ({same_key}))"
+    ).format(
+        base=work.base.relation,
+        live=work.table.identifier,
+        live_here=sql.SQL("{} AND {} AND NOT ({})").format(
+            work.at_primary_key("l", "b"), work.in_scope("l"), work.soft_deleted("l")
+        ),
+        scope=sql.Literal(work.scope),
+        first=sql.Identifier("l", work.base.primary_key[0]),
+        same_key=all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("l", name), base_key(work, name))
+            for name in work.seed_set.key
+        ),
+    )
+    found = connection.execute(
+        sql.SQL("{} LIMIT {}").format(entries, sql.Literal(_NAMED + 1))
+    ).fetchall()
+    if not found:
+        return sql.SQL("false")
+    if len(found) > _NAMED:
+        return sql.SQL("coalesce(b.entry IN ({}), false)").format(entries)
+    return sql.SQL("coalesce(b.entry = ANY ({}::tid[]), false)").format(
+        sql.Literal([entry for (entry,) in found])
+    )
 
 
 def take_over(connection: psycopg.Connection[Any], work: SetWork) -> None:

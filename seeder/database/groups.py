@@ -25,10 +25,12 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
     know_rows(seeding, works, judged)
     for work in works:
         if work.decision in MERGING:
-            vanished = diff.find_differences(
+            found = diff.find_differences(
                 connection, work, refresh=work.decision is SetDecision.REFRESH
             )
-            _require_presence(seeding, work, vanished)
+            _require_presence(seeding, work, found)
+            if not found.leaving:
+                seeding.complete.add(work.name)
             judge_set(seeding, work)
     if any(work.stage.references for work in works):
         resolve.block_unreachable(connection, {work.name: work for work in works})
@@ -96,18 +98,18 @@ def judge_set(seeding: Seeding, work: SetWork) -> None:
     require_single(seeding, work)
 
 
-def _require_presence(seeding: Seeding, work: SetWork, vanished: diff.Vanished) -> None:
+def _require_presence(seeding: Seeding, work: SetWork, found: diff.Differences) -> None:
     allowed = work.name in seeding.orders.allow_missing
-    if not vanished.suspicious or allowed or work.decision is SetDecision.REFRESH:
+    if not found.suspicious or allowed or work.decision is SetDecision.REFRESH:
         return
     raise SeedingFailed(
-        f"Of {vanished.entries} seeded rows of set {work.name}, {vanished.missing} are gone from"
+        f"Of {found.entries} seeded rows of set {work.name}, {found.missing} are gone from"
         f" {work.table} or have other keys.",
         hint="Is this the right database, and may this role see all rows? If people really"
         f" deleted them, run again with --allow-missing {work.name}.",
         set=work.name,
-        entries=vanished.entries,
-        missing=vanished.missing,
+        entries=found.entries,
+        missing=found.missing,
     )
 
 
@@ -135,6 +137,8 @@ def judge_gone(seeding: Seeding, names: Sequence[str]) -> list[SetWork]:
     for name in names:
         work = seeding.works.get(name)
         if work is None or work.decision not in (SetDecision.MERGE, SetDecision.REFRESH):
+            continue
+        if name in seeding.complete:
             continue
         excluded = _excluded(seeding, work.seed_set)
         if diff.find_gone(seeding.connection, work, excluded=excluded):

@@ -201,58 +201,77 @@ def _insert_verdicts(
     gone: bool,
 ) -> None:
     key_numbers = [f"k{n}" for n in range(1, len(work.base.primary_key) + 1)]
-    targets = ["s", "b", "identity", "live", *key_numbers]
+    targets = ["s", "b", "identity", "live", "row_at", "row_by", *key_numbers]
     verdict_names = [] if gone else [f"v{n}" for n in columns.values()]
+    # Each step is a row of facts that the next one builds on; OFFSET 0 keeps the planner from
+    # writing a step's expressions out wherever they are used, which would double at each step.
     statement = sql.SQL(
-        "WITH placed AS MATERIALIZED (\n{placed}\n), v AS MATERIALIZED (\n{live}\n),"
-        " c AS MATERIALIZED (\n"
-        "  SELECT v.*{verdicts}\n  FROM v\n"
-        "  LEFT JOIN {stage} s ON {stage_row} = v.s\n  LEFT JOIN {base} b ON b.ctid = v.b\n)\n"
         "INSERT INTO {verdict} ({names}, verdict)\n"
-        "SELECT {selected}, {row}\nFROM c\n"
-        "LEFT JOIN {stage} s ON {stage_row} = c.s\nLEFT JOIN {base} b ON b.ctid = c.b"
+        "SELECT {selected}, {row}\n{sources}\n"
+        "CROSS JOIN LATERAL (\n{facts} OFFSET 0\n) placed\n"
+        "CROSS JOIN LATERAL (\n{identity} OFFSET 0\n) found\n"
+        "CROSS JOIN LATERAL (\n{live} OFFSET 0\n) v\n"
+        "CROSS JOIN LATERAL (\n  SELECT v.*{verdicts} OFFSET 0\n) c\n"
+        "WHERE d.s IS {gone} NULL"
     ).format(
-        placed=_placed(work, columns, gone=gone),
-        live=_live(work, columns),
-        stage_row=work.stage.row(),
-        verdicts=sql.SQL("").join(sql.SQL(",\n  {}").format(each) for each in verdicts),
-        stage=work.stage.relation,
-        base=work.base.relation,
         verdict=work.verdict,
         names=sql.SQL(", ").join(map(sql.Identifier, [*targets, *verdict_names])),
         selected=sql.SQL(", ").join(
             sql.Identifier("c", name) for name in [*targets, *verdict_names]
         ),
         row=verdict_number(ROW_RULES, row_facts),
+        sources=_sources(work, gone=gone),
+        facts=_placed(work, gone=gone),
+        identity=_identity(),
+        live=_live(work, columns),
+        verdicts=sql.SQL("").join(sql.SQL(",\n  {}").format(each) for each in verdicts),
+        gone=sql.SQL("") if gone else sql.SQL("NOT"),
     )
     connection.execute(statement)
 
 
-def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Composable:
-    """Diff rows with the live row at the primary key (lp) and under the key (lk)."""
-    wanted = [
-        sql.SQL("{}.{} AS {}").format(
-            sql.Identifier(alias), sql.Identifier(name), sql.Identifier(f"{alias}_{n}")
-        )
-        for alias in ("lp", "lk")
-        for name, n in columns.items()
-        if name in work.table.columns
-    ]
-    wanted += [
-        sql.SQL("{}.{} AS {}").format(
-            sql.Identifier(alias), sql.Identifier(name), sql.Identifier(f"{alias}_k{n}")
-        )
-        for alias in ("lp", "lk")
-        for n, name in enumerate(work.base.primary_key, start=1)
-    ]
-    keys = {
+def _keys(work: SetWork, *, gone: bool) -> dict[str, sql.Composable]:
+    """What the key columns are to be."""
+    return {
         name: base_key(work, name) if gone else work.stage.d(name) for name in work.seed_set.key
     }
+
+
+def _sources(work: SetWork, *, gone: bool) -> sql.Composable:
+    """Diff rows with their stage row and entry, the live row at its primary key (lp) and the
+    one under the key (lk)."""
+    return sql.SQL(
+        "FROM {diff} d\n"
+        "LEFT JOIN {stage} s ON {row} = d.s\n"
+        "LEFT JOIN {base} b ON b.ctid = d.b\n"
+        "LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
+        "LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted})"
+    ).format(
+        diff=work.diff,
+        row=work.stage.row(),
+        stage=work.stage.relation,
+        base=work.base.relation,
+        live=work.table.identifier,
+        by_primary_key=work.at_primary_key("lp", "b"),
+        scope_lp=work.in_scope("lp"),
+        by_key=all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("lk", name), key)
+            for name, key in _keys(work, gone=gone).items()
+        ),
+        scope_lk=work.in_scope("lk"),
+        deleted=work.soft_deleted("lk"),
+    )
+
+
+def _placed(work: SetWork, *, gone: bool) -> sql.Composable:
+    """The facts that `IDENTITY_RULES` go by."""
+    keys = _keys(work, gone=gone)
     first = work.base.primary_key[0]
     at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
-    same_key = all_of(
+    same = all_of(
         sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()
     )
+    same_key = sql.SQL("coalesce({}, false)").format(same)
 
     def owned_by(selected: list[sql.Composable]) -> sql.Composable:
         return sql.SQL("SELECT {} FROM {} o WHERE o.scope = {} AND o.state = ANY ({})").format(
@@ -287,7 +306,7 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
     ).format(
         primary_key=sql.SQL(", ").join(sql.Identifier("lp", n) for n in work.base.primary_key),
         owners=owners,
-        same_key=same_key,
+        same_key=same,
         key=sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
         desired=sql.SQL(", ").join(work.stage.d(name, "q") for name in keys),
         stage=work.stage.relation,
@@ -302,19 +321,15 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
         work.marked("lp", "b"),
         claimed,
     )
+    # No rule asks for the other key of a row that has its own, nor for the owner of none: so
+    # the whole base is read for these two only where some row needs it.
     return sql.SQL(
-        "  SELECT d.s, d.b, b.ctid IS NOT NULL AS entry, {at_primary_key} AS at_primary_key,\n"
-        "    coalesce({same_key}, false) AS same_key,\n"
-        "    coalesce({other_key}, false) AS other_key,\n"
-        "    {at_key} AS at_key, coalesce({owned}, false) AS owned,\n"
-        "    {soft_deleted} AS soft_deleted,\n"
-        "    {wanted}\n"
-        "  FROM {diff} d\n"
-        "  LEFT JOIN {stage} s ON {row} = d.s\n"
-        "  LEFT JOIN {base} b ON b.ctid = d.b\n"
-        "  LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
-        "  LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted})\n"
-        "  WHERE d.s IS {gone} NULL"
+        "  SELECT b.ctid IS NOT NULL AS entry, {at_primary_key} AS at_primary_key,\n"
+        "    {same_key} AS same_key,\n"
+        "    CASE WHEN {same_key} THEN false ELSE coalesce({other_key}, false) END AS other_key,\n"
+        "    {at_key} AS at_key,\n"
+        "    CASE WHEN {at_key} THEN coalesce({owned}, false) ELSE false END AS owned,\n"
+        "    {soft_deleted} AS soft_deleted"
     ).format(
         at_primary_key=at_primary_key,
         same_key=same_key,
@@ -333,56 +348,43 @@ def _placed(work: SetWork, columns: dict[str, int], *, gone: bool) -> sql.Compos
             work.in_scope("ls"),
             work.soft_deleted("ls"),
         ),
-        wanted=sql.SQL(",\n    ").join(wanted),
-        diff=work.diff,
-        row=work.stage.row(),
-        stage=work.stage.relation,
-        base=work.base.relation,
-        live=work.table.identifier,
-        by_primary_key=work.at_primary_key("lp", "b"),
-        scope_lp=work.in_scope("lp"),
-        by_key=all_of(
-            sql.SQL("{} = {}").format(sql.Identifier("lk", name), key) for name, key in keys.items()
-        ),
-        scope_lk=work.in_scope("lk"),
-        deleted=work.soft_deleted("lk"),
-        gone=sql.SQL("") if gone else sql.SQL("NOT"),
     )
 
 
-def _live(work: SetWork, columns: dict[str, int]) -> sql.Composable:
-    """The rows of `placed` with their identity decided and one live row each."""
+def _identity() -> sql.Composable:
     facts: dict[str, Fact] = {
         name: sql.Identifier("placed", name)
         for name in ("entry", "at_primary_key", "same_key", "other_key", "at_key", "owned")
     }
+    return sql.SQL("  SELECT {} AS identity").format(verdict_number(IDENTITY_RULES, facts))
+
+
+def _live(work: SetWork, columns: dict[str, int]) -> sql.Composable:
+    """Which live row it is, that row's values, and the version of it that has them."""
     at_primary_key = numbers(IDENTITY_RULES, {Identity.AT_PRIMARY_KEY})
     at_key = numbers(IDENTITY_RULES, {Identity.AT_KEY})
-    chosen = [
-        (f"l{n}", f"lp_{n}", f"lk_{n}") for name, n in columns.items() if name in work.table.columns
-    ]
-    chosen += [(f"k{n}", f"lp_k{n}", f"lk_k{n}") for n in range(1, len(work.base.primary_key) + 1)]
+    chosen = [(f"l{n}", name) for name, n in columns.items() if name in work.table.columns]
+    chosen += [(f"k{n}", name) for n, name in enumerate(work.base.primary_key, start=1)]
+    chosen += [("row_at", "ctid"), ("row_by", "xmin")]
     return sql.SQL(
-        "  SELECT q.s, q.b, q.identity, q.soft_deleted,\n"
-        "    q.identity = ANY ({both}) AS live,\n"
-        "    q.entry AND q.identity = ANY ({at_key}) AS repointed,\n    {chosen}\n"
-        "  FROM (SELECT placed.*, {identity} AS identity FROM placed OFFSET 0) q"
+        "  SELECT d.s, d.b, found.identity, placed.soft_deleted,\n"
+        "    found.identity = ANY ({both}) AS live,\n"
+        "    placed.entry AND found.identity = ANY ({at_key}) AS repointed,\n    {chosen}"
     ).format(
         both=numbers(IDENTITY_RULES, {Identity.AT_PRIMARY_KEY, Identity.AT_KEY}),
         at_key=at_key,
-        identity=verdict_number(IDENTITY_RULES, facts),
         chosen=sql.SQL(",\n    ").join(
             sql.SQL(
-                "CASE WHEN q.identity = ANY ({}) THEN q.{} WHEN q.identity = ANY ({})"
-                " THEN q.{} END AS {}"
+                "CASE WHEN found.identity = ANY ({}) THEN {} WHEN found.identity = ANY ({})"
+                " THEN {} END AS {}"
             ).format(
                 at_primary_key,
-                sql.Identifier(lp),
+                sql.Identifier("lp", live),
                 at_key,
-                sql.Identifier(lk),
+                sql.Identifier("lk", live),
                 sql.Identifier(name),
             )
-            for name, lp, lk in chosen
+            for name, live in chosen
         ),
     )
 

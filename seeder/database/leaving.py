@@ -30,7 +30,8 @@ def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> No
     connection = seeding.connection
     works = judge_gone(seeding, names)
     locked = [write.lock(connection, work, write.removing(), "UPDATE") for work in works]
-    if any(locked):
+    if any(each.rows for each in locked):
+        # Judged again in any case: another row may refer to one of them by now.
         for work in works:
             connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.verdict))
         judge_leaving(seeding, works)

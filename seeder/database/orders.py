@@ -84,6 +84,8 @@ class Seeding:
     """By name: sets that the ledger knows in another scope, and as what."""
     works: dict[str, SetWork] = field(default_factory=dict)
     decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
+    complete: set[str] = field(default_factory=set)
+    """Sets that were compared and none of whose entries had left the catalog."""
     warnings: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     aside: list[str] = field(default_factory=list)

@@ -241,15 +241,16 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
     ]
     for position, name in enumerate(work.base.primary_key):
         p = work.base.p(position)
+        now = sql.Identifier("l", name) if work.table.rewrites else _key_now(work, position)
         sets.append(
-            sql.SQL("{p} = CASE WHEN w.live THEN {now} ELSE o.{p} END").format(
-                p=p, now=canonical(sql.Identifier("l", name), work.live(name))
+            sql.SQL("{p} = CASE WHEN w.live THEN {now} ELSE b.{p} END").format(
+                p=p, now=canonical(now, work.live(name))
             )
         )
     for column in _own_columns(work):
         name = column.name
         verdict = sql.Identifier("w", f"v{work.stage.position(name)}")
-        taken = sql.SQL("CASE WHEN {} = ANY ({}) THEN {} ELSE o.{} END")
+        taken = sql.SQL("CASE WHEN {} = ANY ({}) THEN {} ELSE b.{} END")
         sets.append(
             sql.SQL("{} = ").format(column.asked)
             + taken.format(
@@ -267,8 +268,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
     sets.append(sql.SQL("notes = {}").format(_later_notes(work)))
     connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET {sets}\nFROM {verdict} w\nJOIN {stage} s ON {row} = w.s\n"
-            "JOIN {base} o ON o.ctid = w.b\nLEFT JOIN {live} l ON {at_live}\n"
+            "UPDATE {base} b SET {sets}\nFROM {verdict} w\nJOIN {stage} s ON {row} = w.s{live}\n"
             "WHERE b.ctid = w.b AND (w.verdict = ANY ({recorded}) OR {kept_conflicts})"
         ).format(
             base=work.base.relation,
@@ -276,8 +276,9 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
             verdict=work.verdict,
             stage=work.stage.relation,
             row=work.stage.row(),
-            live=work.table.identifier,
-            at_live=at_live_now(work),
+            live=sql.SQL("\nLEFT JOIN {} l ON {}").format(work.table.identifier, at_live_now(work))
+            if work.table.rewrites
+            else sql.SQL(""),
             recorded=recorded,
             kept_conflicts=kept_conflicts,
         )
@@ -286,25 +287,31 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
 
 def at_live_now(work: SetWork) -> sql.Composable:
     """Live row `l` of verdict row `w`, also where this very update moved its key."""
-    pairs = []
-    for n, name in enumerate(work.base.primary_key, start=1):
-        k: sql.Composable = sql.Identifier("w", f"k{n}")
-        if work.stage.has(name):
-            k = sql.SQL("CASE WHEN {} AND w.{} = ANY ({}) THEN {} ELSE {} END").format(
-                writing(work),
-                sql.Identifier(f"v{work.stage.position(name)}"),
-                applied(),
-                work.stage.d(name),
-                k,
-            )
-        pairs.append(sql.SQL("{} = {}").format(sql.Identifier("l", name), k))
-    return sql.SQL(" AND ").join(pairs)
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier("l", name), _key_now(work, position))
+        for position, name in enumerate(work.base.primary_key)
+    )
+
+
+def _key_now(work: SetWork, position: int) -> sql.Composable:
+    """A primary key column of the live row of `w`, once this update is written."""
+    name = work.base.primary_key[position]
+    before = sql.Identifier("w", f"k{position + 1}")
+    if not work.stage.has(name):
+        return before
+    return sql.SQL("CASE WHEN {} AND w.{} = ANY ({}) THEN {} ELSE {} END").format(
+        writing(work),
+        sql.Identifier(f"v{work.stage.position(name)}"),
+        applied(),
+        work.stage.d(name),
+        before,
+    )
 
 
 def _later_notes(work: SetWork) -> sql.Composable:
     names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
     unknown: list[sql.Composable] = [
-        sql.SQL("(coalesce(o.notes -> 'unknown', '[]') - {})").format(names)
+        sql.SQL("(coalesce(b.notes -> 'unknown', '[]') - {})").format(names)
     ]
     unasked: list[sql.Composable] = [
         sql.SQL("(coalesce(o.notes -> 'unasked', '[]') - {})").format(names)
@@ -313,7 +320,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
     for column in _own_columns(work):
         verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
         kept = (
-            "CASE WHEN o.notes -> {part} ? {name} AND NOT"
+            "CASE WHEN b.notes -> {part} ? {name} AND NOT"
             " coalesce({verdict} = ANY ({applied}), false) THEN {value} ELSE {empty} END"
         )
         unknown.append(
@@ -355,7 +362,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
 
 
 def _kept(part: str, name: str) -> sql.Composable:
-    return sql.SQL("jsonb_build_object({name}, o.notes -> {part} -> {name})").format(
+    return sql.SQL("jsonb_build_object({name}, b.notes -> {part} -> {name})").format(
         name=sql.Literal(name), part=sql.Literal(part)
     )
 
@@ -365,12 +372,12 @@ def _stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
     names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
     pieces: list[sql.Composable] = []
     if keep:
-        pieces.append(sql.SQL("(coalesce(o.notes -> 'stored', '{{}}') - {})").format(names))
+        pieces.append(sql.SQL("(coalesce(b.notes -> 'stored', '{{}}') - {})").format(names))
     for column in _own_columns(work):
         verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
         rewritten = _rewritten(work, column.name) if work.table.rewrites else EMPTY
         before = (
-            sql.SQL("CASE WHEN o.notes -> 'stored' ? {} THEN {} ELSE {} END").format(
+            sql.SQL("CASE WHEN b.notes -> 'stored' ? {} THEN {} ELSE {} END").format(
                 sql.Literal(column.name), _kept("stored", column.name), EMPTY
             )
             if keep

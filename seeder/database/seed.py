@@ -176,15 +176,8 @@ def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozens
 
 
 def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
-    """Lock the rows to be written, then judge once more: a person may have been faster."""
-    rows = write.writing(work)
-    locked = None
-    while True:
-        chosen = write.choice(seeding.connection, work, rows)
-        if chosen == locked:
-            return
-        write.lock(seeding.connection, work, rows, "NO KEY UPDATE")
-        locked = chosen
+    """Lock the rows to be written; where a person was faster, judge once more what is there."""
+    while write.lock(seeding.connection, work, write.writing(work), "NO KEY UPDATE").changed:
         seeding.connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
         judge_set(seeding, work)
         resolve.block_unreachable(seeding.connection, {work.name: work})

@@ -37,6 +37,8 @@ _SETTINGS: Mapping[str, str] = {
     # Measured: these two make staging and joining of large sets faster, others do not.
     "work_mem": "64MB",
     "jit": "off",
+    # What is looked up by ctid was read or written a moment ago, and lies in a cache.
+    "random_page_cost": "1.1",
 }
 """Neither `search_path`, which is the project's business, nor `default_transaction_read_only`:
 a provider switches that on to protect a full disk."""
@@ -76,6 +78,11 @@ def prepare(
         # on Windows know the setting and refuse every value but 0.
         with suppress(psycopg.errors.InvalidParameterValue):
             connection.execute("SET client_connection_check_interval = '500ms'")
+        # Large stages are read several times; by default all but 8 MB of them come from files.
+        # Refused where this session has used temporary tables, in migrations or before a pooler
+        # handed it on.
+        with suppress(psycopg.errors.InvalidParameterValue):
+            connection.execute("SET temp_buffers = '128MB'")
     if role is not None:
         with translated(doing="setting the role", otherwise=AccessDenied):
             connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))

@@ -7,6 +7,7 @@ to be written were locked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -54,40 +55,38 @@ def at_live(work: SetWork, alias: str = "t") -> sql.Composable:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locked:
+    """The live rows of a set that a verdict wants written."""
+
+    rows: int
+    changed: int
+    """Of these, rows that are gone, or are not as they were when the verdict was reached."""
+
+
 def lock(
     connection: psycopg.Connection[Any], work: SetWork, rows: sql.Composable, strength: str
-) -> str | None:
+) -> Locked:
     """Lock the live rows to be written, in key order.
 
-    Returns:
-        What identifies this choice of rows, None if there are none: a second verdict that
-        chooses the same rows needs no second locking.
+    A row's version is told by its place and the transaction that wrote it; its place is not
+    given to another version while the transaction lasts that this runs in.
     """
-    connection.execute(
-        sql.SQL("SELECT FROM {} t JOIN {} w ON {} WHERE {} ORDER BY {} FOR {} OF t").format(
-            work.table.identifier,
-            work.verdict,
-            at_live(work),
-            rows,
-            sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.key),
-            sql.SQL(strength),
-        )
-    )
-    return choice(connection, work, rows)
-
-
-def choice(connection: psycopg.Connection[Any], work: SetWork, rows: sql.Composable) -> str | None:
-    """What identifies the live rows that the verdict chooses; None if there are none."""
-    keys = sql.SQL(", ").join(
-        sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
-    )
-    row = connection.execute(
+    wanted, as_judged = connection.execute(
         sql.SQL(
-            "SELECT md5(string_agg(row_text, ';' ORDER BY row_text))"
-            " FROM (SELECT ROW({})::text AS row_text FROM {} w WHERE {}) r"
-        ).format(keys, work.verdict, rows)
-    ).fetchone()
-    return row[0] if row else None
+            "SELECT (SELECT count(*) FROM {verdict} w WHERE {rows}), count(*) FILTER (WHERE judged)"
+            " FROM (SELECT t.ctid = w.row_at AND t.xmin = w.row_by AS judged FROM {live} t"
+            " JOIN {verdict} w ON {at_live} WHERE {rows} ORDER BY {key} FOR {strength} OF t) l"
+        ).format(
+            verdict=work.verdict,
+            rows=rows,
+            live=work.table.identifier,
+            at_live=at_live(work),
+            key=sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.key),
+            strength=sql.SQL(strength),
+        )
+    ).fetchone() or (0, 0)
+    return Locked(rows=wanted, changed=wanted - as_judged)
 
 
 def allocate(connection: psycopg.Connection[Any], work: SetWork) -> None:

@@ -142,6 +142,24 @@ def test_statements_do_not_grow_with_rows(shop: Shop, proxy: Proxy) -> None:
     assert shop.value("SELECT count(*) FROM roles") == 10_000
 
 
+def test_an_update_compares_and_judges_a_set_once_where_nobody_interferes(
+    shop: Shop, proxy: Proxy
+) -> None:
+    (shop.directory / "seeds/core/members.yaml").unlink()
+    fill(shop, 100)
+    shop.run()
+    fill(shop, 100, level=2)
+    sent = statements(shop, proxy, "--mode", "update")
+    for table in ("seeder_stage_1", "seeder_diff_1", "seeder_verdict_1"):
+        filled = [
+            each
+            for each in sent
+            if each.startswith((f'INSERT INTO "pg_temp"."{table}"', f'COPY "pg_temp"."{table}"'))
+        ]
+        assert len(filled) == 1, filled
+    assert shop.value("SELECT sum(level) FROM roles") == sum(range(2, 102))
+
+
 def test_statements_of_rows_with_references_do_not_grow_with_rows(shop: Shop, proxy: Proxy) -> None:
     shop.run()
 
