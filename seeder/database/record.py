@@ -314,7 +314,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
         sql.SQL("(coalesce(b.notes -> 'unknown', '[]') - {})").format(names)
     ]
     unasked: list[sql.Composable] = [
-        sql.SQL("(coalesce(o.notes -> 'unasked', '[]') - {})").format(names)
+        sql.SQL("(coalesce(b.notes -> 'unasked', '[]') - {})").format(names)
     ]
     moved: list[sql.Composable] = []
     for column in _own_columns(work):
@@ -336,7 +336,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
         # The first verdict on a column is the first time that the row asks for it.
         unasked.append(
             sql.SQL(
-                "CASE WHEN o.notes -> 'unasked' ? {} AND {} IS NULL THEN {} ELSE '[]'::jsonb END"
+                "CASE WHEN b.notes -> 'unasked' ? {} AND {} IS NULL THEN {} ELSE '[]'::jsonb END"
             ).format(sql.Literal(column.name), verdict, as_array(column.name))
         )
         if column.name in work.seed_set.key:
