@@ -102,7 +102,6 @@ def restore(
     """
     with translated(doing="restoring the session", otherwise=DatabaseUnavailable):
         connection.rollback()
-        for statement in ("RESET SESSION AUTHORIZATION", "RESET ROLE", "RESET ALL"):
-            connection.execute(statement)
+        connection.execute("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL")
     prepare(connection, lock_timeout=lock_timeout, role=role)
     lock.verify(connection, lock_key)
