@@ -8,9 +8,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from seeder.merge.model import Conflict, Removed
+from seeder.merge.model import Conflict, Removed, Update
 from tests.histories.history import History
 from tests.histories.state import Column, Set
+from tests.histories.triggers import TRIGGERS
 from tests.histories.world import connect
 
 # Per type: values in the canonical form in which seeder compares them, all different.
@@ -57,12 +58,54 @@ class AnyTypes(History):
         return TYPES[column.type] if column.name != "code" else ("ada", "fay")
 
 
-class Trees(History):
-    """Rows of one set refer to rows of the same.
+class Referring(History):
+    """Rows refer to rows.
 
-    Keys are not swapped here: a reference within a set still takes the row at the primary key that
-    the ledger knows for the row that is meant.
+    Keys are not swapped here: a survey, and a reference within a set, still take the row at the
+    primary key that the ledger knows for the row that is meant.
     """
+
+    def steps(self):
+        return tuple(step for step in super().steps() if step != self.person_swaps)
+
+
+class TwoSets(Referring):
+    """Rows of one set refer to rows of another, in their key or beside it."""
+
+    def choose(self):
+        in_key = self.one_of([True, False])
+        team = Column(
+            "team",
+            type="integer",
+            refers_to=f"teams_{self.number}",
+            on_delete=self.one_of(
+                ["NO ACTION", "CASCADE", None, *([] if in_key else ["SET NULL"])]
+            ),
+        )
+        return (
+            Set(
+                team.refers_to,
+                (Column("code"), Column("one")),
+                removed=self.one_of(Removed),
+                marks={"note": "gone", "one": "gone"},
+                conflict=self.one_of(Conflict),
+            ),
+            Set(
+                f"members_{self.number}",
+                (team, Column("code"), Column("two")),
+                key=("team", "code") if in_key else ("code",),
+                removed=self.one_of(Removed),
+                marks={"note": "gone"},
+                conflict=self.one_of(Conflict),
+            ),
+        )
+
+    def values_of(self, column):
+        return super().values_of(column) if column.name != "code" else ("ada", "fay")
+
+
+class Trees(Referring):
+    """Rows of one set refer to rows of the same."""
 
     def choose(self):
         name = f"nodes_{self.number}"
@@ -84,11 +127,45 @@ class Trees(History):
     def values_of(self, column):
         return super().values_of(column) if column.name != "code" else ("ada", "fay")
 
-    def steps(self):
-        return tuple(step for step in super().steps() if step != self.person_swaps)
+
+class OddTables(History):
+    """One set of a table with triggers, a scope, a soft-delete column, columns of all kinds."""
+
+    def choose(self):
+        deleted = self.one_of([None, "is_deleted"])
+        scope = self.one_of([{}, {"area": None}, {"area": "1"}])
+        marks = self.one_of([{"note": "gone"}, {"one": "gone", "two": "Gone"}])
+        if deleted and self.one_of([True, False]):
+            marks = {**marks, deleted: "true"}
+        return (
+            Set(
+                f"things_{self.number}",
+                (
+                    Column("code"),
+                    Column("one", update=self.one_of(Update)),
+                    Column("two"),
+                    *(Column(name, type="integer") for name in scope),
+                ),
+                removed=self.one_of(Removed),
+                marks=marks,
+                scope=scope,
+                deleted=deleted,
+                conflict=self.one_of(Conflict),
+                trigger=self.one_of(TRIGGERS),
+            ),
+        )
+
+    def values_of(self, column):
+        if column.type == "boolean":
+            return ("false", "true", None)
+        if column.type == "integer":
+            return (None, "1", "2")
+        return super().values_of(column) if column.name != "code" else ("ada", "fay")
 
 
-@pytest.mark.parametrize(("kind", "examples"), [(AnyTypes, 25), (Trees, 25)])
+@pytest.mark.parametrize(
+    ("kind", "examples"), [(AnyTypes, 25), (TwoSets, 25), (Trees, 25), (OddTables, 25)]
+)
 def test_every_history_ends_where_the_rules_say(database, kind, examples) -> None:
     connection = connect(database)
 
