@@ -182,20 +182,35 @@ def _delete(work: SetWork) -> sql.Composed:
     )
 
 
+def _places(work: SetWork) -> sql.Composable:
+    """The ledger learns where the live row of `w` is: people may have given it another key."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(
+            work.base.p(n), canonical(sql.Identifier("w", f"k{n + 1}"), work.live(name))
+        )
+        for n, name in enumerate(work.base.primary_key)
+    )
+
+
 def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
     for action, state in (
         (RowAction.RELEASE, "k"),
         (RowAction.RECORD, "d"),
         (RowAction.DELETE, "r"),
     ):
+        known: list[sql.Composable] = [
+            sql.SQL("state = {}").format(sql.Literal(state)),
+            sql.SQL("run = {}").format(sql.Literal(run)),
+        ]
+        if action is RowAction.RELEASE:
+            known.append(_places(work))
         connection.execute(
             sql.SQL(
-                "UPDATE {} b SET state = {}, run = {} FROM {} w"
+                "UPDATE {} b SET {} FROM {} w"
                 " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({})"
             ).format(
                 work.base.relation,
-                sql.Literal(state),
-                sql.Literal(run),
+                sql.SQL(", ").join(known),
                 work.verdict,
                 numbers(ROW_RULES, {action}),
             )
@@ -290,7 +305,7 @@ def _mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> No
             "  FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {at_live}\n"
             "  WHERE w.s IS NULL AND {removing}\n"
             "), entries AS (\n"
-            "  UPDATE {base} b SET state = 's', run = {run},"
+            "  UPDATE {base} b SET state = 's', run = {run}, {places},"
             " notes = {notes} || jsonb_build_object('removed', w.removed){asked}\n"
             "  FROM marked w WHERE b.ctid = w.b\n"
             ")\n"
@@ -299,6 +314,7 @@ def _mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> No
             keys=sql.SQL(", ").join(
                 sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
             ),
+            places=_places(work),
             remembered=remembered,
             flags=sql.SQL("").join(
                 sql.SQL(", {} AS {}").format(condition, sql.Identifier(f"w{column.n}"))

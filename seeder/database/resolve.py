@@ -177,7 +177,7 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
     )
     by_key = sql.SQL(
         "  SELECT q.addr, l.{stored}, false, 1\n"
-        "  FROM {stage} q JOIN {live} l ON {match} AND {in_scope} AND NOT {gone}"
+        "  FROM {stage} q JOIN {live} l ON {match} AND {in_scope} AND NOT {gone}\n  WHERE {own}"
     ).format(
         stored=stored,
         stage=other.stage.relation,
@@ -188,11 +188,35 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
         ),
         in_scope=other.in_scope("l"),
         gone=other.soft_deleted("l"),
+        own=_own(other),
     )
     awaited = sql.SQL("  SELECT q.addr, NULL, true, 3 FROM {} q{}").format(
         other.stage.relation, _to_be_inserted(other, judged)
     )
     return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, awaited])
+
+
+def _own(other: SetWork) -> sql.Composable:
+    """Condition: live row `l` under the key of stage row `q` is not another seeded row's.
+
+    A person may have given that row the key; the rules of identities call it *taken* then.
+    """
+    if other.base.fresh:
+        return sql.SQL("true")
+    return sql.SQL(
+        "(q.addr IN (SELECT e.addr FROM {base} e WHERE {owning})"
+        " OR NOT (({keys}) IN (SELECT {places} FROM {base} e WHERE {owning})))"
+    ).format(
+        base=other.base.relation,
+        owning=sql.SQL("e.scope = {} AND e.state IN ('a', 'k', 's')").format(
+            sql.Literal(other.scope)
+        ),
+        keys=sql.SQL(", ").join(sql.Identifier("l", name) for name in other.base.primary_key),
+        places=sql.SQL(", ").join(
+            cast(sql.SQL("e.{}").format(other.base.p(n)), other.live(name))
+            for n, name in enumerate(other.base.primary_key)
+        ),
+    )
 
 
 def _to_be_inserted(other: SetWork, judged: frozenset[str]) -> sql.Composable:

@@ -402,14 +402,14 @@ class Database:
     def remove(self, each: Set, entry: Entry, action: RowAction, pk: int | None) -> None:
         match action:
             case RowAction.RELEASE:
-                entry.state = "k"
+                entry.state, entry.pk = "k", pk
             case RowAction.RECORD:
                 entry.state = "d"
             case RowAction.DELETE:
                 entry.state = "r"
                 del self.tables[each.name].live[pk]
             case RowAction.REMOVE:
-                entry.state = "s"
+                entry.state, entry.pk = "s", pk
                 self.mark(each, entry, pk)
 
     def mark(self, each: Set, entry: Entry, pk: int) -> None:

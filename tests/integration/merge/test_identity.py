@@ -424,3 +424,58 @@ def test_no_two_rows_of_the_catalog_are_the_same_row_after_keys_went_round(
     assert sorted(looked_after) == [1, 2]
     assert project.entry("t", "a")["state"] == "d"
     project.assert_settled()
+
+
+def test_a_reference_does_not_lead_to_a_row_that_a_person_gave_the_key_to(
+    project: Project,
+) -> None:
+    project.sql(
+        "CREATE TABLE teams (id serial PRIMARY KEY, code text NOT NULL UNIQUE);"
+        "CREATE TABLE members (code text PRIMARY KEY, team int REFERENCES teams)"
+    )
+    head = "table: teams\nkey: code\nremoved: delete\n"
+    project.write("teams", f"{head}rows: [{{code: admins}}, {{code: guests}}]\n")
+    project.init()
+    project.write("teams", f"{head}rows: [{{code: guests}}]\n")
+    project.update()
+    project.sql("UPDATE teams SET code = 'admins' WHERE code = 'guests'")
+    project.write("teams", f"{head}rows: [{{code: admins}}, {{code: guests}}]\n")
+    project.write(
+        "members",
+        "table: members\nkey: code\ncolumns: {team: {ref: teams}}\n"
+        "rows: [{code: ada, team: admins}, {code: bob, team: guests}]\n",
+    )
+    result = project.update()
+    assert counts(result, "members") == {"insert": 1, "skip": 1, "conflicts": 1}
+    assert project.rows("SELECT code, team FROM members") == [("bob", 2)]
+
+
+def test_a_mark_is_taken_off_where_keys_were_swapped_and_a_trigger_rewrites(
+    project: Project,
+) -> None:
+    project.sql(
+        "CREATE TABLE t (id serial PRIMARY KEY, code text NOT NULL UNIQUE, name text, note text);"
+        "CREATE FUNCTION lower_name() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$BEGIN NEW.name := lower(NEW.name); RETURN NEW; END$$;"
+        "CREATE TRIGGER lower_name BEFORE INSERT OR UPDATE ON t"
+        " FOR EACH ROW EXECUTE FUNCTION lower_name()"
+    )
+    head = "table: t\nkey: code\nremoved: {set: {note: gone}}\n"
+    both = f"{head}rows: [{{code: a, name: one}}, {{code: b, name: one}}]\n"
+    project.write("t", both)
+    project.init()
+    project.sql(
+        "UPDATE t SET code = '?' WHERE id = 1; UPDATE t SET code = 'a' WHERE id = 2;"
+        "UPDATE t SET code = 'b' WHERE id = 1"
+    )
+    project.write("t", f"{head}rows: [{{code: b, name: one}}]\n")
+    project.update()
+    assert project.rows("SELECT id, code, note FROM t ORDER BY 1") == [
+        (1, "b", None),
+        (2, "a", "gone"),
+    ]
+    assert project.entry("t", "a")["p1"] == 2
+    project.write("t", both)
+    project.update()
+    assert project.rows("SELECT code, note FROM t ORDER BY 1") == [("a", None), ("b", None)]
+    project.assert_settled()
