@@ -256,7 +256,7 @@ def _changed(changes: Changes, guard: Guard, where: sql.Composable) -> sql.Compo
 
 
 def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
-    """Rows that are back in the catalog and lose the marks of their removal (`gone.bring_back`)."""
+    """Rows that are back in the catalog and lose their marks (`marks.bring_back`)."""
     columns: dict[str, sql.Composable] = {
         name: after_update(work, name)
         if work.stage.has(name)

@@ -139,3 +139,13 @@ def offer(work: SetWork, name: str) -> sql.Composable:
     if work.seed_set.column(name).reference is not None:
         return work.stage.r(name)
     return sql.SQL("({})::text").format(desired(work, name))
+
+
+def places(work: SetWork) -> sql.Composable:
+    """The ledger learns where the live row of `w` is: people may have given it another key."""
+    return sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(
+            work.base.p(n), canonical(sql.Identifier("w", f"k{n + 1}"), work.live(name))
+        )
+        for n, name in enumerate(work.base.primary_key)
+    )

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import aside, diff, gone, images, leaving, moves, read, record, resolve, write
+from seeder.database import aside, diff, images, leaving, marks, moves, read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import hold_back, judge_group, judge_set
 from seeder.database.ledger import Ledger
@@ -284,7 +284,7 @@ def _write_changes(seeding: Seeding, work: SetWork, *, begun: bool) -> None:
     connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
     if not begun:
         images.record(connection, ledger, work, run=run)
-    gone.bring_back(connection, work)
+    marks.bring_back(connection, work)
     rest = sql.SQL("NOT ({})").format(_resolved(work)) if begun else EVERY
     if update_in_turn(connection, work, rest) or begun:
         write.advance_sequences(connection, work)
