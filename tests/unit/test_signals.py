@@ -12,10 +12,12 @@ from seeder.signals import alarm, interruptible
 SLOW_IMPORT = """
 import pathlib, sys, time
 
+reached = pathlib.Path(sys.argv.pop())
+
 class Slow:
     def find_spec(name, *_):
         if name == "seeder.cli":
-            pathlib.Path(sys.argv[1]).touch()
+            reached.touch()
             time.sleep(60)
 
 sys.meta_path.insert(0, Slow)
