@@ -12,7 +12,6 @@ from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
 from seeder.catalog.declaration import Declaration
 from seeder.catalog.drafts import Draft
 from seeder.catalog.expand import NoMatch, expand
-from seeder.catalog.files import Unreadable
 from seeder.catalog.nodes import Node
 from seeder.catalog.problems import Problems
 from seeder.catalog.values import Values, key_text
@@ -120,17 +119,16 @@ class Assembler:
             copyable=not any(rule.secret for rule in self._declaration.columns.values()),
         )
         self._check_rules(columns, anything=True)
-        lines: dict[str, int] = {}
+        lines: Mapping[str, int] = {}
         unread = bool(missing) or not (check or table.traits.size <= CHECKED_SIZE)
         if not unread:
-            try:
-                for key, line in rows.key_lines():
-                    first = lines.setdefault(key, line)
-                    if first != line:
-                        again, earlier = (Draft({}, table.file, each) for each in (line, first))
-                        self._twice(key, again, earlier)
-            except Unreadable as error:
-                self._problems.add(error.message, remedy=error.remedy, file=table.file, at=error.at)
+            lines, repeated, fault = rows.lines()
+            for key, line in repeated:
+                again, earlier = (Draft({}, table.file, each) for each in (line, lines[key]))
+                self._twice(key, again, earlier)
+            if fault is not None:
+                self._problems.add(fault.message, remedy=fault.remedy, file=table.file, at=fault.at)
+                unread = True
         seed_set = self._seed_set(columns, rows, (), written=lambda _: (table.file, 1))
         return Assembled(
             declaration=self._declaration,

@@ -6,9 +6,10 @@ Python's csv module tells the two apart only from 3.13 on, and forgives what COP
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO, TypeAlias
 
 from seeder.catalog.files import Unreadable, os_reason
 from seeder.merge.model import Text
@@ -16,6 +17,9 @@ from seeder.merge.model import Text
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",\r\n]*+))(,|\r?\n?\Z)')
 _CHUNK = 1 << 20
 _RECORD_LIMIT = 64 * 1024 * 1024
+
+Record: TypeAlias = tuple[int, list[Text | None]]
+"""Number of its first line, and its fields."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ def _marked(raw: bytes) -> bool:
 
 def read_header(path: Path) -> tuple[str, ...]:
     """The column names in the first line."""
-    first = next(_records(path), None)
+    first = next(_whole(path), None)
     if first is None:
         raise Unreadable("is empty", remedy="Its first line names the columns.", line=1)
     names: list[str] = []
@@ -80,10 +84,15 @@ def read_header(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_rows(path: Path, *, width: int) -> Iterator[tuple[int, list[Text | None]]]:
+def read_rows(path: Path, *, width: int) -> Iterator[Record]:
     """Line number and fields of every row below the header."""
-    records = _records(path)
+    records = _whole(path)
     next(records, None)
+    return fitting(records, width=width)
+
+
+def fitting(records: Iterable[Record], *, width: int) -> Iterator[Record]:
+    """The records, as long as they have as many fields as the header; raises `Unreadable`."""
     for line, fields in records:
         if len(fields) != width:
             blank = len(fields) == 1 and fields[0] is None
@@ -96,47 +105,54 @@ def read_rows(path: Path, *, width: int) -> Iterator[tuple[int, list[Text | None
         yield line, fields
 
 
-def _records(path: Path) -> Iterator[tuple[int, list[Text | None]]]:
-    """Split the file into records; a quoted field may span lines."""
-    number = 0
-    pending: list[str] = []
-    began = quotes = length = 0
+def _whole(path: Path) -> Iterator[Record]:
     try:
         # Only \n ends a line here, so that a lone \r can be refused where it stands.
         with path.open(encoding="utf-8", newline="\n") as file:
-            while line := file.readline(_RECORD_LIMIT):
-                number += 1
-                if len(line) == _RECORD_LIMIT:
-                    raise _too_long(began if pending else number)
-                if number == 1 and line.startswith("\ufeff"):
-                    raise Unreadable(
-                        "starts with a byte order mark",
-                        remedy="Save it as UTF-8 without BOM.",
-                        line=1,
-                        column=1,
-                    )
-                if not pending and '"' not in line:
-                    plain = line[:-1] if line.endswith("\n") else line
-                    if plain.endswith("\r"):
-                        plain = plain[:-1]
-                    if "\r" in plain or "\0" in plain:
-                        raise _stray(plain, number)
-                    yield number, [Text(each) if each else None for each in plain.split(",")]
-                    continue
-                began = began if pending else number
-                pending.append(line)
-                quotes += line.count('"')
-                length += len(line)
-                if quotes % 2 == 0:
-                    yield began, _split("".join(pending), began)
-                    pending.clear()
-                    quotes = length = 0
-                elif length > _RECORD_LIMIT:
-                    raise _too_long(began)
+            yield from split_records(file)
     except UnicodeDecodeError:
-        raise _undecodable(path) from None
+        raise undecodable(path) from None
     except OSError as error:
         raise Unreadable(f"cannot be read: {os_reason(error)}") from error
+
+
+def split_records(file: TextIO, *, after: int = 0) -> Iterator[Record]:
+    """Split what follows `after` lines into records; a quoted field may span lines.
+
+    `file` is opened so that only \\n ends a line. Raises `Unreadable`.
+    """
+    number = after
+    pending: list[str] = []
+    began = quotes = length = 0
+    while line := file.readline(_RECORD_LIMIT):
+        number += 1
+        if len(line) == _RECORD_LIMIT:
+            raise _too_long(began if pending else number)
+        if number == 1 and line.startswith("\ufeff"):
+            raise Unreadable(
+                "starts with a byte order mark",
+                remedy="Save it as UTF-8 without BOM.",
+                line=1,
+                column=1,
+            )
+        if not pending and '"' not in line:
+            plain = line[:-1] if line.endswith("\n") else line
+            if plain.endswith("\r"):
+                plain = plain[:-1]
+            if "\r" in plain or "\0" in plain:
+                raise _stray(plain, number)
+            yield number, [Text(each) if each else None for each in plain.split(",")]
+            continue
+        began = began if pending else number
+        pending.append(line)
+        quotes += line.count('"')
+        length += len(line)
+        if quotes % 2 == 0:
+            yield began, _split("".join(pending), began)
+            pending.clear()
+            quotes = length = 0
+        elif length > _RECORD_LIMIT:
+            raise _too_long(began)
     if pending:
         raise Unreadable("a quoted field has no end", line=began)
 
@@ -183,7 +199,7 @@ def _stray(record: str, line: int) -> Unreadable:
     )
 
 
-def _undecodable(path: Path) -> Unreadable:
+def undecodable(path: Path) -> Unreadable:
     """Find the first line that is not UTF-8; the text layer reads ahead in blocks."""
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(_RECORD_LIMIT), b""), start=1):

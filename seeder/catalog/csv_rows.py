@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from seeder.catalog.csv_files import CsvTraits, read_rows
+from seeder.catalog.csv_blocks import BLOCK, PlainLines, read_blocks
+from seeder.catalog.csv_files import CsvTraits, Record, read_rows
 from seeder.catalog.files import Unreadable
 from seeder.catalog.problems import sentence
 from seeder.catalog.values import key_text
@@ -27,6 +30,17 @@ class CsvTable:
     """Project-relative."""
     header: tuple[str, ...]
     traits: CsvTraits
+
+
+class RowLines(NamedTuple):
+    """Where the rows of a CSV file stand."""
+
+    lines: Mapping[str, int]
+    """Number of the line, by row key; of the first one where a key stands several times."""
+    repeated: tuple[tuple[str, int], ...]
+    """Rows whose key stood further up already, as key and line."""
+    fault: Unreadable | None
+    """What ended the reading before the end of the file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,19 +91,75 @@ class CsvRows:
                 file=file,
             )
 
-    def key_lines(self) -> Iterator[tuple[str, int]]:
-        """Row keys and lines alone, in half the time; raises `Unreadable`."""
-        for line, key, _ in self._records():
-            yield key, line
+    def lines(self, *, size: int = BLOCK) -> RowLines:
+        """Where each row stands, read in blocks of `size` bytes.
+
+        Memory grows with the number of rows: a key and a number each.
+        """
+        found: dict[str, int] = {}
+        repeated: list[tuple[str, int]] = []
+        try:
+            for block in read_blocks(self.table.path, width=len(self.table.header), size=size):
+                keys, at = self._keys(block)
+                new = dict(zip(keys, at, strict=True))
+                if len(new) == len(keys) and found.keys().isdisjoint(new):
+                    found.update(new)
+                else:
+                    repeated += _add(found, zip(keys, at, strict=True))
+        except Unreadable:
+            return self._lines_up_to_fault()
+        return RowLines(found, tuple(repeated), None)
+
+    def _lines_up_to_fault(self) -> RowLines:
+        """Read field by field: a block tells neither the first fault nor the rows before it."""
+        found: dict[str, int] = {}
+        repeated: list[tuple[str, int]] = []
+        try:
+            for line, key, _ in self._records():
+                repeated += _add(found, [(key, line)])
+        except Unreadable as fault:
+            return RowLines(found, tuple(repeated), fault)
+        return RowLines(found, tuple(repeated), None)
+
+    def _keys(self, block: PlainLines | list[Record]) -> tuple[list[str], Sequence[int]]:
+        """Row keys of a block, and the number of each row's line."""
+        if isinstance(block, PlainLines):
+            keys = self._plain_keys(block.lines)
+            if keys is not None:
+                return keys, range(block.first, block.first + len(keys))
+            block = block.records()
+        found = list(self._keyed(block))
+        return [key for _, key, _ in found], [line for line, _, _ in found]
+
+    def _plain_keys(self, lines: list[str]) -> list[str] | None:
+        """Row keys of plain lines; None where a row has none, or where it takes more to tell."""
+        at = [self._given.index(name) for name in self.key]
+        if len(at) > 1:
+            if max(at) >= len(self.table.header):
+                return None
+            pick = operator.itemgetter(*at)
+            parts = [pick(line.split(",")) for line in lines]
+            return None if any("" in each for each in parts) else [row_key(each) for each in parts]
+        position = at[0]
+        if position >= len(self.table.header):
+            return None
+        keys = [line.split(",", position + 1)[position] for line in lines]
+        if "" in keys:
+            return None
+        # What stands between two commas holds none.
+        return [row_key((key,)) if "\\" in key else key for key in keys]
 
     @property
     def _given(self) -> list[str]:
         return [*self.table.header, *(name for name, _ in self.constants)]
 
     def _records(self) -> Iterator[tuple[int, str, list[Cell]]]:
+        return self._keyed(read_rows(self.table.path, width=len(self.table.header)))
+
+    def _keyed(self, records: Iterable[Record]) -> Iterator[tuple[int, str, list[Cell]]]:
         constants = [value for _, value in self.constants]
         keys = [self._given.index(name) for name in self.key]
-        for line, fields in read_rows(self.table.path, width=len(self.table.header)):
+        for line, fields in records:
             cells: list[Cell] = [*fields, *constants]
             texts = [key_text(cells[position]) for position in keys]
             if None in texts:
@@ -99,3 +169,8 @@ class CsvRows:
                     line=line,
                 )
             yield line, row_key(tuple([text or "" for text in texts])), cells
+
+
+def _add(found: dict[str, int], rows: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+    """The rows whose key was there already; the others are added."""
+    return [(key, line) for key, line in rows if found.setdefault(key, line) != line]

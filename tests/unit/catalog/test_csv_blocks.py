@@ -1,0 +1,98 @@
+"""Reading by blocks finds what reading field by field does, wherever blocks end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seeder.catalog.csv_blocks import PlainLines, read_blocks
+from seeder.catalog.csv_files import Record, read_rows, read_traits
+from seeder.catalog.csv_rows import CsvRows, CsvTable, RowLines
+from seeder.catalog.files import Unreadable
+
+PIECES = ("a", "b", "é", ",", ",", "\n", "\n", "\r\n", '"', '""', "\r", "\0", "\\", " ", "\u2028")
+
+
+def rows_of(path: Path, key: Sequence[str] = ("k",)) -> CsvRows:
+    table = CsvTable(path=path, file="d.csv", header=("k", "v"), traits=read_traits(path))
+    return CsvRows(table=table, columns=("k", "v"), key=tuple(key))
+
+
+def field_by_field(rows: CsvRows) -> RowLines:
+    lines: dict[str, int] = {}
+    repeated = []
+    try:
+        for row in rows.read():
+            if lines.setdefault(row.key, row.line) != row.line:
+                repeated.append((row.key, row.line))
+    except Unreadable as fault:
+        return RowLines(lines, tuple(repeated), fault)
+    return RowLines(lines, tuple(repeated), None)
+
+
+def told(fault: Unreadable | None) -> tuple[object, ...] | None:
+    return None if fault is None else (fault.message, fault.remedy, fault.at)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    text=st.lists(st.sampled_from(PIECES), max_size=60).map("".join),
+    key=st.sampled_from([("k",), ("v",), ("v", "k")]),
+    size=st.sampled_from([1, 3, 7, 20, 1 << 18]),
+)
+def test_keys_lines_and_faults_are_the_same(tmp_path_factory, text, key, size):
+    path = tmp_path_factory.getbasetemp() / "blocks.csv"
+    path.write_text("k,v\n" + text, encoding="utf-8", newline="")
+    rows = rows_of(path, key)
+    expected, found = field_by_field(rows), rows.lines(size=size)
+    assert told(found.fault) == told(expected.fault)
+    assert found.repeated == expected.repeated
+    assert list(found.lines.items()) == list(expected.lines.items())
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    lines=st.lists(st.sampled_from(["a,b", "a,", ",", 'a,"x\ny"', '"",b']), max_size=12),
+    end=st.sampled_from(["\n", "\r\n"]),
+    closed=st.booleans(),
+    size=st.sampled_from([1, 5, 16, 1 << 18]),
+)
+def test_records_are_the_same(tmp_path_factory, lines, end, closed, size):
+    path = tmp_path_factory.getbasetemp() / "records.csv"
+    path.write_text(end.join(["k,v", *lines]) + end * closed, encoding="utf-8", newline="")
+    found: list[Record] = []
+    for block in read_blocks(path, width=2, size=size):
+        found += block.records() if isinstance(block, PlainLines) else block
+    assert found == list(read_rows(path, width=2))
+
+
+def test_plain_lines_are_not_read_field_by_field(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("k,v\n" + "".join(f"r{n},\\\n" for n in range(10_000)))
+    blocks = list(read_blocks(path, width=2, size=4096))
+    assert all(isinstance(block, PlainLines) for block in blocks)
+    assert rows_of(path).lines(size=4096).lines == {f"r{n}": n + 2 for n in range(10_000)}
+
+
+def test_a_line_with_a_quote_leaves_the_other_blocks_plain(tmp_path):
+    path = tmp_path / "d.csv"
+    rows = [f"r{n},x" for n in range(1000)]
+    rows[500] = 'r500,"x"'
+    path.write_text("\n".join(["k,v", *rows, ""]))
+    kinds = [isinstance(block, PlainLines) for block in read_blocks(path, width=2, size=512)]
+    assert kinds.count(False) == 1
+    assert len(kinds) > 10
+
+
+@pytest.mark.parametrize("size", [4, 1 << 18])
+def test_bytes_that_are_no_text_are_named(tmp_path, size):
+    path = tmp_path / "d.csv"
+    path.write_bytes(b"k,v\na,b\nc,\xff\n")
+    fault = rows_of(path).lines(size=size).fault
+    assert told(fault) == told(field_by_field(rows_of(path)).fault)
+    assert fault is not None
+    assert "0xff" in fault.message
