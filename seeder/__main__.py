@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -17,9 +18,15 @@ def main() -> int:
     if _mistaken(sys.argv[1:]):
         return 2
     _end_quietly_when_told()
+    # Imports and catalogs make many objects and next to no cycles, for which the default would
+    # look after every 700 of them.
+    gc.set_threshold(50_000)
     from seeder import cli
 
-    return cli.main()
+    code = cli.main()
+    # The process ends: nothing is left to be looked through once more.
+    gc.freeze()
+    return code
 
 
 def _mistaken(arguments: list[str]) -> bool:

@@ -63,7 +63,7 @@ def _blocks(file: BinaryIO, width: int, size: int) -> Iterator[PlainLines | list
         # All of it at the end of the file, where a last line may have no end.
         cut = chunk.rfind(b"\n") + 1 if len(chunk) > len(rest) else len(chunk)
         whole, rest = chunk[:cut], chunk[cut:]
-        if not cut or whole.count(b'"') % 2:
+        if not cut or (b'"' in whole and whole.count(b'"') % 2):
             # A record goes on beyond this block.
             file.seek(start)
             lines = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
@@ -73,10 +73,11 @@ def _blocks(file: BinaryIO, width: int, size: int) -> Iterator[PlainLines | list
         plain = _plain(text, width)
         if plain is None:
             yield from _field_by_field(io.StringIO(text, newline="\n"), number, width)
+            number += whole.count(b"\n")
         else:
             header = 0 if number else 1
-            yield PlainLines(number + header + 1, plain[header:])
-        number += whole.count(b"\n")
+            yield PlainLines(number + header + 1, plain[header:] if header else plain)
+            number += len(plain)
         start += cut
 
 

@@ -97,26 +97,26 @@ class CsvRows:
         Memory grows with the number of rows: a key and a number each.
         """
         found: dict[str, int] = {}
-        repeated: list[tuple[str, int]] = []
+        rows = 0
         try:
             for block in read_blocks(self.table.path, width=len(self.table.header), size=size):
                 keys, at = self._keys(block)
-                new = dict(zip(keys, at, strict=True))
-                if len(new) == len(keys) and found.keys().isdisjoint(new):
-                    found.update(new)
-                else:
-                    repeated += _add(found, zip(keys, at, strict=True))
+                found.update(zip(keys, at, strict=True))
+                rows += len(keys)
+                if len(found) < rows:
+                    return self._lines_row_by_row()
         except Unreadable:
-            return self._lines_up_to_fault()
-        return RowLines(found, tuple(repeated), None)
+            return self._lines_row_by_row()
+        return RowLines(found, (), None)
 
-    def _lines_up_to_fault(self) -> RowLines:
-        """Read field by field: a block tells neither the first fault nor the rows before it."""
+    def _lines_row_by_row(self) -> RowLines:
+        """The same for a file that has a fault: a block tells neither the first one nor where."""
         found: dict[str, int] = {}
         repeated: list[tuple[str, int]] = []
         try:
             for line, key, _ in self._records():
-                repeated += _add(found, [(key, line)])
+                if found.setdefault(key, line) != line:
+                    repeated.append((key, line))
         except Unreadable as fault:
             return RowLines(found, tuple(repeated), fault)
         return RowLines(found, tuple(repeated), None)
@@ -169,8 +169,3 @@ class CsvRows:
                     line=line,
                 )
             yield line, row_key(tuple([text or "" for text in texts])), cells
-
-
-def _add(found: dict[str, int], rows: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The rows whose key was there already; the others are added."""
-    return [(key, line) for key, line in rows if found.setdefault(key, line) != line]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 
 from seeder.database.ledger import Ledger, Request
-from seeder.merge.found import RequestRecord
 from seeder.merge.model import Task
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
 from seeder.merge.result import RequestOutcome
+
+if TYPE_CHECKING:
+    from seeder.merge.found import RequestRecord
 
 
 def pending_plan(connection: psycopg.Connection[Any], ledger: Ledger) -> Plan | None:
@@ -46,6 +48,9 @@ def approve(
 
 def all_requests(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[RequestRecord, ...]:
     """Every request there ever was, newest first."""
+    # Here, since a run settles requests without it.
+    from seeder.merge.found import RequestRecord
+
     rows = connection.execute(
         ledger.sql(
             "SELECT id, plan_id, actor, requested_at, state, run, settled_at FROM {s}.requests"

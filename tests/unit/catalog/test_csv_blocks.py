@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -96,3 +97,20 @@ def test_bytes_that_are_no_text_are_named(tmp_path, size):
     assert told(fault) == told(field_by_field(rows_of(path)).fault)
     assert fault is not None
     assert "0xff" in fault.message
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    text=st.lists(st.sampled_from(["a", "\n", "\r", "\r\n", "\\.", "\n\\.\n"]), max_size=20),
+    size=st.sampled_from([1, 2, 3, 5, 1 << 20]),
+)
+def test_a_scan_tells_the_same_wherever_chunks_end(tmp_path_factory, text, size):
+    path = tmp_path_factory.getbasetemp() / "traits.csv"
+    raw = "".join(text).encode()
+    path.write_bytes(raw)
+    found = read_traits(path, chunk_size=size)
+    ends = set(re.findall(rb"\r\n|\r|\n", raw))
+    assert found.size == len(raw)
+    only = {frozenset(): "\n", frozenset({b"\n"}): "\n", frozenset({b"\r\n"}): "\r\n"}
+    assert found.newline == only.get(frozenset(ends))
+    assert found.end_marker == (rb"\." in re.split(rb"[\r\n]", raw))
