@@ -31,7 +31,11 @@ def run(bench: Bench) -> Outcome:
             if system is systems.SEEDER_SYSTEM:
                 raise
             say(str(error))
-            outcome.not_measured.append(f"{system.name}: it failed on this machine")
+            measured = [each.rows for each in outcome.points if each.system == system.name]
+            above = f" of more than {max(measured):,} rows" if measured else ""
+            outcome.not_measured.append(
+                f"{system.name}{above}: it failed on this machine, {_last_words(error)}"
+            )
     bench.drop(table)
     for rows in sizes:
         template = update.seeded(bench, rows)
@@ -52,6 +56,12 @@ def _first_loads(
         best = _best_of_two(system.case(bench, rows, table))
         longest = best.seconds
         yield _point(system.name, "first load", rows, best)
+
+
+def _last_words(error: RuntimeError) -> str:
+    """The first line of what it said, after the one that names the command."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"“{lines[min(1, len(lines) - 1)]}”"
 
 
 def _best_of_two(case: Case) -> Sample:

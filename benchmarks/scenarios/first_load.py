@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from benchmarks import data, systems
-from benchmarks.bench import Bench, Outcome, Ratio
-from benchmarks.measure import interleaved, median
+from collections.abc import Mapping
+
+from benchmarks import data, replay, systems
+from benchmarks.bench import PYTHON, Bench, Outcome, Ratio
+from benchmarks.measure import Case, interleaved, median, once
 
 WHOLE, PART = 1_000_000, 100_000
 
@@ -31,6 +33,7 @@ def run(bench: Bench) -> Outcome:
     rows = bench.rows(PART)
     slow = (systems.LOADDATA, systems.ORM_LOOP)
     cases = [each.case(bench, rows, table) for each in (systems.SEEDER_SYSTEM, *slow)]
+    cases += _parts(bench, rows, table)
     small = interleaved(cases, rounds=bench.rounds)
     seeder = median(small[systems.SEEDER_SYSTEM.name])
     for each, at_least in zip(slow, (30, 100), strict=True):
@@ -44,7 +47,32 @@ def run(bench: Bench) -> Outcome:
                 note=f"{other:.1f} s beside {seeder:.2f}",
             )
         )
+    imports, statements = (median(small[name]) for name in ("imports", "psql script"))
+    outcome.ratios.append(
+        Ratio(
+            target=2,
+            what=f"first load of {rows:,} rows / its statements in psql and its imports",
+            value=seeder / (imports + statements),
+            note=f"{seeder:.2f} s beside {statements:.2f} and {imports:.2f}",
+        )
+    )
     outcome.medians = {f"{name}, {bench.rows(WHOLE):,}": median(s) for name, s in large.items()}
     outcome.medians |= {f"{name}, {rows:,}": median(s) for name, s in small.items()}
     bench.drop(table)
     return outcome
+
+
+def _parts(bench: Bench, rows: int, table: str) -> tuple[Case, Case]:
+    """What of such a run is not seeder's own: its imports, and the work of the server."""
+    root = data.project(bench, rows)
+
+    def prepare() -> Mapping[str, str]:
+        return {"DATABASE_URL": bench.url(bench.fresh(table))}
+
+    script = replay.script(bench, replay.recorded(bench, table, root), "first-load", prepare)
+    once(script)
+    with bench.connect(bench.newest) as connection:
+        loaded = connection.execute("SELECT count(*) FROM items").fetchone()
+    if loaded != (rows,):
+        raise RuntimeError(f"items holds {loaded} after the script, not {rows}")
+    return Case(name="imports", command=(*PYTHON, "-c", replay.imports(bench, table, root))), script

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from benchmarks import systems
+from benchmarks import replay
 from benchmarks.bench import PYTHON, SEEDER, Bench, Outcome, Ratio
-from benchmarks.measure import ROOT, Case, environment, interleaved, median, once
-from benchmarks.recorder import Recording, recording
+from benchmarks.measure import Case, interleaved, median, once
 
 SETS, ROWS = 200, 50
 
@@ -18,42 +16,37 @@ def run(bench: Bench) -> Outcome:
     """Beside the very same SQL in one psql script, without the time that imports take."""
     sets = bench.rows(SETS)
     template, root = _tables(bench, sets), _project(bench, sets, ROWS)
-    recorded = _recorded(bench, template, root)
-    script = bench.files / "small-sets.sql"
-    script.write_bytes(recorded.script(_types(bench)))
+    recorded = replay.recorded(bench, template, root)
 
     def prepare() -> Mapping[str, str]:
         return {"DATABASE_URL": bench.url(bench.fresh(template))}
 
-    replay = Case(
-        name="psql script",
-        # Without stopping: the first statement asks for a ledger that is not there yet.
-        command=systems.psql(bench, "-v", "ON_ERROR_STOP=0", "-f", str(script)),
-        prepare=prepare,
-    )
-    _require_same(bench, replay, sets)
+    script = replay.script(bench, recorded, "small-sets", prepare)
+    _require_same(bench, script, sets)
     samples = interleaved(
         [
-            Case(name="seeder", command=_run(root), prepare=prepare),
-            Case(name="imports", command=(*PYTHON, "-c", _imports(bench, template, root))),
-            replay,
+            Case(name="seeder", command=(*SEEDER, "run", "--project", str(root)), prepare=prepare),
+            Case(name="imports", command=(*PYTHON, "-c", replay.imports(bench, template, root))),
+            script,
         ],
         rounds=bench.rounds,
     )
     times = {name: median(each) for name, each in samples.items()}
     own = times["seeder"] - times["imports"]
     trips = recorded.round_trips
-    twice_the_rows = _recorded(bench, template, _project(bench, sets, ROWS * 2)).round_trips
+    twice_the_rows = replay.recorded(bench, template, _project(bench, sets, ROWS * 2)).round_trips
     half = sets // 2
     template_of_half = _tables(bench, half)
-    half_the_sets = _recorded(bench, template_of_half, _project(bench, half, ROWS)).round_trips
+    half_the_sets = replay.recorded(
+        bench, template_of_half, _project(bench, half, ROWS)
+    ).round_trips
     bench.drop(template, template_of_half)
     return Outcome(
         ratios=[
             Ratio(
                 target=4,
                 what=f"{sets} sets of {ROWS} rows, imports apart / one psql script",
-                value=own / times["psql script"],
+                value=own / times[script.name],
                 at_most=1.5,
                 note=f"{own:.2f} s and {times['imports']:.2f} of imports beside"
                 f" {times['psql script']:.2f}",
@@ -75,10 +68,6 @@ def run(bench: Bench) -> Outcome:
         ],
         medians=times,
     )
-
-
-def _run(root: Path) -> tuple[str, ...]:
-    return (*SEEDER, "run", "--project", str(root))
 
 
 def _tables(bench: Bench, sets: int) -> str:
@@ -110,48 +99,9 @@ def _project(bench: Bench, sets: int, rows: int) -> Path:
     return root
 
 
-def _recorded(bench: Bench, template: str, root: Path) -> Recording:
-    name = bench.fresh(template)
-    with recording(bench) as made:
-        url = (
-            f"postgresql://postgres@127.0.0.1:{made.port}/{name}?sslmode=disable&gssencmode=disable"
-        )
-        once(Case(name="recorded", command=_run(root), prepare=lambda: {"DATABASE_URL": url}))
-    return made
-
-
-def _types(bench: Bench) -> Mapping[int, str]:
-    with bench.connect() as connection:
-        found = connection.execute("SELECT oid, format_type(oid, NULL) FROM pg_type").fetchall()
-    return {int(oid): str(name) for oid, name in found}
-
-
-def _imports(bench: Bench, template: str, root: Path) -> str:
-    """A program that imports what such a run imports, and does nothing else."""
-    listing = (
-        "import sys; from seeder.__main__ import main; main();"
-        "print('MODULES', *sorted(m for m in sys.modules if sys.modules[m]))"
-    )
-    done = subprocess.run(
-        [*PYTHON, "-c", listing, "run", "--project", str(root)],
-        env=environment() | {"DATABASE_URL": bench.url(bench.fresh(template))},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    modules = done.stdout.rpartition("MODULES ")[2].split()
-    names = [name for name in modules if name not in ("__main__", "__mp_main__")]
-    return (
-        "import importlib, contextlib\n"
-        f"for name in {names!r}:\n"
-        "    with contextlib.suppress(ImportError): importlib.import_module(name)\n"
-    )
-
-
-def _require_same(bench: Bench, replay: Case, sets: int) -> None:
+def _require_same(bench: Bench, script: Case, sets: int) -> None:
     """Run the script once and see that it leaves the rows and the ledger behind."""
-    once(replay)
+    once(script)
     name = bench.newest
     with bench.connect(name) as connection:
         for table in ("t000", f"t{sets - 1:03d}"):
