@@ -34,7 +34,7 @@ def run(bench: Bench) -> Outcome:
                 target=5,
                 what=f"peak memory, {work} of {many:,} rows / of {FEW:,}",
                 value=high / low,
-                at_most=1.3,
+                at_most=1.1,
                 note=f"{high:.0f} MB beside {low:.0f}",
             )
         )

@@ -50,13 +50,13 @@ def run(bench: Bench) -> Outcome:
 
     return Outcome(
         ratios=[
-            ratio("unchanged deploy, the starter / psycopg", "unchanged", "psycopg", 1.25),
+            ratio("unchanged deploy, the starter / psycopg", "unchanged", "psycopg", 1.1),
             ratio(
-                "unchanged deploy, a CSV of 45 MB / psycopg", "unchanged, 45 MB", "psycopg", 1.35
+                "unchanged deploy, a CSV of 45 MB / psycopg", "unchanged, 45 MB", "psycopg", 1.15
             ),
-            ratio("`seeder --version` / bare Python", "--version", "bare Python", 3),
-            ratio("an unknown command / bare Python", "unknown command", "bare Python", 3),
-            ratio("an unknown option / bare Python", "unknown option", "bare Python", 3),
+            ratio("`seeder --version` / bare Python", "--version", "bare Python", 2.5),
+            ratio("an unknown command / bare Python", "unknown command", "bare Python", 2.5),
+            ratio("an unknown option / bare Python", "unknown option", "bare Python", 2.5),
         ],
         medians=times,
     )

@@ -109,6 +109,7 @@ def test_an_unchanged_deploy_imports_few_modules_beside_those_of_the_driver(shop
 def test_a_run_that_has_work_imports_what_it_needs(shop: Shop) -> None:
     modules = imported_by_run(shop)
     assert {"seeder.seeding", "seeder.planning", "sqlalchemy", "yaml"} <= modules
+    assert "seeder.merge.found" not in modules  # what only other commands return
 
 
 # Statements go with sets, never with rows.
