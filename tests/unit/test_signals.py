@@ -26,6 +26,14 @@ sys.exit(main())
 """
 
 
+@pytest.fixture(autouse=True)
+def hangup_heard():
+    """By this process and its children, though `nohup` have started the tests."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 def send(number):
     os.kill(os.getpid(), number)
 
