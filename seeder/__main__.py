@@ -18,8 +18,8 @@ def main() -> int:
     if _mistaken(sys.argv[1:]):
         return 2
     _end_quietly_when_told()
-    # Imports and catalogs make many objects and next to no cycles, for which the default would
-    # look after every 700 of them.
+    # Imports and catalogs make many objects and next to no cycles, for which Python by itself looks
+    # after every few hundred of them, or few thousand, by its version.
     gc.set_threshold(50_000)
     from seeder import cli
 

@@ -49,7 +49,7 @@ def run(bench: Bench) -> Outcome:
                 value=own / times[script.name],
                 at_most=1.5,
                 note=f"{own:.2f} s and {times['imports']:.2f} of imports beside"
-                f" {times['psql script']:.2f}",
+                f" {times[script.name]:.2f}",
             ),
             Ratio(
                 target=4,

@@ -1,8 +1,7 @@
 """A CSV file in blocks of lines: what has neither quotes nor oddities is not read field by field.
 
-Most lines of most files are of that kind, and a look at a whole block of them costs a tenth of
-what a look at every field does. What is odd in any way is left to `csv_files`, which then says
-the same as if it had read the whole file.
+Most lines of most files are of that kind, and a look at a whole block of them costs far less than
+a look at every field. What is odd in any way is left to `csv_files`.
 """
 
 from __future__ import annotations
