@@ -125,6 +125,12 @@ class Bench:
         """The copy that was made last."""
         return self._copies[0]
 
+    def size(self, database: str) -> int:
+        """Bytes that a database takes on the disk."""
+        with self.connect() as connection:
+            row = connection.execute("SELECT pg_database_size(%s)", [database]).fetchone()
+        return int(row[0]) if row else 0
+
     def drop(self, *names: str) -> None:
         """Drop databases."""
         with self.connect() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -38,14 +39,21 @@ def rows(count: int, *, changed_every: int = 0) -> Iterator[tuple[str, ...]]:
         )
 
 
+def csv_path(bench: Bench, count: int, *, changed_every: int = 0) -> Path:
+    """Where the CSV of so many rows stands, once it was written."""
+    return bench.files / f"items-{count}-{changed_every}.csv"
+
+
 def csv_file(bench: Bench, count: int, *, changed_every: int = 0) -> Path:
     """Write the rows as CSV, once."""
-    path = bench.files / f"items-{count}-{changed_every}.csv"
+    path = csv_path(bench, count, changed_every=changed_every)
     if not path.exists():
-        with path.open("w", newline="", encoding="utf-8") as file:
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
             writer.writerows(rows(count, changed_every=changed_every))
+        unfinished.replace(path)
     return path
 
 
@@ -71,6 +79,12 @@ def project(bench: Bench, count: int, *, release: str = "1", changed_every: int 
     if not file.exists():
         file.hardlink_to(csv_file(bench, count, changed_every=changed_every))
     return root
+
+
+def forget(bench: Bench, count: int) -> None:
+    """Delete the CSV of so many rows, and the project that holds it."""
+    csv_path(bench, count).unlink(missing_ok=True)
+    shutil.rmtree(bench.files / f"project-{count}-0", ignore_errors=True)
 
 
 def empty_table(bench: Bench) -> str:
