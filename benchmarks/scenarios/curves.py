@@ -129,8 +129,7 @@ def ratios(points: Sequence[Point]) -> list[Ratio]:
             what=f"first load of {largest:,} rows / psql \\copy",
             value=seeder / copy,
             at_most=2.5,
-            note=f"{seeder:.1f} s beside {copy:.1f}, the best of two runs or, where one takes"
-            f" longer than {LONGEST:.0f} s, one",
+            note=f"{seeder:.1f} s beside {copy:.1f}",
         ),
         _growth(points, "first load", systems.COPY.name),
         _growth(points, "update", "staged MERGE"),
