@@ -44,9 +44,8 @@ def restore(
     seeding, groups = open_few(connection, ledger, catalog, wanted, run=run)
     settled: set[str] = set()
     changes: list[RowChange] = []
-    for name, work in seeding.works.items():
-        if name in wanted:  # first, since references are looked up in the ledger
-            follow_moves(connection, work, seeding.works)
+    for work in seeding.works.values():  # first, since references are looked up in the ledger
+        follow_moves(connection, work, seeding.works)
     for group in groups:
         works = resolve_group(seeding, group, frozenset(settled))
         ours = [work for work in works if work.name in wanted]

@@ -61,7 +61,8 @@ def take(
     """
     seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
     work = seeding.works[set_name]
-    follow_moves(connection, work, seeding.works)  # first: references are looked up in the ledger
+    for each in seeding.works.values():  # first, since references are looked up in the ledger
+        follow_moves(connection, each, seeding.works)
     settled: set[str] = set()
     for group in groups:
         resolve_group(seeding, group, frozenset(settled))

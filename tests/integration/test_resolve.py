@@ -158,6 +158,43 @@ def test_a_reference_in_conflict_can_be_settled_either_way(project: Project) -> 
     project.assert_settled()
 
 
+PLANS = """
+    table: plans
+    key: {key}
+    columns: {{tier_id: {{ref: tiers}}, later_id: {{ref: tiers}}}}
+    rows: [{{name: p, label: {label}, tier_id: {tier}, later_id: {later}}}]
+    """
+
+
+@pytest.mark.parametrize("key", ["name", "[tier_id, name]"])
+def test_a_conflict_below_a_row_whose_key_is_about_to_change_can_be_settled(
+    project: Project, key: str
+) -> None:
+    project.sql(
+        "CREATE TABLE tiers (id serial PRIMARY KEY, name text UNIQUE);"
+        "CREATE TABLE plans (id serial PRIMARY KEY, name text UNIQUE, label text,"
+        " tier_id integer REFERENCES tiers, later_id integer REFERENCES tiers,"
+        " UNIQUE (tier_id, name))"
+    )
+    project.write("tiers", "table: tiers\nkey: name\nrows: [{name: a}, {name: b}, {name: c}]")
+    project.write("plans", PLANS.format(key=key, label="one", tier="a", later="b"))
+    project.init()
+    project.sql("UPDATE plans SET label = 'mine', later_id = 3")
+    project.write(
+        "tiers",
+        "table: tiers\nkey: name\nrows: [{name: z}, {name: b}, {name: c}]\n"
+        "moved: [{from: a, to: z}]",
+    )
+    project.write("plans", PLANS.format(key=key, label="two", tier="z", later="z"))
+    address = "plans/p" if key == "name" else "plans/z,p"
+    assert settle(project, address, Take.DESIRED).counts == {"update": 1}
+    assert project.rows("SELECT label, tier_id, later_id FROM plans") == [("two", 1, 1)]
+    assert project.value("SELECT name FROM tiers WHERE id = 1") == "a", "waits for an update"
+    project.update()
+    assert project.value("SELECT name FROM tiers WHERE id = 1") == "z"
+    project.assert_settled()
+
+
 def test_a_resolution_can_be_undone(tiers: Project) -> None:
     settled = settle(tiers, "tiers/free", Take.DESIRED)
     assert settled.run is not None

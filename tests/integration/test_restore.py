@@ -193,6 +193,79 @@ def test_rows_that_refer_to_each_other_come_back_together(project: Project) -> N
     project.assert_settled()
 
 
+MOVED_ROLES = """
+    table: roles
+    key: name
+    rows: [{name: boss, label: Owner}, {name: viewer, label: Viewer}]
+    moved: [{from: owner, to: boss}]
+    """
+
+
+def test_a_row_comes_back_below_a_row_whose_key_is_about_to_change(roles: Project) -> None:
+    roles.sql("DELETE FROM grants")
+    roles.write("roles", MOVED_ROLES)
+    roles.write(
+        "grants",
+        """
+        table: grants
+        key: [role_id, name]
+        columns: {role_id: {ref: roles}}
+        rows: [{role_id: boss, name: edit}, {role_id: viewer, name: view}]
+        """,
+    )
+    assert bring_back(roles, "grants/boss,edit").counts == {"restore": 1}
+    assert names(roles) == ["owner", "viewer"], "the change itself waits for an update"
+    roles.update()
+    assert names(roles) == ["boss", "viewer"]
+    assert roles.rows("SELECT name FROM grants") == [("edit",)]
+    roles.assert_settled()
+
+
+def test_what_was_deleted_below_a_moved_row_stays_deleted_after_a_restore(roles: Project) -> None:
+    roles.sql("DELETE FROM grants; DELETE FROM roles WHERE name = 'viewer'")
+    roles.update()
+    roles.write("roles", MOVED_ROLES)
+    roles.write(
+        "grants",
+        """
+        table: grants
+        key: [role_id, name]
+        columns: {role_id: {ref: roles}}
+        rows: [{role_id: boss, name: edit}, {role_id: viewer, name: view}]
+        """,
+    )
+    bring_back(roles, "roles/viewer")
+    roles.update()
+    assert roles.rows("SELECT name FROM grants") == []
+    roles.assert_settled()
+
+
+@pytest.mark.parametrize("key", ["world", "earth"])
+def test_a_row_comes_back_below_a_row_of_its_own_set(project: Project, key: str) -> None:
+    project.sql(
+        "CREATE TABLE areas (id serial PRIMARY KEY, name text NOT NULL UNIQUE,"
+        " parent_id integer REFERENCES areas)"
+    )
+    areas = """
+        table: areas
+        key: name
+        columns: {parent_id: {ref: areas}}
+        rows: [{name: world, parent_id: null}, {name: land, parent_id: world}]
+        """
+    project.write("areas", areas)
+    project.init()
+    project.sql("DELETE FROM areas WHERE name = 'land'")
+    if key != "world":
+        areas = areas.replace("world", key) + f"moved: [{{from: world, to: {key}}}]\n"
+    project.write("areas", areas)
+    assert bring_back(project, "areas/land").counts == {"restore": 1}
+    project.update()
+    assert project.value(
+        "SELECT p.name FROM areas a JOIN areas p ON p.id = a.parent_id WHERE a.name = 'land'"
+    ) == (key)
+    project.assert_settled()
+
+
 def test_an_unknown_address_is_answered_with_a_near_one(roles: Project) -> None:
     with pytest.raises(ConfigurationInvalid) as caught:
         bring_back(roles, "roles/viever", "rolls/owner")
