@@ -5,6 +5,7 @@ Python's csv module tells the two apart only from 3.13 on, and forgives what COP
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -12,9 +13,15 @@ from pathlib import Path
 from typing import TextIO, TypeAlias
 
 from seeder.catalog.files import Unreadable, os_reason
-from seeder.merge.model import Text
+from seeder.merge.model import Stamp, Text
 
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",\r\n]*+))(,|\r?\n?\Z)')
+_BLANK_END = re.compile(rb' [,"\r\n]')
+_LONE_RETURN = re.compile(r'(?:"(?:[^"]|"")*+"|[^",\r\n]*+)\r')
+_WELL_QUOTED_FIELD = rb'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
+_WELL_QUOTED = re.compile(rb"(?:%b(?:,|\r?\n))*%b" % (_WELL_QUOTED_FIELD, _WELL_QUOTED_FIELD))
+_QUOTED_CHUNK, _QUOTED_LIMIT = 1 << 16, 1 << 20
+"""Bytes; the expression takes memory by the field."""
 _RECORD_LIMIT = 64 * 1024 * 1024
 
 Record: TypeAlias = tuple[int, list[Text | None]]
@@ -25,22 +32,35 @@ Record: TypeAlias = tuple[int, list[Text | None]]
 class CsvTraits:
     """What a scan of the bytes tells, without parsing them."""
 
-    size: int
+    stamp: Stamp
+    """Of the file that was scanned."""
     newline: str | None
     """The one way in which all lines end; None when they differ."""
     end_marker: bool
     r"""A line is exactly `\.`: Postgres before 18 would stop reading there."""
+    well_quoted: bool
+    """Every quote begins or ends a field, or is doubled in one. COPY takes any other for a change
+    between quoted and not, and goes on. False as well where a quoted field is so long, a megabyte,
+    that only reading the rows can tell."""
+
+    blank_ends: bool
+    """A field may end with a blank, which a `varchar(n)` that is full does not keep."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self.stamp[0]
 
 
 def read_traits(path: Path, *, chunk_size: int = 1 << 20) -> CsvTraits:
     """Scan the file in constant memory, `chunk_size` bytes at a time."""
-    size = returns = feeds = pairs = 0
-    marker = False
+    returns = feeds = pairs = 0
+    marker = quotes = blanks = False
     tail = b"\n"
     try:
         with path.open("rb") as file:
+            stamp = stamp_of(os.fstat(file.fileno()))
             while chunk := file.read(chunk_size):
-                size += len(chunk)
                 joined = tail + chunk
                 if b"\r" in joined:
                     returns += chunk.count(b"\r")
@@ -50,8 +70,11 @@ def read_traits(path: Path, *, chunk_size: int = 1 << 20) -> CsvTraits:
                     # One is enough to tell that not all of them follow a \r.
                     feeds += b"\n" in chunk
                 marker = marker or _marked(joined)
+                quotes = quotes or b'"' in chunk
+                blanks = blanks or _BLANK_END.search(joined) is not None
                 # The marker is two bytes between two line breaks.
                 tail = joined[-3:]
+        well_quoted = not quotes or _well_quoted(path, min(chunk_size, _QUOTED_CHUNK))
     except OSError as error:
         raise Unreadable(f"cannot be read: {os_reason(error)}") from error
     marker = marker or re.search(rb"[\r\n]\\\.\Z", tail) is not None
@@ -60,12 +83,46 @@ def read_traits(path: Path, *, chunk_size: int = 1 << 20) -> CsvTraits:
         newline = "\n"
     elif returns == feeds == pairs:
         newline = "\r\n"
-    return CsvTraits(size=size, newline=newline, end_marker=marker)
+    return CsvTraits(
+        stamp=stamp,
+        newline=newline,
+        end_marker=marker,
+        well_quoted=well_quoted,
+        blank_ends=blanks or tail.endswith(b" "),
+    )
 
 
 def _marked(raw: bytes) -> bool:
     # The search for a single byte is by far the fastest, and nearly always the end of it.
     return b"\\" in raw and b"\\." in raw and re.search(rb"[\r\n]\\\.[\r\n]", raw) is not None
+
+
+def _well_quoted(path: Path, chunk_size: int) -> bool:
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(chunk_size) + file.readline(_RECORD_LIMIT):
+            if not rest and b'"' not in chunk:
+                continue
+            rest += chunk
+            if rest.count(b'"') % 2:
+                if len(rest) > _QUOTED_LIMIT:
+                    return False
+            elif _WELL_QUOTED.fullmatch(rest) is None:
+                return False
+            else:
+                rest = b""
+    return not rest
+
+
+def stamp_of(status: os.stat_result) -> Stamp:
+    """What tells a file from what it was before: another file, or another content."""
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def require_same(stamp: Stamp, status: os.stat_result) -> None:
+    """Raise `Unreadable` where a file is no longer what was read before."""
+    if stamp_of(status) != stamp:
+        raise Unreadable("has changed while it was read", remedy="Run again.")
 
 
 def read_header(path: Path) -> tuple[str, ...]:
@@ -165,15 +222,18 @@ def _split(record: str, line: int) -> list[Text | None]:
     at = 0
     while True:
         match = _FIELD.match(record, at)
-        if match is None or "\0" in match.group():
-            if match is not None or "\r" in record.rstrip("\r\n"):
-                raise _stray(record, line)
+        if match is None:
+            before = line + record.count("\n", 0, at)
+            if _LONE_RETURN.match(record, at):
+                raise _stray("\r", before)
             raise Unreadable(
                 "a quote stands inside a field that is not quoted",
                 remedy='Quote the whole field and double the quotes in it: "say ""hi""".',
-                line=line + record.count("\n", 0, at),
+                line=before,
                 column=at - (record.rfind("\n", 0, at) + 1) + 1,
             )
+        if "\0" in match.group():
+            raise _stray("\0", line + record.count("\n", 0, record.index("\0", at)))
         quoted, unquoted, end = match.groups()
         if quoted is not None:
             fields.append(Text(quoted.replace('""', '"')))

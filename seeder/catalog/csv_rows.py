@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seeder.catalog.csv_blocks import BLOCK, PlainLines, read_blocks
-from seeder.catalog.csv_files import CsvTraits, Record, read_rows
-from seeder.catalog.files import Unreadable
+from seeder.catalog.csv_files import CsvTraits, Record, read_rows, require_same
+from seeder.catalog.files import Unreadable, os_reason
 from seeder.catalog.problems import sentence
 from seeder.catalog.values import key_text
 from seeder.errors import ConfigurationInvalid, Problem
@@ -61,10 +61,19 @@ class CsvRows:
     @property
     def csv(self) -> CsvFile | None:
         """The file, where Postgres of every version reads it as seeder does."""
-        newline = self.table.traits.newline
-        if not self.copyable or self.constants or newline is None or self.table.traits.end_marker:
+        traits = self.table.traits
+        newline = traits.newline
+        if not self.copyable or self.constants or newline is None:
             return None
-        return CsvFile(path=self.table.path, header=self.table.header, newline=newline)
+        if traits.end_marker or not traits.well_quoted:
+            return None
+        return CsvFile(
+            path=self.table.path,
+            header=self.table.header,
+            stamp=traits.stamp,
+            newline=newline,
+            blank_ends=traits.blank_ends,
+        )
 
     def __iter__(self) -> Iterator[SeedRow]:
         try:
@@ -99,13 +108,14 @@ class CsvRows:
         found: dict[str, int] = {}
         rows = 0
         try:
+            require_same(self.table.traits.stamp, self.table.path.stat())
             for block in read_blocks(self.table.path, width=len(self.table.header), size=size):
                 keys, at = self._keys(block)
                 found.update(zip(keys, at, strict=True))
                 rows += len(keys)
                 if len(found) < rows:
                     return self._lines_row_by_row()
-        except Unreadable:
+        except (Unreadable, OSError):
             return self._lines_row_by_row()
         return RowLines(found, (), None)
 
@@ -154,7 +164,14 @@ class CsvRows:
         return [*self.table.header, *(name for name, _ in self.constants)]
 
     def _records(self) -> Iterator[tuple[int, str, list[Cell]]]:
-        return self._keyed(read_rows(self.table.path, width=len(self.table.header)))
+        """The rows of the file, provided that it is the one whose header was read."""
+        path, stamp = self.table.path, self.table.traits.stamp
+        try:
+            require_same(stamp, path.stat())
+            yield from self._keyed(read_rows(path, width=len(self.table.header)))
+            require_same(stamp, path.stat())
+        except OSError as error:
+            raise Unreadable(f"cannot be read: {os_reason(error)}") from error
 
     def _keyed(self, records: Iterable[Record]) -> Iterator[tuple[int, str, list[Cell]]]:
         constants = [value for _, value in self.constants]

@@ -62,12 +62,9 @@ class DraftReader:
         name = self._project.name(path)
         try:
             if path.suffix == ".csv":
-                table = CsvTable(
-                    path=path,
-                    file=name,
-                    header=csv_files.read_header(path),
-                    traits=csv_files.read_traits(path),
-                )
+                traits = csv_files.read_traits(path)
+                header = csv_files.read_header(path)
+                table = CsvTable(path=path, file=name, header=header, traits=traits)
                 if any(rule.reference for rule in declaration.columns.values()):
                     return self._csv_drafts(table)
                 return table

@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 TEXT_LIMIT = 64 * 1024 * 1024
 """Bytes of a YAML, JSON, SQL, Python or `!file` file; CSV files have no limit."""
 
 _FOREIGN = frozenset({"__pycache__", "node_modules", "site-packages"})
+_COMPILED = (".pyc", ".pyo")
+_VIRTUAL = "pyvenv.cfg"
+"""A directory that holds it is a virtual environment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +75,10 @@ def walk(root: Path, below: Path, *, only: str = "") -> Iterator[Found]:
 def _walk(root: Path, directory: Path, only: str, above: tuple[str, ...]) -> Iterator[Found]:
     with os.scandir(directory) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
-    if directory != root and any(entry.name == "pyvenv.cfg" for entry in ordered):
-        return  # a virtual environment
+    if directory != root and any(entry.name == _VIRTUAL for entry in ordered):
+        return
     for entry in ordered:
-        if entry.name.startswith(".") or entry.name in _FOREIGN:
+        if _is_passed_over(entry.name):
             continue
         path = Path(entry.path)
         name = path.relative_to(root).as_posix()
@@ -84,8 +87,22 @@ def _walk(root: Path, directory: Path, only: str, above: tuple[str, ...]) -> Ite
             real = os.path.realpath(path)
             if real not in above:
                 yield from _walk(root, path, only, (*above, real))
-        elif entry.name.endswith(only) and not entry.name.endswith((".pyc", ".pyo")):
+        elif entry.name.endswith(only) and not entry.name.endswith(_COMPILED):
             yield Found(path=path, name=name, outside=outside)
+
+
+def is_walked(root: Path, name: str) -> bool:
+    """Whether `walk` comes upon a file of the project, given by its path relative to `root`."""
+    path = PurePosixPath(name)
+    return not (
+        name.endswith(_COMPILED)
+        or any(_is_passed_over(part) for part in path.parts)
+        or any((root / above / _VIRTUAL).exists() for above in path.parents if above.parts)
+    )
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or name in _FOREIGN
 
 
 def read_bytes(path: Path) -> bytes:

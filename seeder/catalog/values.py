@@ -12,7 +12,7 @@ from collections.abc import Mapping as AnyMapping
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 
-from seeder.catalog.files import Unreadable, is_inside, read_text
+from seeder.catalog.files import Unreadable, is_inside, is_walked, read_text
 from seeder.catalog.json_reader import read_json
 from seeder.catalog.nodes import MAX_DEPTH, Mapping, Node, Scalar
 from seeder.catalog.problems import Problems, Spot
@@ -134,6 +134,9 @@ class Values:
             problem = f"there is no file `{name}`"
             there = _beside(path)
             remedy = self._problems.suggest(path.name, there)
+        elif not is_walked(self._project.root, name):
+            problem = f"`{written}` is where seeder looks at nothing, with caches and packages"
+            remedy = "Move it: seeder would not notice when it changes."
         if problem is not None:
             self._problems.add(problem, remedy=remedy, file=file, at=at)
             return None

@@ -29,6 +29,8 @@ class Differences:
     """Desired rows whose active entry has no live row, or one under another key."""
     leaving: int
     """The set's active entries that no desired row has."""
+    known: int
+    """Rows that differ and have an entry."""
 
     @property
     def suspicious(self) -> bool:
@@ -98,13 +100,14 @@ def find_differences(
         sql.SQL(
             "SELECT CASE WHEN bool_or(missing) THEN"
             " (SELECT count(*) FROM {base} b WHERE {in_scope} AND {own}) ELSE 0 END,"
-            " count(*) FILTER (WHERE missing), count(*) FILTER (WHERE s IS NULL) FROM {diff}"
+            " count(*) FILTER (WHERE missing), count(*) FILTER (WHERE s IS NULL),"
+            " count(b) FILTER (WHERE s IS NOT NULL) FROM {diff}"
         ).format(base=work.base.relation, in_scope=in_scope, own=own, diff=work.diff)
     ).fetchone()
-    entries, missing_rows, leaving = row or (0, 0, 0)
+    entries, missing_rows, leaving, known = row or (0, 0, 0, 0)
     if leaving:
         connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
-    return Differences(entries=entries, missing=missing_rows, leaving=leaving)
+    return Differences(entries=entries, missing=missing_rows, leaving=leaving, known=known)
 
 
 _NAMED = 1_000

@@ -98,18 +98,25 @@ def _open(connection: psycopg.Connection[Any], work: SetWork, run: int) -> None:
         sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(name), value)
         for name, value in _constants(work, run).items()
     ]
-    clauses += _generated(sql.Identifier("addr"), "text NOT NULL", stage.address(work.stage))
+    copied = stage.copied_key(work.stage)
+    if copied is None:
+        clauses += _generated(sql.Identifier("addr"), "text NOT NULL", stage.address(work.stage))
+    else:
+        own, kind = work.base.columns[copied].asked, work.live(copied).storage
+        clauses += _generated(own, kind, stage.recast(work.stage))
     for position, name in enumerate(work.base.primary_key):
         own, live = work.base.p(position), work.live(name)
         if position in work.stage.allocated:
             value = stage.next_value(live) or sql.SQL("NULL")
             clauses.append(sql.SQL("ALTER {} SET DEFAULT {}").format(own, value))
         else:
-            clauses += _generated(own, live.storage, work.base.columns[name].asked)
+            asked = work.base.columns[name].asked
+            value = stage.recast(work.stage) if name == copied else asked
+            clauses += _generated(own, live.storage, value)
     _alter(connection, work, clauses)
 
 
-def _generated(own: sql.Identifier, kind: str, value: sql.Composable) -> list[sql.Composable]:
+def _generated(own: sql.Composable, kind: str, value: sql.Composable) -> list[sql.Composable]:
     return [
         sql.SQL("DROP COLUMN {}").format(own),
         sql.SQL("ADD COLUMN {} {} GENERATED ALWAYS AS ({}) STORED").format(
@@ -124,7 +131,9 @@ def _close(connection: psycopg.Connection[Any], work: SetWork) -> None:
         sql.SQL("ALTER {} DROP DEFAULT").format(sql.Identifier(name))
         for name in _constants(work, 0)
     ]
-    clauses.append(sql.SQL("ALTER addr DROP EXPRESSION"))
+    copied = stage.copied_key(work.stage)
+    derived = sql.Identifier("addr") if copied is None else work.base.columns[copied].asked
+    clauses.append(sql.SQL("ALTER {} DROP EXPRESSION").format(derived))
     for position in range(len(work.base.primary_key)):
         what = "DEFAULT" if position in work.stage.allocated else "EXPRESSION"
         clauses.append(sql.SQL("ALTER {} DROP {}").format(work.base.p(position), sql.SQL(what)))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from seeder.database import diff, gone, judge, resolve
+from seeder.database import diff, gone, judge, resolve, twins
 from seeder.database.facts import numbers
 from seeder.database.moves import follow_moves, follow_references
 from seeder.database.orders import MERGING, WRITTEN, Seeding
@@ -29,6 +29,8 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
                 connection, work, refresh=work.decision is SetDecision.REFRESH
             )
             _require_presence(seeding, work, found)
+            if found.known:
+                twins.require_distinct(connection, work)
             if not found.leaving:
                 seeding.complete.add(work.name)
             judge_set(seeding, work)
@@ -96,6 +98,7 @@ def judge_set(seeding: Seeding, work: SetWork) -> None:
             )
         )
     require_single(seeding, work)
+    twins.require_distinct_adoptions(seeding.connection, work)
 
 
 def _require_presence(seeding: Seeding, work: SetWork, found: diff.Differences) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psycopg
 from psycopg import sql
@@ -29,8 +29,11 @@ from seeder.progress import Progress
 RESOLVED, BLOCKED, AWAITED = 0, 1, 2
 """Values of the stage's `missing` column."""
 
-_SIMPLE_KEYS = {"text", "smallint", "integer", "bigint", "uuid", "character varying"}
-"""Key types whose text form is immutable, so that a column can be generated from them."""
+_TEXTS = {"text", "character varying"}
+"""Key types that keep what a file says, but for blanks at the end of a `varchar(n)`."""
+_RECAST = {"smallint", "integer", "bigint", "uuid"}
+"""Key types that may write a value otherwise than a file does (`01`, a UUID in capitals), and
+that a column can be generated in from text: the cast is immutable."""
 
 _CHUNK = 1 << 20
 
@@ -163,11 +166,14 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
     """Statement that creates the empty stage; with `allocate`, loading draws primary keys."""
     seed_set, table = stage.seed_set, stage.table
     definitions: list[sql.Composable] = [_address_definition(stage)]
+    generated = copied_key(stage) if copied_as_file(stage) is not None else None
     if len(seed_set.shapes) > 1:
         definitions.append(sql.SQL("shape smallint NOT NULL"))
     for column in seed_set.columns:
-        kind = type_sql(table.columns[column.name])
+        kind: sql.Composable = type_sql(table.columns[column.name])
         number = stage.position(column.name)
+        if column.name == generated:
+            kind = sql.SQL("{} GENERATED ALWAYS AS ({}) STORED").format(kind, recast(stage))
         definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"d{number}"), kind))
         if column.reference is not None:
             definitions.append(sql.SQL("{} text").format(sql.Identifier(f"r{number}")))
@@ -187,19 +193,42 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
 
 
 def copied_as_file(stage: Stage) -> CsvFile | None:
-    """The CSV file, where Postgres can read it and derive the addresses by itself."""
-    keys = [stage.table.columns[name].base for name in stage.seed_set.key]
-    return stage.seed_set.rows.csv if set(keys) <= _SIMPLE_KEYS else None
+    """The CSV file, where Postgres can read it and derive the addresses by itself.
+
+    An address is what the file says, since that is what the catalog knows the row by.
+    """
+    keys = [stage.table.columns[name] for name in stage.seed_set.key]
+    file = stage.seed_set.rows.csv
+    if file is None or copied_key(stage) is not None:
+        return file
+    if any(each.base not in _TEXTS for each in keys):
+        return None
+    limited = any("(" in type_sql(each).as_string() for each in keys)
+    return None if limited and file.blank_ends else file
+
+
+def copied_key(stage: Stage) -> str | None:
+    """The key column whose field is copied as the address, and the column generated from it.
+
+    None where it is the other way round.
+    """
+    name, *more = stage.seed_set.key
+    return name if not more and stage.table.columns[name].base in _RECAST else None
+
+
+def recast(stage: Stage) -> sql.Composable:
+    """The value of `copied_key`, from the address."""
+    return sql.SQL("addr::{}").format(type_sql(stage.table.columns[stage.seed_set.key[0]]))
 
 
 def _address_definition(stage: Stage) -> sql.Composable:
-    if copied_as_file(stage) is None:
+    if copied_as_file(stage) is None or copied_key(stage) is not None:
         return sql.SQL("addr text NOT NULL")
     return sql.SQL("addr text NOT NULL GENERATED ALWAYS AS ({}) STORED").format(address(stage))
 
 
 def address(stage: Stage) -> sql.Composable:
-    """The row key, written in SQL from the key's columns, which are of `_SIMPLE_KEYS`."""
+    """The row key, written in SQL from the key's columns, which are of `_TEXTS`."""
     escaped = [
         sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
             sql.Identifier(stage.holder(name))
@@ -258,7 +287,11 @@ def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress)
 def _copy_file(
     connection: psycopg.Connection[Any], stage: Stage, source: CsvFile, progress: Progress
 ) -> None:
-    columns = sql.SQL(", ").join(sql.Identifier(stage.holder(name)) for name in source.header)
+    as_address = copied_key(stage)
+    columns = sql.SQL(", ").join(
+        sql.Identifier("addr" if name == as_address else stage.holder(name))
+        for name in source.header
+    )
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true)").format(
         stage.relation, columns
     )
@@ -267,11 +300,27 @@ def _copy_file(
         cursor.copy(statement) as copy,
         Path(source.path).open("rb") as file,
     ):
-        size = os.fstat(file.fileno()).st_size
+        _require_same(stage, source, file)
+        size = source.stamp[0]
         step = progress.step("loading", stage.seed_set.name, total=size, unit="bytes")
         while chunk := file.read(_CHUNK):
             copy.write(chunk)
             step.done += len(chunk)
+        _require_same(stage, source, file)
+
+
+def _require_same(stage: Stage, source: CsvFile, file: BinaryIO) -> None:
+    """Refuse a file that is no longer what the catalog was read from."""
+    status = os.fstat(file.fileno())
+    if (status.st_size, status.st_mtime_ns, status.st_ino) == source.stamp:
+        return
+    seed_set = stage.seed_set
+    raise ConfigurationInvalid(
+        f"The CSV file of set {seed_set.name} has changed while it was read.",
+        hint="Run again.",
+        problems=(Problem(message="has changed while it was read.", file=seed_set.file),),
+        set=seed_set.name,
+    )
 
 
 def _copied_columns(stage: Stage) -> list[sql.Composable]:

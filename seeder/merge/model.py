@@ -138,6 +138,10 @@ class SeedRow:
     """Project-relative, where it is not the set's own file."""
 
 
+Stamp: TypeAlias = tuple[int, int, int]
+"""What tells a file from what it was before: its size, time of change (ns) and inode."""
+
+
 class RowSource(Protocol):
     """Where a set's rows come from; iterating twice gives the same rows."""
 
@@ -161,7 +165,11 @@ class CsvFile:
 
     path: Path
     header: tuple[str, ...]
+    stamp: Stamp
+    """Of the file as it was when the header was read."""
     newline: str = "\n"
+    blank_ends: bool = False
+    """A field may end with a blank."""
 
 
 @dataclass(frozen=True, slots=True)

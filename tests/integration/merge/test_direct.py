@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -225,3 +226,146 @@ def test_other_sets_refer_to_what_was_loaded(project: Project) -> None:
     )
     project.run()
     assert project.rows("SELECT code, name FROM parts JOIN items ON item_id = id") == [("b", "x")]
+
+
+WRITTEN = {
+    "integer": ("k integer PRIMARY KEY", "k", ("01", "2", " 3")),
+    "bigint beside a serial": ("id serial PRIMARY KEY, k bigint UNIQUE", "k", ("+1", "2", "-03")),
+    "uuid": (
+        "k uuid PRIMARY KEY",
+        "k",
+        (
+            "A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11",
+            "a0eebc999c0b4ef8bb6d6bb9bd380a12",
+            "{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a13}",
+        ),
+    ),
+    "varchar": ("k varchar(3) PRIMARY KEY", "k", ("abc ", "d ", "e")),
+    "text": ("k text PRIMARY KEY", "k", ("abc ", " d", "e")),
+    "two columns": (
+        "k integer, o text DEFAULT 'x', PRIMARY KEY (k, o)",
+        "[k, o]",
+        ("01", "2", "3"),
+    ),
+}
+
+
+@pytest.mark.parametrize("head", ["k,o\n", "k,o\r\n"], ids=["as a file", "row by row"])
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_a_row_is_known_by_its_key_as_the_catalog_writes_it(
+    project: Project, kind: str, head: str
+) -> None:
+    columns, key, (first, second, third) = WRITTEN[kind]
+    more = "" if "o text" in columns else ", o text"
+    project.sql(f"CREATE TABLE items ({columns}{more})")
+    target = "k" if kind != "bigint beside a serial" else "id"
+    parts = "item integer" if kind in ("integer", "bigint beside a serial") else "item text"
+    parts = "item uuid REFERENCES items" if kind == "uuid" else parts
+    if key == "k":
+        project.sql(f"CREATE TABLE parts (name text PRIMARY KEY, {parts})")
+        column = "{item: {ref: items}}"
+        project.write(
+            "parts",
+            f"table: parts\nkey: name\ncolumns: {column}\nrows: [{{name: p, item: '{first}'}}]\n",
+        )
+
+    def write(*keys: str, extra: str = "") -> None:
+        file = project.write("items.csv", "")
+        file.write_bytes((head + "".join(f"{each},x\n" for each in keys)).encode())
+        project.write("items", f"table: items\nkey: {key}\nrows_from: items.csv\n{extra}")
+
+    write(first, second, third)
+    result = project.run()
+    assert counts(result, "items") == {"insert": 3}
+    address = first if key == "k" else f"{first},x"
+    assert project.entry("items", address)["state"] == "a"
+    if key == "k":
+        assert counts(result, "parts") == {"insert": 1}
+        found = project.value("SELECT item::text FROM parts")
+        assert found == project.value(f"SELECT {target}::text FROM items ORDER BY ctid LIMIT 1")
+    write(first, second, third)
+    project.update()
+    project.assert_settled()
+
+
+def test_a_row_whose_key_is_written_otherwise_moves(project: Project) -> None:
+    project.sql("CREATE TABLE items (k integer PRIMARY KEY, name text)")
+    project.write("items", "table: items\nkey: k\nrows_from: items.csv\n")
+    project.write("items.csv", "k,name\n01,a\n02,b\n")
+    project.run()
+    project.write("items.csv", "k,name\n01,a\n05,b\n")
+    project.write(
+        "items",
+        "table: items\nkey: k\nrows_from: items.csv\nmoved: [{from: '02', to: '05'}]\n",
+    )
+    project.update()
+    assert project.rows("SELECT k, name FROM items ORDER BY k") == [(1, "a"), (5, "b")]
+    project.assert_settled()
+
+
+def large(project: Project, *last: str) -> None:
+    """A file too large to be read whole beforehand, with these lines at its end."""
+    filler = "x" * 1_000_000
+    rows = "".join(f"r{n},{filler}\n" for n in range(CHECKED_SIZE // 1_000_000 + 1))
+    project.write("items.csv", f"code,note\n{rows}" + "".join(f"{each}\n" for each in last))
+
+
+def test_a_stray_quote_in_a_large_file_swallows_no_row(project: Project) -> None:
+    project.sql("CREATE TABLE items (code text PRIMARY KEY, note text)")
+    project.write("items", "table: items\nkey: code\nrows_from: items.csv\n")
+    large(project, 'z1,5" pipe', "z2,see", 'z3,6" pipe')
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.run()
+    assert [(each.line, each.column) for each in caught.value.problems] == [(23, 4)]
+    assert project.value("SELECT count(*) FROM items") == 0
+
+
+def test_a_key_that_stands_twice_in_a_large_file_stops_an_update(project: Project) -> None:
+    project.sql("CREATE TABLE items (code text PRIMARY KEY, note text)")
+    project.write("items", "table: items\nkey: code\nrows_from: items.csv\n")
+    large(project, "q,1")
+    project.run()
+    large(project, "q,1", "q,2")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.update()
+    assert [(each.line, each.message) for each in caught.value.problems] == [
+        (24, "items/q is the same row of public.items as items/q at seeds/core/items.csv:23.")
+    ]
+    assert project.value("SELECT note FROM items WHERE code = 'q'") == "1"
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["seeded", "adopted"])
+def test_keys_that_are_one_to_the_table_stop_an_update(project: Project, there: bool) -> None:
+    project.sql("CREATE TABLE items (k integer PRIMARY KEY, name text)")
+    if there:
+        project.sql("INSERT INTO items VALUES (1, 'mine')")
+    else:
+        project.write("items", "table: items\nkey: k\nrows:\n- {k: 1, name: a}\n")
+        project.run()
+    project.write("items", "table: items\nkey: k\nrows:\n- {k: '01', name: b}\n- {k: 1, name: a}\n")
+    before = project.snapshot()
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.update()
+    assert [(each.line, each.message) for each in caught.value.problems] == [
+        (5, "items/1 is the same row of public.items as items/01 at seeds/core/items.yaml:4.")
+    ]
+    assert project.snapshot() == before
+
+
+@pytest.mark.parametrize("head", ["k,name\n", "k,name\r\n"], ids=["as a file", "row by row"])
+def test_a_file_that_changes_after_it_was_checked_is_refused(project: Project, head: str) -> None:
+    project.sql("CREATE TABLE items (k text PRIMARY KEY, name text)")
+    project.write("items", "table: items\nkey: k\nrows_from: items.csv\n")
+    file = project.write("items.csv", "")
+    file.write_bytes((head + "a,b\n").encode())
+    # Migrations run between the check of the catalog and the seeding.
+    swap = f"printf 'name,k\\nb,a\\n' > {file}"
+    project.configure(migrations=f"command = {json.dumps(['sh', '-c', swap])}")
+    project.surveyed = False
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.run()
+    assert "has changed while it was read" in caught.value.problems[0].message
+    assert project.value("SELECT count(*) FROM items") == 0
+    project.configure()
+    project.run()
+    assert project.rows("SELECT k, name FROM items") == [("a", "b")]

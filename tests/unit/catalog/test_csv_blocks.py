@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seeder.catalog.csv_blocks import PlainLines, read_blocks
-from seeder.catalog.csv_files import Record, read_rows, read_traits
+from seeder.catalog.csv_files import Record, read_rows, read_traits, split_records
 from seeder.catalog.csv_rows import CsvRows, CsvTable, RowLines
 from seeder.catalog.files import Unreadable
+from seeder.errors import ConfigurationInvalid
 
 PIECES = ("a", "b", "é", ",", ",", "\n", "\n", "\r\n", '"', '""', "\r", "\0", "\\", " ", "\u2028")
 
@@ -97,6 +98,63 @@ def test_bytes_that_are_no_text_are_named(tmp_path, size):
     assert told(fault) == told(field_by_field(rows_of(path)).fault)
     assert fault is not None
     assert "0xff" in fault.message
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    text=st.lists(st.sampled_from(["a", ",", "\n", "\r\n", '"', '""', '"a"']), max_size=20),
+    chunk=st.sampled_from([1, 4, 1 << 16]),
+)
+def test_a_scan_finds_the_quotes_that_a_reading_refuses(tmp_path_factory, text, chunk):
+    path = tmp_path_factory.getbasetemp() / "quotes.csv"
+    path.write_text("k,v\n" + "".join(text), encoding="utf-8", newline="")
+    well_quoted = True
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            list(split_records(file))
+    except Unreadable:
+        well_quoted = False
+    assert read_traits(path, chunk_size=chunk).well_quoted == well_quoted
+
+
+@pytest.mark.parametrize("long", ["x" * (1 << 21), 'x""' * (1 << 19)])
+def test_a_field_too_long_for_the_scan_is_left_to_a_reading(tmp_path, long):
+    path = tmp_path / "d.csv"
+    path.write_text(f'k,v\na,"{long}\n"\nb,"c"\n')
+    assert not read_traits(path).well_quoted
+    assert rows_of(path).csv is None
+    assert [row.key for row in rows_of(path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("size", [2, 3, 1 << 20])
+@pytest.mark.parametrize(
+    ("text", "ends"),
+    [
+        ("k,v\na b,c\n", False),
+        ("k,v\na ,c\n", True),
+        ("k,v\na,c \n", True),
+        ("k,v\na,c \r\n", True),
+        ('k,v\n"a ",c\n', True),
+        ("k,v\na,c ", True),
+        ("k,v\na, c", False),
+    ],
+)
+def test_blanks_at_the_end_of_a_field_are_seen(tmp_path, text, ends, size):
+    path = tmp_path / "d.csv"
+    path.write_bytes(text.encode())
+    assert read_traits(path, chunk_size=size).blank_ends is ends
+
+
+def test_rows_of_a_file_that_has_changed_are_refused(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("k,v\na,b\n")
+    rows = rows_of(path)
+    path.write_text("v,k\nb,ab\n")
+    fault = rows.lines().fault
+    assert fault is not None
+    assert "has changed" in fault.message
+    with pytest.raises(ConfigurationInvalid):
+        list(rows)
 
 
 @settings(max_examples=400, deadline=None)

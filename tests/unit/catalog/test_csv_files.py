@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from seeder.catalog.assemble import CHECKED_SIZE
+from seeder.catalog.csv_files import stamp_of
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import CsvFile, Text
 
@@ -52,7 +53,10 @@ def test_fields_are_postgres_text_and_rows_know_their_lines(project):
 def test_a_plain_file_can_be_copied_as_it_is(project):
     found = with_csv(project, "v,k\r\n1,a\r\n").set("t")
     assert found.rows.csv == CsvFile(
-        path=project.root / "seeds/core/d.csv", header=("v", "k"), newline="\r\n"
+        path=project.root / "seeds/core/d.csv",
+        header=("v", "k"),
+        stamp=stamp_of((project.root / "seeds/core/d.csv").stat()),
+        newline="\r\n",
     )
     assert [column.name for column in found.columns] == ["k", "v"]
 
@@ -137,6 +141,12 @@ def test_references_from_a_file_are_checked_and_its_rows_can_be_referred_to(proj
         ("k,v\na\rb,c\n", "d.csv:2: a carriage return stands inside a line."),
         ("k,v\na\x00,c\n", "d.csv:2: contains a NUL byte."),
         ('k,v\n"a\x00",c\n', "d.csv:2: contains a NUL byte."),
+        (
+            'k,v\r\na,1\r\n"x"y,"1\r\n2"\r\n',
+            "d.csv:3:1: a quote stands inside a field that is not quoted.",
+        ),
+        ('k,v\na,"1\n2"\r3\n', "d.csv:2: a carriage return stands inside a line."),
+        ('k,v\na,"1\n2\x00"\n', "d.csv:3: contains a NUL byte."),
         (b"\xef\xbb\xbfk,v\n", "d.csv:1:1: starts with a byte order mark."),
         (b"k,v\na,b\n\xe4,c\n", "d.csv:3:1: is not valid UTF-8: byte 0xe4."),
     ],

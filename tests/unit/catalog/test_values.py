@@ -112,3 +112,20 @@ def test_a_bad_tag_is_named_with_its_place(project, tmp_path_factory, value, pro
     (project.root / "seeds/core/leak.txt").symlink_to(secret)
     found = project.problems()
     assert any(each.startswith(problem) for each in found), found
+
+
+@pytest.mark.parametrize(
+    "name", ["node_modules/d.csv", "__pycache__/d.csv", "env/lib/d.csv", "site-packages/d.csv"]
+)
+def test_a_file_that_no_fingerprint_holds_is_refused(project, name):
+    project.core(t=HEAD + f"rows_from: {name}\n")
+    project.write({f"seeds/core/{name}": "k\na\n", "seeds/core/env/pyvenv.cfg": ""})
+    found = project.problem()
+    assert f"`{name}` is where seeder looks at nothing" in found
+    assert found.startswith("t.yaml:3:12: ")
+
+
+def test_compiled_files_are_refused_too(project):
+    project.core(t=HEAD + "rows: [{k: a, v: !file x.pyc}]\n")
+    project.write({"seeds/core/x.pyc": "x"})
+    assert "`x.pyc` is where seeder looks at nothing" in project.problem()
