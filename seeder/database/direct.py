@@ -15,7 +15,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import stage
+from seeder.database import loading, stage
 from seeder.database.schema import Column
 from seeder.database.stage import StandIn
 from seeder.database.values import type_sql
@@ -37,9 +37,9 @@ def going_direct(works: Iterable[SetWork]) -> list[SetWork]:
 def load(
     connection: psycopg.Connection[Any], work: SetWork, *, run: int, progress: Progress
 ) -> None:
-    """Copy the file into the base; raises as `stage.load` does."""
+    """Copy the file into the base; raises as `loading.load` does."""
     _open(connection, work, run)
-    stage.load(connection, work.stage, progress=progress)
+    loading.load(connection, work.stage, progress=progress)
     _close(connection, work)
 
 

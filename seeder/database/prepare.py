@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import sql
 
-from seeder.database import check, direct, rescope, stage
+from seeder.database import check, direct, loading, rescope, stage
 from seeder.database.base_open import Shared, open_bases
 from seeder.database.bases import Base, BaseKey, base_key, former_key
 from seeder.database.batch import AT_ONCE, at_most, send
@@ -103,7 +103,7 @@ def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[P
         )
         seeding.connection.execute(stage.creation(staged, allocate=False))
         try:
-            stage.load(seeding.connection, staged, progress=seeding.progress)
+            loading.load(seeding.connection, staged, progress=seeding.progress)
         except ConfigurationInvalid as error:
             problems += error.problems
     return problems
@@ -253,7 +253,7 @@ def _load(seeding: Seeding) -> None:
             for work in staged
         ],
     )
-    unfit = stage.load_together(connection, [work.stage for work in staged], progress=progress)
+    unfit = loading.load_together(connection, [work.stage for work in staged], progress=progress)
     # Once more, each on its own: all values that do not fit are to be named. Those before the
     # first are needed again by a survey alone, which goes on without the others.
     again = [] if unfit is None else staged[0 if seeding.orders.migrations_pending else unfit :]
@@ -266,7 +266,7 @@ def _load(seeding: Seeding) -> None:
             if work.stage.stand_in is not None:
                 direct.load(connection, work, run=seeding.run, progress=progress)
             else:
-                stage.load(connection, work.stage, progress=progress)
+                loading.load(connection, work.stage, progress=progress)
         except ConfigurationInvalid as error:
             rejections[work.name] = error.problems
     if seeding.orders.migrations_pending:

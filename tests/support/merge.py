@@ -204,7 +204,7 @@ def counts(result: RunResult, name: str) -> Mapping[str, int]:
 @pytest.fixture
 def project(tmp_path: Path, database: Database) -> Project:
     """A project without migrations, and an empty database."""
-    return _project(tmp_path / "db", database)
+    return open_project(tmp_path / "db", database)
 
 
 @pytest.fixture
@@ -213,10 +213,11 @@ def create_project(
 ) -> Callable[[], Project]:
     """A factory, for tests that need several databases."""
     numbers = iter(range(1000))
-    return lambda: _project(tmp_path / f"db{next(numbers)}", create_database())
+    return lambda: open_project(tmp_path / f"db{next(numbers)}", create_database())
 
 
-def _project(directory: Path, database: Database) -> Project:
+def open_project(directory: Path, database: Database) -> Project:
+    """A project without migrations in this directory, and its database."""
     (directory / "seeds").mkdir(parents=True)
     made = Project(directory=directory, database=database, connection=database.connect())
     made.configure()
