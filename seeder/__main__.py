@@ -13,8 +13,7 @@ def main() -> int:
     """Return the exit code of the command line."""
     if sys.argv[1:] == ["--version"]:
         # Before any import: this is what people time, and what a smoke test of an image calls.
-        print(f"seeder {__version__}")
-        return 0
+        return _print_version()
     if _mistaken(sys.argv[1:]):
         return 2
     _end_quietly_when_told()
@@ -27,6 +26,17 @@ def main() -> int:
     # The process ends: nothing is left to be looked through once more.
     gc.freeze()
     return code
+
+
+def _print_version() -> int:
+    try:
+        print(f"seeder {__version__}", flush=True)
+    except BrokenPipeError:  # nobody reads it
+        os._exit(0)
+    except OSError as error:
+        print(f"seeder: stdout: {error.strerror}", file=sys.stderr)
+        os._exit(1)  # not by way of one more flush
+    return 0
 
 
 def _mistaken(arguments: list[str]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import traceback
 
 import click
 
@@ -46,6 +47,18 @@ def invoke(arguments: list[str], invocation: Invocation) -> None:
     except click.ClickException as error:
         error.show()
         invocation.exit_code = error.exit_code
+    except BrokenPipeError as error:
+        if not _of_click(error):
+            raise
+        invocation.abandon_stdout()
+
+
+def _of_click(error: BaseException) -> bool:
+    """Whether click wrote its help, and not a command or the project something of theirs."""
+    modules = [
+        frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    return all(each == __name__ or each.split(".")[0] == "click" for each in modules)
 
 
 class Commands(click.Group):
@@ -70,7 +83,7 @@ class Commands(click.Group):
         """Find the command; for one that is not there, say which it may have been."""
         near = difflib.get_close_matches(args[0], COMMANDS, n=1)
         if args[0] not in COMMANDS and near and not ctx.resilient_parsing:
-            ctx.fail(f"No such command '{args[0]}'. Did you mean '{near[0]}'?")
+            ctx.fail(f"No such command {args[0]!r}. Did you mean '{near[0]}'?")
         return super().resolve_command(ctx, args)
 
 

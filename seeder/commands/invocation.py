@@ -105,9 +105,13 @@ class Invocation:
             self._stdout.write(text)
             self._stdout.flush()
         except OSError as error:
-            _abandon(self._stdout)
+            self.abandon_stdout()
             if not isinstance(error, BrokenPipeError):
                 raise
+
+    def abandon_stdout(self) -> None:
+        """Write to stdout no more: nobody reads it, or nothing can be written."""
+        _abandon(self._stdout)
 
     def finish(self, result: RunResult) -> None:
         """Report a run that came to its end."""

@@ -21,8 +21,8 @@ def told(arguments: Sequence[str]) -> str | None:
     words = list(arguments)
     if words[:1] == ["seeder"]:  # as in `cli`
         del words[0]
-    if not words or not words[0]:
-        return None
+    if not words or not words[0] or any("\x1b" in word for word in words):
+        return None  # click knows what a terminal may be sent
     name = words[0]
     if name in TAKES and name:
         return _of_command(name, words[1:])

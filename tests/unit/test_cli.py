@@ -251,6 +251,36 @@ def test_a_reader_of_stdout_who_has_gone_changes_no_exit_code():
     assert made.exit_code == 0
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["seeder", "--version"], ["--help"], ["run", "--help"], ["schema"]]
+)
+def test_a_reader_who_has_gone_is_no_failure(arguments: list[str], unbuffered: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        [sys.executable, "-m", "seeder", *arguments],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        check=False,
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_version_that_cannot_be_written_is_a_failure() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "seeder", "--version"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "seeder: stdout: No space left on device\n")
+
+
 def test_a_mistyped_command_is_told_the_one_that_may_be_meant():
     done = seeder("runn")
     assert done.returncode == 2

@@ -32,6 +32,7 @@ def of_commands() -> Iterator[list[str]]:
     for name in COMMANDS:
         yield from ([wrong] for wrong in misspelled(name) if wrong not in TAKES)
     yield ["it's"]
+    yield from (["run'"], ["ru\n"])
     yield ["rnu", "--help"]
     yield from (["--verzion"], ["--verison=1", "run"], ["--zzz", "run"])
     yield ["seeder", "rnu"]
@@ -94,6 +95,11 @@ def test_what_is_no_plain_mistake_is_left_to_click(command: str) -> None:
     assert told([command, "--", "--zzz"]) is None
     if not closed:
         assert told([command, "one", "two", "three"]) is None
+
+
+@pytest.mark.parametrize("arguments", [["r\x1b[31mn"], ["run", "\x1b[31mred"]])
+def test_what_colours_a_terminal_is_left_to_click(arguments: list[str]) -> None:
+    assert told(arguments) is None
 
 
 @pytest.mark.parametrize("arguments", [[], [""], ["seeder"], ["-x"], ["--"], ["--help", "--zzz"]])
