@@ -13,16 +13,19 @@ from benchmarks.measure import say
 from benchmarks.results import COMMITTED, Results, machine
 
 WORK = Path(sys.prefix).parent
+HELP = f"one of {', '.join(scenarios.ALL)}; may be given several times"
 
 
 def main() -> int:
     """Run the scenarios that were asked for, one after the other."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("--only", action="append", choices=list(scenarios.ALL), metavar="NAME")
+    parser.add_argument(
+        "--only", action="append", choices=list(scenarios.ALL), metavar="NAME", help=HELP
+    )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="a tenth of the rows, and results in .seeder/bench/results, where nobody commits them",
+        help="fewer rows, no targets; results go to .seeder/bench/results, and into no commit",
     )
     parser.add_argument("--rounds", type=int, default=5, help="at least five for a median; 5")
     given = parser.parse_args()

@@ -21,7 +21,8 @@ class Sample:
 
     seconds: float
     peak_mb: float
-    """Largest resident set of the process, as the kernel reports it at its end."""
+    """Largest resident set of the process, as the kernel reports it at its end; never less than
+    that of the process which started it."""
     output: str = ""
     """stdout and stderr."""
 

@@ -48,7 +48,7 @@ class Results:
 
     def text(self, names: Sequence[str]) -> str:
         """The ratios of these scenarios, for a terminal."""
-        rows = [_cells(each) for name in names for each in self._scenarios[name]["ratios"]]
+        rows = [_cells(each) for name in names for each in _judged(self._scenarios[name])]
         widths = [max(len(row[n]) for row in rows) for n in range(5)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
@@ -56,8 +56,15 @@ class Results:
         )
 
     def _ratios(self) -> list[dict[str, Any]]:
-        found = [ratio for each in self._scenarios.values() for ratio in each["ratios"]]
+        found = [ratio for each in self._scenarios.values() for ratio in _judged(each)]
         return sorted(found, key=lambda ratio: int(ratio["target"]))
+
+
+def _judged(scenario: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Its ratios; those of a quick run say nothing of the targets, which are for the full size."""
+    if not scenario["machine"]["quick"]:
+        return list(scenario["ratios"])
+    return [{**ratio, "met": None} for ratio in scenario["ratios"]]
 
 
 def _cells(ratio: Mapping[str, Any]) -> list[str]:
@@ -99,7 +106,7 @@ def machine(bench: Bench) -> dict[str, Any]:
 
 
 def _facts(machine: Mapping[str, Any]) -> str:
-    size = "a tenth of the rows" if machine["quick"] else "full size"
+    size = "fewer rows" if machine["quick"] else "full size"
     return (
         f"{machine['date']}: {machine['cpus']} CPUs, {machine['memory_gb']} GB,"
         f" {machine['system']}, Postgres {machine['postgres']}, Python {machine['python']};"
