@@ -313,5 +313,5 @@ class _Job:
                 self.number,
                 result="interrupted" if isinstance(error, Interrupted) else "failed",
                 exit_code=error.exit_code,
-                summary={"error": type(error).__name__},
+                summary={"error": error.documented_class},
             )
