@@ -83,7 +83,7 @@ WAIT = all_of(
         "embedded",
         "[DIR]",
         "Use a Postgres that comes as a Python wheel and keeps its data in DIR "
-        f"({options.EMBEDDED_DIRECTORY}), on a machine that has none.",
+        f"({options.EMBEDDED_DIRECTORY}), on a machine that has none; wins over DATABASE_URL.",
         is_flag=False,
         flag_value=options.EMBEDDED_DIRECTORY,
     ),
