@@ -188,7 +188,8 @@ def _taken_by(users: Sequence[str]) -> str:
 
 _ADVICE: Mapping[int, str] = {
     10: "Read the problems: each names its file and line, or its variable, and what would be right."
-    " `seeder check` finds those of the catalog before a deploy.",
+    " `seeder check` finds those of the files before a deploy, with `--embedded` those of the"
+    " schema as well.",
     11: "Check user, password, grants and the server's certificate. The message names the"
     " privilege that is missing.",
     12: "Create the database, or correct its name in the URL.",

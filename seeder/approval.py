@@ -30,6 +30,7 @@ def approve(
 ) -> RequestRecord:
     """Ask for the pending plan to be applied; the request that is open now.
 
+    The plan is named by its id, or by how that begins.
     A plan that is approved already gets no second request.
 
     Raises:
@@ -40,23 +41,31 @@ def approve(
 
     with _opened(settings, log=log, writable=True, clock=clock) as (connection, ledger):
         stored = asked.pending_plan(connection, ledger)
-        if stored is None or stored.id != plan_id or stored.provisional:
+        if stored is None or not _names(plan_id, stored.id) or stored.provisional:
             raise PlanStale(
                 "No plan is pending here."
                 if stored is None
                 else "The pending plan is provisional."
-                if stored.id == plan_id
+                if _names(plan_id, stored.id)
                 else "The pending plan has another id.",
                 hint="`seeder requests` names the pending plan, `seeder plan --mode update` shows"
-                " it.",
+                f" it. The first {_ENOUGH} digits of its id are enough.",
             )
-        request = _open_request(connection, ledger, plan_id)
+        request = _open_request(connection, ledger, stored.id)
         if request is None:
-            asked.approve(connection, ledger, plan_id, actor=actor)
-            request = _open_request(connection, ledger, plan_id)
+            asked.approve(connection, ledger, stored.id, actor=actor)
+            request = _open_request(connection, ledger, stored.id)
             assert request is not None  # noqa: S101  # just written, in this transaction
-            log.info("plan.approved", plan=plan_id, request=request.id)
+            log.info("plan.approved", plan=stored.id, request=request.id)
         return request
+
+
+_ENOUGH = 8
+"""Digits of a plan's id: one plan is pending, so nobody means another by them."""
+
+
+def _names(given: str, plan_id: str) -> bool:
+    return len(given) >= _ENOUGH and plan_id.startswith(given)
 
 
 def _open_request(connection: Connection, ledger: Ledger, plan_id: str) -> RequestRecord | None:

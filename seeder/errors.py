@@ -71,6 +71,11 @@ class SeederError(Exception):
         self.facts = facts
         """Loggable fields. Never a URL, password or row value."""
 
+    @property
+    def documented_class(self) -> str:
+        """Its class in the table of exit codes; a closer distinction is the code's own."""
+        return next(each.__name__ for each in type(self).__mro__ if "exit_code" in vars(each))
+
 
 class ConfigurationInvalid(SeederError):
     """Settings, catalog or a secret are invalid; `problems` lists all of them."""
@@ -173,4 +178,6 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(signal_number)
         self.exit_code = 128 + signal_number
         self.facts: dict[str, Any] = {}
+        """As of `SeederError`."""
+        self.documented_class = type(self).__name__
         """As of `SeederError`."""

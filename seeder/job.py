@@ -174,7 +174,7 @@ class _Job:
         return f"{seeder.__version__} {settings.environment} {fingerprint_of(settings.project)}"
 
     def is_unchanged(self, target: Target, fingerprint: str) -> bool:
-        """Ask the database once, without patience: whatever fails, the run will meet again."""
+        """Ask the database in one try, without patience: what fails, the run will meet again."""
         import psycopg
 
         from seeder.database.connect import connect
@@ -313,5 +313,5 @@ class _Job:
                 self.number,
                 result="interrupted" if isinstance(error, Interrupted) else "failed",
                 exit_code=error.exit_code,
-                summary={"error": type(error).__name__},
+                summary={"error": error.documented_class},
             )

@@ -22,22 +22,17 @@ if TYPE_CHECKING:
 
 @contextmanager
 def target_of(settings: Settings) -> Iterator[Target]:
-    """The database to work on; an embedded server that was not running stops afterwards."""
+    """The database to work on; an embedded server stops with the last command that uses it."""
     from seeder.database.target import Target
 
     if settings.embedded is None:
         assert settings.database is not None  # noqa: S101  # read_settings requires one
         yield Target.parse(settings.database.reveal())
         return
-    from seeder.database import embedded
+    from seeder.sharing import shared_server
 
-    running = (settings.embedded / "data" / "postmaster.pid").exists()
-    server = embedded.start(settings.embedded)
-    try:
+    with shared_server(settings.embedded) as server:
         yield Target.parse(server.conninfo())
-    finally:
-        if not running:
-            server.stop()
 
 
 @contextmanager

@@ -159,8 +159,9 @@ def require_same_image(shown: Plan, catalog: Catalog, graph: RevisionGraph) -> N
         if differs
     ]
     if differing:
+        verb = "differ" if len(differing) > 1 or differing == ["the migrations"] else "differs"
         raise PlanStale(
-            f"The plan is stale: it was made from other files; {' and '.join(differing)} differ.",
+            f"The plan is stale: it was made from other files; {' and '.join(differing)} {verb}.",
             hint="Run it with the image that made it, or plan again.",
             plan=shown.id,
         )

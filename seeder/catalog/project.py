@@ -226,7 +226,10 @@ class _Reader:
         if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
             return tuple(value)
         example = '["flask", "db", "upgrade"]' if key == "command" else '["app/**/*.py"]'
-        self._bad("migrations", key, f"`{key}` must be a list of texts", f"Such as {example}.")
+        wrong = (
+            "must not be empty" if value == [] else "must be a list of texts, none of them empty"
+        )
+        self._bad("migrations", key, f"`{key}` {wrong}", f"Such as {example}.")
         return None
 
     def _table(self, document: Mapping[str, object], name: str) -> Mapping[str, object]:

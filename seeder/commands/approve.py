@@ -19,11 +19,12 @@ def command(invocation: Invocation, /, *, plan_id: str, actor: str | None, **giv
     """Ask the next run to apply the plan of this id, once, if it still holds then.
 
     The plan is the one that the last run stored, because it left sets pending or unadopted;
-    `seeder requests` names it and `seeder plan --mode update` shows it.
+    `seeder requests` names it and `seeder plan --mode update` shows it. The first 8 digits of
+    the id are enough.
 
     \b
     Example:
-      DATABASE_URL=postgresql://app@db/shop seeder approve 3fa1... --actor jo@example.test
+      DATABASE_URL=postgresql://app@db/shop seeder approve 3fa1c2d4 --actor jo@example.test
     """
     settings = invocation.open("approve", given)
     # Imported here, as in `run`.

@@ -83,7 +83,7 @@ WAIT = all_of(
         "embedded",
         "[DIR]",
         "Use a Postgres that comes as a Python wheel and keeps its data in DIR "
-        f"({options.EMBEDDED_DIRECTORY}), on a machine that has none.",
+        f"({options.EMBEDDED_DIRECTORY}), on a machine that has none; wins over DATABASE_URL.",
         is_flag=False,
         flag_value=options.EMBEDDED_DIRECTORY,
     ),
@@ -100,5 +100,23 @@ LOCK = all_of(
 )
 
 ACTOR = option("actor", "NAME", "Who does this, for the record; the login name.", parse=True)
+
+
+class Number(click.IntRange):
+    """A whole number from 1 on, which a message calls by what it counts."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(min=1)
+        self._what = what
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number; raises BadParameter."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter:
+            self.fail(f"{value!r} is not {self._what}.", param, ctx)
+
+
+RUN_NUMBER = Number("the number of a run")
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")

@@ -11,7 +11,7 @@ from seeder.commands.invocation import Invocation
 @click.command("history", short_help="List the runs of this database, newest first.")
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=flags.Number("a number of runs"),
     default=20,
     show_default=True,
     metavar="NUMBER",

@@ -9,10 +9,10 @@ from seeder.commands.invocation import Invocation
 
 
 @click.command("show", short_help="Show what a run did, row by row.")
-@click.argument("run", type=click.IntRange(min=1))
+@click.argument("run", type=flags.RUN_NUMBER)
 @click.option(
     "--limit",
-    type=click.IntRange(min=1),
+    type=flags.Number("a number of rows"),
     default=1000,
     show_default=True,
     metavar="NUMBER",

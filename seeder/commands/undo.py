@@ -9,7 +9,7 @@ from seeder.commands.invocation import Invocation
 
 
 @click.command("undo", short_help="Take back what a run wrote, where it still stands.")
-@click.argument("run", type=click.IntRange(min=1))
+@click.argument("run", type=flags.RUN_NUMBER)
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @flags.AS_JSON
 @flags.ACTOR

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -144,7 +144,7 @@ class _Waiting:
             except RevisionUnknown as error:
                 return error.message.removesuffix(".")
             if state is MigrationState.UPGRADED:
-                return f"revision {', '.join(self.graph.pending(live))} is not applied"
+                return _not_applied(self.graph.pending(live))
             older = state is MigrationState.OLDER_IMAGE
         if meta.completed_run is None:
             return "no run has completed: the first seeds are not there"
@@ -175,3 +175,8 @@ class _Waiting:
             " shows the last runs.",
             reason=reason,
         )
+
+
+def _not_applied(revisions: Sequence[str]) -> str:
+    noun, verb = ("revision", "is") if len(revisions) == 1 else ("revisions", "are")
+    return f"{noun} {', '.join(revisions)} {verb} not applied"

@@ -30,7 +30,7 @@ def _known(error: SeederError) -> Failure:
     return Failure(
         result=Result.FAILED,
         exit_code=error.exit_code,
-        error=type(error).__name__,
+        error=error.documented_class,
         message=redact(error.message),
         hint=redact(error.hint) if error.hint else None,
         problems=tuple(_redacted(each) for each in error.problems),

@@ -74,7 +74,7 @@ def test_the_image_for_arm64_does_the_job_and_so_does_its_directory_elsewhere(
     (inspected,) = json.loads(docker("image", "inspect", arm64).stdout)
     assert inspected["Architecture"] == "arm64"
     page = (ROOT / "docs" / "image.md").read_text(encoding="utf-8")
-    (told,) = re.findall(r"(\d+) MB on arm64", page)
+    (told,) = re.findall(r"([\d.]+) MB on arm64", page)
     assert float(told) == pytest.approx(inspected["Size"] / 1e6, rel=0.03)
     version = run_job("--version", image=arm64, options=ARM64)
     assert (version.exit_code, version.output.strip()) == (0, f"seeder {__version__}")

@@ -71,7 +71,7 @@ def test_the_pages_tell_what_the_image_and_its_layers_weigh(
         real, rel=0.05, abs=0.3
     )
     total = pytest.approx(config["Size"] / 1e6, rel=0.03)
-    (whole,) = re.findall(r"^(\d+) MB, or \d+ MB as it travels", page, re.MULTILINE)
+    (whole,) = re.findall(r"^([\d.]+) MB on amd64, ", page, re.MULTILINE)
     (readme,) = re.findall(r"image.md\), (\d+) MB", (ROOT / "README.md").read_text("utf-8"))
     assert float(whole) == total
     assert float(readme) == total

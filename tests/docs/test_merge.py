@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from seeder.commands.plan import exit_code_of
 from seeder.merge.model import Mode
 from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Identity, decide
+from seeder.planning import plan
 from tests.docs.pages import DOCS, table_after
+from tests.docs.shell import carry_out
 from tests.docs.stories import Story
+from tests.support.events import Events
 from tests.support.merge import Project
 
 PAGE = DOCS / "merge.md"
@@ -110,3 +116,30 @@ def test_a_live_row_is_found_as_its_line_says(number: int, project: Project) -> 
     story = Story(project)
     story.tell(example)
     assert sorted(story.table().split(", ")) == sorted(after.split(", "))
+
+
+@pytest.fixture
+def conflict(project: Project) -> Project:
+    """A release is applied, a person has changed its row, and so has the catalog."""
+    project.configure(release="1")
+    project.sql("CREATE TABLE roles (code text PRIMARY KEY, label text)")
+    rows = "table: roles\nkey: code\nrows:\n  - {{code: viewer, label: {}}}\n"
+    project.write("roles", rows.format("Viewer"))
+    project.init()
+    project.sql("UPDATE roles SET label = 'Guest'")
+    project.write("roles", rows.format("Reader"))
+    return project
+
+
+def test_a_conflict_looks_in_a_plan_as_the_page_shows(
+    conflict: Project, tmp_path: Path, environ: dict[str, str]
+) -> None:
+    environ["SEEDER_PROJECT"] = str(conflict.directory)
+    assert carry_out(PAGE, tmp_path, environ) == 1
+
+
+@pytest.mark.parametrize(("mode", "code"), [(Mode.UPDATE, 21), (Mode.AUTO, 20)])
+def test_a_conflict_has_an_exit_code_of_its_own_where_an_update_is_planned(
+    conflict: Project, mode: Mode, code: int
+) -> None:
+    assert exit_code_of(plan(conflict.settings(mode), log=Events())) == code

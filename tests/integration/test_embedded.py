@@ -5,7 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import sys
+import tempfile
+import time
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
@@ -143,3 +148,94 @@ def test_every_test_gets_a_database_of_its_own(create_database) -> None:  # type
     assert first.fetch("SELECT to_regclass('t') IS NULL") == [(False,)]
     assert second.fetch("SELECT to_regclass('t') IS NULL") == [(True,)]
     assert first.fetch("SELECT %s::int + 1", 2) == [(3,)]
+
+
+# Several commands on one server.
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A directory for a server, and commands that use it, each in a process of its own."""
+
+    directory: Path
+    commands: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        command = subprocess.Popen(
+            [sys.executable, "-m", "seeder", *arguments, "--embedded", str(self.directory)],
+            env={"PATH": os.environ["PATH"]},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.commands.append(command)
+        return command
+
+    def start_waiting(self) -> subprocess.Popen[str]:
+        """A command that uses the server until another one has seeded its database."""
+        command = self.start("ready", "--wait-timeout", "120")
+        assert command.stderr is not None
+        assert any("readiness.awaited" in line for line in command.stderr)
+        return command
+
+    def command(self, *arguments: str) -> int:
+        return end(self.start(*arguments))
+
+    def running(self) -> bool:
+        return (self.directory / "data" / "postmaster.pid").exists()
+
+
+def end(command: subprocess.Popen[str]) -> int:
+    command.communicate(timeout=120)
+    return command.returncode
+
+
+@pytest.fixture
+def shared() -> Iterator[Shared]:
+    directory = Path(tempfile.mkdtemp(prefix="seeder-test-"))
+    directory.chmod(0o711)  # so that the account of the server can enter it
+    made = Shared(directory)
+    yield made
+    for command in made.commands:
+        command.kill()
+        end(command)
+    if made.running():
+        embedded.start(directory).stop()
+    shutil.rmtree(directory)
+
+
+def test_a_server_stops_with_its_last_user_not_with_the_one_who_started_it(shared: Shared) -> None:
+    first, second = shared.start_waiting(), shared.start_waiting()
+    first.terminate()
+    assert end(first) == 143
+    assert shared.running()
+    assert shared.command("run") == 0
+    assert end(second) == 0
+    assert not shared.running()
+
+
+def test_commands_that_come_and_go_at_once_do_not_stop_each_others_server(shared: Shared) -> None:
+    commands = []
+    for _ in range(8):
+        commands.append(shared.start("run", "--wait-timeout", "5"))
+        time.sleep(0.1)
+    assert [end(command) for command in commands] == [0] * 8
+    assert not shared.running()
+
+
+def test_a_server_whose_starter_was_killed_stops_with_the_next_user(shared: Shared) -> None:
+    killed = shared.start_waiting()
+    killed.kill()
+    end(killed)
+    assert shared.running()
+    assert shared.command("wait") == 0
+    assert not shared.running()
+
+
+def test_a_server_that_somebody_else_started_is_left_running(shared: Shared) -> None:
+    with embedded.start(shared.directory, sync=False):
+        assert shared.command("wait") == 0
+        assert shared.command("wait") == 0
+        assert shared.running()
+    assert shared.command("wait") == 0
+    assert not shared.running()

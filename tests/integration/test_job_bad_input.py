@@ -311,6 +311,9 @@ def test_a_rejected_row_is_named_by_address_and_line_and_never_by_value(
     if code == 18:
         assert done.failed["message"].startswith(f"{address} was rejected by public.roles: ")
         assert "Nothing was seeded." in done.failed["hint"]
+        assert done.finished["error"] == "SeedingFailed"
+        recorded = seeded.rows("SELECT summary->>'error' FROM seeder.runs WHERE exit_code = 18")
+        assert recorded == [("SeedingFailed",)]
 
 
 def test_a_row_without_a_value_for_a_required_column_is_named(seeded: Shop) -> None:

@@ -177,6 +177,9 @@ def test_ready_says_what_is_missing_step_by_step(shop: Shop) -> None:
     shop.run("--mode", "init")
     assert shop.command("ready").exit_code == 0
     assert "release 2 is not applied" in not_ready(shop, "--release").failed["message"]
+    shop.scripts.add("0004", "ALTER TABLE roles ADD remark text")
+    shop.scripts.add("0005", "ALTER TABLE roles ADD hint text")
+    assert "revisions 0004, 0005 are not applied" in not_ready(shop).failed["message"]
 
 
 def test_an_older_image_is_ready_on_a_newer_database(shop: Shop) -> None:

@@ -141,6 +141,17 @@ def test_a_run_refuses_a_plan_that_is_stale_and_writes_nothing(
     assert changed.snapshot() == before, "not even migrated"
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [(another_comment, "the catalog differs."), (another_migration, "the migrations differ.")],
+)
+def test_a_stale_plan_says_what_differs(
+    changed: Shop, file: Path, change: Callable[[Shop], None], words: str
+) -> None:
+    change(changed)
+    assert keep_to(changed, file).failed["message"].endswith(words)
+
+
 def test_a_run_refuses_the_plan_of_another_environment(changed: Shop, file: Path) -> None:
     assert keep_to(changed, file, "--environment", "staging").exit_code == 19
 

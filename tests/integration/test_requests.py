@@ -282,6 +282,15 @@ def test_only_the_pending_plan_can_be_approved(waiting: Shop) -> None:
     assert states(waiting) == []
 
 
+def test_the_first_digits_of_the_id_are_enough(waiting: Shop) -> None:
+    whole = pending_id(waiting)
+    done = waiting.command("approve", whole[:7])
+    assert done.exit_code == 19
+    assert "first 8 digits" in done.failed["hint"]
+    assert waiting.command("approve", whole[:8]).exit_code == 0
+    assert waiting.value("SELECT plan_id FROM seeder.requests") == whole
+
+
 def test_without_a_ledger_there_is_nothing_to_approve(shop: Shop) -> None:
     assert shop.command("approve", "0" * 64).exit_code == 10
     assert shop.command("requests").exit_code == 10

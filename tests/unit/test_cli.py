@@ -107,6 +107,21 @@ def test_a_locale_without_the_letters_of_a_text_fails_nothing():
     assert "SEEDER_\\xc4RA is not a variable of seeder." in output.stderr
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("show abc", "Invalid value for 'RUN': 'abc' is not the number of a run."),
+        ("undo 0", "Invalid value for 'RUN': '0' is not the number of a run."),
+        ("show 3 --limit few", "Invalid value for '--limit': 'few' is not a number of rows."),
+        ("history --limit 0", "Invalid value for '--limit': '0' is not a number of runs."),
+    ],
+)
+def test_what_is_no_number_is_told_by_what_it_should_count(line, words):
+    output = seeder(*line.split())
+    assert output.returncode == 2
+    assert words in output.stderr
+
+
 # Settings that are wrong.
 
 

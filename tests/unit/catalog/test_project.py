@@ -86,8 +86,15 @@ def test_a_command_with_globs_is_read(project):
             "seeder.toml:2: [migrations] gives `command` and `none`.",
         ),
         ("[migrations]\nnone = false", "seeder.toml:2: `none` can only be true."),
-        ('[migrations]\ncommand = "flask db"', "seeder.toml:2: `command` must be a list of texts."),
-        ("[migrations]\ncommand = []", "seeder.toml:2: `command` must be a list of texts."),
+        (
+            '[migrations]\ncommand = "flask db"',
+            "seeder.toml:2: `command` must be a list of texts, none of them empty. Such as",
+        ),
+        ("[migrations]\ncommand = []", "seeder.toml:2: `command` must not be empty. Such as"),
+        (
+            '[migrations]\ncommand = ["x"]\ndigest = []',
+            "seeder.toml:3: `digest` must not be empty. Such as",
+        ),
         ('[migrations]\nalembic = "gone"', "seeder.toml:2: there is no directory `gone`."),
         (
             '[migrations]\nalembic = "seeds"',

@@ -1,0 +1,76 @@
+"""The embedded server of a directory, which several commands may use at once: the last stops it.
+
+Each holds a shared lock on the file `users` while it uses the server. The system drops that lock
+with the process, however it ends, so whoever gets the file for itself alone is the last. Coming
+and going is done one at a time, under the lock of the file `turn`: nobody comes to a server that
+is being stopped.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from seeder.database import embedded
+from seeder.database.embedded import EmbeddedServer
+
+
+@contextmanager
+def shared_server(directory: Path) -> Iterator[EmbeddedServer]:
+    """Use the server of `directory`; stop it afterwards, unless another command still uses it.
+
+    A server that was started by other means is left running.
+    """
+    directory.mkdir(parents=True, exist_ok=True)
+    with _opened(directory / "users") as users:
+        with _alone(directory / "turn"):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            # Empty when the last user left in order. After a kill it still says which server was
+            # there before: any other is ours, also one that a killed command was just starting.
+            if not os.pread(users, 1, 0):
+                os.pwrite(users, _identity(directory / "data"), 0)
+            server = embedded.start(directory)
+        try:
+            yield server
+        finally:
+            with _alone(directory / "turn"):
+                if _is_last(users):
+                    if os.pread(users, 200, 0) != _identity(server.data):
+                        server.stop()
+                    os.truncate(users, 0)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    with _opened(path) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
+def _is_last(users: int) -> bool:
+    try:
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _identity(data: Path) -> bytes:
+    """Process id and start of the server, or words that say there is none; never empty."""
+    try:
+        lines = (data / "postmaster.pid").read_bytes().splitlines()
+    except FileNotFoundError:
+        return b"none"
+    return b" ".join(lines[0:3:2])
