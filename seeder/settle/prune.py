@@ -36,6 +36,12 @@ def prune(settings: Settings, *, log: Log, keep: datetime.timedelta) -> Settleme
             del run  # of today, so it stays
             return Done(counts=prune_ledger(opened.connection, opened.ledger, keep))
 
-        return opened.settle(
-            "prune", work, subject=f"older than {keep}", summary={"keep": str(keep)}
-        )
+        time = _spelled(keep)
+        return opened.settle("prune", work, subject=f"older than {time}", summary={"keep": time})
+
+
+def _spelled(keep: datetime.timedelta) -> str:
+    """In whole days where it can be: `90 days`, `1 day`, `36 hours`."""
+    hours = keep // datetime.timedelta(hours=1)
+    number, unit = (hours, "hour") if hours % 24 else (hours // 24, "day")
+    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

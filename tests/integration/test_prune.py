@@ -31,6 +31,7 @@ def test_images_that_are_older_go_and_the_rest_stays(tiers: Project) -> None:
     tiers.sql("UPDATE seeder.runs SET started_at = now() - interval '91 days' WHERE id <= 2")
     base = tiers.entries("tiers")
     settled = forget(tiers, "90d")
+    assert settled.subject == "older than 90 days"
     assert settled.counts == {"images": 1, "runs": 0}
     assert tiers.rows("SELECT DISTINCT run FROM seeder.changes") == [(3,)]
     assert tiers.entries("tiers") == base
@@ -55,7 +56,8 @@ def test_a_pruned_run_has_no_updates_left_to_undo(tiers: Project) -> None:
 
 
 def test_nothing_old_means_nothing_done_and_nothing_recorded(tiers: Project) -> None:
-    assert forget(tiers, "1h").run is None
+    settled = forget(tiers, "36h")
+    assert (settled.run, settled.subject) == (None, "older than 36 hours")
     assert tiers.value("SELECT max(id) FROM seeder.runs") == 3
 
 
