@@ -107,7 +107,7 @@ class Assembler:
         for name in missing:
             self._problems.add(
                 f"the header has no key column `{name}`",
-                remedy=self._problems.suggest(name, header),
+                remedy=_other_separator(header) or self._problems.suggest(name, header),
                 file=table.file,
                 at=None,
             )
@@ -303,6 +303,13 @@ class Assembler:
 
     def _bad(self, message: str) -> None:
         self._problems.add(message, file=self._declaration.file, at=self._declaration.at)
+
+
+def _other_separator(header: Sequence[str]) -> str | None:
+    """What to do about a header that is one column as long as only commas separate."""
+    other = next((each for each in (";", "\t", "|") if any(each in name for name in header)), None)
+    named = {";": "`;`", "\t": "tabs", "|": "`|`"}
+    return None if other is None else f"Separate columns by commas, not by {named[other]}."
 
 
 def _first_draft(column: str, drafts: Sequence[Draft]) -> Place:

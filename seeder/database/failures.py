@@ -27,6 +27,9 @@ from seeder.errors import (
     ServerUnsupported,
 )
 
+_UNKNOWN = "an answer that seeder does not know"
+_IS_IT_POSTGRES = "Check host and port of the database URL: is it a Postgres that listens there?"
+
 _CONNECT_RULES: tuple[tuple[str, type[SeederError], str, str | None], ...] = (
     # Pattern, class, what happened, hint; the first match wins.
     (
@@ -107,7 +110,7 @@ _CONNECT_RULES: tuple[tuple[str, type[SeederError], str, str | None], ...] = (
         "nothing listens at the address",
         "Check host and port of the database URL.",
     ),
-    (r"timeout expired|timed out", DatabaseUnavailable, "no answer in time", None),
+    (r"timeout expired|timed out", DatabaseUnavailable, "no answer in time", _IS_IT_POSTGRES),
     (r"read-only|in hot standby mode|in recovery", DatabaseUnavailable, "not writable", None),
     (r"closed the connection unexpectedly", DatabaseUnavailable, "connection cut", None),
 )
@@ -136,15 +139,16 @@ def _attempts(text: str) -> list[str]:
 
 def _connect_verdict(text: str) -> SeederError:
     text = _QUOTED.sub('"..."', text)  # names must neither be shown nor be taken for words
-    unknown = ("", DatabaseUnavailable, _server_words(text), None)
+    words = _server_words(text)
+    unknown = ("", DatabaseUnavailable, words or _UNKNOWN, None if words else _IS_IT_POSTGRES)
     rules = (rule for rule in _CONNECT_RULES if re.search(rule[0], text))
     _, kind, reason, hint = next(rules, unknown)
     return kind(f"Cannot connect to the database: {reason}.", hint=hint, reason=reason)
 
 
-def _server_words(text: str) -> str:
+def _server_words(text: str) -> str | None:
     fatal = re.search(r"FATAL:\s+(.+)", text)
-    return fatal[1][:200] if fatal else "an answer that seeder does not know"
+    return fatal[1][:200] if fatal else None
 
 
 class Kind(Enum):

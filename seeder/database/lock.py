@@ -147,7 +147,7 @@ def _given_up(
     kind = DeadlineExceeded if at_deadline else LockNotAcquired
     who = str(held_by) if held_by else "another session"
     return kind(
-        f"The advisory lock was not free for {waited:.0f} s; {who} holds it.",
+        f"The advisory lock was not free for {waited:.1f} s; {who} holds it.",
         hint="Wait for that job, or end its session with pg_terminate_backend.",
         problems=(),
         **_facts(held_by),

@@ -166,7 +166,7 @@ def _gave_up(error: DatabaseUnavailable, *, waited: float, at_deadline: bool) ->
     kind = DeadlineExceeded if at_deadline else DatabaseUnavailable
     reason = error.facts.get("reason")
     return kind(
-        f"The database was not available for {waited:.0f} s: {reason}.",
+        f"The database was not available for {waited:.1f} s: {reason}.",
         hint=error.hint,
         reason=reason,
         waited_s=round(waited, 1),

@@ -152,9 +152,10 @@ def test_a_silent_address_is_given_up_in_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         started = time.monotonic()
         url = f"postgres://u@127.0.0.1:{listener.getsockname()[1]}/d?connect_timeout=60"
-        with pytest.raises(DatabaseUnavailable, match="no answer in time"):
+        with pytest.raises(DatabaseUnavailable, match="no answer in time") as caught:
             connect(Target.parse(url), timeout=2)
         assert time.monotonic() - started < 4
+    assert "is it a Postgres that listens there?" in str(caught.value.hint)
 
 
 def test_an_invalid_option_is_a_configuration_error(server: Server) -> None:

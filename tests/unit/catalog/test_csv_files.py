@@ -130,6 +130,8 @@ def test_references_from_a_file_are_checked_and_its_rows_can_be_referred_to(proj
         ("k, v\n", "d.csv:1: the header has blanks around `v`."),
         ("k,k\n", "d.csv:1: the header names `k` twice."),
         ("kk,v\n", "d.csv: the header has no key column `k`."),
+        ("k;v\na;b\n", "d.csv: the header has no key column `k`. Separate columns by commas, not"),
+        ("k\tv\na\tb\n", "d.csv: the header has no key column `k`. Separate columns by commas"),
         ("k,v\na\n", "d.csv:2: 1 field where the header has 2."),
         ("k,v\na,b,c\n", "d.csv:2: 3 fields where the header has 2."),
         ("k,v\na,b\n\nc,d\n", "d.csv:3: an empty line."),
