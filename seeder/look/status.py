@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import DatabaseUnavailable
 from seeder.log import Log
-from seeder.merge.found import Status
+from seeder.merge.found import Status, UnfitSet
 from seeder.merge.model import Catalog
 from seeder.merge.plan import SetDecision
 from seeder.opening import connected, read_catalog, target_of
@@ -17,6 +17,7 @@ from seeder.settings import Settings
 if TYPE_CHECKING:
     from seeder.database.connect import Connection
     from seeder.database.ledger import Ledger, Meta
+    from seeder.database.outlook import Outlook
     from seeder.database.revisions import RevisionGraph
 
 
@@ -58,7 +59,10 @@ def _read(
     meta = ledger.meta(connection)
     # A newer seeder's ledger may look otherwise inside: only what it promises is read.
     ours = meta is not None and meta.readable
-    decisions = _decisions(connection, ledger, catalog, meta) if ours or meta is None else {}
+    live = current(connection, catalog.migrations)
+    found: Outlook | None = None
+    if ours or meta is None:
+        found = _outlook(connection, ledger, catalog, meta, pending=_pending(catalog, graph, live))
     holder = lock.holder(connection, lock.key_of(settings.schema))
     return Status(
         database=connection.info.dbname,
@@ -67,10 +71,14 @@ def _read(
         ledger_format=meta.format if meta else None,
         newer_ledger=meta is not None and not ours,
         releases=history.releases(connection, ledger) if ours else (),
-        revision_live=current(connection, catalog.migrations),
+        revision_live=live,
         revision_head=graph.heads,
-        unadopted=_named(decisions, SetDecision.UNADOPTED),
-        pending=_named(decisions, SetDecision.PENDING),
+        unadopted=_named(found, SetDecision.UNADOPTED),
+        pending=_named(found, SetDecision.PENDING),
+        awaiting=_named(found, SetDecision.AWAITING_TABLE),
+        unfit=tuple(UnfitSet(name=name, message=why) for name, why in found.unfit.items())
+        if found
+        else (),
         conflicts=history.conflicts(connection, ledger) if ours else 0,
         in_conflict=history.open_conflicts(connection, ledger) if ours else (),
         last_runs=history.last_runs(connection, ledger) if ours else (),
@@ -84,15 +92,25 @@ def _read(
     )
 
 
-def _decisions(
-    connection: Connection, ledger: Ledger, catalog: Catalog, meta: Meta | None
-) -> dict[str, SetDecision]:
+def _pending(catalog: Catalog, graph: RevisionGraph, live: tuple[str, ...]) -> bool:
+    """Whether migrations are pending, or may be: those of a command cannot be told."""
+    if catalog.migrations.command is not None:
+        return True
+    # Of a database that is ahead of this image, or another project's, nothing can be said.
+    return set(live) <= set(graph.revisions) and bool(graph.pending(live))
+
+
+def _outlook(
+    connection: Connection, ledger: Ledger, catalog: Catalog, meta: Meta | None, *, pending: bool
+) -> Outlook:
     from seeder.database.outlook import outlook
 
     before = None if meta is None else meta.tables_before
     created = None if before is None else frozenset(before)
-    return outlook(connection, ledger, catalog, created=created)
+    return outlook(connection, ledger, catalog, created=created, migrations_pending=pending)
 
 
-def _named(decisions: dict[str, SetDecision], wanted: SetDecision) -> tuple[str, ...]:
-    return tuple(name for name, decision in decisions.items() if decision is wanted)
+def _named(found: Outlook | None, wanted: SetDecision) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    return tuple(name for name, decision in found.decisions.items() if decision is wanted)

@@ -78,6 +78,14 @@ class OpenConflict:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnfitSet:
+    """A set that the schema contradicts, so that a run would be refused."""
+
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Where a database stands, seen from this image."""
 
@@ -98,6 +106,9 @@ class Status:
     """Names of sets."""
     pending: tuple[str, ...] = ()
     """Names of sets."""
+    awaiting: tuple[str, ...] = ()
+    """Names of sets whose tables or columns come with the pending migrations."""
+    unfit: tuple[UnfitSet, ...] = ()
     conflicts: int = 0
     in_conflict: tuple[OpenConflict, ...] = ()
     """The first of them, by address."""

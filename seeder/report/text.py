@@ -156,13 +156,19 @@ def _status(found: Status) -> Iterator[Line]:
             ),
             (Span("unadopted", Ink.DIM), _wanting(found.unadopted)),
             (Span("pending", Ink.DIM), _wanting(found.pending)),
+            *([(Span("awaiting", Ink.DIM), _wanting(found.awaiting))] if found.awaiting else []),
             (Span("conflicts", Ink.DIM), _conflicts(found.conflicts)),
             (Span("lock", Ink.DIM), _lock(found.lock_holder)),
         ],
         indent=2,
     )
     yield from _open_conflicts(found)
-    waits = {SetDecision.UNADOPTED: found.unadopted, SetDecision.PENDING: found.pending}
+    yield from _unfit(found)
+    waits = {
+        SetDecision.UNADOPTED: found.unadopted,
+        SetDecision.PENDING: found.pending,
+        SetDecision.AWAITING_TABLE: found.awaiting,
+    }
     for decision, names in waits.items():
         if names:
             yield line(*prose(LEFT_ALONE[decision]))
@@ -207,6 +213,21 @@ def _open_conflicts(found: Status) -> Iterator[Line]:
     if more > 0:
         yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
     yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
+
+
+def _unfit(found: Status) -> Iterator[Line]:
+    if found.unfit:
+        yield line(
+            *prose("Sets that do not fit the schema, so that a run would be refused:", Ink.STRONG)
+        )
+    for each in found.unfit:
+        yield line(
+            Span("! ", Ink.LOUD),
+            Span(each.name, whole=True),
+            *prose(f": {each.message}"),
+            indent=2,
+            hang=2,
+        )
 
 
 def _wanting(names: tuple[str, ...]) -> Piece:

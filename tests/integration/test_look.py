@@ -67,6 +67,46 @@ def test_tables_with_rows_from_before_are_unadopted(shop: Shop) -> None:
     assert (found["unadopted"], found["pending"]) == (["roles"], ["members"])
 
 
+SCOPED_ROLES = ROLES_SEED.replace("key: code", "key: code\n    scope: {organization_id: null}")
+
+
+def test_a_set_whose_scope_column_comes_with_the_migrations_awaits_them(shop: Shop) -> None:
+    shop.run()
+    shop.scripts.add("0003", "ALTER TABLE roles ADD COLUMN organization_id bigint")
+    shop.seed("roles", SCOPED_ROLES)
+    found = status(shop)
+    assert (found["awaiting"], found["unfit"]) == (["roles", "members"], [])
+    text = shop.command("status").stdout
+    assert "  awaiting   roles, members" in text.splitlines()
+    assert "Sets that await the migrations come with them." in text
+    assert shop.run().exit_code == 0
+    assert status(shop)["awaiting"] == []
+
+
+def test_a_set_that_no_migration_is_going_to_fit_is_named_with_the_reason(shop: Shop) -> None:
+    shop.run()
+    shop.seed("roles", SCOPED_ROLES)
+    reason = "the table public.roles has no column organization_id."
+    assert status(shop)["unfit"] == [{"name": "roles", "message": reason}]
+    assert f"  ! roles: {reason}" in shop.command("status").stdout.splitlines()
+    done = shop.command("plan")
+    assert done.exit_code == 10
+    assert reason in done.failed["problems"][0]
+
+
+def test_another_projects_database_does_not_fit_the_starter(shop: Shop) -> None:
+    shop.scripts.add("f00d", "ALTER TABLE roles ADD COLUMN name text")
+    shop.run()
+    done = shop.command("status", "--json", SEEDER_PROJECT="")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["awaiting"] == []
+    assert {"name": "permissions", "message": "the table permissions does not exist."} in found[
+        "unfit"
+    ]
+    assert "roles" in [each["name"] for each in found["unfit"]]
+
+
 def test_conflicts_are_counted_until_they_are_settled(shop: Shop) -> None:
     shop.configure(release="1")
     shop.run()
