@@ -75,6 +75,8 @@ class OpenConflict:
 
     address: str
     columns: tuple[str, ...] = ()
+    left_catalog: bool = False
+    """The row has left the catalog, and stays since people changed it or refer to it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

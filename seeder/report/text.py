@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from seeder.merge.choices import EXPLAINED
+from seeder.merge.choices import EXPLAINED, LEFT_EXPLAINED
 from seeder.merge.found import CheckResult, Readiness, RunSummary, Status
 from seeder.merge.plan import SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
@@ -206,13 +206,15 @@ def _open_conflicts(found: Status) -> Iterator[Line]:
         yield line(
             Span("! ", Ink.LOUD),
             Span(each.address, whole=True),
-            Span(f"  {', '.join(each.columns)}", Ink.DIM),
+            Span(f"  {', '.join(each.columns) or 'left the catalog'}", Ink.DIM),
             indent=2,
         )
     more = found.conflicts - len(found.in_conflict)
     if more > 0:
         yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
     yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
+    if any(each.left_catalog for each in found.in_conflict):
+        yield line(*prose(LEFT_EXPLAINED, Ink.DIM), indent=2, hang=2)
 
 
 def _unfit(found: Status) -> Iterator[Line]:
