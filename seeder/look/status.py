@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import DatabaseUnavailable
 from seeder.log import Log
-from seeder.merge.found import Status, UnfitSet
-from seeder.merge.model import Catalog
+from seeder.merge.found import AppliedRelease, Status, UnfitSet
+from seeder.merge.mode import ModeFacts, decide_mode
+from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
 from seeder.opening import connected, read_catalog, target_of
 from seeder.settings import Settings
@@ -63,18 +64,21 @@ def _read(
     found: Outlook | None = None
     if ours or meta is None:
         found = _outlook(connection, ledger, catalog, meta, pending=_pending(catalog, graph, live))
+    releases = history.releases(connection, ledger) if ours else ()
+    environment = meta.environment if meta else settings.environment
     holder = lock.holder(connection, lock.key_of(settings.schema))
     return Status(
         database=connection.info.dbname,
-        environment=meta.environment if meta else settings.environment,
+        environment=environment,
         initialised=meta is not None,
         ledger_format=meta.format if meta else None,
         newer_ledger=meta is not None and not ours,
-        releases=history.releases(connection, ledger) if ours else (),
+        releases=releases,
         revision_live=live,
         revision_head=graph.heads,
         unadopted=_named(found, SetDecision.UNADOPTED),
         pending=_named(found, SetDecision.PENDING),
+        update=_update(catalog, environment, releases) if ours and _fits(graph, live) else None,
         awaiting=_named(found, SetDecision.AWAITING_TABLE),
         unfit=tuple(UnfitSet(name=name, message=why) for name, why in found.unfit.items())
         if found
@@ -96,8 +100,26 @@ def _pending(catalog: Catalog, graph: RevisionGraph, live: tuple[str, ...]) -> b
     """Whether migrations are pending, or may be: those of a command cannot be told."""
     if catalog.migrations.command is not None:
         return True
-    # Of a database that is ahead of this image, or another project's, nothing can be said.
-    return set(live) <= set(graph.revisions) and bool(graph.pending(live))
+    return _fits(graph, live) and bool(graph.pending(live))
+
+
+def _fits(graph: RevisionGraph, live: tuple[str, ...]) -> bool:
+    """Whether this image may work here: the database is not ahead, nor another project's."""
+    return not graph.revisions or set(live) <= set(graph.revisions)
+
+
+def _update(catalog: Catalog, environment: str, releases: tuple[AppliedRelease, ...]) -> str | None:
+    """Why the next ordinary run is an update, requests apart; None where it is none."""
+    decision = decide_mode(
+        ModeFacts(
+            asked=Mode.AUTO,
+            environment=environment,
+            release=catalog.release,
+            applied=frozenset(each.release for each in releases),
+            approved=False,
+        )
+    )
+    return decision.reason if decision.mode is Mode.UPDATE else None
 
 
 def _outlook(

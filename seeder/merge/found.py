@@ -108,6 +108,8 @@ class Status:
     """Names of sets."""
     pending: tuple[str, ...] = ()
     """Names of sets."""
+    update: str | None = None
+    """Why the next run is an update, and so brings what is pending; None: it is none."""
     awaiting: tuple[str, ...] = ()
     """Names of sets whose tables or columns come with the pending migrations."""
     unfit: tuple[UnfitSet, ...] = ()

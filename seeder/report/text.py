@@ -170,7 +170,9 @@ def _status(found: Status) -> Iterator[Line]:
         SetDecision.AWAITING_TABLE: found.awaiting,
     }
     for decision, names in waits.items():
-        if names:
+        if names and decision is SetDecision.PENDING and found.update:
+            yield line(f"The next run brings what is pending: {found.update}.")
+        elif names:
             yield line(*prose(LEFT_ALONE[decision]))
     if found.last_runs:
         yield line(Span("Last runs, newest first:", Ink.STRONG))

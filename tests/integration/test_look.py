@@ -56,6 +56,26 @@ def test_a_changed_set_is_pending_and_a_new_one_that_refers_to_it_too(shop: Shop
     assert status(shop)["pending"] == ["roles", "members"]
 
 
+def test_what_is_pending_is_told_to_come_where_the_next_run_is_an_update(shop: Shop) -> None:
+    shop.configure(release="1")
+    shop.run()
+    shop.seed("roles", ROLES_SEED + "      - {code: guest, level: 0}\n")
+    waits = "Pending sets wait for a new release in seeder.toml"
+    assert waits in shop.command("status").stdout
+    assert status(shop)["update"] is None
+    shop.configure(release="2")
+    text = shop.command("status").stdout
+    assert "The next run brings what is pending: release 2 is new here.\n" in text
+    assert waits not in text
+    assert status(shop)["update"] == "release 2 is new here"
+    shop.run()
+    assert (status(shop)["pending"], status(shop)["update"]) == ([], None)
+    shop.command("mark", "dev", "--database", shop.database.name)
+    shop.seed("roles", ROLES_SEED)
+    text = shop.command("status", SEEDER_ENVIRONMENT="dev").stdout
+    assert "The next run brings what is pending: dev is disposable.\n" in text
+
+
 def test_tables_with_rows_from_before_are_unadopted(shop: Shop) -> None:
     shop.run("--mode", "none")
     shop.database.execute("INSERT INTO roles (code, level) VALUES ('owner', 3)")
