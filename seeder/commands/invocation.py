@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from seeder import log as logs
 from seeder.log import Log, LogFormat
+from seeder.options import NAMING_FILES
 
 if TYPE_CHECKING:
     # Usage errors come this way and do not wait for these; nor for the reports below.
@@ -56,8 +57,14 @@ class Invocation:
         self._command = command
         terminal = self._stderr.isatty()
         self._format, self._report = read_output(flags, self._environ, terminal=terminal)
+        # `run` takes them all, and is given those alone that are there.
+        ignored = [name for name in NAMING_FILES if name not in flags and command != "run"]
         settings = read_settings(
-            flags, self._environ, database_required=database_required, terminal=terminal
+            flags,
+            self._environ,
+            database_required=database_required,
+            terminal=terminal,
+            ignored=ignored,
         )
         self._project = settings.project
         return settings

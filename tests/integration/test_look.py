@@ -400,3 +400,22 @@ def test_a_rehearsal_migrates_no_database_but_its_own(shop: Shop, how: str) -> N
     done = shop.command("check", "--embedded")
     assert done.exit_code == expected, done.stderr
     assert shop.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "command", [("history",), ("show", "1"), ("wait",), ("schema",), ("requests",), ("init", "new")]
+)
+def test_a_command_without_a_project_does_not_look_for_the_one_of_the_environment(
+    shop: Shop, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run()
+    monkeypatch.chdir(shop.directory)
+    done = shop.command(*command, SEEDER_PROJECT="/nonexistent", SEEDER_PLAN="/nonexistent")
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "status", "plan", "check", "ready"])
+def test_a_command_with_a_project_refuses_one_that_is_not_there(shop: Shop, command: str) -> None:
+    done = shop.command(command, SEEDER_PROJECT="/nonexistent")
+    assert done.exit_code == 10
+    assert "SEEDER_PROJECT" in done.failed["problems"][0]
