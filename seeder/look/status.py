@@ -74,6 +74,7 @@ def _read(
         ledger_format=meta.format if meta else None,
         newer_ledger=meta is not None and not ours,
         releases=releases,
+        migrations=_migrated_by(catalog),
         revision_live=live,
         revision_head=graph.heads,
         unadopted=_named(found, SetDecision.UNADOPTED),
@@ -94,6 +95,12 @@ def _read(
             "since": holder.since and holder.since.isoformat(timespec="seconds"),
         },
     )
+
+
+def _migrated_by(catalog: Catalog) -> str:
+    if catalog.migrations.alembic is not None:
+        return "alembic"
+    return "none" if catalog.migrations.none else "command"
 
 
 def _pending(catalog: Catalog, graph: RevisionGraph, live: tuple[str, ...]) -> bool:

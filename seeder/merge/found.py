@@ -102,8 +102,11 @@ class Status:
     """A newer seeder has closed the ledger to this one, which says nothing of what is in it."""
     releases: tuple[AppliedRelease, ...] = ()
     """Newest first."""
+    migrations: str = "alembic"
+    """By whom they run: `alembic` (seeder), `command`, or `none` (somebody else)."""
     revision_live: tuple[str, ...] = ()
     revision_head: tuple[str, ...] = ()
+    """Empty where only somebody else knows it."""
     unadopted: tuple[str, ...] = ()
     """Names of sets."""
     pending: tuple[str, ...] = ()

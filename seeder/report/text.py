@@ -244,6 +244,11 @@ def _conflicts(number: int) -> Piece:
 
 def _revision(found: Status) -> str:
     live = ", ".join(found.revision_live) or "none"
+    match found.migrations:
+        case "none":
+            return "not looked at (somebody else migrates this database)"
+        case "command":
+            return f"{live} (whether more are pending, the migration command knows)"
     head = ", ".join(found.revision_head) or "none"
     if set(found.revision_live) == set(found.revision_head):
         return f"{live} (this image's head)"
@@ -253,8 +258,12 @@ def _revision(found: Status) -> str:
 def _ready(found: Readiness) -> Iterator[Line]:
     facts = []
     if found.revision_live:
-        where = "ahead of this image" if found.ahead else "this image's head"
-        facts.append(f"revision {', '.join(found.revision_live)} ({where})")
+        told = f"revision {', '.join(found.revision_live)}"
+        if found.ahead:
+            told += " (ahead of this image)"
+        elif found.revision_head:  # else a migration command alone knows it
+            told += " (this image's head)"
+        facts.append(told)
     if found.release:
         facts.append(f"release {found.release}")
     told = f": {', '.join(facts)}." if facts else "."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from seeder.log import Log
@@ -12,10 +13,9 @@ from seeder.progress import Progress
 from seeder.settings import Settings
 from seeder.settle.recorded import Done, held, require_readable
 
-_NEXT = (
-    "Nothing but the ledger was written. The catalog's release counts as applied once an update"
-    " has run: `seeder plan --mode update` shows what it would do."
-)
+_WRITTEN = "Nothing but the ledger was written."
+_WAITS = "The catalog's release counts as applied once an update has run:"
+_LOOK = "`seeder plan --mode update` shows what it would do."
 
 
 def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlement:
@@ -39,6 +39,13 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
                 log.info("ledger.created", schema=ledger.schema)
         require_same_class(require_readable(ledger.meta(connection)).environment, settings)
 
+        def notes(counts: Mapping[str, int]) -> tuple[str, ...]:
+            applied = ledger.releases(connection)
+            waits = catalog.release is not None and catalog.release not in applied
+            if not any(counts.values()):
+                return (f"{_WAITS} {_LOOK}",) if waits else ()
+            return (f"{_WRITTEN} {_WAITS} {_LOOK}" if waits else _WRITTEN,)
+
         def work(run: int) -> Done:
             from seeder.database.adopt import adopt as adopt_rows
 
@@ -53,7 +60,7 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
                 more, numbers = adopt_rows(connection, ledger, catalog, run=run, progress=progress)
             for name, number in numbers.items():
                 counts[name] = counts.get(name, 0) + number
-            return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=(_NEXT,))
+            return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=notes(counts))
 
         return opened.settle(
             "adopt",

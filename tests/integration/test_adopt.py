@@ -198,3 +198,17 @@ def test_soft_deleted_rows_count_as_deleted(project: Project) -> None:
     assert project.entry("items", "a")["state"] == "d"
     project.update()
     assert project.value("SELECT count(*) FROM items") == 2
+
+
+def test_a_release_is_said_to_wait_only_where_it_does(tiers: Project) -> None:
+    tiers.configure(release="1")
+    tiers.init()
+    waits = (
+        "The catalog's release counts as applied once an update has run:"
+        " `seeder plan --mode update` shows what it would do."
+    )
+    assert take_in(tiers).notes == (f"Nothing but the ledger was written. {waits}",)
+    assert take_in(tiers).notes == (waits,)
+    tiers.update()
+    settled = take_in(tiers)
+    assert (settled.run, settled.notes) == (None, ())

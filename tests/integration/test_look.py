@@ -158,6 +158,18 @@ def test_status_in_text_is_a_page(shop: Shop) -> None:
     assert "  releases   1" in lines
 
 
+def test_of_migrations_that_others_run_no_head_is_claimed(shop: Shop) -> None:
+    shop.run()
+    shop.configure(migrations="none = true")
+    told = "  revision   not looked at (somebody else migrates this database)"
+    assert told in shop.command("status").stdout.splitlines()
+    shop.configure(migrations='command = ["true"]')
+    told = "  revision   0002 (whether more are pending, the migration command knows)"
+    assert told in shop.command("status").stdout.splitlines()
+    assert status(shop)["migrations"] == "command"
+    assert shop.command("ready").stdout == "Ready: revision 0002.\n"
+
+
 @pytest.fixture
 def reader(server: Server, worker_id: str) -> Iterator[str]:
     """A role that may read; it goes after the database."""
