@@ -23,7 +23,8 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
 
     With `as_of`, a project directory as it was when the rows came to be, its values are the
     base: what differs from them is a person's, and its rows that are gone were deleted.
-    Creates the ledger where there is none. Raises ConfigurationInvalid for either catalog.
+    Creates the ledger where there is none, and rows are recorded. Raises ConfigurationInvalid
+    for either catalog.
     """
     catalog, _ = read_catalog(settings)
     old = None
@@ -33,11 +34,9 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
         old = load(as_of, environment=settings.environment, environ=settings.environ)
     with held(settings, log=log) as opened:
         connection, ledger = opened.connection, opened.ledger
-        with connection.transaction():
-            if not ledger.exists(connection):
-                ledger.create(connection, environment=settings.environment)
-                log.info("ledger.created", schema=ledger.schema)
-        require_same_class(require_readable(ledger.meta(connection)).environment, settings)
+        known = ledger.exists(connection)
+        if known:
+            require_same_class(require_readable(ledger.meta(connection)).environment, settings)
 
         def notes(counts: Mapping[str, int]) -> tuple[str, ...]:
             applied = ledger.releases(connection)
@@ -62,9 +61,13 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
                 counts[name] = counts.get(name, 0) + number
             return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=notes(counts))
 
-        return opened.settle(
+        settlement = opened.settle(
             "adopt",
             work,
             subject=catalog.project.name,
             summary={"as_of": None if as_of is None else as_of.name},
+            create=not known,
         )
+        if not known and settlement.run is not None:
+            log.info("ledger.created", schema=ledger.schema)
+        return settlement
