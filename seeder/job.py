@@ -80,11 +80,12 @@ class _Job:
             target = stack.enter_context(target_of(self.settings))
             fingerprint = hashing.result()
         with self.phase("unchanged"):
-            if self.is_unchanged(target, fingerprint):
+            marked = self.marked_if_unchanged(target, fingerprint)
+            if marked is not None:
                 self.log.info("run.unchanged")
                 return RunResult(
                     result=Result.NOTHING_TO_DO,
-                    environment=self.settings.environment,
+                    environment=marked,
                     phases=self.phases,
                 )
         # Imported here: nearly every deploy has ended above.
@@ -104,7 +105,8 @@ class _Job:
             ledger = locked(
                 settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
             )
-            if self.open_ledger(connection, ledger, catalog, graph) is None:
+            meta = self.open_ledger(connection, ledger, catalog, graph)
+            if meta is None:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
         try:
             with self.working("migrate", otherwise=MigrationFailed):
@@ -112,7 +114,8 @@ class _Job:
                     require_migrated(shown, connection, catalog)
                 migrated = self.migrate(connection, ledger, catalog, target)
             if migrated.state.value == "older_image":
-                result = self.left_alone(catalog, "its migrations are ahead of this image")
+                why = "its migrations are ahead of this image"
+                result = self.left_alone(catalog, why, marked=meta.environment)
                 record_end(connection, ledger, self.number, result, migrated)
                 return result
             with self.working("seed", otherwise=SeedingFailed):
@@ -173,28 +176,28 @@ class _Job:
         settings = self.settings
         return f"{seeder.__version__} {settings.environment} {fingerprint_of(settings.project)}"
 
-    def is_unchanged(self, target: Target, fingerprint: str) -> bool:
+    def marked_if_unchanged(self, target: Target, fingerprint: str) -> str | None:
         """Ask the database in one try, without patience: what fails, the run will meet again."""
         import psycopg
 
         from seeder.database.connect import connect
-        from seeder.database.unchanged import is_unchanged
+        from seeder.database.unchanged import marked_if_unchanged
 
         settings = self.settings
         if settings.mode is not Mode.AUTO or settings.plan is not None:
-            return False
+            return None
         try:
             connection = connect(target, timeout=min(3.0, settings.wait_timeout))
         except SeederError:
-            return False
+            return None
         with suppress(psycopg.Error), connection:
-            return is_unchanged(
+            return marked_if_unchanged(
                 connection,
                 schema=settings.schema,
                 fingerprint=fingerprint,
                 environ=settings.environ,
             )
-        return False
+        return None
 
     # -- under the lock -----------------------------------------------------------------
 
@@ -285,14 +288,14 @@ class _Job:
 
     # -- endings ------------------------------------------------------------------------
 
-    def left_alone(self, catalog: Catalog, why: str) -> RunResult:
+    def left_alone(self, catalog: Catalog, why: str, *, marked: str | None = None) -> RunResult:
         """An older image: neither migrate nor seed, and do not fail the deploy."""
         warning = f"The database was left alone: {why}."
         self.log.warning("run.older_image", message=warning)
         return RunResult(
             result=Result.OLDER_IMAGE,
             release=catalog.release,
-            environment=self.settings.environment,
+            environment=marked or self.settings.environment,
             warnings=(warning,),
             phases=self.phases,
             run_id=self.number or None,

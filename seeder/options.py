@@ -18,6 +18,9 @@ EMBEDDED_DIRECTORY = ".seeder/postgres"
 LONGEST = 2_147_483
 """Seconds; Postgres counts its timeouts in milliseconds, as 32-bit integers."""
 
+NAMING_FILES = ("project", "plan")
+"""Options whose value has to be there already; it need not be for a command without them."""
+
 
 class Unacceptable(ValueError):
     """A value that an option cannot have: what it is, and what would be right."""

@@ -19,7 +19,7 @@ from seeder.settings import Settings
 
 if TYPE_CHECKING:
     from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger
+    from seeder.database.ledger import Ledger, Meta
     from seeder.database.migrate import MigrationOutcome
     from seeder.database.revisions import RevisionGraph
 
@@ -127,6 +127,7 @@ class Seeding:
             waits = self.store_pending_plan(choice, outcomes)
         result = self.result(
             choice.mode,
+            planner.meta,
             outcomes,
             ran,
             requests,
@@ -213,6 +214,7 @@ class Seeding:
     def result(
         self,
         mode: Mode,
+        meta: Meta | None,
         outcomes: tuple[SetOutcome, ...],
         ran: tuple[str, ...],
         requests: tuple[RequestOutcome, ...],
@@ -235,7 +237,7 @@ class Seeding:
             result=Result.DONE if did else Result.NOTHING_TO_DO,
             mode=mode,
             release=self.catalog.release,
-            environment=self.catalog.environment,
+            environment=self.catalog.environment if meta is None else meta.environment,
             sets=outcomes,
             migrations=self.migrated.applied,
             revision_before=self.migrated.before,

@@ -8,7 +8,7 @@ is imported on every deploy, also where nothing is to do, and imports no third p
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,15 +81,21 @@ def read_settings(
     *,
     database_required: bool = True,
     terminal: bool = False,
+    ignored: Collection[str] = (),
 ) -> Settings:
     """Parse the flags of a command (by option, None where not given) and the environment.
 
+    Variables of `ignored` options are not looked at: the command does not take them.
     `terminal` says whether logs go to a terminal, which decides their default format.
     Raises ConfigurationInvalid with every problem there is.
     """
     given = _Given(flags, environ)
     _refuse_unknown(given)
-    values = {name: value for name in PARSERS if (value := given.parse(name)) is not None}
+    values = {
+        name: value
+        for name in PARSERS
+        if name not in ignored and (value := given.parse(name)) is not None
+    }
     values.setdefault("log_format", _default_format(terminal=terminal))
     if database_required and "embedded" not in values:
         values["database"] = _database(given)

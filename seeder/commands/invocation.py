@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from seeder import log as logs
 from seeder.log import Log, LogFormat
+from seeder.options import NAMING_FILES
 
 if TYPE_CHECKING:
     # Usage errors come this way and do not wait for these; nor for the reports below.
@@ -42,6 +43,7 @@ class Invocation:
         self._log: Log | None = None
         self._report: Path | None = None
         self._project: Path | None = None
+        self._starter = False
         self._finished = False
 
     def open(
@@ -51,15 +53,22 @@ class Invocation:
 
         The log is ready before, so that bad settings are reported like any other failure.
         """
-        from seeder.settings import read_output, read_settings
+        from seeder.settings import STARTER, read_output, read_settings
 
         self._command = command
         terminal = self._stderr.isatty()
         self._format, self._report = read_output(flags, self._environ, terminal=terminal)
+        # `run` takes them all, and is given those alone that are there.
+        ignored = [name for name in NAMING_FILES if name not in flags and command != "run"]
         settings = read_settings(
-            flags, self._environ, database_required=database_required, terminal=terminal
+            flags,
+            self._environ,
+            database_required=database_required,
+            terminal=terminal,
+            ignored=ignored,
         )
         self._project = settings.project
+        self._starter = "project" not in ignored and settings.project == STARTER
         return settings
 
     @property
@@ -126,9 +135,11 @@ class Invocation:
 
     def fail(self, error: BaseException) -> int:
         """Report the error that ended the command and return its exit code."""
-        from seeder.report.failure import describe, log_fields
+        from seeder.report.failure import OF_THE_PROJECT, describe, log_fields, with_hint
 
         failure = describe(error)
+        if self._starter and failure.exit_code in OF_THE_PROJECT:
+            failure = with_hint(failure, _STARTER_USED)
         if self._format is LogFormat.TEXT:
             from seeder.report import failure_text
 
@@ -187,6 +198,8 @@ class Invocation:
         except OSError as error:
             self.log.warning("report.failed", path=str(path), reason=error.strerror)
 
+
+_STARTER_USED = "No --project was given: this is about the starter that comes with seeder."
 
 _NARROWEST, _WIDEST = 40, 120
 """Columns: below, wrapping makes it worse; above, lines are too long to read."""

@@ -48,6 +48,10 @@ def command(
     value that was taken is still a person's: when the catalog asks for yet another value, that
     is a conflict again.
 
+    A row that has left the catalog and stays, since people changed it or refer to it, is
+    settled as a whole: `live` keeps it and lets go of it, `desired` removes it as its set
+    says.
+
     \b
     Example:
       seeder resolve subscription_tiers/pro --take live --project db

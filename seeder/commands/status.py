@@ -19,8 +19,8 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     """Show where the database stands, seen from this image; writes nothing.
 
     Releases and revisions, sets that are unadopted (they have rows that seeder did not
-    write) or pending (the catalog has changes that wait for an update), conflicts, the last
-    runs, and who holds the lock.
+    write), pending (the catalog has changes that wait for an update), awaiting migrations or
+    unfit for the schema, conflicts, the last runs, and who holds the lock.
 
     \b
     Example:

@@ -12,7 +12,7 @@ from seeder.database import images, marks
 from seeder.database.expressions import places
 from seeder.database.facts import numbers
 from seeder.database.ledger import Ledger
-from seeder.database.notes import objects
+from seeder.database.notes import EMPTY, objects
 from seeder.database.schema import Column, ForeignKey
 from seeder.database.values import canonical
 from seeder.database.work import SetWork
@@ -21,7 +21,19 @@ from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
-_HELD = next(n for n, rule in enumerate(ROW_RULES) if rule.when == "on_removal_delete referenced")
+HELD, _STILL_HELD = (
+    next(n for n, rule in enumerate(ROW_RULES) if rule.when == when)
+    for when in ("on_removal_delete referenced", "on_removal_delete referenced reported")
+)
+"""Numbers of the verdicts on rows that other rows refer to."""
+
+STAYING = tuple(
+    n
+    for n, rule in enumerate(ROW_RULES)
+    if rule.verdict is RowAction.KEEP and ("on_removal_delete", True) in rule.conditions
+)
+"""Numbers of the verdicts on rows that stay although their set says `removed: delete`."""
+
 _LEAVING = numbers(ROW_RULES, {RowAction.DELETE})
 
 
@@ -80,11 +92,14 @@ def _holding(
         for key in keys
     )
     return sql.SQL(
-        "UPDATE {verdict} w SET verdict = {held} FROM {live} t\n"
+        "UPDATE {verdict} w SET verdict = CASE WHEN EXISTS (SELECT FROM {base} b"
+        " WHERE b.ctid = w.b AND b.notes ? 'stays') THEN {before} ELSE {held} END FROM {live} t\n"
         "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})"
     ).format(
         verdict=work.verdict,
-        held=sql.Literal(_HELD),
+        base=work.base.relation,
+        held=sql.Literal(HELD),
+        before=sql.Literal(_STILL_HELD),
         live=work.table.identifier,
         leaving=_LEAVING,
         at_live=at_live(work),
@@ -204,6 +219,14 @@ def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> 
                 numbers(ROW_RULES, {action}),
             )
         )
+    # Said once; from now on `status` tells of it.
+    connection.execute(
+        sql.SQL(
+            "UPDATE {} b SET notes = coalesce(b.notes, {}) || '{{\"stays\": true}}' FROM {} w"
+            " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({}::smallint[])"
+            " AND NOT coalesce(b.notes ? 'stays', false)"
+        ).format(work.base.relation, EMPTY, work.verdict, sql.Literal(list(STAYING)))
+    )
 
 
 def _record_images(

@@ -143,7 +143,7 @@ def judge_gone(seeding: Seeding, names: Sequence[str]) -> list[SetWork]:
             continue
         if name in seeding.complete:
             continue
-        excluded = _excluded(seeding, work.seed_set)
+        excluded = elsewhere(seeding, work.seed_set)
         if diff.find_gone(seeding.connection, work, excluded=excluded):
             found.append(work)
     judge_leaving(seeding, found)
@@ -152,8 +152,8 @@ def judge_gone(seeding: Seeding, names: Sequence[str]) -> list[SetWork]:
     return found
 
 
-def judge_leaving(seeding: Seeding, together: Sequence[SetWork]) -> None:
-    """Judge the rows that the diff knows to have left the catalog."""
+def judge_leaving(seeding: Seeding, together: Sequence[SetWork], *, decided: bool = False) -> None:
+    """Judge the rows that the diff knows to have left the catalog; `decided` as in `judge`."""
     works = judged_works(seeding)
     for work in together:
         judge.judge_gone(
@@ -161,6 +161,7 @@ def judge_leaving(seeding: Seeding, together: Sequence[SetWork]) -> None:
             work,
             seeding.works,
             referenced=gone.referenced(work, together, works, written=seeding.writes),
+            decided=decided,
         )
     gone.hold_parents(seeding.connection, together, works, written=seeding.writes)
 
@@ -170,7 +171,7 @@ def judged_works(seeding: Seeding) -> dict[str, SetWork]:
     return {name: work for name, work in seeding.works.items() if work.decision in MERGING}
 
 
-def _excluded(seeding: Seeding, each: SeedSet) -> tuple[str, ...]:
+def elsewhere(seeding: Seeding, each: SeedSet) -> tuple[str, ...]:
     """Row keys that only another environment's sets have: they have not left the catalog."""
     return tuple(
         row.key

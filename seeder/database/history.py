@@ -49,13 +49,20 @@ def last_runs(
     )
 
 
+_OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'stays']")
+"""Condition on an entry: its row, or a column of it, was kept against the catalog."""
+
+
 def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
     """Rows whose live value was kept against the catalog, and that nobody has settled."""
     bases = connection.execute(ledger.sql("SELECT id FROM {s}.bases ORDER BY id")).fetchall()
     if not bases:
         return 0
-    each = sql.SQL("SELECT count(*) AS n FROM {} WHERE notes ? 'offered' AND state = 'a'")
-    counts = [each.format(sql.Identifier(ledger.schema, f"base_{number}")) for (number,) in bases]
+    each = "SELECT count(*) AS n FROM {base} b WHERE {open}"
+    counts = [
+        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
+        for (number,) in bases
+    ]
     row = connection.execute(
         sql.SQL("SELECT sum(n)::bigint FROM ({}) q").format(sql.SQL(" UNION ALL ").join(counts))
     ).fetchone()
@@ -70,20 +77,24 @@ def open_conflicts(
     if not bases:
         return ()
     each = (
-        "SELECT s.name, b.addr, ARRAY(SELECT jsonb_object_keys(b.notes -> 'offered')) AS columns"
-        " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set"
-        " WHERE b.notes ? 'offered' AND b.state = 'a'"
+        "SELECT s.name, b.addr, ARRAY(SELECT jsonb_object_keys(b.notes -> 'offered')) AS columns,"
+        " b.notes ? 'stays' AS left_catalog"
+        " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
     )
     found = [
-        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"))
+        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
         for (number,) in bases
     ]
     rows = connection.execute(
-        sql.SQL("SELECT name, addr, columns FROM ({}) q ORDER BY name, addr LIMIT {}").format(
+        sql.SQL("SELECT * FROM ({}) q ORDER BY name, addr LIMIT {}").format(
             sql.SQL(" UNION ALL ").join(found), sql.Literal(limit)
         )
     ).fetchall()
     return tuple(
-        OpenConflict(address=f"{name}/{addr}", columns=tuple(sorted(columns)))
-        for name, addr, columns in rows
+        OpenConflict(
+            address=f"{name}/{addr}",
+            columns=() if left else tuple(sorted(columns)),
+            left_catalog=left,
+        )
+        for name, addr, columns, left in rows
     )

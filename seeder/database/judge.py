@@ -96,10 +96,12 @@ def judge_gone(
     others: Mapping[str, SetWork],
     *,
     referenced: sql.Composable,
+    decided: bool = False,
 ) -> None:
     """Add the verdicts on entries that have left the catalog.
 
-    `referenced` is a condition on the live row `t`: another row refers to it.
+    `referenced` is a condition on the live row `t`: another row refers to it. `decided` says
+    that a person wants the removal, so that changes by people do not count.
     """
     columns = {name: n for n, name in enumerate(work.base.columns, start=1)}
     changed: list[sql.Composable] = [
@@ -127,7 +129,7 @@ def judge_gone(
         "records": False,
         "on_removal_delete": work.seed_set.removed is Removed.DELETE,
         "on_removal_set": work.seed_set.removed is Removed.SET,
-        "modified": sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
+        "modified": False if decided else sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
         "referenced": sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND ({}))").format(
             work.table.identifier,
             all_of(
@@ -175,6 +177,7 @@ def _entry_facts() -> dict[str, Fact]:
         "unset": in_state(EntryState.SET),
         "ambiguous": identity.format(numbers(IDENTITY_RULES, {Identity.AMBIGUOUS})),
         "taken": identity.format(numbers(IDENTITY_RULES, {Identity.TAKEN})),
+        "reported": sql.SQL("coalesce(b.notes ? 'stays', false)"),
     }
 
 

@@ -6,6 +6,8 @@ that may only read, and on a standby.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -13,12 +15,21 @@ import psycopg
 from seeder.database import check
 from seeder.database.ledger import Ledger
 from seeder.database.orders import Orders, Seeding
-from seeder.database.prepare import decide
+from seeder.database.prepare import await_migrations, decide
 from seeder.database.schema import read_tables
 from seeder.merge.model import Catalog, Mode, SeedSet, SetReference
 from seeder.merge.plan import SetDecision
 
 _WAITING = (SetDecision.PENDING, SetDecision.UNADOPTED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """What a deploy has in mind for each set."""
+
+    decisions: Mapping[str, SetDecision]
+    unfit: Mapping[str, str]
+    """Sets that the schema contradicts, each with what is wrong; a deploy would be refused."""
 
 
 def outlook(
@@ -27,25 +38,29 @@ def outlook(
     catalog: Catalog,
     *,
     created: frozenset[str] | None,
-) -> dict[str, SetDecision]:
-    """Decide about each set as a deploy in mode `init` would; `created` as in `Orders`.
+    migrations_pending: bool,
+) -> Outlook:
+    """Decide about each set as a deploy in mode `init` would; the rest as in `Orders`.
 
     A new set that refers to a waiting set counts as pending, although a deploy might find
-    every row it refers to. Sets that the schema contradicts are left out.
+    every row it refers to.
     """
     seeding = Seeding(
         connection=connection,
         ledger=ledger,
         catalog=catalog,
-        orders=Orders(mode=Mode.INIT, created=created),
+        orders=Orders(mode=Mode.INIT, created=created, migrations_pending=migrations_pending),
         run=0,
     )
     seeding.tables = read_tables(connection, check.tables_of((*catalog.sets, *catalog.inactive)))
+    if migrations_pending:
+        await_migrations(seeding)
     by_name = {each.name: each for each in catalog.sets}
     unfit = {
-        each.name
+        each.name: message
         for each in catalog.sets
-        if each.table in seeding.tables and check.misfit(each, seeding.tables, by_name)
+        if each.name not in seeding.decisions
+        and (message := check.misfit(each, seeding.tables, by_name))
     }
     decide(seeding, [each for each in catalog.sets if each.name not in unfit])
     decisions: dict[str, SetDecision] = {}
@@ -55,7 +70,7 @@ def outlook(
             if decision is SetDecision.INSERT and _waits(each, decisions):
                 decision = SetDecision.PENDING
             decisions[each.name] = decision
-    return decisions
+    return Outlook(decisions=decisions, unfit=unfit)
 
 
 def _waits(each: SeedSet, decisions: dict[str, SetDecision]) -> bool:

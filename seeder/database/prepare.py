@@ -14,7 +14,7 @@ from seeder.database.batch import AT_ONCE, at_most, send
 from seeder.database.digests import digest_of
 from seeder.database.orders import WRITTEN, Known, Seeding
 from seeder.database.schema import read_tables
-from seeder.database.work import SetWork, scope_condition, scope_text
+from seeder.database.work import SetWork, has_scope, scope_condition, scope_text
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import Mode, SeedSet, SetReference, TableName, When
 from seeder.merge.order import in_groups
@@ -28,7 +28,7 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     everything = (*catalog.sets, *catalog.inactive)
     seeding.tables = read_tables(seeding.connection, check.tables_of(everything))
     if seeding.orders.migrations_pending:
-        _await_migrations(seeding)
+        await_migrations(seeding)
     checked = [each for each in sets if each.name not in seeding.decisions]
     found = check.problems(checked, seeding.tables)
     if found:
@@ -59,7 +59,7 @@ def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
         )
 
 
-def _await_migrations(seeding: Seeding) -> None:
+def await_migrations(seeding: Seeding) -> None:
     """Leave out sets that do not fit the schema before the migrations of this image."""
     by_name = {each.name: each for each in seeding.catalog.sets}
     reasons: dict[str, str] = {}
@@ -354,6 +354,8 @@ def _in_other_scope(seeding: Seeding, now: SeedSet, known: Known) -> bool:
     """Whether the ledger's set is of the catalog's table and key, but not of its scope."""
     table = seeding.tables.get(now.table)
     if table is None or (known.table, known.key) != (table.qualified, now.key):
+        return False
+    if not has_scope(now, table):  # which it is shows once its columns are there
         return False
     return known.scope != scope_text(now, table)
 

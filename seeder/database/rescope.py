@@ -15,7 +15,7 @@ from seeder.database.expressions import all_of
 from seeder.database.orders import Known, Seeding
 from seeder.database.schema import Table
 from seeder.database.values import cast
-from seeder.database.work import SetWork, scope_condition, scope_text
+from seeder.database.work import SetWork, has_scope, scope_condition, scope_text
 from seeder.merge.model import SeedSet
 
 
@@ -24,11 +24,11 @@ def find(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     standing = {
         (there.qualified, each.key, scope_text(each, there))
         for each in (*seeding.catalog.sets, *seeding.catalog.inactive)
-        if (there := seeding.tables.get(each.table)) is not None
+        if (there := seeding.tables.get(each.table)) is not None and has_scope(each, there)
     }
     for each in sets:
         table = seeding.tables.get(each.table)
-        if table is None:
+        if table is None or not has_scope(each, table):
             continue
         scope = scope_text(each, table)
         here = [k for k in seeding.known if k.table == table.qualified and k.key == each.key]

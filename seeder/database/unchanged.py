@@ -22,14 +22,16 @@ def env_digest(names: Sequence[str], environ: Mapping[str, str]) -> str:
     return found.hexdigest()
 
 
-def is_unchanged(
+def marked_if_unchanged(
     connection: psycopg.Connection[Any],
     *,
     schema: str,
     fingerprint: str,
     environ: Mapping[str, str],
-) -> bool:
-    """Whether the last complete run was of this very image, and nothing waits since.
+) -> str | None:
+    """How the database is marked, if the last complete run was of this very image.
+
+    None: it was not, or something waits since.
 
     One query for the ledger, one for the live revision. A database without a ledger, or one
     this role may not read, is not unchanged; the run itself then says why.
@@ -37,24 +39,25 @@ def is_unchanged(
     try:
         row = connection.execute(
             sql.SQL(
-                "SELECT fingerprint, env_names, env_digest, version_table, revisions,"
+                "SELECT fingerprint, env_names, env_digest, version_table, revisions, environment,"
                 " EXISTS (SELECT FROM {s}.requests WHERE state = 'open') FROM {s}.meta"
             ).format(s=sql.Identifier(schema))
         ).fetchone()
-        if row is None or row[0] != fingerprint or row[5]:
-            return False
+        if row is None or row[0] != fingerprint or row[6]:
+            return None
         if env_digest(row[1], environ) != row[2]:
-            return False
+            return None
+        marked = str(row[5])
         version_table, revisions = row[3], row[4]
         if version_table is None:
-            return True
+            return marked
         live = connection.execute(
             sql.SQL("SELECT version_num FROM {} ORDER BY 1").format(
                 sql.SQL(version_table)  # written by this program, quoted
             )
         ).fetchall()
-        return [each[0] for each in live] == list(revisions)
+        return marked if [each[0] for each in live] == list(revisions) else None
     except psycopg.errors.Error:
         if connection.closed:
             raise
-        return False
+        return None

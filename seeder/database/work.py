@@ -138,6 +138,11 @@ def constant(value: Cell, column: Column) -> sql.Composed:
     return cast(sql.Literal(copy_text(value, column)), column)
 
 
+def has_scope(seed_set: SeedSet, table: Table) -> bool:
+    """Whether the table has the columns of the set's scope; a migration may have to add them."""
+    return all(name in table.columns for name, _ in seed_set.scope)
+
+
 def scope_condition(seed_set: SeedSet, table: Table, alias: str) -> sql.Composable:
     """Condition: a live row is in the set's scope."""
     conditions: list[sql.Composable] = []

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import DatabaseUnavailable
 from seeder.log import Log
-from seeder.merge.found import Status
-from seeder.merge.model import Catalog
+from seeder.merge.found import AppliedRelease, Status, UnfitSet
+from seeder.merge.mode import ModeFacts, decide_mode
+from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
 from seeder.opening import connected, read_catalog, target_of
 from seeder.settings import Settings
@@ -17,6 +18,7 @@ from seeder.settings import Settings
 if TYPE_CHECKING:
     from seeder.database.connect import Connection
     from seeder.database.ledger import Ledger, Meta
+    from seeder.database.outlook import Outlook
     from seeder.database.revisions import RevisionGraph
 
 
@@ -58,19 +60,30 @@ def _read(
     meta = ledger.meta(connection)
     # A newer seeder's ledger may look otherwise inside: only what it promises is read.
     ours = meta is not None and meta.readable
-    decisions = _decisions(connection, ledger, catalog, meta) if ours or meta is None else {}
+    live = current(connection, catalog.migrations)
+    found: Outlook | None = None
+    if ours or meta is None:
+        found = _outlook(connection, ledger, catalog, meta, pending=_pending(catalog, graph, live))
+    releases = history.releases(connection, ledger) if ours else ()
+    environment = meta.environment if meta else settings.environment
     holder = lock.holder(connection, lock.key_of(settings.schema))
     return Status(
         database=connection.info.dbname,
-        environment=meta.environment if meta else settings.environment,
+        environment=environment,
         initialised=meta is not None,
         ledger_format=meta.format if meta else None,
         newer_ledger=meta is not None and not ours,
-        releases=history.releases(connection, ledger) if ours else (),
-        revision_live=current(connection, catalog.migrations),
+        releases=releases,
+        migrations=_migrated_by(catalog),
+        revision_live=live,
         revision_head=graph.heads,
-        unadopted=_named(decisions, SetDecision.UNADOPTED),
-        pending=_named(decisions, SetDecision.PENDING),
+        unadopted=_named(found, SetDecision.UNADOPTED),
+        pending=_named(found, SetDecision.PENDING),
+        update=_update(catalog, environment, releases) if ours and _fits(graph, live) else None,
+        awaiting=_named(found, SetDecision.AWAITING_TABLE),
+        unfit=tuple(UnfitSet(name=name, message=why) for name, why in found.unfit.items())
+        if found
+        else (),
         conflicts=history.conflicts(connection, ledger) if ours else 0,
         in_conflict=history.open_conflicts(connection, ledger) if ours else (),
         last_runs=history.last_runs(connection, ledger) if ours else (),
@@ -84,15 +97,49 @@ def _read(
     )
 
 
-def _decisions(
-    connection: Connection, ledger: Ledger, catalog: Catalog, meta: Meta | None
-) -> dict[str, SetDecision]:
+def _migrated_by(catalog: Catalog) -> str:
+    if catalog.migrations.alembic is not None:
+        return "alembic"
+    return "none" if catalog.migrations.none else "command"
+
+
+def _pending(catalog: Catalog, graph: RevisionGraph, live: tuple[str, ...]) -> bool:
+    """Whether migrations are pending, or may be: those of a command cannot be told."""
+    if catalog.migrations.command is not None:
+        return True
+    return _fits(graph, live) and bool(graph.pending(live))
+
+
+def _fits(graph: RevisionGraph, live: tuple[str, ...]) -> bool:
+    """Whether this image may work here: the database is not ahead, nor another project's."""
+    return not graph.revisions or set(live) <= set(graph.revisions)
+
+
+def _update(catalog: Catalog, environment: str, releases: tuple[AppliedRelease, ...]) -> str | None:
+    """Why the next ordinary run is an update, requests apart; None where it is none."""
+    decision = decide_mode(
+        ModeFacts(
+            asked=Mode.AUTO,
+            environment=environment,
+            release=catalog.release,
+            applied=frozenset(each.release for each in releases),
+            approved=False,
+        )
+    )
+    return decision.reason if decision.mode is Mode.UPDATE else None
+
+
+def _outlook(
+    connection: Connection, ledger: Ledger, catalog: Catalog, meta: Meta | None, *, pending: bool
+) -> Outlook:
     from seeder.database.outlook import outlook
 
     before = None if meta is None else meta.tables_before
     created = None if before is None else frozenset(before)
-    return outlook(connection, ledger, catalog, created=created)
+    return outlook(connection, ledger, catalog, created=created, migrations_pending=pending)
 
 
-def _named(decisions: dict[str, SetDecision], wanted: SetDecision) -> tuple[str, ...]:
-    return tuple(name for name, decision in decisions.items() if decision is wanted)
+def _named(found: Outlook | None, wanted: SetDecision) -> tuple[str, ...]:
+    if found is None:
+        return ()
+    return tuple(name for name, decision in found.decisions.items() if decision is wanted)

@@ -24,6 +24,17 @@ AFTERWARDS: Mapping[Take, str] = {
     Take.DESIRED: "Later changes of the catalog arrive again, as long as nobody edits the value.",
 }
 
+LEFT_MEANING: Mapping[Take, str] = {
+    Take.LIVE: "keeps the row, and seeder lets go of it",
+    Take.DESIRED: "removes the row as its set says, although people changed it",
+}
+"""Of a row that has left the catalog, and stays since people changed it or refer to it."""
+
+LEFT_AFTERWARDS: Mapping[Take, str] = {
+    Take.LIVE: "Should the catalog have it again, it is merged as before.",
+    Take.DESIRED: "Should the catalog have it again, it comes back.",
+}
+
 UNTIL_THEN = (
     "Until somebody chooses, what is live stays; the conflict is not reported again before the"
     " catalog asks for another value."
@@ -33,6 +44,12 @@ EXPLAINED = (
     f"`--take live` {MEANING[Take.LIVE]}. `--take desired` {MEANING[Take.DESIRED]}. {UNTIL_THEN}"
 )
 """What stands once below conflicts and their commands."""
+
+LEFT_EXPLAINED = (
+    f"Of a row that left the catalog, `--take live` {LEFT_MEANING[Take.LIVE]};"
+    f" `--take desired` {LEFT_MEANING[Take.DESIRED]}."
+)
+"""What stands beside it where such rows are among them."""
 
 
 def command(address: str, take: Take) -> str:

@@ -75,6 +75,16 @@ class OpenConflict:
 
     address: str
     columns: tuple[str, ...] = ()
+    left_catalog: bool = False
+    """The row has left the catalog, and stays since people changed it or refer to it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfitSet:
+    """A set that the schema contradicts, so that a run would be refused."""
+
+    name: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,12 +102,20 @@ class Status:
     """A newer seeder has closed the ledger to this one, which says nothing of what is in it."""
     releases: tuple[AppliedRelease, ...] = ()
     """Newest first."""
+    migrations: str = "alembic"
+    """By whom they run: `alembic` (seeder), `command`, or `none` (somebody else)."""
     revision_live: tuple[str, ...] = ()
     revision_head: tuple[str, ...] = ()
+    """Empty where only somebody else knows it."""
     unadopted: tuple[str, ...] = ()
     """Names of sets."""
     pending: tuple[str, ...] = ()
     """Names of sets."""
+    update: str | None = None
+    """Why the next run is an update, and so brings what is pending; None: it is none."""
+    awaiting: tuple[str, ...] = ()
+    """Names of sets whose tables or columns come with the pending migrations."""
+    unfit: tuple[UnfitSet, ...] = ()
     conflicts: int = 0
     in_conflict: tuple[OpenConflict, ...] = ()
     """The first of them, by address."""

@@ -49,6 +49,7 @@ class RunResult:
     """As decided for this database, never `auto`; None before the decision."""
     release: str | None = None
     environment: str
+    """As the database is marked, where that is known."""
     sets: tuple[SetOutcome, ...] = ()
     migrations: tuple[str, ...] = ()
     """Revisions that this run applied, in order."""

@@ -172,6 +172,7 @@ ROW_FACTS = {
     "on_removal_set": "the set says `removed: {set: ...}`",
     "modified": "a person changed the row since seeder stored it",
     "referenced": "another row refers to it",
+    "reported": "it left the catalog before; that it stays all the same was reported",
 }
 
 _STANDS = "deleted here; stays deleted"
@@ -199,16 +200,19 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
     Rule("desired writes", RowAction.UPDATE, "the catalog has changed"),
     Rule("desired conflicts", RowAction.KEEP, "changed here and in the catalog"),
     Rule("desired !active", RowAction.RECORD, "back in the catalog"),
+    Rule("desired reported", RowAction.RECORD, "back in the catalog"),
     Rule("desired records", RowAction.RECORD, "live already is as desired"),
     Rule("desired", RowAction.KEEP, "nothing to do"),
     # The catalog has it no longer.
     Rule("!active", RowAction.KEEP, "nothing to do"),
     Rule("!live", RowAction.RECORD, "left the catalog, and was deleted here"),
+    Rule("on_removal_delete modified reported", RowAction.KEEP, "nothing to do"),
     Rule(
         "on_removal_delete modified",
         RowAction.KEEP,
         "left the catalog, but was changed here",
     ),
+    Rule("on_removal_delete referenced reported", RowAction.KEEP, "nothing to do"),
     Rule(
         "on_removal_delete referenced",
         RowAction.KEEP,

@@ -77,11 +77,12 @@ class OpenConflict:
     """A column whose live value was kept against the catalog, and that nobody has settled."""
 
     address: str
-    column: str
-    asked: str | None
+    column: str | None
+    """None: the row as a whole, which has left the catalog and stays."""
+    asked: str | None = None
     """Last applied."""
-    asked_known: bool
-    offered: str | None
+    asked_known: bool = False
+    offered: str | None = None
     """What the catalog asks for."""
 
 
@@ -292,7 +293,9 @@ class Look:
         for number, columns in self.rows("SELECT id, columns FROM {s}.bases ORDER BY id"):
             base = sql.Identifier(self.schema, f"base_{number}")
             ((here,),) = self.rows(
-                "SELECT count(*) FROM {base} WHERE notes ? 'offered' AND state = 'a'", base=base
+                "SELECT count(*) FROM {base}"
+                " WHERE notes ?| ARRAY['offered', 'stays'] AND state = 'a'",
+                base=base,
             )
             if here and len(found) < limit:
                 found += self._conflicts(base, columns, limit=limit - len(found))
@@ -312,9 +315,11 @@ class Look:
             "SELECT coalesce(s.name, ''), b.addr, o.key, o.value,"
             " coalesce(b.notes -> 'unknown' ? o.key, false),"
             " jsonb_object(ARRAY[{asked}]::text[]) ->> o.key"
-            " FROM {base} b LEFT JOIN {s}.sets s ON s.id = b.seed_set,"
-            " jsonb_each_text(b.notes -> 'offered') o"
-            " WHERE b.notes ? 'offered' AND b.state = 'a' ORDER BY s.name, b.addr, o.key LIMIT %s",
+            " FROM {base} b LEFT JOIN {s}.sets s ON s.id = b.seed_set"
+            " LEFT JOIN LATERAL jsonb_each_text(b.notes -> 'offered') o"
+            " ON NOT b.notes ? 'stays'"
+            " WHERE b.notes ?| ARRAY['offered', 'stays'] AND b.state = 'a'"
+            " ORDER BY s.name, b.addr, o.key LIMIT %s",
             [limit],
             base=base,
             asked=asked,

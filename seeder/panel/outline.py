@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from seeder.merge.choices import AFTERWARDS, MEANING, Take, command
+from seeder.merge.choices import (
+    AFTERWARDS,
+    LEFT_AFTERWARDS,
+    LEFT_MEANING,
+    MEANING,
+    Take,
+    command,
+)
 from seeder.merge.plan import ColumnChange, Plan, RowAction, RowChange, SetDecision, SetPlan
 from seeder.report.words import LEFT_ALONE, Group, Kind, groups, in_conflict, kind_of
 
@@ -87,13 +94,16 @@ def choices(row: RowChange) -> tuple[Choice, ...]:
     return choices_for(row.address) if in_conflict(row) else ()
 
 
-def choices_for(address: str) -> tuple[Choice, ...]:
-    """The two ways to settle the conflicts of the row at an address."""
+def choices_for(address: str, *, left: bool = False) -> tuple[Choice, ...]:
+    """The two ways to settle the conflicts of the row at an address.
+
+    `left` says that it is a row that has left the catalog.
+    """
     return tuple(
         Choice(
             take=take,
-            meaning=MEANING[take],
-            afterwards=AFTERWARDS[take],
+            meaning=(LEFT_MEANING if left else MEANING)[take],
+            afterwards=(LEFT_AFTERWARDS if left else AFTERWARDS)[take],
             command=command(address, take),
         )
         for take in Take

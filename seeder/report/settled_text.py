@@ -127,7 +127,8 @@ def _result(result: str) -> Span:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(text for text, _ in done(counts))
+    # A mark is told in a sentence of its own.
+    return ", ".join(text for text, _ in done({k: n for k, n in counts.items() if k != "mark"}))
 
 
 def _details(found: RunDetails) -> Iterator[Line]:

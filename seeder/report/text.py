@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from seeder.merge.choices import EXPLAINED
+from seeder.merge.choices import EXPLAINED, LEFT_EXPLAINED
 from seeder.merge.found import CheckResult, Readiness, RunSummary, Status
 from seeder.merge.plan import SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
@@ -156,15 +156,23 @@ def _status(found: Status) -> Iterator[Line]:
             ),
             (Span("unadopted", Ink.DIM), _wanting(found.unadopted)),
             (Span("pending", Ink.DIM), _wanting(found.pending)),
+            *([(Span("awaiting", Ink.DIM), _wanting(found.awaiting))] if found.awaiting else []),
             (Span("conflicts", Ink.DIM), _conflicts(found.conflicts)),
             (Span("lock", Ink.DIM), _lock(found.lock_holder)),
         ],
         indent=2,
     )
     yield from _open_conflicts(found)
-    waits = {SetDecision.UNADOPTED: found.unadopted, SetDecision.PENDING: found.pending}
+    yield from _unfit(found)
+    waits = {
+        SetDecision.UNADOPTED: found.unadopted,
+        SetDecision.PENDING: found.pending,
+        SetDecision.AWAITING_TABLE: found.awaiting,
+    }
     for decision, names in waits.items():
-        if names:
+        if names and decision is SetDecision.PENDING and found.update:
+            yield line(f"The next run brings what is pending: {found.update}.")
+        elif names:
             yield line(*prose(LEFT_ALONE[decision]))
     if found.last_runs:
         yield line(Span("Last runs, newest first:", Ink.STRONG))
@@ -200,13 +208,30 @@ def _open_conflicts(found: Status) -> Iterator[Line]:
         yield line(
             Span("! ", Ink.LOUD),
             Span(each.address, whole=True),
-            Span(f"  {', '.join(each.columns)}", Ink.DIM),
+            Span(f"  {', '.join(each.columns) or 'left the catalog'}", Ink.DIM),
             indent=2,
         )
     more = found.conflicts - len(found.in_conflict)
     if more > 0:
         yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
     yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
+    if any(each.left_catalog for each in found.in_conflict):
+        yield line(*prose(LEFT_EXPLAINED, Ink.DIM), indent=2, hang=2)
+
+
+def _unfit(found: Status) -> Iterator[Line]:
+    if found.unfit:
+        yield line(
+            *prose("Sets that do not fit the schema, so that a run would be refused:", Ink.STRONG)
+        )
+    for each in found.unfit:
+        yield line(
+            Span("! ", Ink.LOUD),
+            Span(each.name, whole=True),
+            *prose(f": {each.message}"),
+            indent=2,
+            hang=2,
+        )
 
 
 def _wanting(names: tuple[str, ...]) -> Piece:
@@ -219,6 +244,11 @@ def _conflicts(number: int) -> Piece:
 
 def _revision(found: Status) -> str:
     live = ", ".join(found.revision_live) or "none"
+    match found.migrations:
+        case "none":
+            return "not looked at (somebody else migrates this database)"
+        case "command":
+            return f"{live} (whether more are pending, the migration command knows)"
     head = ", ".join(found.revision_head) or "none"
     if set(found.revision_live) == set(found.revision_head):
         return f"{live} (this image's head)"
@@ -228,8 +258,12 @@ def _revision(found: Status) -> str:
 def _ready(found: Readiness) -> Iterator[Line]:
     facts = []
     if found.revision_live:
-        where = "ahead of this image" if found.ahead else "this image's head"
-        facts.append(f"revision {', '.join(found.revision_live)} ({where})")
+        told = f"revision {', '.join(found.revision_live)}"
+        if found.ahead:
+            told += " (ahead of this image)"
+        elif found.revision_head:  # else a migration command alone knows it
+            told += " (this image's head)"
+        facts.append(told)
     if found.release:
         facts.append(f"release {found.release}")
     told = f": {', '.join(facts)}." if facts else "."

@@ -57,7 +57,7 @@ DECISIONS: Mapping[SetDecision, str] = {
     SetDecision.UNCHANGED: "unchanged",
     SetDecision.UNADOPTED: "unadopted",
     SetDecision.PENDING: "pending",
-    SetDecision.AWAITING_TABLE: "awaiting its table",
+    SetDecision.AWAITING_TABLE: "awaiting migrations",
 }
 
 LEFT_ALONE: Mapping[SetDecision, str] = {
@@ -69,7 +69,7 @@ LEFT_ALONE: Mapping[SetDecision, str] = {
         "Pending sets wait for a new release in seeder.toml, an approved request"
         " (`seeder approve`) or `seeder run --mode update`."
     ),
-    SetDecision.AWAITING_TABLE: "Sets that await their table come with the migrations.",
+    SetDecision.AWAITING_TABLE: "Sets that await the migrations come with them.",
 }
 """What has to happen before a run touches such a set."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from seeder.log import Log
@@ -12,10 +13,9 @@ from seeder.progress import Progress
 from seeder.settings import Settings
 from seeder.settle.recorded import Done, held, require_readable
 
-_NEXT = (
-    "Nothing but the ledger was written. The catalog's release counts as applied once an update"
-    " has run: `seeder plan --mode update` shows what it would do."
-)
+_WRITTEN = "Nothing but the ledger was written."
+_WAITS = "The catalog's release counts as applied once an update has run:"
+_LOOK = "`seeder plan --mode update` shows what it would do."
 
 
 def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlement:
@@ -23,7 +23,8 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
 
     With `as_of`, a project directory as it was when the rows came to be, its values are the
     base: what differs from them is a person's, and its rows that are gone were deleted.
-    Creates the ledger where there is none. Raises ConfigurationInvalid for either catalog.
+    Creates the ledger where there is none, and rows are recorded. Raises ConfigurationInvalid
+    for either catalog.
     """
     catalog, _ = read_catalog(settings)
     old = None
@@ -33,11 +34,16 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
         old = load(as_of, environment=settings.environment, environ=settings.environ)
     with held(settings, log=log) as opened:
         connection, ledger = opened.connection, opened.ledger
-        with connection.transaction():
-            if not ledger.exists(connection):
-                ledger.create(connection, environment=settings.environment)
-                log.info("ledger.created", schema=ledger.schema)
-        require_same_class(require_readable(ledger.meta(connection)).environment, settings)
+        known = ledger.exists(connection)
+        if known:
+            require_same_class(require_readable(ledger.meta(connection)).environment, settings)
+
+        def notes(counts: Mapping[str, int]) -> tuple[str, ...]:
+            applied = ledger.releases(connection)
+            waits = catalog.release is not None and catalog.release not in applied
+            if not any(counts.values()):
+                return (f"{_WAITS} {_LOOK}",) if waits else ()
+            return (f"{_WRITTEN} {_WAITS} {_LOOK}" if waits else _WRITTEN,)
 
         def work(run: int) -> Done:
             from seeder.database.adopt import adopt as adopt_rows
@@ -53,11 +59,15 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
                 more, numbers = adopt_rows(connection, ledger, catalog, run=run, progress=progress)
             for name, number in numbers.items():
                 counts[name] = counts.get(name, 0) + number
-            return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=(_NEXT,))
+            return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=notes(counts))
 
-        return opened.settle(
+        settlement = opened.settle(
             "adopt",
             work,
             subject=catalog.project.name,
             summary={"as_of": None if as_of is None else as_of.name},
+            create=not known,
         )
+        if not known and settlement.run is not None:
+            log.info("ledger.created", schema=ledger.schema)
+        return settlement

@@ -34,7 +34,9 @@ def mark(settings: Settings, *, log: Log, environment: str, database: str) -> Se
                 opened.ledger.sql("UPDATE {s}.runs SET environment = %s WHERE id = %s"),
                 [environment, run],
             )
-            notes: tuple[str, ...] = (f"It was marked {before}.",)
+            notes: tuple[str, ...] = (
+                f"The database is marked {environment} now; before, it was marked {before}.",
+            )
             if void:
                 notes += (f"Open requests that are void now: {void}.",)
             return Done(counts={"mark": 1, "void": void}, notes=notes)

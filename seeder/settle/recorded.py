@@ -76,8 +76,11 @@ class Held:
         subject: str,
         dry_run: bool = False,
         summary: Mapping[str, object] | None = None,
+        create: bool = False,
     ) -> Settlement:
         """Do something and record it as a run, all in one transaction.
+
+        With `create` the ledger is made in it, and so is gone where nothing comes of it.
 
         `work` gets the number of the run. A dry run, and one that comes to nothing, are
         rolled back and leave no record.
@@ -86,6 +89,8 @@ class Held:
 
         def recorded() -> Settlement:
             with self.connection.transaction() as savepoint:
+                if create:
+                    self.ledger.create(self.connection, environment=self.settings.environment)
                 run = self.open_run(command)
                 done = work(run)
                 came_to_something = any(n for name, n in done.counts.items() if name != "keep")

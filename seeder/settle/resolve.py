@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
-from seeder.merge.choices import AFTERWARDS, MEANING, Take
-from seeder.merge.model import SeedSet
+from seeder.merge.choices import AFTERWARDS, LEFT_AFTERWARDS, LEFT_MEANING, MEANING, Take
+from seeder.merge.model import Catalog, SeedSet
 from seeder.merge.settled import Settlement
 from seeder.opening import read_catalog, require_same_class
 from seeder.settings import Settings
-from seeder.settle.addresses import rows_of
-from seeder.settle.recorded import Done, held
+from seeder.settle.addresses import may_have_left, rows_of, unknown
+from seeder.settle.recorded import Done, Held, held
 
 
 def resolve(
@@ -21,11 +21,14 @@ def resolve(
 ) -> Settlement:
     """Settle the conflicts of one row, or of some of its columns.
 
-    Raises ConfigurationInvalid for an unknown address or column.
+    A row that has left the catalog is settled as a whole. Raises ConfigurationInvalid for an
+    unknown address or column.
     """
     catalog, _ = read_catalog(settings)
-    ((name, (key,)),) = rows_of(catalog, [address]).items()
-    _require_columns(next(each for each in catalog.sets if each.name == name), columns)
+    left = may_have_left(catalog, address)
+    if not left:
+        ((name, (key,)),) = rows_of(catalog, [address]).items()
+        _require_columns(next(each for each in catalog.sets if each.name == name), columns)
     with held(settings, log=log) as opened:
         require_same_class(opened.meta().environment, settings)
 
@@ -46,9 +49,48 @@ def resolve(
                 [change], notes=(f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}",)
             )
 
+        def work_on_left(run: int) -> Done:
+            return _take_left(opened, catalog, address, take, columns, run=run)
+
         return opened.settle(
-            "resolve", work, subject=f"{address}, {take.value}", summary={"take": take.value}
+            "resolve",
+            work_on_left if left else work,
+            subject=f"{address}, {take.value}",
+            summary={"take": take.value},
         )
+
+
+def _take_left(
+    opened: Held,
+    catalog: Catalog,
+    address: str,
+    take: Take,
+    columns: Sequence[str],
+    *,
+    run: int,
+) -> Done:
+    from seeder.database.take_left import take_left
+
+    name, _, key = address.partition("/")
+    change = take_left(
+        opened.connection,
+        opened.ledger,
+        catalog,
+        set_name=name,
+        key=key,
+        live=take is Take.LIVE,
+        run=run,
+    )
+    if change is None:
+        raise unknown(catalog, address)
+    if columns:
+        raise ConfigurationInvalid(
+            f"The row {address} has left the catalog, and is settled as a whole.",
+            hint="Leave out --column.",
+        )
+    return Done.of(
+        [change], notes=(f"`--take {take}` {LEFT_MEANING[take]}. {LEFT_AFTERWARDS[take]}",)
+    )
 
 
 def _require_columns(seed_set: SeedSet, columns: Sequence[str]) -> None:

@@ -101,6 +101,7 @@ class Database:
             "taken": identity is Identity.TAKEN,
             "blocked": wanted.blocked,
             "moved": entry is not None and bool(entry.moved),
+            "reported": entry is not None and entry.stays,
             "writes": bool(found & COLUMN_WRITES),
             "conflicts": ColumnCase.CONFLICT in found,
             "records": ColumnCase.SETTLE in found
@@ -173,6 +174,7 @@ class Database:
             entry = Entry(pk=pk, asked=dict(wanted.values), symbols=dict(wanted.symbols))
             table.entries[key] = entry
         entry.offered.clear()
+        entry.stays = False
         if pk is None:
             entry.state = "d"
             entry.marks.clear()
@@ -380,6 +382,7 @@ class Database:
             "on_removal_set": each.removed is Removed.SET,
             "modified": pk is not None and self.is_modified(each, entry, pk),
             "referenced": pk is not None and self.is_referenced(each, pk),
+            "reported": entry.stays,
         }
         return decide(ROW_RULES, facts).verdict, pk
 
@@ -401,6 +404,8 @@ class Database:
 
     def remove(self, each: Set, entry: Entry, action: RowAction, pk: int | None) -> None:
         match action:
+            case RowAction.KEEP if each.removed is Removed.DELETE and pk is not None:
+                entry.stays = True
             case RowAction.RELEASE:
                 entry.state, entry.pk = "k", pk
             case RowAction.RECORD:

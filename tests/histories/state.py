@@ -87,6 +87,8 @@ class Entry:
     """Key columns that the catalog has changed and the table has not: what they were before."""
     marks: dict[str, tuple[Value, Value]] = field(default_factory=dict)
     """What `removed: {set: ...}` wrote: the values before and after."""
+    stays: bool = False
+    """It left the catalog and was kept against `removed: delete`."""
 
     @property
     def owning(self) -> bool:

@@ -302,6 +302,7 @@ class World:
             assert pk == entry.pk, addr
         assert set(notes.get("unknown", [])) == entry.unknown, addr
         assert set(notes.get("offered", {})) == set(entry.offered), addr
+        assert notes.get("stays", False) == entry.stays, addr
         assert set(notes.get("moved", {})) == set(entry.moved), addr
         assert set(notes.get("removed", {})) == set(entry.marks), addr
         for column in each.columns:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from seeder.errors import ConfigurationInvalid
 from seeder.merge.plan import RowAction, SetDecision
 from seeder.merge.settled import Settlement
 from seeder.settle.adopt import adopt
@@ -198,3 +199,31 @@ def test_soft_deleted_rows_count_as_deleted(project: Project) -> None:
     assert project.entry("items", "a")["state"] == "d"
     project.update()
     assert project.value("SELECT count(*) FROM items") == 2
+
+
+def test_a_release_is_said_to_wait_only_where_it_does(tiers: Project) -> None:
+    tiers.configure(release="1")
+    tiers.init()
+    waits = (
+        "The catalog's release counts as applied once an update has run:"
+        " `seeder plan --mode update` shows what it would do."
+    )
+    assert take_in(tiers).notes == (f"Nothing but the ledger was written. {waits}",)
+    assert take_in(tiers).notes == (waits,)
+    tiers.update()
+    settled = take_in(tiers)
+    assert (settled.run, settled.notes) == (None, ())
+
+
+def test_an_adoption_that_fails_or_finds_nothing_leaves_no_ledger(project: Project) -> None:
+    write(project, "{name: free, seats: 1}")
+    with pytest.raises(ConfigurationInvalid):
+        take_in(project)
+    assert project.value("SELECT to_regnamespace('seeder') IS NULL")
+    project.sql("CREATE TABLE tiers (id serial PRIMARY KEY, name text UNIQUE, seats integer)")
+    settled = take_in(project)
+    assert settled.run is None
+    assert project.value("SELECT to_regnamespace('seeder') IS NULL")
+    project.sql("INSERT INTO tiers (name, seats) VALUES ('free', 1)")
+    assert take_in(project).run == 1
+    assert project.value("SELECT environment FROM seeder.meta") == "production"

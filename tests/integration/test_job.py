@@ -100,6 +100,21 @@ def test_the_starter_runs_where_no_project_is_named(shop: Shop) -> None:
     assert shop.run(SEEDER_PROJECT="").finished["result"] == "nothing-to-do"
 
 
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_a_failure_of_the_starter_says_that_no_project_was_given(shop: Shop, command: str) -> None:
+    shop.scripts.add("f00d", "ALTER TABLE roles ADD name text")
+    assert shop.run().exit_code == 0
+    told = "No --project was given: this is about the starter that comes with seeder."
+    done = shop.command(command, SEEDER_PROJECT="")
+    assert done.exit_code == 15
+    assert done.failed["hint"].endswith(told)
+    own = shop.command(command, SEEDER_ENVIRONMENT="dev")
+    assert own.exit_code == 10
+    assert told not in own.failed["hint"]
+    nowhere = shop.command(command, SEEDER_PROJECT="", DATABASE_URL="")
+    assert told not in nowhere.failed.get("hint", "")
+
+
 # Reports.
 
 

@@ -56,6 +56,26 @@ def test_a_changed_set_is_pending_and_a_new_one_that_refers_to_it_too(shop: Shop
     assert status(shop)["pending"] == ["roles", "members"]
 
 
+def test_what_is_pending_is_told_to_come_where_the_next_run_is_an_update(shop: Shop) -> None:
+    shop.configure(release="1")
+    shop.run()
+    shop.seed("roles", ROLES_SEED + "      - {code: guest, level: 0}\n")
+    waits = "Pending sets wait for a new release in seeder.toml"
+    assert waits in shop.command("status").stdout
+    assert status(shop)["update"] is None
+    shop.configure(release="2")
+    text = shop.command("status").stdout
+    assert "The next run brings what is pending: release 2 is new here.\n" in text
+    assert waits not in text
+    assert status(shop)["update"] == "release 2 is new here"
+    shop.run()
+    assert (status(shop)["pending"], status(shop)["update"]) == ([], None)
+    shop.command("mark", "dev", "--database", shop.database.name)
+    shop.seed("roles", ROLES_SEED)
+    text = shop.command("status", SEEDER_ENVIRONMENT="dev").stdout
+    assert "The next run brings what is pending: dev is disposable.\n" in text
+
+
 def test_tables_with_rows_from_before_are_unadopted(shop: Shop) -> None:
     shop.run("--mode", "none")
     shop.database.execute("INSERT INTO roles (code, level) VALUES ('owner', 3)")
@@ -65,6 +85,46 @@ def test_tables_with_rows_from_before_are_unadopted(shop: Shop) -> None:
     shop.database.execute("UPDATE seeder.meta SET tables_before = '{public.roles}'")
     found = status(shop)
     assert (found["unadopted"], found["pending"]) == (["roles"], ["members"])
+
+
+SCOPED_ROLES = ROLES_SEED.replace("key: code", "key: code\n    scope: {organization_id: null}")
+
+
+def test_a_set_whose_scope_column_comes_with_the_migrations_awaits_them(shop: Shop) -> None:
+    shop.run()
+    shop.scripts.add("0003", "ALTER TABLE roles ADD COLUMN organization_id bigint")
+    shop.seed("roles", SCOPED_ROLES)
+    found = status(shop)
+    assert (found["awaiting"], found["unfit"]) == (["roles", "members"], [])
+    text = shop.command("status").stdout
+    assert "  awaiting   roles, members" in text.splitlines()
+    assert "Sets that await the migrations come with them." in text
+    assert shop.run().exit_code == 0
+    assert status(shop)["awaiting"] == []
+
+
+def test_a_set_that_no_migration_is_going_to_fit_is_named_with_the_reason(shop: Shop) -> None:
+    shop.run()
+    shop.seed("roles", SCOPED_ROLES)
+    reason = "the table public.roles has no column organization_id."
+    assert status(shop)["unfit"] == [{"name": "roles", "message": reason}]
+    assert f"  ! roles: {reason}" in shop.command("status").stdout.splitlines()
+    done = shop.command("plan")
+    assert done.exit_code == 10
+    assert reason in done.failed["problems"][0]
+
+
+def test_another_projects_database_does_not_fit_the_starter(shop: Shop) -> None:
+    shop.scripts.add("f00d", "ALTER TABLE roles ADD COLUMN name text")
+    shop.run()
+    done = shop.command("status", "--json", SEEDER_PROJECT="")
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["awaiting"] == []
+    assert {"name": "permissions", "message": "the table permissions does not exist."} in found[
+        "unfit"
+    ]
+    assert "roles" in [each["name"] for each in found["unfit"]]
 
 
 def test_conflicts_are_counted_until_they_are_settled(shop: Shop) -> None:
@@ -96,6 +156,18 @@ def test_status_in_text_is_a_page(shop: Shop) -> None:
     assert lines[0] == f"Database {shop.database.name} (production)"
     assert "  revision   0002 (this image's head)" in lines
     assert "  releases   1" in lines
+
+
+def test_of_migrations_that_others_run_no_head_is_claimed(shop: Shop) -> None:
+    shop.run()
+    shop.configure(migrations="none = true")
+    told = "  revision   not looked at (somebody else migrates this database)"
+    assert told in shop.command("status").stdout.splitlines()
+    shop.configure(migrations='command = ["true"]')
+    told = "  revision   0002 (whether more are pending, the migration command knows)"
+    assert told in shop.command("status").stdout.splitlines()
+    assert status(shop)["migrations"] == "command"
+    assert shop.command("ready").stdout == "Ready: revision 0002.\n"
 
 
 @pytest.fixture
@@ -343,3 +415,22 @@ def test_a_rehearsal_migrates_no_database_but_its_own(shop: Shop, how: str) -> N
     done = shop.command("check", "--embedded")
     assert done.exit_code == expected, done.stderr
     assert shop.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    "command", [("history",), ("show", "1"), ("wait",), ("schema",), ("requests",), ("init", "new")]
+)
+def test_a_command_without_a_project_does_not_look_for_the_one_of_the_environment(
+    shop: Shop, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.run()
+    monkeypatch.chdir(shop.directory)
+    done = shop.command(*command, SEEDER_PROJECT="/nonexistent", SEEDER_PLAN="/nonexistent")
+    assert done.exit_code == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "status", "plan", "check", "ready"])
+def test_a_command_with_a_project_refuses_one_that_is_not_there(shop: Shop, command: str) -> None:
+    done = shop.command(command, SEEDER_PROJECT="/nonexistent")
+    assert done.exit_code == 10
+    assert "SEEDER_PROJECT" in done.failed["problems"][0]

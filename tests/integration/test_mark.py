@@ -9,6 +9,7 @@ from seeder.merge.model import Mode
 from seeder.settle.mark import mark
 from tests.support.events import Events
 from tests.support.merge import Project
+from tests.support.shop import Shop
 
 
 @pytest.fixture
@@ -70,3 +71,22 @@ def test_it_is_recorded(roles: Project) -> None:
 def test_a_database_without_a_ledger_is_an_error(project: Project) -> None:
     with pytest.raises(ConfigurationInvalid, match="no ledger"):
         remark(project, "dev")
+
+
+def test_a_run_names_the_database_as_it_is_marked(shop: Shop) -> None:
+    shop.configure(release="1")
+    shop.run()
+    done = shop.command("mark", "staging", "--database", shop.database.name)
+    lines = done.stdout.splitlines()
+    assert lines == [
+        f"Done: mark {shop.database.name} as staging; recorded as run 2.",
+        "The database is marked staging now; before, it was marked production.",
+    ]
+    assert "1 mark" not in shop.command("history").stdout
+    looks_again, unchanged = shop.run(), shop.run()
+    assert "run.unchanged" not in looks_again.names
+    assert "run.unchanged" in unchanged.names
+    assert looks_again.finished["environment"] == "staging"
+    assert unchanged.finished["environment"] == "staging"
+    told = shop.run(SEEDER_LOG_FORMAT="text").stdout
+    assert told == "Nothing to do: staging already has what this image asks for.\n"

@@ -272,6 +272,41 @@ def test_sets_that_refer_to_a_set_that_awaits_the_migrations_await_them_too(
     assert found.sets[1].reason == "it refers to set roles, which awaits the migrations"
 
 
+SCOPED = """
+    table: roles
+    key: code
+    scope: {organization_id: null}
+    rows:
+      - {code: owner, level: 3}
+      - {code: editor, level: 2}
+      - {code: viewer, level: 1}
+"""
+
+
+@pytest.mark.parametrize("mode", ["auto", "update"])
+def test_a_set_whose_scope_column_comes_with_the_migrations_awaits_them(
+    launched: Shop, mode: str
+) -> None:
+    launched.scripts.add("0003", "ALTER TABLE roles ADD COLUMN organization_id bigint")
+    launched.seed("roles", SCOPED)
+    launched.configure(release="2")
+    found = plan(launched, "--mode", mode)
+    assert set(decisions(found).values()) == {SetDecision.AWAITING_TABLE}
+    assert "no column organization_id" in found.sets[0].reason
+    assert found.warnings == ()
+    assert launched.run().exit_code == 0
+    assert plan(launched, "--mode", "update").sets[0].rows == ()
+
+
+def test_a_scope_that_fits_no_table_is_no_matter_in_another_environment(launched: Shop) -> None:
+    launched.write(
+        "seeds/dev/guests.yaml",
+        "table: roles\nkey: code\nscope: {organization_id: null}\nrows: []\n",
+    )
+    assert decisions(plan(launched, "--mode", "update"))["roles"] is SetDecision.MERGE
+    assert launched.run("--mode", "update").exit_code == 0
+
+
 def test_values_that_fit_only_after_the_migrations_await_them(launched: Shop) -> None:
     launched.scripts.add("0003", "ALTER TABLE roles ALTER COLUMN level TYPE text")
     launched.seed("roles", "table: roles\nkey: code\nrows: [{code: owner, level: high}]\n")

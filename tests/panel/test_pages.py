@@ -85,6 +85,21 @@ def test_conflicts_that_an_update_kept_stay_to_be_seen(waiting: Shop, visit: Vis
     assert "No conflict is open." in visible(site.text("/conflicts"))
 
 
+def test_a_row_that_left_the_catalog_and_stays_is_a_conflict_as_a_whole(
+    launched: Shop, visit: Visit
+) -> None:
+    launched.database.execute("UPDATE roles SET level = 7 WHERE code = 'viewer'")
+    rows = BEFORE.replace("      - {code: viewer, level: 1}\n", "")
+    launched.seed("roles", rows.replace("key: code", "key: code\n    removed: delete"))
+    run(launched, "--mode", "update")
+    site = visit(launched)
+    assert "1 row in conflict, kept as people left it" in visible(site.text())
+    text = visible(site.text("/conflicts"))
+    assert "roles/ viewer The row has left the catalog, and stays" in text
+    assert "Removes the row as its set says" in text
+    assert "seeder resolve roles/viewer --take desired" in text
+
+
 def test_history_leads_to_what_each_run_did(waiting: Shop, visit: Visit) -> None:
     run(waiting, "--mode", "update")
     site = visit(waiting)

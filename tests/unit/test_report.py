@@ -6,7 +6,14 @@ from psycopg.errors import UniqueViolation
 
 from seeder.errors import ConfigurationInvalid, Interrupted, MigrationFailed, Problem
 from seeder.merge.choices import EXPLAINED
-from seeder.merge.found import AppliedRelease, CheckResult, OpenConflict, RunSummary, Status
+from seeder.merge.found import (
+    AppliedRelease,
+    CheckResult,
+    OpenConflict,
+    RunSummary,
+    Status,
+    UnfitSet,
+)
 from seeder.merge.model import Mode
 from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
@@ -112,6 +119,8 @@ def test_a_status_names_what_waits_for_a_person():
         revision_live=("0003",),
         revision_head=("0004",),
         unadopted=("tiers",),
+        awaiting=("units",),
+        unfit=(UnfitSet(name="plans", message="the table plans has no column prize."),),
         conflicts=22,
         in_conflict=(OpenConflict(address="plans/pro", columns=("price",)),),
         last_runs=(
@@ -125,14 +134,18 @@ def test_a_status_names_what_waits_for_a_person():
         "  releases   2026.10",
         "  unadopted  tiers",
         "  pending    none",
+        "  awaiting   units",
         "  conflicts  22",
         "  lock       held by pid 4711, application_name seeder run",
         "In conflict; settle each with `seeder resolve ADDRESS --take live|desired`:",
         "  ! plans/pro  price",
         "    ... and 21 more",
         f"  {EXPLAINED}",
+        "Sets that do not fit the schema, so that a run would be refused:",
+        "  ! plans: the table plans has no column prize.",
         "Unadopted sets meet rows that seeder did not write, and leave them alone until "
         "`seeder adopt` or `seeder run --mode update`.",
+        "Sets that await the migrations come with them.",
         "Last runs, newest first:",
         "     7  2026-11-03 12:00:00 UTC  done  update; 3 inserted",
     ]

@@ -68,7 +68,8 @@ def row_facts() -> Iterator[dict[str, bool]]:
     nothing = dict.fromkeys(ROW_FACTS, False)
     for state in (None, *STATES):
         entry = nothing | {"entry": state is not None} | ({state: True} if state else {})
-        for facts in all_facts([*OF_DESIRED, *OF_LIVE]):
+        reported = ["reported"] if state == "active" else []
+        for facts in all_facts([*OF_DESIRED, *OF_LIVE, *reported]):
             found = facts["live"] + facts["soft_deleted"] + facts["ambiguous"] + facts["taken"]
             if found > 1 or (not facts["live"] and any(facts[name] for name in OF_LIVE)):
                 continue
@@ -77,7 +78,7 @@ def row_facts() -> Iterator[dict[str, bool]]:
             if facts["taken"] and state not in (None, "deleted", "removed"):
                 continue
             yield entry | facts | {"desired": True}
-        for facts in all_facts(OF_GONE) if state else ():
+        for facts in all_facts([*OF_GONE, *reported]) if state else ():
             if facts["live"] and facts["ambiguous"]:
                 continue
             if not (facts["on_removal_delete"] and facts["on_removal_set"]):
@@ -231,6 +232,8 @@ def test_a_live_row_is_found_as_the_design_says(facts: str, verdict: Identity) -
         ("entry active live on_removal_delete", RowAction.DELETE),
         ("entry active live on_removal_delete modified", RowAction.KEEP),
         ("entry active live on_removal_delete referenced", RowAction.KEEP),
+        ("entry active live on_removal_delete reported", RowAction.DELETE),
+        ("desired entry active live reported", RowAction.RECORD),
         ("entry active live on_removal_set", RowAction.REMOVE),
         ("entry active live on_removal_set modified", RowAction.REMOVE),
         ("entry kept live on_removal_delete", RowAction.KEEP),
