@@ -105,9 +105,9 @@ def start(
     programs = find_programs(account) if programs is None else programs
     home = directory if accessible(directory, account) else shelter(directory)
     data = home / "data"
-    with _exclusive(home / "lock"):
+    with _exclusive(home / "lock") as held:
         if not (data / "PG_VERSION").exists():
-            _create(data, programs, account, sync=sync)
+            _create(data, programs, account, sync=sync, held=held)
         if home != directory and not os.path.lexists(directory / "data"):
             (directory / "data").symlink_to(data)
         _check_version(data, programs, account)
@@ -140,17 +140,20 @@ def throwaway(
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
-    """Let one process at a time create or start the server of a directory."""
+def _exclusive(path: Path) -> Iterator[int]:
+    """Let one process at a time create or start the server of a directory.
+
+    A program that is given the descriptor holds the lock as well, should this one be killed.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _create(data: Path, programs: Path, account: Account | None, *, sync: bool) -> None:
+def _create(data: Path, programs: Path, account: Account | None, *, sync: bool, held: int) -> None:
     # Under another name first: a killed initdb leaves a directory that looks complete.
     unfinished = data.with_name("data.unfinished")
     if unfinished.exists():
@@ -164,7 +167,7 @@ def _create(data: Path, programs: Path, account: Account | None, *, sync: bool) 
         command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     if not sync:
         command += ["--no-sync"]
-    _run(command, programs, account)
+    _run(command, programs, account, held=(held,))
     unfinished.rename(data)
 
 
@@ -222,10 +225,15 @@ def _version(programs: Path, account: Account | None) -> int:
 
 
 def _run(
-    command: list[str], programs: Path, account: Account | None, *, log: Path | None = None
+    command: list[str],
+    programs: Path,
+    account: Account | None,
+    *,
+    log: Path | None = None,
+    held: tuple[int, ...] = (),
 ) -> str:
     try:
-        done = _spawn([str(programs / command[0]), *command[1:]], account)
+        done = _spawn([str(programs / command[0]), *command[1:]], account, held=held)
     except OSError as error:
         raise ConfigurationInvalid(
             f"{command[0]} of the embedded Postgres cannot be run: {error.strerror}."
@@ -238,7 +246,9 @@ def _run(
     return done.stdout
 
 
-def _spawn(command: list[str], account: Account | None) -> subprocess.CompletedProcess[str]:
+def _spawn(
+    command: list[str], account: Account | None, *, held: tuple[int, ...] = ()
+) -> subprocess.CompletedProcess[str]:
     # Files, not pipes: the server inherits them and would hold a pipe open for ever.
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         code = subprocess.run(
@@ -249,6 +259,7 @@ def _spawn(command: list[str], account: Account | None) -> subprocess.CompletedP
             stdout=out,
             stderr=err,
             check=False,
+            pass_fds=held,
             start_new_session=True,  # a Ctrl-C for seeder is none for the server
             **({} if account is None else account.as_subprocess_arguments()),
         ).returncode

@@ -31,13 +31,15 @@ def open_few(
     """Stage the named sets and those they refer to; all of them count as merged.
 
     What the ledger says of whole sets stays as it was: the catalog's other changes are as
-    pending as before. Returns the groups in the order of references.
+    pending as before, moves included. Returns the groups in the order of references.
     """
     seeding = Seeding(
         connection=connection,
         ledger=ledger,
         catalog=_with_references(connection, catalog, set(names)),
-        orders=Orders(mode=Mode.UPDATE, allow_missing=frozenset(s.name for s in catalog.sets)),
+        orders=Orders(
+            mode=Mode.UPDATE, allow_missing=frozenset(s.name for s in catalog.sets), few=True
+        ),
         run=run,
     )
     groups = prepare(seeding)
@@ -69,6 +71,11 @@ def _with_references(
     return dataclasses.replace(
         catalog, sets=tuple(each for each in catalog.sets if each.name in wanted)
     )
+
+
+def recorded_key(seeding: Seeding, name: str, key: str) -> str:
+    """The key under which a row of the catalog is staged: the ledger's, where it has moved."""
+    return key if seeding.keys is None else seeding.keys.key(name, key)
 
 
 def find_few(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> None:

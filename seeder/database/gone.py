@@ -219,13 +219,20 @@ def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> 
                 numbers(ROW_RULES, {action}),
             )
         )
-    # Said once; from now on `status` tells of it.
+    # Said once; from now on `status` tells of it, by the name that the set has now.
     connection.execute(
         sql.SQL(
-            "UPDATE {} b SET notes = coalesce(b.notes, {}) || '{{\"stays\": true}}' FROM {} w"
-            " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({}::smallint[])"
-            " AND NOT coalesce(b.notes ? 'stays', false)"
-        ).format(work.base.relation, EMPTY, work.verdict, sql.Literal(list(STAYING)))
+            "UPDATE {base} b SET notes = coalesce(b.notes, {empty}) || '{{\"stays\": true}}',"
+            " seed_set = {own} FROM {verdict} w"
+            " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying}::smallint[])"
+            " AND NOT coalesce(b.notes ? 'stays' AND b.seed_set = {own}, false)"
+        ).format(
+            base=work.base.relation,
+            empty=EMPTY,
+            own=sql.Literal(work.set_id),
+            verdict=work.verdict,
+            staying=sql.Literal(list(STAYING)),
+        )
     )
 
 

@@ -29,7 +29,7 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
                 connection, work, refresh=work.decision is SetDecision.REFRESH
             )
             _require_presence(seeding, work, found)
-            if found.known:
+            if found.known and work.decision is not SetDecision.INSERT_MISSING:
                 twins.require_distinct(connection, work)
             if not found.leaving:
                 seeding.complete.add(work.name)
@@ -98,7 +98,8 @@ def judge_set(seeding: Seeding, work: SetWork) -> None:
             )
         )
     require_single(seeding, work)
-    twins.require_distinct_adoptions(seeding.connection, work)
+    if work.decision is not SetDecision.INSERT_MISSING:
+        twins.require_distinct_adoptions(seeding.connection, work)
 
 
 def _require_presence(seeding: Seeding, work: SetWork, found: diff.Differences) -> None:

@@ -39,7 +39,7 @@ def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progres
     except _UNFIT:
         problems = tuple(_rejected(connection, stage))
         raise ConfigurationInvalid(
-            f"values of set {stage.seed_set.name} do not fit the table {stage.table}",
+            f"Values of set {stage.seed_set.name} do not fit the table {stage.table}.",
             problems=problems,
             set=stage.seed_set.name,
         ) from None

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 
 from seeder.database.ledger import Ledger
+from seeder.database.recorded_keys import RecordedKeys
 from seeder.database.schema import Table
 from seeder.database.work import SetWork
 from seeder.merge.model import Catalog, Mode, SeedSet, TableName
@@ -40,6 +41,8 @@ class Orders:
     """For a survey: sets that do not fit the schema yet await the migrations."""
     reported: int = 0
     """How many rows of a set its outcome shows, whatever happened to them."""
+    few: bool = False
+    """For a few rows: no move is followed, and rows go by their keys in the ledger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +91,8 @@ class Seeding:
     """Sets that were compared and none of whose entries had left the catalog."""
     warnings: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
+    keys: RecordedKeys | None = None
+    """Where `orders.few`: what the ledger calls the rows."""
     aside: list[str] = field(default_factory=list)
     """Sets with leaving rows that have stepped aside."""
 

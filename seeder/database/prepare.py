@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import sql
 
-from seeder.database import check, direct, loading, rescope, stage
+from seeder.database import check, direct, loading, recorded_keys, rescope, stage
 from seeder.database.base_open import Shared, open_bases
 from seeder.database.bases import Base, BaseKey, base_key, former_key
 from seeder.database.batch import AT_ONCE, at_most, send
@@ -232,6 +232,8 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         )
         if each.name in seeding.rescoped:
             rescope.carry(seeding, seeding.works[each.name])
+    if seeding.orders.few:
+        seeding.keys = recorded_keys.use(seeding)
     _number(seeding)
     if seeding.writes:
         for work in direct.going_direct(seeding.works.values()):
@@ -257,7 +259,7 @@ def _load(seeding: Seeding) -> None:
     # Once more, each on its own: all values that do not fit are to be named. Those before the
     # first are needed again by a survey alone, which goes on without the others.
     again = [] if unfit is None else staged[0 if seeding.orders.migrations_pending else unfit :]
-    rejections: dict[str, tuple[Problem, ...]] = {}
+    rejections: dict[str, ConfigurationInvalid] = {}
     names = {work.name for work in again}
     for work in seeding.works.values():
         if work.stage.stand_in is None and work.name not in names:
@@ -268,14 +270,17 @@ def _load(seeding: Seeding) -> None:
             else:
                 loading.load(connection, work.stage, progress=progress)
         except ConfigurationInvalid as error:
-            rejections[work.name] = error.problems
+            rejections[work.name] = error
     if seeding.orders.migrations_pending:
         reason = "values of it do not fit the schema before the pending migrations"
         _await(seeding, dict.fromkeys(rejections, reason))
+    elif len(rejections) == 1:
+        raise next(iter(rejections.values()))
     elif rejections:
         raise ConfigurationInvalid(
             "Values of the catalog do not fit their columns.",
-            problems=tuple(each for found in rejections.values() for each in found),
+            problems=tuple(each for error in rejections.values() for each in error.problems),
+            hint=next((error.hint for error in rejections.values() if error.hint), None),
         )
 
 

@@ -11,10 +11,9 @@ from psycopg import sql
 from seeder.database import read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
 from seeder.database.expressions import all_of, entry_match
-from seeder.database.few import find_few, open_few, resolve_group, row_rule
+from seeder.database.few import find_few, open_few, recorded_key, resolve_group, row_rule
 from seeder.database.groups import judge_set
 from seeder.database.ledger import Ledger
-from seeder.database.moves import follow_moves
 from seeder.database.orders import Seeding
 from seeder.database.schema import Column
 from seeder.database.stage import BLOCKED
@@ -44,8 +43,9 @@ def restore(
     seeding, groups = open_few(connection, ledger, catalog, wanted, run=run)
     settled: set[str] = set()
     changes: list[RowChange] = []
-    for work in seeding.works.values():  # first, since references are looked up in the ledger
-        follow_moves(connection, work, seeding.works)
+    wanted = {
+        name: [recorded_key(seeding, name, key) for key in keys] for name, keys in wanted.items()
+    }
     for group in groups:
         works = resolve_group(seeding, group, frozenset(settled))
         ours = [work for work in works if work.name in wanted]

@@ -16,10 +16,16 @@ from psycopg import sql
 from seeder.database import images, record, write
 from seeder.database.expressions import desired, offer
 from seeder.database.facts import numbers
-from seeder.database.few import column_rule, find_few, open_few, resolve_group, row_rule
+from seeder.database.few import (
+    column_rule,
+    find_few,
+    open_few,
+    recorded_key,
+    resolve_group,
+    row_rule,
+)
 from seeder.database.groups import judge_set
 from seeder.database.ledger import Ledger
-from seeder.database.moves import follow_moves
 from seeder.database.orders import Seeding
 from seeder.database.stage import RESOLVED
 from seeder.database.turns import update_in_turn
@@ -61,8 +67,7 @@ def take(
     """
     seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
     work = seeding.works[set_name]
-    for each in seeding.works.values():  # first, since references are looked up in the ledger
-        follow_moves(connection, each, seeding.works)
+    key = recorded_key(seeding, set_name, key)
     settled: set[str] = set()
     for group in groups:
         resolve_group(seeding, group, frozenset(settled))

@@ -18,7 +18,6 @@ from seeder.database.expressions import places
 from seeder.database.few import open_few, resolve_group
 from seeder.database.groups import elsewhere, judge_leaving, require_single
 from seeder.database.ledger import Ledger
-from seeder.database.moves import follow_moves
 from seeder.database.orders import Seeding
 from seeder.database.work import SetWork
 from seeder.merge.model import Catalog
@@ -45,8 +44,6 @@ def take_left(
     """
     seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
     work = seeding.works[set_name]
-    for each in seeding.works.values():  # first, since references are looked up in the ledger
-        follow_moves(connection, each, seeding.works)
     settled: set[str] = set()
     for group in groups:
         resolve_group(seeding, group, frozenset(settled))
@@ -100,9 +97,10 @@ def _in_conflict(connection: psycopg.Connection[Any], work: SetWork, rule: Rule[
     if ROW_RULES.index(rule) in gone.STAYING:
         return True
     row = connection.execute(
-        sql.SQL("SELECT w.live AND b.notes ? 'offered' FROM {} w JOIN {} b ON b.ctid = w.b").format(
-            work.verdict, work.base.relation
-        )
+        sql.SQL(
+            "SELECT w.live AND b.notes ?| ARRAY['offered', 'stays']"
+            " FROM {} w JOIN {} b ON b.ctid = w.b"
+        ).format(work.verdict, work.base.relation)
     ).fetchone()
     return rule.verdict is not RowAction.KEEP and bool(row and row[0])
 

@@ -58,15 +58,17 @@ def require_distinct_adoptions(connection: psycopg.Connection[Any], work: SetWor
 
     Raises ConfigurationInvalid, with the place of each of them.
     """
+    same_row = [sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
     found = connection.execute(
         sql.SQL(
             "SELECT array_agg(s.addr) FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             " WHERE w.b IS NULL AND w.row_at IS NOT NULL"
-            " GROUP BY w.row_at HAVING count(*) > 1 LIMIT {limit}"
+            " GROUP BY {same_row} HAVING count(*) > 1 LIMIT {limit}"
         ).format(
             verdict=work.verdict,
             stage=work.stage.relation,
             row=work.stage.row(),
+            same_row=sql.SQL(", ").join(same_row),
             limit=sql.Literal(_NAMED),
         )
     ).fetchall()

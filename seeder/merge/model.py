@@ -293,3 +293,19 @@ def row_key(values: tuple[str, ...]) -> str:
     'org_owner,inventory.view'
     """
     return ",".join(v.replace("\\", "\\\\").replace(",", "\\,") for v in values)
+
+
+def key_values(key: str) -> tuple[str, ...]:
+    """Split what `row_key` joined.
+
+    >>> key_values(row_key(("a,b", "c")))
+    ('a,b', 'c')
+    """
+    values = [""]
+    letters = iter(key)
+    for letter in letters:
+        if letter == ",":
+            values.append("")
+        else:
+            values[-1] += next(letters, "") if letter == "\\" else letter
+    return tuple(values)

@@ -69,7 +69,10 @@ LEFT_ALONE: Mapping[SetDecision, str] = {
         "Pending sets wait for a new release in seeder.toml, an approved request"
         " (`seeder approve`) or `seeder run --mode update`."
     ),
-    SetDecision.AWAITING_TABLE: "Sets that await the migrations come with them.",
+    SetDecision.AWAITING_TABLE: (
+        "Sets that await migrations come with them, if their files are right:"
+        " `seeder check --embedded` tells."
+    ),
 }
 """What has to happen before a run touches such a set."""
 

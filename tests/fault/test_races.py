@@ -104,7 +104,7 @@ def test_a_lock_held_for_too_long_ends_with_31_naming_the_holder(shop: Shop) -> 
     holder.execute("SELECT pg_advisory_lock(%s)", [key_of("seeder")])
     done = shop.end(shop.start("run", "--lock-timeout", "2"))
     assert done.exit_code == 31
-    assert "not free for 2 s" in done.failed["message"]
+    assert "not free for 2.0 s" in done.failed["message"]
     assert f"process {holder.info.backend_pid} (another job)" in done.failed["message"]
     assert "pg_terminate_backend" in done.failed["hint"]
     assert done.named("lock.awaited")[0]["holder_pid"] == holder.info.backend_pid

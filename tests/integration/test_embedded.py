@@ -239,3 +239,13 @@ def test_a_server_that_somebody_else_started_is_left_running(shared: Shared) -> 
         assert shared.running()
     assert shared.command("wait") == 0
     assert not shared.running()
+
+
+def test_what_a_killed_command_left_half_made_is_waited_for_and_made_anew(shared: Shared) -> None:
+    killed = shared.start("wait")
+    while not (shared.directory / "data.unfinished" / "base").exists():
+        assert killed.poll() is None
+        time.sleep(0.005)
+    killed.kill()
+    assert shared.command("wait") == 0
+    assert not shared.running()

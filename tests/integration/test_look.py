@@ -98,7 +98,7 @@ def test_a_set_whose_scope_column_comes_with_the_migrations_awaits_them(shop: Sh
     assert (found["awaiting"], found["unfit"]) == (["roles", "members"], [])
     text = shop.command("status").stdout
     assert "  awaiting   roles, members" in text.splitlines()
-    assert "Sets that await the migrations come with them." in text
+    assert "Sets that await migrations come with them, if their files are right:" in text
     assert shop.run().exit_code == 0
     assert status(shop)["awaiting"] == []
 

@@ -148,6 +148,23 @@ def test_a_conflict_of_a_column_that_was_open_before_is_settled_with_the_row(sho
     assert plan_code(shop) == 0
 
 
+def test_it_is_told_by_the_name_that_its_set_has_now(left: Shop) -> None:
+    (left.directory / "seeds/core/roles.yaml").unlink()
+    left.seed("positions", ROLES)
+    left.configure(release="3")
+    assert left.run().exit_code == 0
+    assert [each["address"] for each in conflicts(left)] == ["positions/guest"]
+    assert left.command("resolve", "positions/guest", "--take", "live").exit_code == 0
+    assert conflicts(left) == []
+
+
+def test_a_set_that_keeps_rows_by_now_can_settle_it(left: Shop) -> None:
+    left.seed("roles", ROLES.replace("removed: delete", "removed: keep"))
+    assert take(left, "live").exit_code == 0
+    assert conflicts(left) == []
+    assert codes(left) == ["owner", "guest"]
+
+
 def test_columns_of_it_cannot_be_settled_alone(left: Shop) -> None:
     done = take(left, "live", "--column", "level")
     assert done.exit_code == 10

@@ -145,7 +145,8 @@ def test_a_status_names_what_waits_for_a_person():
         "  ! plans: the table plans has no column prize.",
         "Unadopted sets meet rows that seeder did not write, and leave them alone until "
         "`seeder adopt` or `seeder run --mode update`.",
-        "Sets that await the migrations come with them.",
+        "Sets that await migrations come with them, if their files are right: `seeder check"
+        " --embedded` tells.",
         "Last runs, newest first:",
         "     7  2026-11-03 12:00:00 UTC  done  update; 3 inserted",
     ]

@@ -365,7 +365,39 @@ def test_a_file_that_changes_after_it_was_checked_is_refused(project: Project, h
     with pytest.raises(ConfigurationInvalid) as caught:
         project.run()
     assert "has changed while it was read" in caught.value.problems[0].message
+    assert "do not fit" not in caught.value.message
     assert project.value("SELECT count(*) FROM items") == 0
     project.configure()
     project.run()
     assert project.rows("SELECT k, name FROM items") == [("a", "b")]
+
+
+@pytest.mark.parametrize("inherited", [False, True], ids=["partitions", "children"])
+def test_rows_in_the_same_place_of_two_partitions_are_two(
+    project: Project, inherited: bool
+) -> None:
+    if inherited:
+        project.sql(
+            "CREATE TABLE items (k text PRIMARY KEY, name text);"
+            "CREATE TABLE items_b (PRIMARY KEY (k)) INHERITS (items);"
+            "INSERT INTO items VALUES ('a', 'x'); INSERT INTO items_b VALUES ('b', 'z')"
+        )
+    else:
+        project.sql(
+            "CREATE TABLE items (k text PRIMARY KEY, name text) PARTITION BY LIST (k);"
+            "CREATE TABLE items_a PARTITION OF items FOR VALUES IN ('a');"
+            "CREATE TABLE items_b PARTITION OF items FOR VALUES IN ('b');"
+            "INSERT INTO items VALUES ('a', 'x'), ('b', 'z')"
+        )
+    project.write("items", "table: items\nkey: k\nrows: [{k: a, name: x}, {k: b, name: z}]\n")
+    assert counts(project.update(), "items") == {"adopt": 2}
+
+
+def test_twins_stop_no_set_that_only_inserts_what_is_missing(project: Project) -> None:
+    project.sql("CREATE TABLE items (k integer PRIMARY KEY, name text)")
+    head = "table: items\nkey: k\nwhen: missing\n"
+    project.write("items", head + "rows: [{k: 1, name: a}]\n")
+    project.run()
+    project.write("items", head + "rows: [{k: 1, name: a}, {k: '01', name: b}, {k: 2, name: c}]\n")
+    assert counts(project.init(), "items") == {"insert": 1}
+    assert project.rows("SELECT k, name FROM items ORDER BY k") == [(1, "a"), (2, "c")]
