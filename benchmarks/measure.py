@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -82,8 +83,11 @@ def median(samples: Sequence[Sample]) -> float:
 
 
 def peak(samples: Sequence[Sample]) -> float:
-    """The median of the peaks, in MB."""
-    return statistics.median(each.peak_mb for each in samples)
+    """The median of the peaks, in MB; raises RuntimeError where it may be this process' own."""
+    found = statistics.median(each.peak_mb for each in samples)
+    if found <= resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:
+        raise RuntimeError("the benchmark itself has taken more memory than what it measures")
+    return found
 
 
 def say(text: str) -> None:

@@ -1,4 +1,4 @@
-"""Write what was found: a table, a plot, and all of it as JSON."""
+"""Write what was found: a table, all of it as JSON, and a plot (`plot`)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import json
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Bench, Outcome
 
+ROOT = Path(__file__).parent.parent
 COMMITTED = Path(__file__).parent / "results"
 
 
@@ -32,8 +34,14 @@ class Results:
         self._directory.mkdir(parents=True, exist_ok=True)
         self._file.write_text(json.dumps({"scenarios": self._scenarios}, indent=1) + "\n")
         (self._directory / "results.md").write_text(self.markdown())
-        if points := [p for each in self._scenarios.values() for p in each["points"]]:
-            plot(points, self._directory / "curves.svg")
+        if any(each["points"] for each in self._scenarios.values()):
+            # In a process of its own: what matplotlib takes would count as the peak of every
+            # command that is started later.
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.plot", str(self._directory)],
+                cwd=ROOT,
+                check=True,
+            )
 
     def markdown(self) -> str:
         """The table of ratios, what it was measured on, and what was left out."""
@@ -83,10 +91,9 @@ def machine(bench: Bench) -> dict[str, Any]:
     """What the numbers depend on."""
     with bench.connect() as connection:
         row = connection.execute("SHOW server_version").fetchone()
-    root = Path(__file__).parent.parent
     commit = subprocess.run(
         ["git", "describe", "--always", "--dirty"],
-        cwd=root,
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
@@ -112,37 +119,3 @@ def _facts(machine: Mapping[str, Any]) -> str:
         f" {machine['system']}, Postgres {machine['postgres']}, Python {machine['python']};"
         f" {size}, medians of {machine['rounds']} rounds or more."
     )
-
-
-def plot(points: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Time over rows, both logarithmic, every system a line."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "seeder"  # the same curves, the same file
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 2, figsize=(12, 5.5), sharey=True)
-    for axis, work in zip(axes, ("first load", "update"), strict=True):
-        chosen = [each for each in points if each["work"] == work]
-        for system in dict.fromkeys(each["system"] for each in chosen):
-            line = sorted(
-                (each["rows"], each["seconds"]) for each in chosen if each["system"] == system
-            )
-            own = system == "seeder"
-            axis.plot(
-                [rows for rows, _ in line],
-                [seconds for _, seconds in line],
-                marker="o",
-                markersize=4,
-                linewidth=2.5 if own else 1.2,
-                color="#c2410c" if own else None,
-                label=system,
-            )
-        axis.set(xscale="log", yscale="log", title=work, xlabel="rows")
-        axis.grid(visible=True, which="major", alpha=0.3)
-        axis.legend(frameon=False)
-    axes[0].set_ylabel("seconds, whole process")
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
