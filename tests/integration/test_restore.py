@@ -199,20 +199,18 @@ MOVED_ROLES = """
     rows: [{name: boss, label: Owner}, {name: viewer, label: Viewer}]
     moved: [{from: owner, to: boss}]
     """
+MOVED_GRANTS = """
+    table: grants
+    key: [role_id, name]
+    columns: {role_id: {ref: roles}}
+    rows: [{role_id: boss, name: edit}, {role_id: viewer, name: view}]
+    """
 
 
 def test_a_row_comes_back_below_a_row_whose_key_is_about_to_change(roles: Project) -> None:
     roles.sql("DELETE FROM grants")
     roles.write("roles", MOVED_ROLES)
-    roles.write(
-        "grants",
-        """
-        table: grants
-        key: [role_id, name]
-        columns: {role_id: {ref: roles}}
-        rows: [{role_id: boss, name: edit}, {role_id: viewer, name: view}]
-        """,
-    )
+    roles.write("grants", MOVED_GRANTS)
     assert bring_back(roles, "grants/boss,edit").counts == {"restore": 1}
     assert names(roles) == ["owner", "viewer"], "the change itself waits for an update"
     roles.update()
@@ -225,15 +223,7 @@ def test_what_was_deleted_below_a_moved_row_stays_deleted_after_a_restore(roles:
     roles.sql("DELETE FROM grants; DELETE FROM roles WHERE name = 'viewer'")
     roles.update()
     roles.write("roles", MOVED_ROLES)
-    roles.write(
-        "grants",
-        """
-        table: grants
-        key: [role_id, name]
-        columns: {role_id: {ref: roles}}
-        rows: [{role_id: boss, name: edit}, {role_id: viewer, name: view}]
-        """,
-    )
+    roles.write("grants", MOVED_GRANTS)
     bring_back(roles, "roles/viewer")
     roles.update()
     assert roles.rows("SELECT name FROM grants") == []
