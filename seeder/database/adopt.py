@@ -18,7 +18,8 @@ from seeder.database.few import clear_stages, column_rule, resolve_group, row_ru
 from seeder.database.groups import judge_set
 from seeder.database.ledger import Ledger
 from seeder.database.orders import WRITTEN, Orders, Seeding
-from seeder.database.prepare import prepare, unregister
+from seeder.database.prepare import prepare
+from seeder.database.registry import unregister
 from seeder.database.work import SetWork
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision

@@ -12,7 +12,8 @@ from psycopg import sql
 from seeder.database import check, diff, resolve
 from seeder.database.ledger import Ledger
 from seeder.database.orders import WRITTEN, Orders, Seeding
-from seeder.database.prepare import prepare, unregister
+from seeder.database.prepare import prepare
+from seeder.database.registry import unregister
 from seeder.database.schema import read_tables
 from seeder.database.work import SetWork
 from seeder.merge.model import Catalog, Mode

@@ -10,7 +10,7 @@ from seeder.database import diff, gone, judge, resolve, twins
 from seeder.database.facts import numbers
 from seeder.database.moves import follow_moves, follow_references
 from seeder.database.orders import MERGING, WRITTEN, Seeding
-from seeder.database.prepare import unregister
+from seeder.database.registry import unregister
 from seeder.database.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Mode, SeedSet
