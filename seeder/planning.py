@@ -6,12 +6,13 @@ approved, to see whether it still holds, and of the update that waits after a ru
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, PlanStale, SeedingFailed
 from seeder.log import Log
@@ -88,7 +89,7 @@ def make_plan(
         # A role may be read-only by default, and a temporary table is a write to Postgres.
         connection.execute("SET TRANSACTION READ WRITE")
         planner = Planner.read(settings, connection, ledger, catalog, graph)
-        planner = dataclasses.replace(planner, progress=progress)
+        planner = replace(planner, progress=progress)
         if planner.left_alone is not None:
             return planner.nothing(planner.left_alone)
         return planner.choose(mode).plan or planner.draft(planner.decide(mode))
@@ -181,8 +182,7 @@ def require_migrated(shown: Plan, connection: Connection, catalog: Catalog) -> N
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """What a run on this database is to do, before any set is looked at."""
 
     mode: Mode
@@ -194,8 +194,7 @@ class Choice:
     """Why open requests do not hold, where there are any; None where they do."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Planner:
+class Planner(Struct, frozen=True, kw_only=True):
     """What is known about a database and an image, in the caller's transaction."""
 
     settings: Settings
@@ -291,7 +290,7 @@ class Planner:
                 approved, stale = now, None
         decision = self.decide(asked, approved=approved is not None)
         if approved is not None:
-            approved = dataclasses.replace(approved, reason=decision.reason)
+            approved = replace(approved, reason=decision.reason)
         return Choice(
             mode=decision.mode,
             reason=decision.reason,
@@ -302,9 +301,7 @@ class Planner:
 
     def keep_to(self, shown: Plan) -> Choice:
         """Make a plan again, in its own mode; raises PlanStale where it is another by now."""
-        decision = dataclasses.replace(
-            self.decide(shown.mode), reason="the given plan", adopt=shown.adopt
-        )
+        decision = replace(self.decide(shown.mode), reason="the given plan", adopt=shown.adopt)
         now = self.draft(decision)
         require_same(shown, now)
         return Choice(mode=now.mode, reason=now.reason, adopt=now.adopt, plan=now)
@@ -328,7 +325,7 @@ class Planner:
         from seeder.database.survey import survey
 
         draft = self.nothing(decision.reason)
-        draft = dataclasses.replace(draft, mode=decision.mode, adopt=decision.adopt)
+        draft = replace(draft, mode=decision.mode, adopt=decision.adopt)
         if decision.mode is not Mode.NONE:
             with self.connection.transaction(force_rollback=True):
                 sets, warnings = survey(
@@ -340,14 +337,14 @@ class Planner:
                     progress=self.progress,
                 )
             awaits = any(each.decision.value == "awaiting-table" for each in sets)
-            draft = dataclasses.replace(
+            draft = replace(
                 draft,
                 sets=sets,
                 tasks=self._tasks(decision.mode),
                 warnings=(*warnings, *self.catalog.warnings),
                 provisional=bool(self.migrations) or awaits,
             )
-        return dataclasses.replace(draft, id=plan_id(draft))
+        return replace(draft, id=plan_id(draft))
 
     def nothing(self, reason: str) -> Plan:
         """A plan to seed nothing."""
@@ -363,7 +360,7 @@ class Planner:
             provisional=bool(self.migrations),
             migrations=self.migrations,
         )
-        return dataclasses.replace(empty, id=plan_id(empty))
+        return replace(empty, id=plan_id(empty))
 
     def _tasks(self, mode: Mode) -> tuple[str, ...]:
         from seeder.database.transaction import require_unedited

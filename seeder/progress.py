@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from seeder.log import Log
 
@@ -24,8 +25,7 @@ _WARMING_UP = 0.02
 """The part that has to be done before an estimate is worth more than a guess."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Step:
+class Step(Struct, kw_only=True):
     """One thing that is being done to one set."""
 
     what: str

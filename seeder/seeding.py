@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from seeder.errors import PlanStale
 from seeder.log import Log
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
     from seeder.database.revisions import RevisionGraph
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seeding:
+class Seeding(Struct, frozen=True, kw_only=True):
     """One seeding, on a connection that holds the lock and a schema that is migrated."""
 
     settings: Settings

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
+
+from msgspec import Struct, field
 
 REGISTER = "__seeder_declared__"
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowsContext:
+class RowsContext(Struct, frozen=True, kw_only=True):
     """What a `@rows` function is given."""
 
     env: Mapping[str, str]
@@ -26,8 +26,7 @@ class RowsContext:
     release: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredRows:
+class DeclaredRows(Struct, frozen=True, kw_only=True):
     """A function under `@rows`."""
 
     name: str
@@ -38,8 +37,7 @@ class DeclaredRows:
     """The keys of a seed file, as they were passed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredTask:
+class DeclaredTask(Struct, frozen=True, kw_only=True):
     """A function under `@task`."""
 
     name: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from seeder.catalog.columns import ColumnRule
 from seeder.catalog.declaration import Declaration
@@ -13,8 +14,7 @@ from seeder.catalog.values import key_text
 from seeder.merge.model import Cell, SeedSet, SetReference, row_key
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assembled:
+class Assembled(Struct, frozen=True, kw_only=True):
     """A seed set, and what the checks across sets need to know."""
 
     declaration: Declaration
@@ -25,8 +25,7 @@ class Assembled:
     """The rows of a large CSV file were not looked at, or none could be read."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Others:
+class Others(Struct, frozen=True, kw_only=True):
     """What one set needs to know of the sets it refers to."""
 
     widths: Mapping[str, int]

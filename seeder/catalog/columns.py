@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from seeder.catalog.node_reader import NodeReader
 from seeder.catalog.nodes import Mapping, Node, Scalar
@@ -12,8 +12,7 @@ from seeder.merge.model import SetReference, TableReference, Update
 COLUMN_KEYS = ("ref", "expand", "update", "secret", "was")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnRule:
+class ColumnRule(Struct, frozen=True, kw_only=True):
     """What `columns:` says about one column."""
 
     name: str

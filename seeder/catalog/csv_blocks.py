@@ -9,9 +9,10 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, TextIO
+
+from msgspec import Struct
 
 from seeder.catalog.csv_files import Record, fitting, split_records, undecodable
 from seeder.catalog.files import Unreadable, os_reason
@@ -22,8 +23,7 @@ BLOCK = 1 << 18
 _SOME = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class PlainLines:
+class PlainLines(Struct, frozen=True):
     """Lines of as many fields as the header has: split at the commas, '' is NULL."""
 
     first: int

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO, TypeAlias
+
+from msgspec import Struct
 
 from seeder.catalog.files import Unreadable, os_reason
 from seeder.merge.model import Stamp, Text
@@ -28,8 +29,7 @@ Record: TypeAlias = tuple[int, list[Text | None]]
 """Number of its first line, and its fields."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CsvTraits:
+class CsvTraits(Struct, frozen=True, kw_only=True):
     """What a scan of the bytes tells, without parsing them."""
 
     stamp: Stamp

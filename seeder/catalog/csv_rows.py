@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from seeder.catalog.csv_blocks import BLOCK, PlainLines, read_blocks
 from seeder.catalog.csv_files import CsvTraits, Record, read_rows, require_same
@@ -21,8 +22,7 @@ CHECKED_SIZE = 20 * 1024 * 1024
 and duplicate rows are found by whoever reads the rows, unless another set refers to them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CsvTable:
+class CsvTable(Struct, frozen=True, kw_only=True):
     """A CSV file whose header was read."""
 
     path: Path
@@ -43,8 +43,7 @@ class RowLines(NamedTuple):
     """What ended the reading before the end of the file."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CsvRows:
+class CsvRows(Struct, frozen=True, kw_only=True):
     """A `RowSource` that reads the file anew each time it is iterated.
 
     Iterating raises `ConfigurationInvalid` for a row that does not fit the header or

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as AnyMapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from seeder.catalog.columns import ColumnReader, ColumnRule
 from seeder.catalog.files import Located
@@ -30,8 +31,7 @@ KEYS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
+class Declaration(Struct, frozen=True, kw_only=True):
     """One seed set before its rows are turned into cells."""
 
     name: str

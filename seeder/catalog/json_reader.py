@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from json.decoder import (  # type: ignore[attr-defined]  # json.scanner uses it; typeshed omits it
     JSONDecodeError,
     scanstring,
 )
+
+from msgspec import Struct, field
 
 from seeder.catalog.files import Located, Unreadable
 from seeder.catalog.nodes import (
@@ -40,8 +41,7 @@ def read_json(text: str, *, file: str, problems: Problems) -> Node:
     return _Reader(text, file, problems).read()
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """An array or object that has not ended yet."""
 
     line: int

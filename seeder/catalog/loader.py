@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from seeder.catalog.across import check_identity, check_names, check_references, needs
 from seeder.catalog.assemble import Assembler
@@ -40,7 +42,7 @@ def load_catalog(
             problems.raise_if_any()
             raise AssertionError("a project that cannot be read has a problem")
         loader = _Loader(
-            replace(found, release=release or found.release),
+            dataclasses.replace(found, release=release or found.release),
             environment=environment,
             environ=environ,
             problems=problems,

@@ -15,8 +15,9 @@ import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from seeder.catalog.api import REGISTER, DeclaredRows, DeclaredTask, RowsContext
 from seeder.catalog.files import Located, Unreadable, read_text
@@ -28,8 +29,7 @@ from seeder.merge.model import Text
 _ANY = (Exception, SystemExit, GeneratorExit)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeederFile:
+class SeederFile(Struct, frozen=True, kw_only=True):
     """A Python file of the seeds, imported."""
 
     path: Path

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from seeder.catalog.files import Found, os_reason, walk
 from seeder.catalog.problems import Problems
@@ -27,8 +28,7 @@ class Role(StrEnum):
     """Everything else; some set must reach it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedFile:
+class SeedFile(Struct, frozen=True, kw_only=True):
     """One file below the seeds."""
 
     path: Path

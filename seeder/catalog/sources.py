@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import assert_never
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from seeder.catalog.csv_rows import CsvTable
 from seeder.catalog.declaration import KEYS, Declaration, read_declaration, set_name
@@ -21,8 +23,7 @@ from seeder.catalog.values import Values
 from seeder.merge.model import DISPOSABLE, Task, is_disposable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeclaredSet:
+class DeclaredSet(Struct, frozen=True, kw_only=True):
     """A declaration with the way to its rows."""
 
     declaration: Declaration
@@ -30,8 +31,7 @@ class DeclaredSet:
     rows: Callable[[], list[Draft] | CsvTable]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Doubtful:
+class _Doubtful(Struct, frozen=True, kw_only=True):
     """A YAML or JSON file that does not look like a seed set."""
 
     file: SeedFile

@@ -8,9 +8,9 @@ repeats, so that an alias bomb goes off later, in whoever walks the result.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 import yaml
+from msgspec import Struct, field
 
 from seeder.catalog.files import Located, Unreadable, place_of
 from seeder.catalog.nodes import (
@@ -56,8 +56,7 @@ def read_yaml(text: str, *, file: str, problems: Problems) -> Node | None:
         raise Unreadable("is not valid YAML") from None
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(Struct):
     """A sequence or mapping that has not ended yet."""
 
     line: int
@@ -74,8 +73,7 @@ class _Open:
     height: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
+class _Anchored(Struct, frozen=True):
     node: Node
     size: int
     height: int

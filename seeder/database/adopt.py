@@ -6,10 +6,10 @@ is unknown, unless an old catalog says what a person must have started from.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database import diff, read, record
@@ -74,7 +74,7 @@ def adopt(
         if name not in adopted:
             if work.decision in WRITTEN:
                 unregister(seeding, work)
-            seeding.works[name] = dataclasses.replace(work, decision=SetDecision.MERGE)
+            seeding.works[name] = replace(work, decision=SetDecision.MERGE)
         diff.create(connection, seeding.works[name])
     rows: list[RowChange] = []
     counts: dict[str, int] = {}

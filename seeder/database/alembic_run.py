@@ -11,7 +11,6 @@ import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
+from msgspec import Struct, field
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -36,8 +36,7 @@ from seeder.merge.model import Migrations
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 
 
-@dataclass(slots=True)
-class Progress:
+class Progress(Struct):
     """How far an upgrade came; the one thing here that changes."""
 
     applied: list[str] = field(default_factory=list)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -26,8 +26,7 @@ from seeder.database.schema import Table
 from seeder.merge.model import SeedSet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shared:
+class Shared(Struct, frozen=True, kw_only=True):
     """What shares a base: sets on one table, by one key."""
 
     table: Table
@@ -96,8 +95,7 @@ _Place: TypeAlias = tuple[str, str, tuple[str, ...]]
 """Schema, table and key."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Stored:
+class _Stored(Struct, frozen=True, kw_only=True):
     """A base as the ledger lists it."""
 
     id: int
@@ -141,8 +139,7 @@ def _take(stored: dict[_Place, _Stored], table: Table, key: tuple[str, ...]) -> 
     return stored.pop((table.schema, table.name, key), None)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _New:
+class _New(Struct, frozen=True, kw_only=True):
     """A base that is not there yet."""
 
     shared: Shared

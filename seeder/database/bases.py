@@ -21,8 +21,8 @@ as a whole, by hash, and written by ctid, which the advisory lock makes safe. It
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -30,8 +30,7 @@ from seeder.database.schema import Column, Table
 from seeder.merge.model import SeedSet
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BaseColumn:
+class BaseColumn(Struct, frozen=True, kw_only=True):
     """A column of a base."""
 
     n: int
@@ -52,8 +51,7 @@ class BaseColumn:
         return sql.Identifier(f"r{self.n}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Base:
+class Base(Struct, frozen=True, kw_only=True):
     """The base of one target table and natural key."""
 
     id: int
@@ -74,8 +72,7 @@ class Base:
         return sql.Identifier(f"p{position + 1}")
 
 
-@dataclass(frozen=True, slots=True)
-class BaseKey:
+class BaseKey(Struct, frozen=True):
     """What makes two sets share a base: the live table, and all columns that identify."""
 
     schema: str
@@ -93,8 +90,7 @@ def former_key(seed_set: SeedSet) -> tuple[str, ...]:
     return tuple(seed_set.column(name).was or name for name in seed_set.key)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Wanted(Struct, frozen=True, kw_only=True):
     """A column that the sets of a base need."""
 
     column: Column

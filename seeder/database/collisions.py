@@ -7,10 +7,10 @@ first has given it up. Indexes of exclusion constraints are asked in the same wa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.expressions import all_of
@@ -29,16 +29,14 @@ from seeder.database.write import (
 from seeder.merge.plan import SetDecision
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Place(Struct, frozen=True, kw_only=True):
     """A table, and what its rows are known by."""
 
     table: Table
     primary_key: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes(Place):
+class Changes(Place, frozen=True, kw_only=True):
     """Rows `w` of a relation, each with what it changes in live row `t`."""
 
     relation: sql.Composable

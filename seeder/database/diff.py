@@ -7,10 +7,10 @@ The diff depends on stage and ledger, which nobody else writes, so it is found o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.expressions import all_of, base_key, desired_is_asked, entry_match
@@ -19,8 +19,7 @@ from seeder.database.work import SetWork
 from seeder.merge.model import Update
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Differences:
+class Differences(Struct, frozen=True, kw_only=True):
     """What a comparison found, beside the rows that differ."""
 
     entries: int

@@ -7,12 +7,12 @@ open to plain types, whose values the ledger keeps as the table does.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database import loading, stage
@@ -72,7 +72,7 @@ def _plain(column: Column) -> bool:
 def _directed(work: SetWork) -> SetWork:
     held = {name: f"c{column.n}" for name, column in work.base.columns.items()}
     stand_in = StandIn(relation=work.base.relation, columns=held)
-    return dataclasses.replace(work, stage=dataclasses.replace(work.stage, stand_in=stand_in))
+    return replace(work, stage=replace(work.stage, stand_in=stand_in))
 
 
 def _constants(work: SetWork, run: int) -> dict[str, sql.Composable]:

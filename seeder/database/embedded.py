@@ -17,9 +17,10 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
+
+from msgspec import Struct
 
 from seeder.database.embedded_files import (
     Account,
@@ -42,8 +43,7 @@ _SOCKET_PATH_LIMIT = 103
 """Bytes of a Unix socket's path: 107 on Linux, 103 on macOS."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EmbeddedServer:
+class EmbeddedServer(Struct, frozen=True, kw_only=True):
     """A running server; leaving its context stops it."""
 
     data: Path

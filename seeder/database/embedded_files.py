@@ -12,9 +12,10 @@ import shutil
 import stat
 import subprocess
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
+
+from msgspec import Struct
 
 from seeder.errors import ConfigurationInvalid
 
@@ -28,8 +29,7 @@ class _SubprocessArguments(TypedDict, total=False):
     extra_groups: list[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class Account(Struct, frozen=True, kw_only=True):
     """An unprivileged account, since Postgres refuses to run as root."""
 
     name: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.bases import Base, BaseColumn
@@ -17,8 +17,7 @@ from seeder.database.values import canonical, cast, same
 from seeder.merge.model import TableName
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bases:
+class Bases(Struct, frozen=True, kw_only=True):
     """All bases of a ledger whose tables still stand."""
 
     open: tuple[Base, ...]

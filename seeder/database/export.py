@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeAlias
 
 import psycopg
+from msgspec import Struct, field
 from psycopg import sql
 
 from seeder.database.schema import Column, ForeignKey, Table, read_tables
@@ -34,8 +34,7 @@ class Kind(Enum):
     """An array as JSON, or as a JSON string where JSON cannot say what it is."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportColumn:
+class ExportColumn(Struct, frozen=True, kw_only=True):
     """A column of an exported table."""
 
     name: str
@@ -43,8 +42,7 @@ class ExportColumn:
     reference: SetReference | TableReference | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportTable:
+class ExportTable(Struct, frozen=True, kw_only=True):
     """The rows of one table; cells are aligned with `columns`, None is NULL.
 
     A cell that refers to a row of another set holds the values of that row's key.
@@ -59,8 +57,7 @@ class ExportTable:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(slots=True, kw_only=True)
-class _Draft:
+class _Draft(Struct, kw_only=True):
     """A table on its way."""
 
     name: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database import check, diff, resolve
@@ -47,7 +47,7 @@ def open_few(
     for name, work in seeding.works.items():
         if work.decision in WRITTEN:
             unregister(seeding, work)
-        seeding.works[name] = dataclasses.replace(work, decision=SetDecision.MERGE)
+        seeding.works[name] = replace(work, decision=SetDecision.MERGE)
         diff.create(connection, work)
     return seeding, groups
 
@@ -69,9 +69,7 @@ def _with_references(
         waiting += edges[name]
         # Sets that share the table answer for their own rows.
         waiting += [other.name for other in catalog.sets if other.table == each.table]
-    return dataclasses.replace(
-        catalog, sets=tuple(each for each in catalog.sets if each.name in wanted)
-    )
+    return replace(catalog, sets=tuple(each for each in catalog.sets if each.name in wanted))
 
 
 def recorded_key(seeding: Seeding, name: str, key: str) -> str:

@@ -9,10 +9,11 @@ every format: the table `meta`, with `format`, `minimum_reader` and `environment
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -22,8 +23,7 @@ FORMAT = 1
 MINIMUM_READER = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
+class Meta(Struct, frozen=True, kw_only=True):
     """The ledger's one row about the database itself."""
 
     format: int
@@ -48,8 +48,7 @@ class Meta:
         return self.minimum_reader <= FORMAT
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedTask:
+class AppliedTask(Struct, frozen=True, kw_only=True):
     """A task that this database has behind it."""
 
     name: str
@@ -58,8 +57,7 @@ class AppliedTask:
     state: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class Request(Struct, frozen=True, kw_only=True):
     """Somebody's approval of a plan."""
 
     id: int
@@ -67,8 +65,7 @@ class Request:
     actor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(Struct, frozen=True, kw_only=True):
     """The ledger in one schema; every method runs in the caller's transaction."""
 
     schema: str = "seeder"

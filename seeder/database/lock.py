@@ -10,8 +10,9 @@ import hashlib
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from seeder.database.connect import Connection
 from seeder.database.failures import translated
@@ -31,8 +32,7 @@ _HOLDER = """
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holder:
+class Holder(Struct, frozen=True, kw_only=True):
     """The session that holds the lock."""
 
     pid: int

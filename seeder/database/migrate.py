@@ -9,11 +9,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.connect import Connection
@@ -50,8 +50,7 @@ class MigrationState(StrEnum):
     """The project has no migrations."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MigrationOutcome:
+class MigrationOutcome(Struct, frozen=True, kw_only=True):
     """What a run's migrations did."""
 
     state: MigrationState

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
+from msgspec import Struct, field
 
 from seeder.database.ledger import Ledger
 from seeder.database.recorded_keys import RecordedKeys
@@ -25,8 +25,7 @@ MERGING = (
 WRITTEN = (SetDecision.INSERT, *MERGING)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Orders:
+class Orders(Struct, frozen=True, kw_only=True):
     """What this run may do, decided before any set is looked at."""
 
     mode: Mode
@@ -45,8 +44,7 @@ class Orders:
     """For a few rows: no move is followed, and rows go by their keys in the ledger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class Known(Struct, frozen=True, kw_only=True):
     """A set as the ledger knows it."""
 
     id: int
@@ -58,8 +56,7 @@ class Known:
     base: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Left:
+class Left(Struct, frozen=True, kw_only=True):
     """What became of rows of one set that have left the catalog."""
 
     set: str
@@ -70,8 +67,7 @@ class Left:
     """As many as an outcome shows."""
 
 
-@dataclass(slots=True, kw_only=True)
-class Seeding:
+class Seeding(Struct, kw_only=True):
     """The state of one seeding while it goes on."""
 
     connection: psycopg.Connection[Any]

@@ -7,10 +7,10 @@ that may only read, and on a standby.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 
 from seeder.database import check
 from seeder.database.ledger import Ledger
@@ -23,8 +23,7 @@ from seeder.merge.plan import SetDecision
 _WAITING = (SetDecision.PENDING, SetDecision.UNADOPTED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlook:
+class Outlook(Struct, frozen=True, kw_only=True):
     """What a deploy has in mind for each set."""
 
     decisions: Mapping[str, SetDecision]

@@ -7,12 +7,12 @@ refers to them, go by their old keys until an update follows the move.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.work import SetWork
@@ -37,8 +37,8 @@ def use(seeding: Seeding) -> RecordedKeys:
     if keys:
         for name, work in seeding.works.items():
             seed_set = keys.seed_set(work.seed_set)
-            stage = dataclasses.replace(work.stage, seed_set=seed_set)
-            seeding.works[name] = dataclasses.replace(work, seed_set=seed_set, stage=stage)
+            stage = replace(work.stage, seed_set=seed_set)
+            seeding.works[name] = replace(work, seed_set=seed_set, stage=stage)
     return keys
 
 
@@ -65,7 +65,7 @@ class RecordedKeys:
     def seed_set(self, each: SeedSet) -> SeedSet:
         """The set with its rows under their keys in the ledger, and without moves."""
         rows = _RecordedRows(each, self)
-        return dataclasses.replace(each, rows=rows, moved=())
+        return replace(each, rows=rows, moved=())
 
     def row(self, each: SeedSet, row: SeedRow) -> SeedRow:
         """One of the set's rows under its key in the ledger."""
@@ -77,12 +77,12 @@ class RecordedKeys:
         through = self._through_references(each.name, row.key)
         old = self._moves(each.name).get(through)
         if old is None:
-            return dataclasses.replace(row, key=through, values=tuple(values))
+            return replace(row, key=through, values=tuple(values))
         names = [column.name for column in each.columns]
         for name, part, value in zip(each.key, key_values(old.key), old.values, strict=True):
             n = names.index(name)
             values[n] = value if each.columns[n].reference is None else part
-        return dataclasses.replace(row, key=old.key, values=tuple(values))
+        return replace(row, key=old.key, values=tuple(values))
 
     def _through_references(self, name: str, key: str) -> str:
         work = self._works.get(name)
@@ -124,15 +124,13 @@ class RecordedKeys:
         return self._moved[name]
 
 
-@dataclass(frozen=True, slots=True)
-class _Old:
+class _Old(Struct, frozen=True):
     key: str
     values: tuple[Cell, ...]
     """Aligned with `SeedSet.key`."""
 
 
-@dataclass(frozen=True, slots=True)
-class _RecordedRows:
+class _RecordedRows(Struct, frozen=True):
     """A `RowSource`."""
 
     of: SeedSet

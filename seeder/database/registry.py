@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.bases import former_key
@@ -66,7 +66,7 @@ def number(seeding: Seeding) -> None:
         # has its place: its file was renamed. Between several, nobody can tell.
         orphans = [known.id for known in place if known.name not in catalog]
         own = [number, *([] if siblings else orphans)]
-        works[name] = dataclasses.replace(
+        works[name] = replace(
             work,
             siblings=tuple(each.stage for each in siblings),
             set_id=number,

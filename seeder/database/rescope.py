@@ -6,9 +6,9 @@ live rows are in it, or are gone; what stays behind is a set that has left the c
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable
 
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.expressions import all_of
@@ -43,8 +43,7 @@ def find(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
         if before is not None:
             seeding.rescoped[each.name] = before
             seeding.known = tuple(
-                dataclasses.replace(known, scope=scope) if known is before else known
-                for known in seeding.known
+                replace(known, scope=scope) if known is before else known for known in seeding.known
             )
 
 
@@ -160,4 +159,4 @@ def _leave_behind(seeding: Seeding, work: SetWork, before: Known) -> None:
             work.base.relation, sql.Literal(row[0]), left
         )
     )
-    seeding.known += (dataclasses.replace(before, id=row[0]),)
+    seeding.known += (replace(before, id=row[0]),)

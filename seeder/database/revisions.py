@@ -7,10 +7,11 @@ import re
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import ModuleType
+
+from msgspec import Struct, field
 
 from seeder.errors import MigrationsInvalid, Problem
 from seeder.merge.model import Migrations
@@ -19,8 +20,7 @@ _REVISION_FILE = re.compile(r"(?!\.#|__init__)(.*\.py)$")
 """Alembic's own rule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RevisionGraph:
+class RevisionGraph(Struct, frozen=True, kw_only=True):
     """Which revision builds on which."""
 
     revisions: Mapping[str, tuple[str, ...]]
@@ -46,8 +46,7 @@ class RevisionGraph:
         return tuple(revision for revision in self.revisions if revision not in applied)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Revision:
+class _Revision(Struct, frozen=True, kw_only=True):
     name: str
     file: str
     down: tuple[str, ...]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.merge.model import TableName
@@ -30,8 +30,7 @@ PLAIN = {
 """Types that the ledger stores as themselves; everything else is stored as text."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
+class Column(Struct, frozen=True, kw_only=True):
     """A column of a live table."""
 
     name: str
@@ -88,8 +87,7 @@ def _is_constant(expression: str) -> bool:
     return not _NOT_CONSTANT.search(types_blanked)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unique:
+class Unique(Struct, frozen=True, kw_only=True):
     """A unique index over plain columns."""
 
     columns: tuple[str, ...]
@@ -97,8 +95,7 @@ class Unique:
     """The WHERE clause of a partial index."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class Guard(Struct, frozen=True, kw_only=True):
     """An index that keeps two rows apart: unique, or of an exclusion constraint."""
 
     columns: tuple[str, ...]
@@ -112,8 +109,7 @@ class Guard:
     deferrable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ForeignKey:
+class ForeignKey(Struct, frozen=True, kw_only=True):
     """A foreign key, seen from the table that refers."""
 
     name: str
@@ -124,8 +120,7 @@ class ForeignKey:
     deferrable: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class Table(Struct, frozen=True, kw_only=True):
     """A live table, its columns in order."""
 
     schema: str

@@ -5,12 +5,12 @@ The caller holds the advisory lock. `survey.survey` walks the same steps without
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database import aside, diff, images, leaving, marks, moves, read, record, resolve, write
@@ -75,7 +75,7 @@ def seed(
 
 
 def _with_left(seeding: Seeding, outcome: SetOutcome, left: Left) -> SetOutcome:
-    return dataclasses.replace(
+    return replace(
         outcome,
         counts=dict(Counter(outcome.counts) + Counter(left.counts)),
         kept=(*outcome.kept, *left.kept)[: leaving.KEPT],

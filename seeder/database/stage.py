@@ -11,8 +11,8 @@ the database itself fills in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.schema import Column, Table
@@ -29,8 +29,7 @@ _RECAST = {"smallint", "integer", "bigint", "uuid"}
 that a column can be generated in from text: the cast is immutable."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandIn:
+class StandIn(Struct, frozen=True, kw_only=True):
     """A table that serves as a stage; `addr` and `p1`.. are the same there."""
 
     relation: sql.Composable
@@ -38,8 +37,7 @@ class StandIn:
     """The names of its columns with the desired values, by those of the live table's."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class Stage(Struct, frozen=True, kw_only=True):
     """The temporary table that holds what one set desires."""
 
     number: int

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 
 from seeder.database import diff, read
 from seeder.database.groups import hold_back, judge_gone, judge_group
@@ -85,7 +85,7 @@ def _plan(seeding: Seeding, name: str, *, limit: int | None) -> SetPlan:
             rows.append(row)
         else:
             left_out += 1
-    return dataclasses.replace(
+    return replace(
         plan,
         rows=tuple(rows),
         counts=read.counts(seeding.connection, work),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
 import psycopg
+from msgspec import Struct
 
 from seeder.database.connect import Connection
 from seeder.database.culprit import Rejected
@@ -25,8 +25,7 @@ _RACES = frozenset({"23505", "23503"})
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TaskOrders:
+class TaskOrders(Struct, frozen=True, kw_only=True):
     """What to do about tasks in this seeding."""
 
     run_them: bool

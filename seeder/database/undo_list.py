@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.bases import Base
@@ -14,8 +14,7 @@ from seeder.database.ledger import Ledger
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undoing:
+class Undoing(Struct, frozen=True, kw_only=True):
     """The writes of one run to the rows of one base."""
 
     base: Base

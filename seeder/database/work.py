@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from msgspec import Struct, field
 from psycopg import sql
 
 from seeder.database.bases import Base
@@ -15,8 +15,7 @@ from seeder.merge.model import Cell, Removed, SeedSet, TableReference
 from seeder.merge.plan import SetDecision
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetTarget:
+class SetTarget(Struct, frozen=True, kw_only=True):
     """Where a reference column points, when that is another seed set."""
 
     set: str
@@ -24,8 +23,7 @@ class SetTarget:
     """The column of the referenced table whose value the reference stores."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableTarget:
+class TableTarget(Struct, frozen=True, kw_only=True):
     """Where a reference column points, when no set owns the table."""
 
     table: Table
@@ -36,8 +34,7 @@ class TableTarget:
 Target: TypeAlias = SetTarget | TableTarget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetWork:
+class SetWork(Struct, frozen=True, kw_only=True):
     """One set of one seeding; all relations are temporary or the ledger's."""
 
     seed_set: SeedSet

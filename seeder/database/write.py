@@ -7,10 +7,10 @@ to be written were locked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.facts import numbers
@@ -55,8 +55,7 @@ def at_live(work: SetWork, alias: str = "t") -> sql.Composable:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Locked:
+class Locked(Struct, frozen=True, kw_only=True):
     """The live rows of a set that a verdict wants written."""
 
     rows: int

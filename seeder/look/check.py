@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seeder.catalog import load, read_project
@@ -86,7 +86,7 @@ def _rehearse(settings: Settings, catalog: Catalog, *, log: Log) -> RunResult:
         ours = ("SEEDER_DATABASE_URL", "SEEDER_DATABASE_URL_FILE", "DATABASE_URL_FILE")
         given = as_set(settings.environ).items()
         environ = {name: text for name, text in given if name not in ours}
-        rehearsal = dataclasses.replace(
+        rehearsal = replace(
             settings,
             database=Secret(url),
             embedded=None,

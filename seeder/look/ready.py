@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from seeder.catalog import Project, read_project
 from seeder.errors import (
@@ -72,8 +74,7 @@ def ready(
         return waiting.wait(target)
 
 
-@dataclass(slots=True, kw_only=True)
-class _Waiting:
+class _Waiting(Struct, kw_only=True):
     """One wait while it goes on."""
 
     settings: Settings

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from seeder.errors import Problem
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestRecord:
+class RequestRecord(Struct, frozen=True, kw_only=True):
     """One request as the ledger keeps it."""
 
     id: int
@@ -24,8 +24,7 @@ class RequestRecord:
     settled_at: datetime.datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requests:
+class Requests(Struct, frozen=True, kw_only=True):
     """What waits for approval, and what was approved."""
 
     pending: str | None = None
@@ -34,8 +33,7 @@ class Requests:
     """Newest first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckResult:
+class CheckResult(Struct, frozen=True, kw_only=True):
     """The size of a catalog that is in order."""
 
     sets: int
@@ -46,8 +44,7 @@ class CheckResult:
     """Worth a look, but no reason to fail."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AppliedRelease:
+class AppliedRelease(Struct, frozen=True, kw_only=True):
     """A release that this database has had."""
 
     release: str
@@ -55,8 +52,7 @@ class AppliedRelease:
     run: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSummary:
+class RunSummary(Struct, frozen=True, kw_only=True):
     """One line of the history."""
 
     id: int
@@ -69,8 +65,7 @@ class RunSummary:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenConflict:
+class OpenConflict(Struct, frozen=True, kw_only=True):
     """A row whose live value was kept against the catalog, and that nobody has settled."""
 
     address: str
@@ -79,16 +74,14 @@ class OpenConflict:
     """The row has left the catalog, and stays since people changed it or refer to it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnfitSet:
+class UnfitSet(Struct, frozen=True, kw_only=True):
     """A set that the schema contradicts, so that a run would be refused."""
 
     name: str
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class Status(Struct, frozen=True, kw_only=True):
     """Where a database stands, seen from this image."""
 
     database: str
@@ -125,8 +118,7 @@ class Status:
     """What the server says of the session that holds the lock: `pid`, `application_name`."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Readiness:
+class Readiness(Struct, frozen=True, kw_only=True):
     """A database on which an application of this image may start."""
 
     revision_live: tuple[str, ...] = ()

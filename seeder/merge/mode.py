@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.given import Mode, is_disposable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModeFacts:
+class ModeFacts(Struct, frozen=True, kw_only=True):
     """What the mode of a run depends on."""
 
     asked: Mode
@@ -24,8 +24,7 @@ class ModeFacts:
     """An open request approves the very plan of an update made now."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModeDecision:
+class ModeDecision(Struct, frozen=True, kw_only=True):
     """The mode of a run, never `auto`, and why."""
 
     mode: Mode

@@ -11,6 +11,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
+from msgspec import Struct
+
 # For who needs the rest as well.
 from seeder.merge.given import DISPOSABLE as DISPOSABLE
 from seeder.merge.given import Migrations as Migrations
@@ -77,8 +79,7 @@ Cell: TypeAlias = (
 """One desired value. Numbers from files are int or Decimal, so that no digit is lost."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class TableName:
+class TableName(Struct, frozen=True, kw_only=True, order=True):
     """A table as a catalog names it; without a schema it is found on the search path."""
 
     schema: str | None
@@ -88,15 +89,13 @@ class TableName:
         return self.name if self.schema is None else f"{self.schema}.{self.name}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetReference:
+class SetReference(Struct, frozen=True, kw_only=True):
     """A column whose values are row keys of another seed set (`{ref: roles}`)."""
 
     set: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableReference:
+class TableReference(Struct, frozen=True, kw_only=True):
     """A column whose values are natural keys in a table that no set owns."""
 
     table: TableName
@@ -118,8 +117,7 @@ class SeedColumn:
     line: int | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedRow:
+class SeedRow(Struct, frozen=True, kw_only=True):
     """One desired row, aligned with `SeedSet.columns`.
 
     In a reference column the cell is the row key of the referenced row (or, for a
@@ -159,8 +157,7 @@ class RowSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CsvFile:
+class CsvFile(Struct, frozen=True, kw_only=True):
     """A CSV file that Postgres can read by itself: UTF-8, no BOM, a header line."""
 
     path: Path
@@ -172,8 +169,7 @@ class CsvFile:
     """A field may end with a blank."""
 
 
-@dataclass(frozen=True, slots=True)
-class ListedRows:
+class ListedRows(Struct, frozen=True):
     """Rows held in memory."""
 
     rows: tuple[SeedRow, ...] = ()
@@ -190,8 +186,7 @@ class ListedRows:
         return None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Move:
+class Move(Struct, frozen=True, kw_only=True):
     """A row whose key changed in the catalog: from the old row key to the new."""
 
     old: str
@@ -201,8 +196,7 @@ class Move:
     new_values: tuple[Cell, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SeedSet:
+class SeedSet(Struct, frozen=True, kw_only=True):
     """A seed set: rows of one table, how they are identified, and the policies."""
 
     name: str
@@ -266,8 +260,7 @@ class Task:
     environments: frozenset[str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Catalog:
+class Catalog(Struct, frozen=True, kw_only=True):
     """Everything a project directory asks for, checked as far as files alone allow."""
 
     project: Path

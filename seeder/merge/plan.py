@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from seeder.merge.model import Mode
 
@@ -69,8 +70,7 @@ class ColumnCase(StrEnum):
     ALWAYS = "always"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ColumnChange:
+class ColumnChange(Struct, frozen=True, kw_only=True):
     """One column of a changed row; values are canonical text, None is NULL."""
 
     name: str
@@ -87,8 +87,7 @@ class ColumnChange:
     """Values of secret columns are always None."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowChange:
+class RowChange(Struct, frozen=True, kw_only=True):
     """One row that a run writes, records, keeps against the catalog or skips."""
 
     address: str
@@ -99,8 +98,7 @@ class RowChange:
     """True when a person should look at it."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetPlan:
+class SetPlan(Struct, frozen=True, kw_only=True):
     """What happens to one seed set."""
 
     name: str
@@ -116,8 +114,7 @@ class SetPlan:
     """How many rows `rows` leaves out, to stay small."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class Plan(Struct, frozen=True, kw_only=True):
     """What a run would do."""
 
     id: str
@@ -163,8 +160,7 @@ _CHANGING = tuple(action for action in RowAction if action not in (RowAction.KEE
 _WAITING = (SetDecision.UNADOPTED, SetDecision.PENDING, SetDecision.AWAITING_TABLE)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetOutcome:
+class SetOutcome(Struct, frozen=True, kw_only=True):
     """What a finished run did to one set."""
 
     name: str

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
+
+from msgspec.structs import replace
 
 from seeder.errors import ConfigurationInvalid, PlanStale
 from seeder.merge.plan import ColumnChange, Plan, RowChange, SetPlan
@@ -55,15 +56,15 @@ def from_document(document: object) -> Plan:
 
 def shortened(plan: Plan) -> Plan:
     """The plan with long values cut, to be stored; its id and digests stay."""
-    return dataclasses.replace(plan, sets=tuple(_shortened_set(each) for each in plan.sets))
+    return replace(plan, sets=tuple(_shortened_set(each) for each in plan.sets))
 
 
 def _shortened_set(each: SetPlan) -> SetPlan:
-    return dataclasses.replace(each, rows=tuple(_shortened_row(row) for row in each.rows))
+    return replace(each, rows=tuple(_shortened_row(row) for row in each.rows))
 
 
 def _shortened_row(row: RowChange) -> RowChange:
-    return dataclasses.replace(row, columns=tuple(_shortened_column(one) for one in row.columns))
+    return replace(row, columns=tuple(_shortened_column(one) for one in row.columns))
 
 
 def _shortened_column(column: ColumnChange) -> ColumnChange:
@@ -71,7 +72,7 @@ def _shortened_column(column: ColumnChange) -> ColumnChange:
     if all(value is None or len(value) <= _TEXT for value in values):
         return column
     asked, stored, live, desired = (_cut(value) for value in values)
-    return dataclasses.replace(column, asked=asked, stored=stored, live=live, desired=desired)
+    return replace(column, asked=asked, stored=stored, live=live, desired=desired)
 
 
 def _cut(value: str | None) -> str | None:

@@ -12,17 +12,17 @@ value last applied, once as it was asked for and once as the table stored it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from msgspec import Struct
 
 from seeder.merge.plan import ColumnCase, RowAction
 
 Verdict = TypeVar("Verdict", bound=StrEnum)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule(Generic[Verdict]):
+class Rule(Struct, Generic[Verdict], frozen=True):
     """A verdict that holds when all of `when` are as stated.
 
     `when` is written as words: a fact's name means that it holds, a leading `!` that it

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from seeder.merge.plan import RowChange
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settlement:
+class Settlement(Struct, frozen=True, kw_only=True):
     """What `undo`, `restore`, `resolve`, `adopt`, `mark` or `prune` did."""
 
     command: str
@@ -32,8 +32,7 @@ SHOWN = 1000
 """How many rows a settlement or the details of a run name."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SetRecord:
+class SetRecord(Struct, frozen=True, kw_only=True):
     """What a run did to one set."""
 
     name: str
@@ -41,8 +40,7 @@ class SetRecord:
     counts: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRecord:
+class RunRecord(Struct, frozen=True, kw_only=True):
     """A run as the ledger remembers it."""
 
     id: int
@@ -66,8 +64,7 @@ class RunRecord:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
+class History(Struct, frozen=True, kw_only=True):
     """Runs, newest first."""
 
     runs: tuple[RunRecord, ...] = ()
@@ -75,8 +72,7 @@ class History:
     """There are older ones."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowRecord:
+class RowRecord(Struct, frozen=True, kw_only=True):
     """What a run did to one row; values are canonical text, None is NULL."""
 
     address: str
@@ -88,8 +84,7 @@ class RowRecord:
     """By column; of an inserted row what was asked for, as far as the ledger still says so."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunDetails:
+class RunDetails(Struct, frozen=True, kw_only=True):
     """A run and the rows that it wrote."""
 
     run: RunRecord
@@ -99,8 +94,7 @@ class RunDetails:
     """How many there are."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExportedSet:
+class ExportedSet(Struct, frozen=True, kw_only=True):
     """A seed set made from a live table."""
 
     name: str

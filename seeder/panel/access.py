@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from flask import abort
+from msgspec import Struct
 from werkzeug.wrappers import Response
 
 Check = Callable[[], bool | Response]
 """True: come in. False: 403. A response, such as a redirect to the login page: that one."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class Access(Struct, frozen=True, kw_only=True):
     """The application's answers about whoever sent the current request."""
 
     authorize: Check

@@ -9,10 +9,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from psycopg import sql
 from psycopg.rows import tuple_row
 
@@ -42,8 +42,7 @@ class LedgerMissing(ConfigurationInvalid):
     """No run of the job has been here yet; or it is another database, or another schema."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Marker:
+class Marker(Struct, frozen=True, kw_only=True):
     """What the ledger says of its database."""
 
     database: str
@@ -55,8 +54,7 @@ class Marker:
     marked_at: datetime.datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingPlan:
+class PendingPlan(Struct, frozen=True, kw_only=True):
     """The plan that waits, as the ledger stores it."""
 
     id: str
@@ -72,8 +70,7 @@ class PendingPlan:
         return self.plan is not None and not self.plan.provisional
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OpenConflict:
+class OpenConflict(Struct, frozen=True, kw_only=True):
     """A column whose live value was kept against the catalog, and that nobody has settled."""
 
     address: str
@@ -86,8 +83,7 @@ class OpenConflict:
     """What the catalog asks for."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Approval:
+class Approval(Struct, frozen=True, kw_only=True):
     """What became of a wish to approve."""
 
     request: RequestRecord | None
@@ -95,8 +91,7 @@ class Approval:
     pending: PendingPlan | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ledger:
+class Ledger(Struct, frozen=True, kw_only=True):
     """Where the ledger is."""
 
     connect: Connect
@@ -151,8 +146,7 @@ class Ledger:
             raise _translated(error) from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Look(Struct, frozen=True, kw_only=True):
     """An open transaction on the ledger."""
 
     cursor: psycopg.Cursor[tuple[Any, ...]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from seeder.merge.choices import (
     AFTERWARDS,
@@ -21,8 +21,7 @@ ROWS = 100
 _LOUD = (Kind.CONFLICT, Kind.ATTENTION)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Choice(Struct, frozen=True, kw_only=True):
     """One way to settle a conflict."""
 
     take: Take
@@ -31,8 +30,7 @@ class Choice:
     command: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Section:
+class Section(Struct, frozen=True, kw_only=True):
     """One set of a plan; conflicts apart."""
 
     set: SetPlan
@@ -46,8 +44,7 @@ class Section:
         return self.set.counts.get("conflicts", 0)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outline:
+class Outline(Struct, frozen=True, kw_only=True):
     """A whole plan."""
 
     conflicts: tuple[RowChange, ...]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from flask import Response, url_for
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from msgspec import Struct, field
 
 from seeder.panel import words
 from seeder.panel.outline import choices, choices_for, reason, telling
@@ -58,8 +57,7 @@ def _environment() -> Environment:
     return made
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
+class Pages(Struct, frozen=True, kw_only=True):
     """Renders the pages of one panel."""
 
     title: str

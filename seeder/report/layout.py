@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeAlias
+
+from msgspec import Struct
 
 
 class Ink(StrEnum):
@@ -27,8 +28,7 @@ class Ink(StrEnum):
     NOTE = "36"
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A piece of a line; `whole` is not broken at its spaces."""
 
     text: str
@@ -40,8 +40,7 @@ Piece: TypeAlias = str | Span
 Cell: TypeAlias = Piece | tuple[Piece, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One line, and where its continuation starts should it be wrapped.
 
     `hang` None: it is never wrapped, since what stands below it is aligned with it.
@@ -51,8 +50,7 @@ class Line:
     hang: int | None = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
+class Screen(Struct, frozen=True, kw_only=True):
     """Where a text is shown."""
 
     width: int | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
+
+from msgspec import Struct
 
 from seeder.merge.plan import (
     ColumnCase,
@@ -23,8 +24,7 @@ CONFLICTS = "conflicts"
 """The count, beside those by `RowAction`, of rows that a person should look at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(Struct, frozen=True):
     """An action on a row: its mark, what a plan and what a finished run call it."""
 
     mark: str
@@ -117,8 +117,7 @@ def kind_of(row: RowChange) -> Kind:
     return Kind.CHANGE
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(Struct, frozen=True):
     """Rows of a set to which the same happens for the same reason."""
 
     kind: Kind

@@ -7,8 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec import Struct
 
 import seeder
 from seeder.errors import ConfigurationInvalid
@@ -26,8 +27,7 @@ Outcome = TypeVar("Outcome")
 Clock = Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class Done(Struct, frozen=True, kw_only=True):
     """What a command did in its transaction."""
 
     rows: tuple[RowChange, ...] = ()
@@ -44,8 +44,7 @@ class Done:
         return cls(rows=tuple(rows), counts=counts, notes=notes)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Held:
+class Held(Struct, frozen=True, kw_only=True):
     """A database whose advisory lock is held."""
 
     connection: Connection

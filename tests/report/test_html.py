@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from seeder.merge.plan import ColumnCase, RowAction
 from seeder.report import html_plan
@@ -159,7 +159,7 @@ def hostile_source(value: str) -> str:
     made = a_plan(
         sets=(a_set("roles", *rows),), warnings=(value,), migrations=(value,), tasks=(value,)
     )
-    return html_plan.plan(dataclasses.replace(made, release=value, reason=value), made=NOON)
+    return html_plan.plan(replace(made, release=value, reason=value), made=NOON)
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))

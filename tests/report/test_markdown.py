@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import html
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from seeder.merge.plan import ColumnCase, RowAction
 from seeder.report import markdown
@@ -47,7 +47,7 @@ def hostile(value: str) -> str:
     made = a_plan(
         sets=(a_set(value, *rows),), warnings=(value,), migrations=(value,), tasks=(value,)
     )
-    return markdown.plan(dataclasses.replace(made, release=value, reason=value))
+    return markdown.plan(replace(made, release=value, reason=value))
 
 
 def outside_of_blocks(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
+
+from msgspec.structs import replace
 
 from seeder.merge.model import Mode
 from seeder.merge.plan import (
@@ -71,4 +72,4 @@ def a_plan(**fields: Any) -> Plan:
         "sets": (a_set(),),
     }
     made = Plan(**(known | fields))
-    return dataclasses.replace(made, id=plan_id(made))
+    return replace(made, id=plan_id(made))
