@@ -19,7 +19,7 @@ def main() -> int:
     _end_quietly_when_told()
     # Imports and catalogs make many objects and next to no cycles, for which Python by itself looks
     # after every few hundred of them, or few thousand, by its version.
-    gc.set_threshold(50_000)
+    gc.set_threshold(200_000)
     from seeder import cli
 
     code = cli.main()

@@ -75,10 +75,13 @@ class _Job:
         self.deadline = self.clock() + settings.deadline
         with self.phase("start"):
             # Files are hashed while the driver is being imported.
-            hashing = Aside(self.fingerprint)
+            hashing = Aside(lambda: fingerprint_of(settings.project))
             shown = self.given_plan()
             target = stack.enter_context(target_of(self.settings))
-            fingerprint = hashing.result()
+            # Taken before the files are read: of one that changes in between, the next run knows
+            # that it has another content.
+            digest = hashing.result()
+            fingerprint = f"{seeder.__version__} {settings.environment} {digest}"
         with self.phase("unchanged"):
             marked = self.marked_if_unchanged(target, fingerprint)
             if marked is not None:
@@ -93,7 +96,7 @@ class _Job:
         from seeder.seeding import Seeding, record_end
 
         with self.phase("catalog"):
-            catalog, graph = read_catalog(self.settings)
+            catalog, graph = read_catalog(settings, digest=digest)
             self.log.info("catalog.read", sets=len(catalog.sets), release=catalog.release)
             if shown is not None:
                 require_same_image(shown, catalog, graph)
@@ -170,11 +173,6 @@ class _Job:
         from seeder.planning import read_plan
 
         return read_plan(self.settings.plan)
-
-    def fingerprint(self) -> str:
-        """What this image is, as one text: version, environment, bytes of the project."""
-        settings = self.settings
-        return f"{seeder.__version__} {settings.environment} {fingerprint_of(settings.project)}"
 
     def marked_if_unchanged(self, target: Target, fingerprint: str) -> str | None:
         """Ask the database in one try, without patience: what fails, the run will meet again."""

@@ -109,10 +109,18 @@ def require_same_class(marked: str, settings: Settings) -> None:
     )
 
 
-def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
-    """Read and check everything that can be checked without a database."""
+def read_catalog(settings: Settings, *, digest: str | None = None) -> tuple[Catalog, RevisionGraph]:
+    """Read and check everything that can be checked without a database.
+
+    `digest` is the project's fingerprint where it has been taken already.
+    """
     from seeder.catalog import load
     from seeder.database.revisions import read_graph
 
-    catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
+    catalog = load(
+        settings.project,
+        environment=settings.environment,
+        environ=settings.environ,
+        digest=digest,
+    )
     return catalog, read_graph(catalog.migrations)

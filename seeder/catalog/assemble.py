@@ -119,10 +119,13 @@ class Assembler:
             copyable=not any(rule.secret for rule in self._declaration.columns.values()),
         )
         self._check_rules(columns, anything=True)
-        lines: Mapping[str, int] = {}
+        index: Mapping[str, Draft] = {}
         unread = bool(missing) or not (check or table.traits.size <= CHECKED_SIZE)
-        if not unread:
+        if not unread and not check and rows.ascends():
+            index = CsvIndex(table.file, rows.known_lines)
+        elif not unread:
             lines, repeated, fault = rows.lines()
+            index = CsvIndex(table.file, lambda: lines)
             for key, line in repeated:
                 again, earlier = (Draft({}, table.file, each) for each in (line, lines[key]))
                 self._twice(key, again, earlier)
@@ -133,7 +136,7 @@ class Assembler:
         return Assembled(
             declaration=self._declaration,
             seed_set=seed_set,
-            index=CsvIndex(table.file, lines),
+            index=index,
             unread=unread,
         )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import cached_property
 
 from msgspec import Struct, field
 
@@ -30,16 +31,23 @@ class Others(Struct, frozen=True, kw_only=True):
 
     widths: Mapping[str, int]
     """Number of key columns, by name of the set."""
-    keys: Mapping[str, Sequence[str]]
+    keys: Mapping[str, Collection[str]]
     """Row keys, by name, of sets that are expanded into others."""
 
 
 class CsvIndex(Mapping[str, Draft]):
-    """Where the rows of a CSV file stand, by row key; a number each instead of a Draft."""
+    """Where the rows of a CSV file stand, by row key; a number each instead of a Draft.
 
-    def __init__(self, file: str, lines: Mapping[str, int]) -> None:
+    The numbers are asked for when the first one is wanted, which most sets never do.
+    """
+
+    def __init__(self, file: str, lines: Callable[[], Mapping[str, int]]) -> None:
         self._file = file
-        self._lines = lines
+        self._read = lines
+
+    @cached_property
+    def _lines(self) -> Mapping[str, int]:
+        return self._read()
 
     def __getitem__(self, key: str) -> Draft:
         return Draft({}, self._file, self._lines[key])

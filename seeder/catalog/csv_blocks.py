@@ -21,6 +21,8 @@ from seeder.merge.model import Text
 BLOCK = 1 << 18
 """Bytes read at a time."""
 _SOME = 1000
+_OTHERS = bytes(set(range(256)) - set(b",\n"))
+"""Every byte but these two."""
 
 
 class PlainLines(Struct, frozen=True):
@@ -69,7 +71,7 @@ def _blocks(file: BinaryIO, width: int, size: int) -> Iterator[PlainLines | list
             yield from _field_by_field(lines, number, width)
             return
         text = whole.decode("utf-8")
-        plain = _plain(text, width)
+        plain = _plain(whole, text, width)
         if plain is None:
             yield from _field_by_field(io.StringIO(text, newline="\n"), number, width)
             number += whole.count(b"\n")
@@ -89,14 +91,16 @@ def _field_by_field(file: TextIO, after: int, width: int) -> Iterator[list[Recor
         yield some
 
 
-def _plain(text: str, width: int) -> list[str] | None:
+def _plain(raw: bytes, text: str, width: int) -> list[str] | None:
     """The lines, where each of them is plain."""
-    if "\r" in text:
-        text = text.replace("\r\n", "\n")
-    if '"' in text or "\r" in text or "\0" in text or text.startswith("\ufeff"):
+    if b"\r" in raw:
+        raw, text = raw.replace(b"\r\n", b"\n"), text.replace("\r\n", "\n")
+    if b'"' in raw or b"\r" in raw or b"\0" in raw or text.startswith("\ufeff"):
         return None
     lines = text.split("\n")
     if not lines[-1]:
         del lines[-1]
-    commas = width - 1
-    return lines if all(map(commas.__eq__, [line.count(",") for line in lines])) else None
+    # All that is not a comma or the end of a line taken away, every line looks the same.
+    expected = (b"," * (width - 1) + b"\n") * len(lines)
+    found = raw.translate(None, _OTHERS)
+    return lines if found == (expected if raw.endswith(b"\n") else expected[:-1]) else None

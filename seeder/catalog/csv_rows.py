@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct
 
@@ -78,14 +79,17 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         try:
             yield from self.read()
         except Unreadable as error:
-            problem = Problem(
-                message=sentence(error.message),
-                remedy=error.remedy,
-                file=self.table.file,
-                line=error.at.line,
-                column=error.at.column,
-            )
-            raise ConfigurationInvalid("1 problem in the catalog", problems=(problem,)) from None
+            raise self._invalid(error) from None
+
+    def _invalid(self, error: Unreadable) -> ConfigurationInvalid:
+        problem = Problem(
+            message=sentence(error.message),
+            remedy=error.remedy,
+            file=self.table.file,
+            line=error.at.line,
+            column=error.at.column,
+        )
+        return ConfigurationInvalid("1 problem in the catalog", problems=(problem,))
 
     def read(self) -> Iterator[SeedRow]:
         """The rows; raises `Unreadable` where `__iter__` raises its own error."""
@@ -98,6 +102,40 @@ class CsvRows(Struct, frozen=True, kw_only=True):
                 line=line,
                 file=file,
             )
+
+    def ascends(self, *, size: int = BLOCK) -> bool:
+        """Whether no row has a fault, and keys ascend, so that none stands there twice.
+
+        Nothing is held in memory for that. Keys ascend as text, or as numbers do: the shorter
+        one first.
+        """
+        return any(self._ascends(by, size) for by in (None, len))
+
+    def _ascends(self, by: Callable[[str], int] | None, size: int) -> bool:
+        last = ""
+        try:
+            require_same(self.table.traits.stamp, self.table.path.stat())
+            for block in read_blocks(self.table.path, width=len(self.table.header), size=size):
+                keys = [last, *self._keys(block)[0]]
+                ordered: Sequence[Any] = keys
+                if by is not None:
+                    ordered = list(zip(map(by, keys), keys, strict=True))
+                if not all(map(operator.lt, ordered, islice(ordered, 1, None))):
+                    return False
+                last = keys[-1]
+        except (Unreadable, OSError):
+            return False
+        return True
+
+    def known_lines(self) -> Mapping[str, int]:
+        """Line numbers by row key of a file that was found without a fault before.
+
+        Raises `ConfigurationInvalid` where it has one now.
+        """
+        lines, _, fault = self.lines()
+        if fault is not None:
+            raise self._invalid(fault)
+        return lines
 
     def lines(self, *, size: int = BLOCK) -> RowLines:
         """Where each row stands, read in blocks of `size` bytes.

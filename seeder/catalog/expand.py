@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection
 from fnmatch import translate
 
 from seeder.catalog.problems import Problems
@@ -21,7 +21,7 @@ class NoMatch(ValueError):
         self.remedy = remedy
 
 
-def expand(written: Cell, keys: Sequence[str], *, of: str, problems: Problems) -> list[str]:
+def expand(written: Cell, keys: Collection[str], *, of: str, problems: Problems) -> list[str]:
     """The row keys that are matched, in the order of the set they belong to.
 
     A pattern behind `!` takes matches away, wherever it stands in the list. Raises
@@ -45,7 +45,7 @@ def expand(written: Cell, keys: Sequence[str], *, of: str, problems: Problems) -
     return [key for key in keys if key in wanted and key not in unwanted]
 
 
-def _matches(pattern: str, keys: Sequence[str], of: str, problems: Problems) -> list[str]:
+def _matches(pattern: str, keys: Collection[str], of: str, problems: Problems) -> list[str]:
     if _GLOB.search(pattern):
         matcher = re.compile(translate(pattern)).match
         found = [key for key in keys if matcher(key)]

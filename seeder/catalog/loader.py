@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,12 +28,17 @@ from seeder.merge.order import in_order
 
 
 def load_catalog(
-    project: Path, *, environment: str, environ: Mapping[str, str], release: str | None = None
+    project: Path,
+    *,
+    environment: str,
+    environ: Mapping[str, str],
+    release: str | None,
+    digest: str | None,
 ) -> Catalog:
     """Read and check everything that files alone can tell.
 
-    `release` overrides the one of seeder.toml. Raises `ConfigurationInvalid` with every
-    problem found, sorted by file and line.
+    `release` overrides the one of seeder.toml; `digest` is the fingerprint, if it is known.
+    Raises `ConfigurationInvalid` with every problem found, sorted by file and line.
     """
     problems = Problems()
     with _without_gc():
@@ -49,7 +54,7 @@ def load_catalog(
         )
         catalog = loader.load()
         problems.raise_if_any()
-        return replace(catalog, digest=digest_of(found))
+        return replace(catalog, digest=digest or digest_of(found))
 
 
 class _Loader:
@@ -121,7 +126,7 @@ class _Loader:
             if isinstance(rule.reference, SetReference)
         }
         done: dict[int, Assembled] = {}
-        keys: dict[str, Sequence[str]] = {}
+        keys: dict[str, Collection[str]] = {}
         for number in self._expansion_order(declared):
             each = declared[number]
             declaration = each.declaration
@@ -150,7 +155,7 @@ class _Loader:
             assembled = replace(assembled, seed_set=replace(assembled.seed_set, moved=moves))
             done[number] = assembled
             if each.active and not faulty and names.index(declaration.name) == number:
-                keys[declaration.name] = list(assembled.index)
+                keys[declaration.name] = assembled.index
         active = [done[n] for n in sorted(done) if declared[n].active]
         return active, [done[n] for n in sorted(done) if not declared[n].active]
 

@@ -54,6 +54,42 @@ def test_keys_lines_and_faults_are_the_same(tmp_path_factory, text, key, size):
     assert told(found.fault) == told(expected.fault)
     assert found.repeated == expected.repeated
     assert list(found.lines.items()) == list(expected.lines.items())
+    if rows.ascends(size=size):
+        assert (expected.fault, expected.repeated) == (None, ())
+        assert rows.known_lines() == expected.lines
+
+
+@pytest.mark.parametrize(
+    ("keys", "ascending"),
+    [
+        ([f"r{n:03}" for n in range(300)], True),
+        ([str(n) for n in range(300)], True),
+        ([f'"{n}"' for n in range(300)], True),
+        ([], True),
+        (["a", "b", "b"], False),
+        (["b", "a"], False),
+        (["a", "b", ""], False),
+        (["a", "b", '""'], False),
+        (["a", "b", "c,"], False),
+        (["a", "b", 'c"'], False),
+        (["9", "10", "a", "b"], False),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 64, 1 << 18])
+def test_keys_that_ascend_stand_there_once(tmp_path, keys, ascending, size):
+    path = tmp_path / "d.csv"
+    path.write_text("".join(f"{key},x\n" for key in ["k", *keys]).replace("k,x", "k,v", 1))
+    assert rows_of(path).ascends(size=size) is ascending
+
+
+def test_a_file_that_has_changed_does_not_ascend(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("k,v\na,b\n")
+    rows = rows_of(path)
+    path.write_text("k,v\na,b\nb,c\n")
+    assert not rows.ascends()
+    with pytest.raises(ConfigurationInvalid):
+        rows.known_lines()
 
 
 @settings(max_examples=200, deadline=None)
