@@ -100,6 +100,7 @@ class _Job:
             self.log.info("catalog.read", sets=len(catalog.sets), release=catalog.release)
             if shown is not None:
                 require_same_image(shown, catalog, graph)
+        importing = Aside(_import_what_seeds)
         with self.phase("wait"):
             connection = stack.enter_context(
                 connected(settings, target, log=self.log, deadline=self.deadline, clock=self.clock)
@@ -111,6 +112,7 @@ class _Job:
             meta = self.open_ledger(connection, ledger, catalog, graph)
             if meta is None:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
+        importing.result()
         try:
             with self.working("migrate", otherwise=MigrationFailed):
                 if shown is not None:
@@ -316,3 +318,12 @@ class _Job:
                 exit_code=error.exit_code,
                 summary={"error": error.documented_class},
             )
+
+
+def _import_what_seeds() -> None:
+    """Import what the rest of a run needs, while it waits for the server."""
+    import structlog
+
+    from seeder.database import migrate, seed, transaction
+
+    del structlog, migrate, seed, transaction

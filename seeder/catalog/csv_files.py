@@ -45,6 +45,8 @@ class CsvTraits(Struct, frozen=True, kw_only=True):
 
     blank_ends: bool
     """A field may end with a blank, which a `varchar(n)` that is full does not keep."""
+    verbatim: bool
+    """Nothing is quoted, and no backslash is there, which an address would escape."""
 
     @property
     def size(self) -> int:
@@ -55,7 +57,7 @@ class CsvTraits(Struct, frozen=True, kw_only=True):
 def read_traits(path: Path, *, chunk_size: int = 1 << 20) -> CsvTraits:
     """Scan the file in constant memory, `chunk_size` bytes at a time."""
     returns = feeds = pairs = 0
-    marker = quotes = blanks = False
+    marker = quotes = blanks = backslashes = False
     tail = b"\n"
     try:
         with path.open("rb") as file:
@@ -69,7 +71,8 @@ def read_traits(path: Path, *, chunk_size: int = 1 << 20) -> CsvTraits:
                 else:
                     # One is enough to tell that not all of them follow a \r.
                     feeds += b"\n" in chunk
-                marker = marker or _marked(joined)
+                backslashes = backslashes or b"\\" in chunk
+                marker = marker or (backslashes and _marked(joined))
                 quotes = quotes or b'"' in chunk
                 blanks = blanks or _BLANK_END.search(joined) is not None
                 # The marker is two bytes between two line breaks.
@@ -89,12 +92,13 @@ def read_traits(path: Path, *, chunk_size: int = 1 << 20) -> CsvTraits:
         end_marker=marker,
         well_quoted=well_quoted,
         blank_ends=blanks or tail.endswith(b" "),
+        verbatim=not quotes and not backslashes,
     )
 
 
 def _marked(raw: bytes) -> bool:
-    # The search for a single byte is by far the fastest, and nearly always the end of it.
-    return b"\\" in raw and b"\\." in raw and re.search(rb"[\r\n]\\\.[\r\n]", raw) is not None
+    # The search for two bytes is by far the faster one, and nearly always the end of it.
+    return b"\\." in raw and re.search(rb"[\r\n]\\\.[\r\n]", raw) is not None
 
 
 def _well_quoted(path: Path, chunk_size: int) -> bool:

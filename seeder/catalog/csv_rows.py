@@ -73,6 +73,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             stamp=traits.stamp,
             newline=newline,
             blank_ends=traits.blank_ends,
+            verbatim=traits.verbatim,
         )
 
     def __iter__(self) -> Iterator[SeedRow]:

@@ -212,13 +212,14 @@ def _address_definition(stage: Stage) -> sql.Composable:
 
 def address(stage: Stage) -> sql.Composable:
     """The row key, written in SQL from the key's columns, which are of `_TEXTS`."""
-    escaped = [
-        sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
-            sql.Identifier(stage.holder(name))
-        )
-        for name in stage.seed_set.key
-    ]
-    return sql.SQL(" || ',' || ").join(escaped)
+    file = stage.seed_set.rows.csv
+    part = sql.SQL(
+        "{}::text"
+        if file is not None and file.verbatim
+        else "replace(replace({}::text, '\\', '\\\\'), ',', '\\,')"
+    )
+    own = [sql.Identifier(stage.holder(name)) for name in stage.seed_set.key]
+    return sql.SQL(" || ',' || ").join(map(part.format, own))
 
 
 def default_text(column: Column) -> sql.Composable:

@@ -167,6 +167,8 @@ class CsvFile(Struct, frozen=True, kw_only=True):
     newline: str = "\n"
     blank_ends: bool = False
     """A field may end with a blank."""
+    verbatim: bool = False
+    """No field has a comma or a backslash in it, so that a row's address is what its key says."""
 
 
 class ListedRows(Struct, frozen=True):

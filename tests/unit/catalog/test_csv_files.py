@@ -57,6 +57,7 @@ def test_a_plain_file_can_be_copied_as_it_is(project):
         header=("v", "k"),
         stamp=stamp_of((project.root / "seeds/core/d.csv").stat()),
         newline="\r\n",
+        verbatim=True,
     )
     assert [column.name for column in found.columns] == ["k", "v"]
 
@@ -76,6 +77,17 @@ def test_what_postgres_versions_read_differently_is_not_offered_for_copy(project
     found = with_csv(project, raw.encode()).set("t")
     assert found.rows.csv is None
     assert list(found.rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "verbatim"),
+    [("a,1\n", True), ('"a",1\n', False), ("a\\b,1\n", False), ("a,\\\n", False)],
+)
+def test_what_an_address_may_have_to_escape_is_seen(project, rows, verbatim):
+    long = "".join(f"r{n},x\n" for n in range(200_000))  # more than one block
+    file = with_csv(project, "k,v\n" + rows + long).set("t").rows.csv
+    assert file is not None
+    assert file.verbatim is verbatim
 
 
 def test_an_end_marker_is_found_across_the_blocks_of_the_scan(project):
