@@ -24,9 +24,14 @@ TABLE = """
 COPY = f"\\copy items ({', '.join(COLUMNS)}) from '{{}}' with (format csv, header)"
 
 
-def rows(count: int, *, changed_every: int = 0) -> Iterator[tuple[str, ...]]:
-    """Rows as text; with `changed_every` one in so many has another name."""
-    for n in range(count):
+def rows(
+    count: int, *, changed_every: int = 0, descending: bool = False
+) -> Iterator[tuple[str, ...]]:
+    """Rows as text; with `changed_every` one in so many has another name.
+
+    Keys ascend, as in what a database exports in the order of its keys, or descend.
+    """
+    for n in reversed(range(count)) if descending else range(count):
         name = f"Item number {n}"
         if changed_every and n % changed_every == 0:
             name = f"Renamed item {n}"
@@ -39,20 +44,21 @@ def rows(count: int, *, changed_every: int = 0) -> Iterator[tuple[str, ...]]:
         )
 
 
-def csv_path(bench: Bench, count: int, *, changed_every: int = 0) -> Path:
+def csv_path(bench: Bench, count: int, *, changed_every: int = 0, descending: bool = False) -> Path:
     """Where the CSV of so many rows stands, once it was written."""
-    return bench.files / f"items-{count}-{changed_every}.csv"
+    order = "-descending" if descending else ""
+    return bench.files / f"items-{count}-{changed_every}{order}.csv"
 
 
-def csv_file(bench: Bench, count: int, *, changed_every: int = 0) -> Path:
+def csv_file(bench: Bench, count: int, *, changed_every: int = 0, descending: bool = False) -> Path:
     """Write the rows as CSV, once."""
-    path = csv_path(bench, count, changed_every=changed_every)
+    path = csv_path(bench, count, changed_every=changed_every, descending=descending)
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows(rows(count, changed_every=changed_every))
+            writer.writerows(rows(count, changed_every=changed_every, descending=descending))
         unfinished.replace(path)
     return path
 
@@ -68,16 +74,24 @@ def fixture(bench: Bench, count: int) -> Path:
     return path
 
 
-def project(bench: Bench, count: int, *, release: str = "1", changed_every: int = 0) -> Path:
+def project(
+    bench: Bench,
+    count: int,
+    *,
+    release: str = "1",
+    changed_every: int = 0,
+    descending: bool = False,
+) -> Path:
     """Write a project of one set whose rows are that CSV."""
-    root = bench.files / f"project-{count}-{changed_every}"
+    source = csv_file(bench, count, changed_every=changed_every, descending=descending)
+    root = bench.files / source.stem.replace("items", "project")
     seeds = root / "seeds" / "core"
     seeds.mkdir(parents=True, exist_ok=True)
     (root / "seeder.toml").write_text(f'release = "{release}"\n[migrations]\nnone = true\n')
     (seeds / "items.yaml").write_text("table: items\nkey: code\nrows_from: items.csv\n")
     file = seeds / "items.csv"
     if not file.exists():
-        file.hardlink_to(csv_file(bench, count, changed_every=changed_every))
+        file.hardlink_to(source)
     return root
 
 

@@ -69,7 +69,7 @@ def parse_project(project: Path, problems: Problems) -> Project | None:
     if not (root / FILE).exists():
         problems.add(
             "there is no such file in the project directory",
-            remedy="`seeder init DIR` starts a project.",
+            remedy=_elsewhere(root) or "`seeder init DIR` starts a project.",
             file=FILE,
         )
         return None
@@ -83,6 +83,12 @@ def parse_project(project: Path, problems: Problems) -> Project | None:
         problems.add(_toml_message(error), file=FILE, at=_toml_place(error, text))
         return None
     return _Reader(root, text, problems).project(document)
+
+
+def _elsewhere(root: Path) -> str | None:
+    """Where the project is, if somebody has named the directory around it."""
+    below = sorted(found.parent.name for found in root.glob(f"*/{FILE}"))
+    return f"There is one in {below[0]}/: point --project or SEEDER_PROJECT there." if below else None
 
 
 class _Reader:

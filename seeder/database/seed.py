@@ -26,7 +26,7 @@ from seeder.database.work import SetTarget, SetWork
 from seeder.database.write import EVERY
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_order
-from seeder.merge.plan import RowChange, SetOutcome
+from seeder.merge.plan import RowChange, SetDecision, SetOutcome
 from seeder.progress import Progress
 
 
@@ -138,14 +138,20 @@ def _apply_group(
     rows = {name: _reported(seeding, works[name]) for name in kept}
     written = {name: works[name] for name in kept}
     first = leaving.make_way(seeding, written, groups, applied.union(group))
-    _write_group(seeding, written, first)
+    inserted = _write_group(seeding, written, first)
     for name in kept:
         work = works[name]
+        # Without references no row is left out, and without triggers none is dropped.
+        whole = (
+            work.decision is SetDecision.INSERT
+            and not work.stage.references
+            and not work.table.rewrites
+        )
         outcomes[name] = SetOutcome(
             name=name,
             table=str(work.table),
             decision=work.decision,
-            counts=read.counts(connection, work),
+            counts=read.all_inserted(inserted[name]) if whole else read.counts(connection, work),
             kept=kept[name],
             rows=rows[name],
         )
@@ -185,12 +191,14 @@ def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
 
 def _write_group(
     seeding: Seeding, works: Mapping[str, SetWork], updated_first: frozenset[str]
-) -> None:
+) -> Counter[str]:
     """Insert the rows of all sets of a group, then change what is there already.
 
     In this order, since the one and the other may refer to what another set inserts; but sets
     `updated_first` change before all else what refers to no such row: their rows hold unique
     values that go to new ones.
+
+    Returns how many rows each set inserted.
     """
     connection, run = seeding.connection, seeding.run
     if len(works) > 1:
@@ -200,7 +208,7 @@ def _write_group(
             _write_first(seeding, works[name])
     late = {name: _late(work, works) for name, work in works.items()}
     first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
-    inserted: dict[str, int] = {}
+    inserted: Counter[str] = Counter()
     for name in in_order(list(works), first):
         seeding.progress.step("inserting", name)
         with rejected(connection, works[name], Writes.INSERTS, late=late[name]):
@@ -221,6 +229,7 @@ def _write_group(
             seeding.progress.step("updating", work.name)
             with rejected(connection, work, Writes.UPDATES):
                 _write_changes(seeding, work, begun=work.name in updated_first)
+    return inserted
 
 
 def _late(work: SetWork, group: Mapping[str, SetWork]) -> frozenset[str]:

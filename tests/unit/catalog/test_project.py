@@ -151,6 +151,14 @@ def test_a_missing_file_says_how_to_start(tmp_path):
     assert "`seeder init DIR` starts a project." in str(caught.value.problems[0])
 
 
+def test_the_directory_around_a_project_says_where_it_is(tmp_path):
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "seeder.toml").write_text("")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        read_project(tmp_path)
+    assert "There is one in db/: point --project" in str(caught.value.problems[0])
+
+
 def test_a_missing_directory_is_a_problem(tmp_path):
     with pytest.raises(ConfigurationInvalid) as caught:
         read_project(tmp_path / "gone")
