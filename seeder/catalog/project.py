@@ -88,7 +88,9 @@ def parse_project(project: Path, problems: Problems) -> Project | None:
 def _elsewhere(root: Path) -> str | None:
     """Where the project is, if somebody has named the directory around it."""
     below = sorted(found.parent.name for found in root.glob(f"*/{FILE}"))
-    return f"There is one in {below[0]}/: point --project or SEEDER_PROJECT there." if below else None
+    if not below:
+        return None
+    return f"There is one in {below[0]}/: point --project or SEEDER_PROJECT there."
 
 
 class _Reader:
