@@ -191,7 +191,11 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         position = at[0]
         if position >= len(self.table.header):
             return None
-        keys = [line.split(",", position + 1)[position] for line in lines]
+        keys = (
+            [line.split(",", position + 1)[position] for line in lines]
+            if position
+            else [line.partition(",")[0] for line in lines]
+        )
         if "" in keys:
             return None
         # What stands between two commas holds none.

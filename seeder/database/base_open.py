@@ -12,6 +12,7 @@ from psycopg.types.json import Jsonb
 
 from seeder.database.base_reshape import copied, reshape
 from seeder.database.bases import (
+    OWN,
     Base,
     BaseColumn,
     Wanted,
@@ -193,10 +194,7 @@ def _definitions(
     table: Table, primary_key: Sequence[str], columns: Mapping[str, BaseColumn]
 ) -> list[sql.Composable]:
     made: list[sql.Composable] = [
-        sql.SQL(
-            "scope text NOT NULL, addr text NOT NULL, seed_set integer NOT NULL,"
-            " state \"char\" NOT NULL DEFAULT 'a', born bigint, run bigint NOT NULL, notes jsonb"
-        )
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in OWN.items()
     ]
     made += [
         sql.SQL("{} {}").format(sql.Identifier(f"p{n}"), sql.SQL(table.columns[name].storage))

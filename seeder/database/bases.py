@@ -29,6 +29,17 @@ from psycopg.types.json import Jsonb
 from seeder.database.schema import Column, Table
 from seeder.merge.model import SeedSet
 
+OWN: Mapping[str, str] = {
+    "scope": "text NOT NULL",
+    "addr": "text NOT NULL",
+    "seed_set": "integer NOT NULL",
+    "state": "\"char\" NOT NULL DEFAULT 'a'",
+    "born": "bigint",
+    "run": "bigint NOT NULL",
+    "notes": "jsonb",
+}
+"""The columns that every base has, whatever its table is."""
+
 
 class BaseColumn(Struct, frozen=True, kw_only=True):
     """A column of a base."""

@@ -8,7 +8,7 @@ open to plain types, whose values the ledger keeps as the table does.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database import loading, stage
+from seeder.database.bases import OWN
 from seeder.database.schema import Column
 from seeder.database.stage import StandIn
 from seeder.database.values import type_sql
@@ -38,9 +39,10 @@ def load(
     connection: psycopg.Connection[Any], work: SetWork, *, run: int, progress: Progress
 ) -> None:
     """Copy the file into the base; raises as `loading.load` does."""
-    _open(connection, work, run)
+    constants = _constants(work, run)
+    _open(connection, work, constants)
     loading.load(connection, work.stage, progress=progress)
-    _close(connection, work)
+    _close(connection, work, constants)
 
 
 def _fits(work: SetWork) -> bool:
@@ -84,8 +86,14 @@ def _constants(work: SetWork, run: int) -> dict[str, sql.Composable]:
     }
 
 
-def _open(connection: psycopg.Connection[Any], work: SetWork, run: int) -> None:
-    """Let the base fill in by itself what the file does not say, and take the table's types."""
+def _open(
+    connection: psycopg.Connection[Any], work: SetWork, constants: Mapping[str, sql.Composable]
+) -> None:
+    """Let the base fill in by itself what the file does not say, and take the table's types.
+
+    What is the same in every row is left out: a column that is added later, with a default,
+    takes no room in the rows that are there.
+    """
     _alter(
         connection,
         work,
@@ -95,12 +103,11 @@ def _open(connection: psycopg.Connection[Any], work: SetWork, run: int) -> None:
         ],
     )
     clauses: list[sql.Composable] = [
-        sql.SQL("ALTER {} SET DEFAULT {}").format(sql.Identifier(name), value)
-        for name, value in _constants(work, run).items()
+        sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in (*constants, "state")
     ]
     copied = stage.copied_key(work.stage)
     if copied is None:
-        clauses += _generated(sql.Identifier("addr"), "text NOT NULL", stage.address(work.stage))
+        clauses += _generated(sql.Identifier("addr"), OWN["addr"], stage.address(work.stage))
     else:
         own, kind = work.base.columns[copied].asked, work.live(copied).storage
         clauses += _generated(own, kind, stage.recast(work.stage))
@@ -125,12 +132,19 @@ def _generated(own: sql.Composable, kind: str, value: sql.Composable) -> list[sq
     ]
 
 
-def _close(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def _close(
+    connection: psycopg.Connection[Any], work: SetWork, constants: Mapping[str, sql.Composable]
+) -> None:
     """Make the base as every other again; no row is rewritten for that."""
     clauses: list[sql.Composable] = [
-        sql.SQL("ALTER {} DROP DEFAULT").format(sql.Identifier(name))
-        for name in _constants(work, 0)
+        sql.SQL("ADD COLUMN {} {} DEFAULT {}").format(
+            sql.Identifier(name), sql.SQL(OWN[name]), value
+        )
+        for name, value in constants.items()
     ]
+    clauses.append(sql.SQL("ADD COLUMN state {}").format(sql.SQL(OWN["state"])))
+    _alter(connection, work, clauses)
+    clauses = [sql.SQL("ALTER {} DROP DEFAULT").format(sql.Identifier(name)) for name in constants]
     copied = stage.copied_key(work.stage)
     derived = sql.Identifier("addr") if copied is None else work.base.columns[copied].asked
     clauses.append(sql.SQL("ALTER {} DROP EXPRESSION").format(derived))
