@@ -142,6 +142,17 @@ def _was_direct(project: Project) -> bool:
     )
 
 
+def test_what_all_rows_share_takes_no_room_in_them(project: Project) -> None:
+    _seeded(project, "csv", *TABLES["the natural key"])
+    shared = project.rows(
+        "SELECT attname::text FROM pg_attribute"
+        " WHERE attrelid = 'seeder.base_1'::regclass AND atthasmissing ORDER BY 1"
+    )
+    assert shared == [("born",), ("run",), ("scope",), ("seed_set",), ("state",)]
+    found = project.rows("SELECT scope, seed_set, state::text, born, run FROM seeder.base_1")
+    assert found == [("", 1, "a", 1, 1)] * 4
+
+
 @pytest.mark.parametrize("table", TABLES)
 def test_the_next_update_finds_nothing_to_do_and_then_what_changed(
     project: Project, table: str
