@@ -92,8 +92,8 @@ class _Job:
                     phases=self.phases,
                 )
         # Imported here: nearly every deploy has ended above.
-        from seeder.planning import require_migrated, require_same_image
         from seeder.seeding import Seeding, record_end
+        from seeder.shown_plan import require_migrated, require_same_image
 
         with self.phase("catalog"):
             catalog, graph = read_catalog(settings, digest=digest)
@@ -172,7 +172,7 @@ class _Job:
         """The plan that the run must keep to, if it was given one."""
         if self.settings.plan is None:
             return None
-        from seeder.planning import read_plan
+        from seeder.shown_plan import read_plan
 
         return read_plan(self.settings.plan)
 

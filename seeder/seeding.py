@@ -14,9 +14,10 @@ from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import Plan, SetDecision, SetOutcome
 from seeder.merge.plan_document import shortened, to_document
 from seeder.merge.result import RequestOutcome, Result, RunResult
-from seeder.planning import Choice, Planner, pending_plan, require_kept
+from seeder.planning import Choice, Planner, pending_plan
 from seeder.progress import Progress
 from seeder.settings import Settings
+from seeder.shown_plan import require_kept
 
 if TYPE_CHECKING:
     from seeder.database.connect import Connection
