@@ -75,13 +75,10 @@ class _Job:
         self.deadline = self.clock() + settings.deadline
         with self.phase("start"):
             # Files are hashed while the driver is being imported.
-            hashing = Aside(lambda: fingerprint_of(settings.project))
+            hashing = Aside(self.fingerprint)
             shown = self.given_plan()
             target = stack.enter_context(target_of(self.settings))
-            # Taken before the files are read: of one that changes in between, the next run knows
-            # that it has another content.
-            digest = hashing.result()
-            fingerprint = f"{seeder.__version__} {settings.environment} {digest}"
+            fingerprint = hashing.result()
         with self.phase("unchanged"):
             marked = self.marked_if_unchanged(target, fingerprint)
             if marked is not None:
@@ -96,7 +93,7 @@ class _Job:
         from seeder.shown_plan import require_migrated, require_same_image
 
         with self.phase("catalog"):
-            catalog, graph = read_catalog(settings, digest=digest)
+            catalog, graph = read_catalog(settings)
             self.log.info("catalog.read", sets=len(catalog.sets), release=catalog.release)
             if shown is not None:
                 require_same_image(shown, catalog, graph)
@@ -112,9 +109,9 @@ class _Job:
             meta = self.open_ledger(connection, ledger, catalog, graph)
             if meta is None:
                 return self.left_alone(catalog, "its ledger is of a newer seeder")
-        importing.result()
         try:
             with self.working("migrate", otherwise=MigrationFailed):
+                importing.result()
                 if shown is not None:
                     require_migrated(shown, connection, catalog)
                 migrated = self.migrate(connection, ledger, catalog, target)
@@ -175,6 +172,15 @@ class _Job:
         from seeder.shown_plan import read_plan
 
         return read_plan(self.settings.plan)
+
+    def fingerprint(self) -> str:
+        """What this image is, as one text: version, environment, bytes of the project.
+
+        Taken before the files are read: of one that changes in between, the next run knows that
+        it has another content.
+        """
+        settings = self.settings
+        return f"{seeder.__version__} {settings.environment} {fingerprint_of(settings.project)}"
 
     def marked_if_unchanged(self, target: Target, fingerprint: str) -> str | None:
         """Ask the database in one try, without patience: what fails, the run will meet again."""

@@ -109,18 +109,10 @@ def require_same_class(marked: str, settings: Settings) -> None:
     )
 
 
-def read_catalog(settings: Settings, *, digest: str | None = None) -> tuple[Catalog, RevisionGraph]:
-    """Read and check everything that can be checked without a database.
-
-    `digest` is the project's fingerprint where it has been taken already.
-    """
+def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
+    """Read and check everything that can be checked without a database."""
     from seeder.catalog import load
     from seeder.database.revisions import read_graph
 
-    catalog = load(
-        settings.project,
-        environment=settings.environment,
-        environ=settings.environ,
-        digest=digest,
-    )
+    catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
     return catalog, read_graph(catalog.migrations)

@@ -20,20 +20,12 @@ __all__ = ["load", "fingerprint", "read_project", "Project"]
 
 
 def load(
-    project: Path,
-    *,
-    environment: str,
-    environ: Mapping[str, str],
-    release: str | None = None,
-    digest: str | None = None,
+    project: Path, *, environment: str, environ: Mapping[str, str], release: str | None = None
 ) -> Catalog:
     """Read a project directory; `ConfigurationInvalid` holds every problem in it.
 
-    `release` overrides the one of seeder.toml. `digest` is the project's fingerprint where it
-    has been taken already.
+    `release` overrides the one of seeder.toml.
     """
     from seeder.catalog.loader import load_catalog
 
-    return load_catalog(
-        project, environment=environment, environ=environ, release=release, digest=digest
-    )
+    return load_catalog(project, environment=environment, environ=environ, release=release)

@@ -28,17 +28,12 @@ from seeder.merge.order import in_order
 
 
 def load_catalog(
-    project: Path,
-    *,
-    environment: str,
-    environ: Mapping[str, str],
-    release: str | None,
-    digest: str | None,
+    project: Path, *, environment: str, environ: Mapping[str, str], release: str | None = None
 ) -> Catalog:
     """Read and check everything that files alone can tell.
 
-    `release` overrides the one of seeder.toml; `digest` is the fingerprint, if it is known.
-    Raises `ConfigurationInvalid` with every problem found, sorted by file and line.
+    `release` overrides the one of seeder.toml. Raises `ConfigurationInvalid` with every
+    problem found, sorted by file and line.
     """
     problems = Problems()
     with _without_gc():
@@ -54,7 +49,8 @@ def load_catalog(
         )
         catalog = loader.load()
         problems.raise_if_any()
-        return replace(catalog, digest=digest or digest_of(found))
+        # Taken once all is read: a plan must not seem to be of files that have changed since.
+        return replace(catalog, digest=digest_of(found))
 
 
 class _Loader:

@@ -24,6 +24,8 @@ from seeder.database.work import SetWork
 from seeder.merge.plan import SetDecision
 from seeder.progress import Progress
 
+_MOST_COLUMNS = 1600
+"""That Postgres lets a table have, those included that were dropped."""
 _SHORTENED = "character varying"
 """Kept as text, which is the same value."""
 
@@ -50,8 +52,10 @@ def _fits(work: SetWork) -> bool:
         return False
     source = stage.copied_as_file(work.stage)
     own = work.base.columns
+    made_twice = len(OWN) + len(work.base.primary_key)
     return (
         source is not None
+        and len(own) + 2 * made_twice + 1 <= _MOST_COLUMNS
         and not work.stage.references
         and len(work.seed_set.shapes) <= 1
         and set(work.names) == set(source.header) == set(own)

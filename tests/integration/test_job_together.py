@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import signal
 import socket
+import textwrap
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -218,3 +220,32 @@ def test_a_killed_job_leaves_nothing_and_its_lock_is_free(shop: Shop) -> None:
     assert done.exit_code == 0, done.stderr
     assert [event["revision"] for event in done.named("migration.applied")] == ["0003"]
     assert shop.runs()[0][0] == "lost", "a killed run has no end of its own"
+
+
+SLOW_IMPORT = """
+    import sys, time
+
+    class Slow:
+        def find_spec(self, name, path=None, target=None):
+            if name == "seeder.database.seed":
+                time.sleep(30)
+
+    sys.meta_path.insert(0, Slow())
+"""
+
+
+@pytest.mark.parametrize(("arguments", "code"), [((), 143), (("--deadline", "3"), 34)])
+def test_what_ends_a_run_while_it_imports_is_recorded(
+    shop: Shop, tmp_path: Path, arguments: tuple[str, ...], code: int
+) -> None:
+    # As from a disk that is slow to answer.
+    (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(SLOW_IMPORT))
+    job = shop.start("run", *arguments, PYTHONPATH=str(tmp_path))
+    while not shop.value("SELECT to_regclass('seeder.runs') IS NOT NULL") or not shop.runs():
+        assert job.poll() is None
+        time.sleep(0.02)
+    if code == 143:
+        job.send_signal(signal.SIGTERM)
+    done = shop.end(job)
+    assert done.exit_code == code, done.stderr
+    assert shop.runs() == [("interrupted" if code == 143 else "failed", code)]

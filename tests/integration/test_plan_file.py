@@ -228,3 +228,31 @@ def test_a_row_that_changes_while_the_plan_is_applied_makes_it_stale(
     assert done.exit_code == 19
     assert "while the plan was being applied" in done.failed["message"]
     assert levels(changed) == OLD | {"owner": 30}
+
+
+SWAP = """
+    import os
+    from pathlib import Path
+
+    from seeder import task
+
+    if "SWAP" in os.environ:
+        Path(__file__).with_name("2_fix.sql").write_text("UPDATE roles SET level = 0")
+
+    @task(release="2")
+    def nothing(connection):
+        pass
+"""
+
+
+def test_a_task_that_changes_while_the_files_are_read_makes_a_plan_stale(
+    changed: Shop, tmp_path: Path
+) -> None:
+    changed.write("seeds/update/1_swap.py", SWAP)
+    changed.write("seeds/update/2_fix.sql", "UPDATE roles SET level = level + 1")
+    changed.configure(release="2")
+    file = planned(changed, tmp_path)
+    done = changed.end(changed.start("run", "--plan", str(file), SWAP="1"))
+    assert done.exit_code == 19
+    assert "made from other files" in done.failed["message"]
+    assert levels(changed) == OLD
