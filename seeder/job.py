@@ -102,14 +102,15 @@ class _Job:
             connection = stack.enter_context(
                 connected(settings, target, log=self.log, deadline=self.deadline, clock=self.clock)
             )
-        with self.phase("lock"):
-            ledger = locked(
-                settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
-            )
-            meta = self.open_ledger(connection, ledger, catalog, graph)
-            if meta is None:
-                return self.left_alone(catalog, "its ledger is of a newer seeder")
+        ledger: Ledger | None = None
         try:
+            with self.phase("lock"):
+                ledger = locked(
+                    settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
+                )
+                meta = self.open_ledger(connection, ledger, catalog, graph)
+                if meta is None:
+                    return self.left_alone(catalog, "its ledger is of a newer seeder")
             with self.working("migrate", otherwise=MigrationFailed):
                 importing.result()
                 if shown is not None:
@@ -308,12 +309,12 @@ class _Job:
         )
 
     def record_failure(
-        self, connection: Connection, ledger: Ledger, error: SeederError | Interrupted
+        self, connection: Connection, ledger: Ledger | None, error: SeederError | Interrupted
     ) -> None:
         """Leave a trace of the failure, where the connection still takes one."""
         import psycopg
 
-        if connection.closed or not self.number:
+        if connection.closed or ledger is None or not self.number:
             return
         with suppress(psycopg.Error):
             connection.rollback()

@@ -52,10 +52,11 @@ def _fits(work: SetWork) -> bool:
         return False
     source = stage.copied_as_file(work.stage)
     own = work.base.columns
-    made_twice = len(OWN) + len(work.base.primary_key)
+    # These are dropped and made anew, but for one or two.
+    replaced = len(OWN) + len(work.base.primary_key)
     return (
         source is not None
-        and len(own) + 2 * made_twice + 1 <= _MOST_COLUMNS
+        and len(own) + 2 * replaced <= _MOST_COLUMNS
         and not work.stage.references
         and len(work.seed_set.shapes) <= 1
         and set(work.names) == set(source.header) == set(own)

@@ -71,9 +71,9 @@ class Watch:
         self.seen: set[str] = set()
         self.rounds = 0
         self._server = server
+        # What was here before is nobody's whom the test starts.
         self._others = set(_processes())
         self._sessions = self._listed()
-        """Were here before, and are nobody's whom the test starts."""
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run)
 

@@ -224,11 +224,16 @@ def test_a_killed_job_leaves_nothing_and_its_lock_is_free(shop: Shop) -> None:
 
 SLOW_IMPORT = """
     import sys, time
+    from importlib.machinery import PathFinder
 
     class Slow:
         def find_spec(self, name, path=None, target=None):
-            if name == "seeder.database.seed":
-                time.sleep(30)
+            if name != "seeder.database.seed":
+                return None
+            spec = PathFinder.find_spec(name, path, target)
+            load = spec.loader.exec_module
+            spec.loader.exec_module = lambda module: (time.sleep(60), load(module))
+            return spec
 
     sys.meta_path.insert(0, Slow())
 """
@@ -240,6 +245,7 @@ def test_what_ends_a_run_while_it_imports_is_recorded(
 ) -> None:
     # As from a disk that is slow to answer.
     (tmp_path / "sitecustomize.py").write_text(textwrap.dedent(SLOW_IMPORT))
+    started = time.monotonic()
     job = shop.start("run", *arguments, PYTHONPATH=str(tmp_path))
     while not shop.value("SELECT to_regclass('seeder.runs') IS NOT NULL") or not shop.runs():
         assert job.poll() is None
@@ -247,5 +253,6 @@ def test_what_ends_a_run_while_it_imports_is_recorded(
     if code == 143:
         job.send_signal(signal.SIGTERM)
     done = shop.end(job)
+    assert time.monotonic() - started < 45, "not the 60 s of the import"
     assert done.exit_code == code, done.stderr
     assert shop.runs() == [("interrupted" if code == 143 else "failed", code)]
