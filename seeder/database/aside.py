@@ -14,13 +14,13 @@ from psycopg import sql
 
 from seeder.database import collisions, diff
 from seeder.database.collisions import Changes
-from seeder.database.expressions import all_of, untouched
+from seeder.database.expressions import untouched
 from seeder.database.notes import objects
 from seeder.database.orders import Seeding
 from seeder.database.turns import step_aside
-from seeder.database.values import canonical
+from seeder.database.values import all_of, canonical
+from seeder.database.verdict_rows import EVERY
 from seeder.database.work import SetWork
-from seeder.database.write import EVERY
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Removed
 

@@ -13,11 +13,9 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
-from seeder.database.expressions import all_of
 from seeder.database.schema import Guard, Table
-from seeder.database.values import cast
-from seeder.database.work import SetWork
-from seeder.database.write import (
+from seeder.database.values import all_of, cast
+from seeder.database.verdict_rows import (
     EVERY,
     after_update,
     at_live,
@@ -26,6 +24,7 @@ from seeder.database.write import (
     is_written,
     writing,
 )
+from seeder.database.work import SetWork
 from seeder.merge.plan import SetDecision
 
 

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 import psycopg
 from psycopg import sql
 
-from seeder.database import collisions, write
+from seeder.database import collisions, verdict_rows, write
 from seeder.database.failures import Kind, describe, kind_of, names_of
 from seeder.database.work import SetWork
 from seeder.errors import Problem, SeedingFailed
@@ -98,8 +98,8 @@ def always_generated(
             work.verdict,
             work.stage.relation,
             work.stage.row(),
-            write.writing(work),
-            write.is_written(work, name),
+            verdict_rows.writing(work),
+            verdict_rows.is_written(work, name),
         )
     ).fetchall()
     keys = [key for (key,) in rows]
@@ -172,7 +172,7 @@ def _first_inserted(
 ) -> str | None:
     rows = connection.execute(
         sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY {}").format(
-            write.inserted_rows(work), write.is_inserted(work), work.stage.row()
+            verdict_rows.inserted_rows(work), verdict_rows.is_inserted(work), work.stage.row()
         )
     ).fetchall()
     return _first_rejected(
@@ -184,9 +184,9 @@ def _first_updated(connection: psycopg.Connection[Any], work: SetWork) -> str | 
     written = write.written_columns(connection, work)
     # A row that waits for another would be rejected too early here: it is named by `refused`.
     changes = collisions.changes_of(work, written)
-    waiting = collisions.waiting(connection, changes, write.EVERY)
+    waiting = collisions.waiting(connection, changes, verdict_rows.EVERY)
     chosen = sql.SQL("w.s <> ALL ({}::{}[])").format(sql.Literal(waiting), work.stage.row_type)
-    ordered = sql.SQL("{} AND {} ORDER BY w.s").format(write.writing(work), chosen)
+    ordered = sql.SQL("{} AND {} ORDER BY w.s").format(verdict_rows.writing(work), chosen)
     rows = connection.execute(
         sql.SQL("SELECT s.addr FROM {} w JOIN {} s ON {} = w.s WHERE {}").format(
             work.verdict, work.stage.relation, work.stage.row(), ordered

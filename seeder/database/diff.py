@@ -13,8 +13,8 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
-from seeder.database.expressions import all_of, base_key, desired_is_asked, entry_match
-from seeder.database.values import type_sql
+from seeder.database.expressions import base_key, desired_is_asked, entry_match
+from seeder.database.values import all_of, type_sql
 from seeder.database.work import SetWork
 from seeder.merge.model import Update
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.bases import Base, BaseColumn
-from seeder.database.expressions import stored
+from seeder.database.entry_values import stored
 from seeder.database.ledger import Ledger
 from seeder.database.schema import read_tables
 from seeder.database.values import canonical, cast, same

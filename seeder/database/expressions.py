@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from psycopg import sql
 
-from seeder.database.bases import BaseColumn
-from seeder.database.values import canonical, cast, same
+from seeder.database.entry_values import asked, last_asked, stored
+from seeder.database.values import all_of, canonical, cast, same
 from seeder.database.work import SetTarget, SetWork
-
-
-def all_of(conditions: Iterable[sql.Composable]) -> sql.Composed:
-    """Conditions joined by AND."""
-    return sql.SQL(" AND ").join(conditions)
 
 
 def entry_match(work: SetWork, stage_number: int | None = None) -> sql.Composable:
@@ -38,35 +33,6 @@ def base_key(work: SetWork, name: str, alias: str = "b") -> sql.Composable:
     """A key column of an entry in the live column's type."""
     asked = sql.SQL("{}.{}").format(sql.Identifier(alias), work.base.columns[name].asked)
     return cast(asked, work.live(name))
-
-
-def asked(column: BaseColumn) -> sql.Composable:
-    """The value last asked for, of base entry `b`."""
-    return sql.SQL("b.{}").format(column.asked)
-
-
-def noted(part: str, column: BaseColumn, otherwise: sql.Composable) -> sql.Composed:
-    """A value that an entry's notes hold under `part`, else another expression."""
-    name = sql.Literal(column.name)
-    return sql.SQL(
-        "CASE WHEN b.notes -> {part} ? {name}"
-        " THEN (b.notes -> {part} ->> {name})::{storage} ELSE {otherwise} END"
-    ).format(
-        part=sql.Literal(part),
-        name=name,
-        storage=sql.SQL(column.storage),
-        otherwise=otherwise,
-    )
-
-
-def last_asked(column: BaseColumn) -> sql.Composable:
-    """The value last asked for, also where the row has since moved to another key."""
-    return noted("moved", column, asked(column))
-
-
-def stored(column: BaseColumn) -> sql.Composable:
-    """The value that the table made of what was last asked for."""
-    return noted("stored", column, last_asked(column))
 
 
 def untouched(
@@ -98,16 +64,6 @@ def untouched(
         in_scope=other.in_scope("t"),
         scope=sql.Literal(other.scope),
     )
-
-
-def unknown(column: BaseColumn) -> sql.Composable:
-    """Condition: what was last applied to the column is not known."""
-    return sql.SQL("coalesce(b.notes -> 'unknown' ? {}, false)").format(sql.Literal(column.name))
-
-
-def unasked(column: BaseColumn) -> sql.Composable:
-    """Condition: the row never gave the column, and its default varies from row to row."""
-    return sql.SQL("coalesce(b.notes -> 'unasked' ? {}, false)").format(sql.Literal(column.name))
 
 
 def desired(work: SetWork, name: str) -> sql.Composable:

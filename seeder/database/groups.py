@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from seeder.database import diff, gone, judge, resolve, twins
+from seeder.database import departures, diff, judge, resolve, twins
 from seeder.database.facts import numbers
 from seeder.database.moves import follow_moves, follow_references
 from seeder.database.orders import MERGING, WRITTEN, Seeding
@@ -161,10 +161,10 @@ def judge_leaving(seeding: Seeding, together: Sequence[SetWork], *, decided: boo
             seeding.connection,
             work,
             seeding.works,
-            referenced=gone.referenced(work, together, works, written=seeding.writes),
+            referenced=departures.referenced(work, together, works, written=seeding.writes),
             decided=decided,
         )
-    gone.hold_parents(seeding.connection, together, works, written=seeding.writes)
+    departures.hold_parents(seeding.connection, together, works, written=seeding.writes)
 
 
 def judged_works(seeding: Seeding) -> dict[str, SetWork]:

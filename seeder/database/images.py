@@ -12,8 +12,8 @@ from seeder.database.ledger import Ledger
 from seeder.database.notes import EMPTY, as_object, objects
 from seeder.database.record import at_live_now
 from seeder.database.values import canonical
+from seeder.database.verdict_rows import at_live, writing
 from seeder.database.work import SetWork
-from seeder.database.write import at_live, writing
 from seeder.merge.plan import ColumnCase
 from seeder.merge.rules import COLUMN_RULES, ROW_RULES
 

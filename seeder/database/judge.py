@@ -13,18 +13,11 @@ import psycopg
 from psycopg import sql
 
 from seeder.database import place
-from seeder.database.expressions import (
-    all_of,
-    desired,
-    desired_is_asked,
-    offer,
-    unasked,
-    unknown,
-    untouched,
-)
+from seeder.database.entry_values import unasked, unknown
+from seeder.database.expressions import desired, desired_is_asked, offer, untouched
 from seeder.database.facts import Fact, numbers, verdict_number
 from seeder.database.stage import BLOCKED
-from seeder.database.values import canonical, same
+from seeder.database.values import all_of, canonical, same
 from seeder.database.work import SetWork
 from seeder.merge.model import Conflict, Removed, Update
 from seeder.merge.plan import ColumnCase

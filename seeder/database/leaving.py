@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import sql
 
-from seeder.database import collisions, gone, read, write
+from seeder.database import collisions, gone, read, verdict_rows, write
 from seeder.database.aside import let_step_aside
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import judge_gone, judge_leaving, know_rows
@@ -29,7 +29,7 @@ def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> No
     """
     connection = seeding.connection
     works = judge_gone(seeding, names)
-    locked = [write.lock(connection, work, write.removing(), "UPDATE") for work in works]
+    locked = [write.lock(connection, work, verdict_rows.removing(), "UPDATE") for work in works]
     if any(each.rows for each in locked):
         # Judged again in any case: another row may refer to one of them by now.
         for work in works:
@@ -39,7 +39,7 @@ def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> No
         if early:
             connection.execute(
                 sql.SQL("DELETE FROM {} w WHERE s IS NULL AND NOT ({})").format(
-                    work.verdict, write.removing()
+                    work.verdict, verdict_rows.removing()
                 )
             )
         seeding.left.append(_left(seeding, work))

@@ -9,11 +9,12 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.bases import BaseColumn
-from seeder.database.expressions import places, stored, unknown
+from seeder.database.entry_values import stored, unknown
+from seeder.database.expressions import places
 from seeder.database.notes import EMPTY
 from seeder.database.values import canonical, same
+from seeder.database.verdict_rows import at_live, removing
 from seeder.database.work import SetWork, constant
-from seeder.database.write import at_live, removing
 
 
 def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:

@@ -14,11 +14,11 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.bases import Base
-from seeder.database.expressions import all_of, base_key
+from seeder.database.expressions import base_key
 from seeder.database.facts import numbers
-from seeder.database.values import canonical, cast
+from seeder.database.values import all_of, canonical, cast
+from seeder.database.verdict_rows import writing
 from seeder.database.work import SetTarget, SetWork, constant
-from seeder.database.write import writing
 from seeder.merge.model import Move
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from seeder.database.expressions import all_of, base_key
+from seeder.database.expressions import base_key
 from seeder.database.facts import Fact, numbers, verdict_number
-from seeder.database.values import cast
+from seeder.database.values import all_of, cast
 from seeder.database.work import SetWork
 from seeder.merge.rules import IDENTITY_RULES, EntryState, Identity
 

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.expressions import last_asked, stored, unknown
+from seeder.database.entry_values import last_asked, stored, unknown
 from seeder.database.facts import numbers
 from seeder.database.stage import BLOCKED
 from seeder.database.values import canonical

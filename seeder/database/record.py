@@ -13,16 +13,9 @@ from seeder.database.facts import numbers
 from seeder.database.notes import EMPTY, as_array, as_object, joined
 from seeder.database.resolve import INSERTING
 from seeder.database.values import canonical, cast, same
+from seeder.database.verdict_rows import UPDATING, at_live, inserted_rows, is_inserted, writing
 from seeder.database.work import SetWork
-from seeder.database.write import (
-    UPDATING,
-    applied,
-    at_live,
-    inserted_rows,
-    is_inserted,
-    new_key,
-    writing,
-)
+from seeder.database.write import applied, new_key
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision

@@ -11,10 +11,9 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.expressions import all_of
 from seeder.database.orders import Known, Seeding
 from seeder.database.schema import Table
-from seeder.database.values import cast
+from seeder.database.values import all_of, cast
 from seeder.database.work import SetWork, has_scope, scope_condition, scope_text
 from seeder.merge.model import SeedSet
 

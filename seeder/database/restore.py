@@ -10,16 +10,16 @@ from psycopg import sql
 
 from seeder.database import read, record, resolve, write
 from seeder.database.culprit import Writes, rejected
-from seeder.database.expressions import all_of, entry_match
+from seeder.database.expressions import entry_match
 from seeder.database.few import find_few, open_few, recorded_key, resolve_group, row_rule
 from seeder.database.groups import judge_set
 from seeder.database.ledger import Ledger
 from seeder.database.orders import Seeding
 from seeder.database.schema import Column
 from seeder.database.stage import BLOCKED
-from seeder.database.values import canonical
+from seeder.database.values import all_of, canonical
+from seeder.database.verdict_rows import at_live
 from seeder.database.work import SetWork
-from seeder.database.write import at_live
 from seeder.merge.model import Catalog
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.merge.rules import ROW_RULES

@@ -13,7 +13,19 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database import aside, diff, images, leaving, marks, moves, read, record, resolve, write
+from seeder.database import (
+    aside,
+    diff,
+    images,
+    leaving,
+    marks,
+    moves,
+    read,
+    record,
+    resolve,
+    verdict_rows,
+    write,
+)
 from seeder.database.culprit import Writes, rejected
 from seeder.database.groups import hold_back, judge_group, judge_set
 from seeder.database.ledger import Ledger
@@ -22,8 +34,8 @@ from seeder.database.prepare import prepare
 from seeder.database.stage import RESOLVED
 from seeder.database.together import gathered, insert_together
 from seeder.database.turns import update_in_turn
+from seeder.database.verdict_rows import EVERY
 from seeder.database.work import SetTarget, SetWork
-from seeder.database.write import EVERY
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_order
 from seeder.merge.plan import RowChange, SetDecision, SetOutcome
@@ -183,7 +195,7 @@ def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozens
 
 def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
     """Lock the rows to be written; where a person was faster, judge once more what is there."""
-    while write.lock(seeding.connection, work, write.writing(work), "NO KEY UPDATE").changed:
+    while write.lock(seeding.connection, work, verdict_rows.writing(work), "NO KEY UPDATE").changed:
         seeding.connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
         judge_set(seeding, work)
         resolve.block_unreachable(seeding.connection, {work.name: work})

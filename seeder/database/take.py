@@ -30,8 +30,8 @@ from seeder.database.orders import Seeding
 from seeder.database.stage import RESOLVED
 from seeder.database.turns import update_in_turn
 from seeder.database.values import canonical
+from seeder.database.verdict_rows import at_live
 from seeder.database.work import SetWork
-from seeder.database.write import at_live
 from seeder.merge.model import Catalog
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.merge.rules import COLUMN_RULES, ROW_RULES

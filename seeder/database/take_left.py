@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import diff, gone, write
+from seeder.database import departures, diff, gone, write
 from seeder.database.culprit import Writes, rejected
 from seeder.database.expressions import places
 from seeder.database.few import open_few, resolve_group
@@ -66,7 +66,9 @@ def take_left(
         return RowChange(address=address, action=RowAction.RELEASE, reason="left the catalog; kept")
     rule = _judged(seeding, work, decided=True)
     if rule is None or rule.verdict is RowAction.KEEP:
-        return _kept(address, _NOT_IN_CONFLICT if rule is None else ROW_RULES[gone.HELD].reason)
+        return _kept(
+            address, _NOT_IN_CONFLICT if rule is None else ROW_RULES[departures.HELD].reason
+        )
     with rejected(connection, work, Writes.REMOVALS):
         gone.remove(connection, ledger, [work], run=run)
     return RowChange(address=address, action=rule.verdict, reason="left the catalog")
@@ -94,7 +96,7 @@ def _judged(seeding: Seeding, work: SetWork, *, decided: bool = False) -> Rule[R
 
 def _in_conflict(connection: psycopg.Connection[Any], work: SetWork, rule: Rule[RowAction]) -> bool:
     """Whether the row stays against its set's wish, or one of its columns is in conflict."""
-    if ROW_RULES.index(rule) in gone.STAYING:
+    if ROW_RULES.index(rule) in departures.STAYING:
         return True
     row = connection.execute(
         sql.SQL(

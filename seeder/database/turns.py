@@ -18,8 +18,9 @@ from seeder.database.collisions import Changes
 from seeder.database.culprit import always_generated, refused
 from seeder.database.schema import Guard
 from seeder.database.values import cast
+from seeder.database.verdict_rows import EVERY
 from seeder.database.work import SetWork
-from seeder.database.write import EVERY, update, written_columns
+from seeder.database.write import update, written_columns
 
 _TURNS = 20
 """How many rows may wait for each other in a chain before all that wait step aside."""

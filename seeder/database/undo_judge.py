@@ -10,7 +10,7 @@ from psycopg import sql
 
 from seeder.database.bases import Base
 from seeder.database.entries import at_key, from_text, is_stored, live_text
-from seeder.database.expressions import unasked, unknown
+from seeder.database.entry_values import unasked, unknown
 from seeder.database.schema import ForeignKey
 from seeder.database.undo_list import Undoing
 from seeder.merge.model import TableName

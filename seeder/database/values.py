@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 from psycopg import sql
@@ -114,3 +114,8 @@ def canonical(expression: sql.Composable, column: Column) -> sql.Composed:
 def same(one: sql.Composable, other: sql.Composable) -> sql.Composed:
     """Whether two canonical expressions are equal, NULL being a value like any other."""
     return sql.SQL("({} IS NOT DISTINCT FROM {})").format(one, other)
+
+
+def all_of(conditions: Iterable[sql.Composable]) -> sql.Composed:
+    """Conditions joined by AND."""
+    return sql.SQL(" AND ").join(conditions)
