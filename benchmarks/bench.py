@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database import embedded
+from seeder.database.embedded import embedded_server
 
 SERVER_SETTINGS: Mapping[str, str] = {
     # As a production server writes: these are Postgres' own defaults, against the throw-away's.
@@ -89,7 +89,7 @@ class Outcome:
 class Bench:
     """A server that runs, and a directory for files."""
 
-    server: embedded.EmbeddedServer
+    server: embedded_server.EmbeddedServer
     port: int
     """On 127.0.0.1, for the drivers that know no Unix sockets."""
     files: Path
@@ -162,7 +162,7 @@ def running(directory: Path, *, quick: bool, rounds: int) -> Iterator[Bench]:
     files.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     settings = {**SERVER_SETTINGS, "listen_addresses": "127.0.0.1", "port": str(port)}
-    with embedded.throwaway(settings=settings) as server:
+    with embedded_server.throwaway(settings=settings) as server:
         yield Bench(server=server, port=port, files=files, quick=quick, rounds=rounds)
 
 

@@ -282,11 +282,21 @@ def exit_code_ranges() -> str:
 
 def layers() -> str:
     """The layers of import-linter's contract, each module with its first sentence."""
-    contracts = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
-    (wanted, *_) = contracts["tool"]["importlinter"]["contracts"]
+    return _layers("Imports run one way")
+
+
+def database_layers() -> str:
+    """The folders of `seeder/database/`, in the same form."""
+    return _layers("The database's folders import one way", "seeder.database.")
+
+
+def _layers(contract: str, within: str = "") -> str:
+    project = tomllib.loads((DOCS.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (wanted,) = (each for each in contracts if each["name"] == contract)
     rows = []
     for layer in wanted["layers"]:
-        for name in layer.split(" | "):
+        for name in (within + each for each in layer.split(" | ")):
             path = Path(name.replace(".", "/"))
             package = (DOCS.parent / path).is_dir()
             # Read and not imported: the panel needs a package that `make run` does not install.
@@ -321,6 +331,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "exit-codes": exit_codes_table,
     "exit-code-ranges": exit_code_ranges,
     "layers": layers,
+    "database-layers": database_layers,
     "benchmark-results": benchmark_results,
     **SEED_FILE_PARTS,
 }

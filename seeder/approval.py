@@ -16,8 +16,8 @@ from seeder.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger
+    from seeder.database.connection.connect import Connection
+    from seeder.database.ledger.ledger import Ledger
 
 
 def approve(
@@ -37,7 +37,7 @@ def approve(
         PlanStale: no plan is pending, or one of another id.
         ConfigurationInvalid: this database has no ledger.
     """
-    from seeder.database import requests as asked
+    from seeder.database.ledger import requests as asked
 
     with _opened(settings, log=log, writable=True, clock=clock) as (connection, ledger):
         stored = asked.pending_plan(connection, ledger)
@@ -69,7 +69,7 @@ def _names(given: str, plan_id: str) -> bool:
 
 
 def _open_request(connection: Connection, ledger: Ledger, plan_id: str) -> RequestRecord | None:
-    from seeder.database.requests import all_requests
+    from seeder.database.ledger.requests import all_requests
 
     found = all_requests(connection, ledger)
     return next((one for one in found if (one.plan_id, one.state) == (plan_id, "open")), None)
@@ -79,7 +79,7 @@ def requests(
     settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic
 ) -> Requests:
     """What waits for an approval, and what was approved; raises ConfigurationInvalid."""
-    from seeder.database import requests as asked
+    from seeder.database.ledger import requests as asked
 
     with _opened(settings, log=log, writable=False, clock=clock) as (connection, ledger):
         stored = asked.pending_plan(connection, ledger)
@@ -94,8 +94,8 @@ def _opened(
     settings: Settings, *, log: Log, writable: bool, clock: Callable[[], float]
 ) -> Iterator[tuple[Connection, Ledger]]:
     """A connection in a transaction, and the ledger that must be there."""
-    from seeder.database.failures import translated
-    from seeder.database.ledger import Ledger
+    from seeder.database.connection.failures import translated
+    from seeder.database.ledger.ledger import Ledger
 
     ledger = Ledger(schema=settings.schema)
     deadline = clock() + settings.deadline

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import seeder
-from seeder.aside import Aside
+from seeder.background import Background
 from seeder.catalog import fingerprint as fingerprint_of
 from seeder.environ import as_set
 from seeder.errors import (
@@ -31,11 +31,11 @@ from seeder.settings import Settings
 from seeder.signals import alarm
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger, Meta
-    from seeder.database.migrate import MigrationOutcome
-    from seeder.database.revisions import RevisionGraph
-    from seeder.database.target import Target
+    from seeder.database.connection.connect import Connection
+    from seeder.database.connection.target import Target
+    from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.database.migrations.migrate import MigrationOutcome
+    from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
     from seeder.merge.plan import Plan
 
@@ -75,7 +75,7 @@ class _Job:
         self.deadline = self.clock() + settings.deadline
         with self.phase("start"):
             # Files are hashed while the driver is being imported.
-            hashing = Aside(self.fingerprint)
+            hashing = Background(self.fingerprint)
             shown = self.given_plan()
             target = stack.enter_context(target_of(self.settings))
             fingerprint = hashing.result()
@@ -97,7 +97,7 @@ class _Job:
             self.log.info("catalog.read", sets=len(catalog.sets), release=catalog.release)
             if shown is not None:
                 require_same_image(shown, catalog, graph)
-        importing = Aside(_import_what_seeds)
+        importing = Background(_import_what_seeds)
         with self.phase("wait"):
             connection = stack.enter_context(
                 connected(settings, target, log=self.log, deadline=self.deadline, clock=self.clock)
@@ -153,7 +153,7 @@ class _Job:
     @contextmanager
     def working(self, name: str, *, otherwise: type[SeederError]) -> Iterator[None]:
         """A phase that the deadline breaks into, whatever statement is running."""
-        from seeder.database.failures import translated
+        from seeder.database.connection.failures import translated
 
         with (
             self.phase(name),
@@ -187,8 +187,8 @@ class _Job:
         """Ask the database in one try, without patience: what fails, the run will meet again."""
         import psycopg
 
-        from seeder.database.connect import connect
-        from seeder.database.unchanged import marked_if_unchanged
+        from seeder.database.connection.connect import connect
+        from seeder.database.ledger.unchanged import marked_if_unchanged
 
         settings = self.settings
         if settings.mode is not Mode.AUTO or settings.plan is not None:
@@ -218,7 +218,7 @@ class _Job:
 
         None: the ledger is of a newer seeder, which this one must leave alone.
         """
-        from seeder.database.failures import translated
+        from seeder.database.connection.failures import translated
 
         with translated(doing="opening the ledger", otherwise=SeedingFailed):
             with connection.transaction():
@@ -247,8 +247,8 @@ class _Job:
         self, connection: Connection, ledger: Ledger, catalog: Catalog, target: Target
     ) -> MigrationOutcome:
         """Bring the schema to this image's head and the session back to order."""
-        from seeder.database import lock, session
-        from seeder.database.migrate import upgrade
+        from seeder.database.connection import lock, session
+        from seeder.database.migrations.migrate import upgrade
 
         key = lock.key_of(self.settings.schema)
 
@@ -331,6 +331,7 @@ def _import_what_seeds() -> None:
     """Import what the rest of a run needs, while it waits for the server."""
     import structlog
 
-    from seeder.database import migrate, seed, transaction
+    from seeder.database.applying import seed, transaction
+    from seeder.database.migrations import migrate
 
     del structlog, migrate, seed, transaction

@@ -13,17 +13,17 @@ from seeder.merge.given import is_disposable
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger
-    from seeder.database.revisions import RevisionGraph
-    from seeder.database.target import Target
+    from seeder.database.connection.connect import Connection
+    from seeder.database.connection.target import Target
+    from seeder.database.ledger.ledger import Ledger
+    from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
 
 
 @contextmanager
 def target_of(settings: Settings) -> Iterator[Target]:
     """The database to work on; an embedded server stops with the last command that uses it."""
-    from seeder.database.target import Target
+    from seeder.database.connection.target import Target
 
     if settings.embedded is None:
         assert settings.database is not None  # noqa: S101  # read_settings requires one
@@ -49,8 +49,8 @@ def connected(
 
     Without `writable` a standby will do, and a pooler is not looked for: nothing is locked.
     """
-    from seeder.database import pooler, session
-    from seeder.database.wait import wait_until_ready
+    from seeder.database.connection import pooler, session
+    from seeder.database.connection.wait import wait_until_ready
 
     connection = wait_until_ready(
         target,
@@ -82,8 +82,8 @@ def locked(
 
     The lock is held until the connection closes.
     """
-    from seeder.database import lock
-    from seeder.database.ledger import Ledger
+    from seeder.database.connection import lock
+    from seeder.database.ledger.ledger import Ledger
 
     lock.acquire(
         connection,
@@ -112,7 +112,7 @@ def require_same_class(marked: str, settings: Settings) -> None:
 def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read and check everything that can be checked without a database."""
     from seeder.catalog import load
-    from seeder.database.revisions import read_graph
+    from seeder.database.migrations.revisions import read_graph
 
     catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
     return catalog, read_graph(catalog.migrations)

@@ -26,10 +26,10 @@ from seeder.settings import Settings
 from seeder.shown_plan import require_same
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger, Meta
-    from seeder.database.orders import Orders
-    from seeder.database.revisions import RevisionGraph
+    from seeder.database.connection.connect import Connection
+    from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.database.migrations.revisions import RevisionGraph
+    from seeder.database.staging.context import Orders
 
 _REPORTED = 1_000
 """Rows of a set that a run's report shows."""
@@ -40,9 +40,9 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
 
     Needs a role that may read, and create temporary tables. Raises what the run would raise.
     """
-    from seeder.database import pooler
-    from seeder.database.failures import translated
-    from seeder.database.ledger import Ledger
+    from seeder.database.connection import pooler
+    from seeder.database.connection.failures import translated
+    from seeder.database.ledger.ledger import Ledger
 
     deadline = clock() + settings.deadline
     catalog, graph = read_catalog(settings)
@@ -141,7 +141,7 @@ class Planner(Struct, frozen=True, kw_only=True):
         rows: int | None = None,
     ) -> Planner:
         """Read what decides; `migrated` says that the migrations are behind."""
-        from seeder.database.migrate import MigrationState, current, state_of
+        from seeder.database.migrations.migrate import MigrationState, current, state_of
 
         meta = ledger.meta(connection)
         left_alone = None
@@ -221,7 +221,7 @@ class Planner(Struct, frozen=True, kw_only=True):
 
     def orders(self, decision: ModeDecision | Choice) -> Orders:
         """What the sets are to be told."""
-        from seeder.database.orders import Orders
+        from seeder.database.staging.context import Orders
 
         before = None if self.meta is None else self.meta.tables_before
         return Orders(
@@ -235,7 +235,7 @@ class Planner(Struct, frozen=True, kw_only=True):
 
     def draft(self, decision: ModeDecision) -> Plan:
         """Plan a run of that mode; temporary tables are gone again afterwards."""
-        from seeder.database.survey import survey
+        from seeder.database.applying.survey import survey
 
         draft = self.nothing(decision.reason)
         draft = replace(draft, mode=decision.mode, adopt=decision.adopt)
@@ -276,7 +276,7 @@ class Planner(Struct, frozen=True, kw_only=True):
         return replace(empty, id=plan_id(empty))
 
     def _tasks(self, mode: Mode) -> tuple[str, ...]:
-        from seeder.database.transaction import require_unedited
+        from seeder.database.applying.transaction import require_unedited
 
         if self.launches:
             return ()  # a launch records them as its baseline
@@ -300,7 +300,7 @@ def pending_plan(
     """
     import psycopg
 
-    from seeder.database.failures import Kind, describe, kind_of
+    from seeder.database.connection.failures import Kind, describe, kind_of
 
     planner = Planner.read(settings, connection, ledger, catalog, graph, migrated=True, rows=ROWS)
     try:

@@ -20,10 +20,10 @@ from seeder.settings import Settings
 from seeder.shown_plan import require_kept
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger, Meta
-    from seeder.database.migrate import MigrationOutcome
-    from seeder.database.revisions import RevisionGraph
+    from seeder.database.connection.connect import Connection
+    from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.database.migrations.migrate import MigrationOutcome
+    from seeder.database.migrations.revisions import RevisionGraph
 
 
 class Seeding(Struct, frozen=True, kw_only=True):
@@ -48,7 +48,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
     def run(self) -> RunResult:
         """Everything that is seeded, with its records, in one transaction."""
-        from seeder.database.transaction import in_transaction
+        from seeder.database.applying.transaction import in_transaction
 
         def attempt(refused: frozenset[str] = frozenset()) -> RunResult:
             return in_transaction(
@@ -84,8 +84,8 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
         `refused` are approved plans that failed to hold while they were applied.
         """
-        from seeder.database.seed import seed
-        from seeder.database.transaction import TaskOrders, run_tasks
+        from seeder.database.applying.seed import seed
+        from seeder.database.applying.transaction import TaskOrders, run_tasks
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
         planner = Planner.read(
@@ -140,7 +140,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
     def settle_requests(self, choice: Choice) -> tuple[tuple[RequestOutcome, ...], tuple[str, ...]]:
         """Say of every open request whether this run has applied or overtaken it."""
-        from seeder.database.requests import settle
+        from seeder.database.ledger.requests import settle
 
         updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
         ordinary = self.settings.mode is Mode.AUTO and self.shown is None
@@ -166,8 +166,8 @@ class Seeding(Struct, frozen=True, kw_only=True):
         outcomes: tuple[SetOutcome, ...],
     ) -> None:
         """Record the release, once nothing is left unadopted, and what the run ran on."""
-        from seeder.database.migrate import current
-        from seeder.database.unchanged import env_digest
+        from seeder.database.ledger.unchanged import env_digest
+        from seeder.database.migrations.migrate import current
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
         whole = not any(each.decision is SetDecision.UNADOPTED for each in outcomes)
@@ -193,7 +193,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
         Returns its id, if there is one, and warnings.
         """
-        from seeder.database.requests import tasks_wait
+        from seeder.database.ledger.requests import tasks_wait
 
         connection, ledger = self.connection, self.ledger
         plan: Plan | None = None

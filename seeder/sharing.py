@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from seeder.database import embedded
-from seeder.database.embedded import EmbeddedServer
+from seeder.database.embedded import embedded_server
+from seeder.database.embedded.embedded_server import EmbeddedServer
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def shared_server(directory: Path) -> Iterator[EmbeddedServer]:
             # there before: any other is ours, also one that a killed command was just starting.
             if not os.pread(users, 1, 0):
                 os.pwrite(users, _identity(directory / "data"), 0)
-            server = embedded.start(directory)
+            server = embedded_server.start(directory)
         try:
             yield server
         finally:

@@ -12,8 +12,8 @@ from seeder.merge.plan_document import from_document
 from seeder.merge.plan_id import moved, not_as_planned
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.revisions import RevisionGraph
+    from seeder.database.connection.connect import Connection
+    from seeder.database.migrations.revisions import RevisionGraph
 
 
 def read_plan(path: Path) -> Plan:
@@ -91,7 +91,7 @@ def require_same_image(shown: Plan, catalog: Catalog, graph: RevisionGraph) -> N
 
 def require_migrated(shown: Plan, connection: Connection, catalog: Catalog) -> None:
     """Raise PlanStale before migrations that the plan did not know of are applied."""
-    from seeder.database.migrate import current
+    from seeder.database.migrations.migrate import current
 
     revisions = current(connection, catalog.migrations)
     if sorted(revisions) != sorted(shown.revisions):

@@ -18,7 +18,7 @@ from seeder.merge.result import RunResult
 from seeder.settings import Secret, Settings
 
 if TYPE_CHECKING:
-    from seeder.database.revisions import RevisionGraph
+    from seeder.database.migrations.revisions import RevisionGraph
 
 
 def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
@@ -48,7 +48,7 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
 
 def _read(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read catalog and migrations, and tell of the problems of both together."""
-    from seeder.database.revisions import read_graph
+    from seeder.database.migrations.revisions import read_graph
 
     try:
         catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
@@ -59,7 +59,7 @@ def _read(settings: Settings) -> tuple[Catalog, RevisionGraph]:
 
 
 def _with_migrations(settings: Settings, error: ConfigurationInvalid) -> ConfigurationInvalid:
-    from seeder.database.revisions import read_graph
+    from seeder.database.migrations.revisions import read_graph
 
     try:
         read_graph(read_project(settings.project).migrations)
@@ -78,7 +78,7 @@ def _with_migrations(settings: Settings, error: ConfigurationInvalid) -> Configu
 def _rehearse(settings: Settings, catalog: Catalog, *, log: Log) -> RunResult:
     """Run the job on a new, empty server of the embedded Postgres."""
     # Imported here: offline, nothing of this is needed.
-    from seeder.database.embedded import throwaway
+    from seeder.database.embedded.embedded_server import throwaway
     from seeder.job import run
 
     with throwaway() as server:

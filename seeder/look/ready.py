@@ -24,10 +24,10 @@ from seeder.opening import connected, target_of
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger
-    from seeder.database.revisions import RevisionGraph
-    from seeder.database.target import Target
+    from seeder.database.connection.connect import Connection
+    from seeder.database.connection.target import Target
+    from seeder.database.ledger.ledger import Ledger
+    from seeder.database.migrations.revisions import RevisionGraph
 
 _PAUSE = 1.0
 _TELL_EVERY = 10.0
@@ -50,7 +50,7 @@ def ready(
         DatabaseUnavailable: it is not ready in time; `facts["reason"]` says why.
         ConfigurationInvalid: `release` is asked for, and seeder.toml names none.
     """
-    from seeder.database.revisions import read_graph
+    from seeder.database.migrations.revisions import read_graph
 
     started = clock()
     project = read_project(settings.project)
@@ -107,8 +107,8 @@ class _Waiting(Struct, kw_only=True):
                 self.pause("the connection was lost")
 
     def poll(self, connection: Connection) -> Readiness:
-        from seeder.database.failures import translated
-        from seeder.database.ledger import Ledger
+        from seeder.database.connection.failures import translated
+        from seeder.database.ledger.ledger import Ledger
 
         ledger = Ledger(schema=self.settings.schema)
         while True:
@@ -124,7 +124,7 @@ class _Waiting(Struct, kw_only=True):
 
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
-        from seeder.database.migrate import MigrationState, current, state_of
+        from seeder.database.migrations.migrate import MigrationState, current, state_of
 
         meta = ledger.meta(connection)
         if meta is None:

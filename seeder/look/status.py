@@ -16,10 +16,10 @@ from seeder.opening import connected, read_catalog, target_of
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger, Meta
-    from seeder.database.outlook import Outlook
-    from seeder.database.revisions import RevisionGraph
+    from seeder.database.applying.outlook import Outlook
+    from seeder.database.connection.connect import Connection
+    from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.database.migrations.revisions import RevisionGraph
 
 
 def status(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> Status:
@@ -28,8 +28,8 @@ def status(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mo
     Raises ConfigurationInvalid and MigrationsInvalid for this image's own files, and what
     connecting raises.
     """
-    from seeder.database.failures import translated
-    from seeder.database.ledger import Ledger
+    from seeder.database.connection.failures import translated
+    from seeder.database.ledger.ledger import Ledger
 
     deadline = clock() + settings.deadline
     catalog, graph = read_catalog(settings)
@@ -54,8 +54,9 @@ def _read(
     catalog: Catalog,
     graph: RevisionGraph,
 ) -> Status:
-    from seeder.database import history, lock
-    from seeder.database.migrate import current
+    from seeder.database.connection import lock
+    from seeder.database.ledger import history
+    from seeder.database.migrations.migrate import current
 
     meta = ledger.meta(connection)
     # A newer seeder's ledger may look otherwise inside: only what it promises is read.
@@ -132,7 +133,7 @@ def _update(catalog: Catalog, environment: str, releases: tuple[AppliedRelease, 
 def _outlook(
     connection: Connection, ledger: Ledger, catalog: Catalog, meta: Meta | None, *, pending: bool
 ) -> Outlook:
-    from seeder.database.outlook import outlook
+    from seeder.database.applying.outlook import outlook
 
     before = None if meta is None else meta.tables_before
     created = None if before is None else frozenset(before)

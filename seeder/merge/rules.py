@@ -2,7 +2,7 @@
 
 Each table is an ordered list of rules over a few named facts; the first rule whose facts
 all hold gives the verdict. Python evaluates the tables with `decide`; the database side
-generates its CASE expressions from the same tables (`seeder/database/facts.py`), and a
+generates its CASE expressions from the same tables (`seeder/database/judging/facts.py`), and a
 property test holds the two against each other.
 
 The letters of the literature: D is the desired value, L the live one, B the base: the

@@ -46,7 +46,7 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
             return (f"{_WRITTEN} {_WAITS} {_LOOK}" if waits else _WRITTEN,)
 
         def work(run: int) -> Done:
-            from seeder.database.adopt import adopt as adopt_rows
+            from seeder.database.settling.adopt import adopt as adopt_rows
 
             rows: list[RowChange] = []
             counts: dict[str, int] = {}

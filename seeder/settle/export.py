@@ -15,7 +15,7 @@ from seeder.settings import Settings
 from seeder.settle.recorded import looking
 
 if TYPE_CHECKING:
-    from seeder.database.export import ExportCell, ExportColumn, ExportTable
+    from seeder.database.settling.export import ExportCell, ExportColumn, ExportTable
 
 
 def table_name(text: str) -> TableName:
@@ -37,8 +37,8 @@ def export(
     `keys` gives natural keys by table, for those whose unique indexes do not tell. Raises
     ConfigurationInvalid for unknown tables, missing keys, and files that exist already.
     """
-    from seeder.database.export import read_exports
-    from seeder.database.failures import translated
+    from seeder.database.connection.failures import translated
+    from seeder.database.settling.export import read_exports
 
     names = [table_name(each) for each in dict.fromkeys(tables)]
     with (
@@ -115,7 +115,7 @@ def _defaults(each: ExportTable, rows: Sequence[Sequence[str]]) -> dict[str, str
 
 
 def _cell(column: ExportColumn, value: ExportCell) -> str:
-    from seeder.database.export import Kind
+    from seeder.database.settling.export import Kind
 
     if value is None:
         return "null"

@@ -11,8 +11,8 @@ from seeder.settle.recorded import looking
 
 def history(settings: Settings, *, log: Log, limit: int) -> History:
     """The last runs, newest first; writes nothing, and works on a standby."""
-    from seeder.database.failures import translated
-    from seeder.database.trail import read_runs
+    from seeder.database.connection.failures import translated
+    from seeder.database.ledger.run_history import read_runs
 
     with looking(settings, log=log) as opened, translated(doing="reading the history"):
         opened.meta()
@@ -22,8 +22,8 @@ def history(settings: Settings, *, log: Log, limit: int) -> History:
 
 def show(settings: Settings, *, log: Log, run: int, limit: int = SHOWN) -> RunDetails:
     """One run and its rows; raises ConfigurationInvalid if the ledger does not know it."""
-    from seeder.database.failures import translated
-    from seeder.database.trail import read_rows, read_run
+    from seeder.database.connection.failures import translated
+    from seeder.database.ledger.run_history import read_rows, read_run
 
     with looking(settings, log=log) as opened, translated(doing="reading the history"):
         opened.meta()

@@ -27,7 +27,7 @@ def mark(settings: Settings, *, log: Log, environment: str, database: str) -> Se
             )
 
         def work(run: int) -> Done:
-            from seeder.database.keep import mark as mark_database
+            from seeder.database.ledger.maintenance import mark as mark_database
 
             void = mark_database(connection, opened.ledger, environment, run=run)
             connection.execute(

@@ -31,7 +31,7 @@ def prune(settings: Settings, *, log: Log, keep: datetime.timedelta) -> Settleme
         opened.meta()
 
         def work(run: int) -> Done:
-            from seeder.database.keep import prune as prune_ledger
+            from seeder.database.ledger.maintenance import prune as prune_ledger
 
             del run  # of today, so it stays
             return Done(counts=prune_ledger(opened.connection, opened.ledger, keep))

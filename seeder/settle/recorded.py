@@ -20,8 +20,8 @@ from seeder.opening import connected, locked, target_of
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
-    from seeder.database.connect import Connection
-    from seeder.database.ledger import Ledger, Meta
+    from seeder.database.connection.connect import Connection
+    from seeder.database.ledger.ledger import Ledger, Meta
 
 Outcome = TypeVar("Outcome")
 Clock = Callable[[], float]
@@ -56,7 +56,7 @@ class Held(Struct, frozen=True, kw_only=True):
 
     def in_transaction(self, work: Callable[[], Outcome], *, doing: str) -> Outcome:
         """Run `work` in one transaction, again where others were in the way."""
-        from seeder.database.transaction import in_transaction
+        from seeder.database.applying.transaction import in_transaction
 
         return in_transaction(
             self.connection,
@@ -172,7 +172,7 @@ def held(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iter
 @contextmanager
 def looking(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iterator[Held]:
     """Connect to read only: no lock, and a standby will do."""
-    from seeder.database.ledger import Ledger
+    from seeder.database.ledger.ledger import Ledger
 
     deadline = clock() + settings.deadline
     with (

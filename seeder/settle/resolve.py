@@ -33,7 +33,7 @@ def resolve(
         require_same_class(opened.meta().environment, settings)
 
         def work(run: int) -> Done:
-            from seeder.database.take import take as take_value
+            from seeder.database.settling.resolve_conflict import take as take_value
 
             change = take_value(
                 opened.connection,
@@ -69,7 +69,7 @@ def _take_left(
     *,
     run: int,
 ) -> Done:
-    from seeder.database.take_left import take_left
+    from seeder.database.settling.resolve_departed import take_left
 
     name, _, key = address.partition("/")
     change = take_left(

@@ -23,7 +23,7 @@ def restore(settings: Settings, *, log: Log, addresses: Sequence[str]) -> Settle
         require_same_class(opened.meta().environment, settings)
 
         def work(run: int) -> Done:
-            from seeder.database.restore import restore as restore_rows
+            from seeder.database.settling.restore import restore as restore_rows
 
             return Done.of(restore_rows(opened.connection, opened.ledger, catalog, wanted, run=run))
 

@@ -25,7 +25,7 @@ def undo(settings: Settings, *, log: Log, run: int, dry_run: bool) -> Settlement
         _require_known(opened, run)
 
         def work(by: int) -> Done:
-            from seeder.database.undo import undo as undo_rows
+            from seeder.database.settling.undo import undo as undo_rows
 
             rows, counts, notes = undo_rows(opened.connection, opened.ledger, run=run, by=by)
             return Done(rows=rows, counts=counts, notes=(*notes, _UNTOUCHED))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder.database.embedded_files import find_programs
+from seeder.database.embedded.embedded_files import find_programs
 from tests.docs.pages import ROOT
 from tests.support.postgres import Database
 

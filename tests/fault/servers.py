@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from seeder.database.embedded_files import Account
+from seeder.database.embedded.embedded_files import Account
 from tests.support.postgres import OwnServer
 
 

@@ -43,7 +43,7 @@ def test_the_deadline_cancels_a_long_statement_and_ends_with_34(shop: Shop, slow
 
 
 def test_a_wait_for_the_lock_ends_at_the_deadline_naming_the_holder(shop: Shop) -> None:
-    from seeder.database.lock import key_of
+    from seeder.database.connection.lock import key_of
 
     holder = shop.database.connect(application_name="another")
     holder.execute("SELECT pg_advisory_lock(%s)", [key_of("seeder")])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import psycopg
 
-from seeder.database.lock import key_of
+from seeder.database.connection.lock import key_of
 from tests.fault.conftest import until
 from tests.fault.walk import state_of, write_new, write_old
 from tests.support.jobs import start_job

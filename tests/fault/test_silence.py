@@ -94,9 +94,9 @@ def test_the_server_watches_the_job_as_the_job_watches_the_server(
         settings={"listen_addresses": "127.0.0.1", "port": str(port)},
         hba=["host all all 127.0.0.1/32 trust"],
     )
-    from seeder.database import session
-    from seeder.database.connect import connect
-    from seeder.database.target import Target
+    from seeder.database.connection import session
+    from seeder.database.connection.connect import connect
+    from seeder.database.connection.target import Target
 
     with connect(Target.parse(f"postgresql://postgres@127.0.0.1:{port}/{DATABASE}")) as connection:
         session.prepare(connection)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import psycopg
 from psycopg import sql
 
-from seeder.database import session
-from seeder.database.ledger import Ledger
-from seeder.database.orders import Orders
-from seeder.database.seed import seed
-from seeder.database.survey import survey
+from seeder.database.applying.seed import seed
+from seeder.database.applying.survey import survey
+from seeder.database.connection import session
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.staging.context import Orders
 from seeder.merge.model import (
     Catalog,
     ListedRows,

@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from seeder import cli
-from seeder.database import embedded
-from seeder.database.ledger import FORMAT
+from seeder.database.embedded import embedded_server
+from seeder.database.ledger.ledger import FORMAT
 from tests.fault.walk import PEOPLE, write_new, write_old
 from tests.support.postgres import Database, Server
 from tests.support.revisions import Scripts
@@ -26,7 +26,7 @@ DATABASE = "stored"
 
 def main() -> None:
     """Make the database, dump it, and keep the project beside the dump."""
-    with embedded.throwaway() as running, tempfile.TemporaryDirectory() as temporary:
+    with embedded_server.throwaway() as running, tempfile.TemporaryDirectory() as temporary:
         server = Server(running.conninfo())
         server.execute(f"CREATE DATABASE {DATABASE}")
         directory = Path(temporary) / "project"

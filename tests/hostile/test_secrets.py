@@ -22,7 +22,7 @@ import pytest
 from psycopg import sql
 
 from seeder.commands import group
-from seeder.database.lock import key_of
+from seeder.database.connection.lock import key_of
 from tests.docs.pages import DOCS
 from tests.fault.conftest import until
 from tests.support.postgres import Database, OwnServer, run_own_server

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 import psycopg
 import pytest
 
-from seeder.database.connect import connect
-from seeder.database.failures import Kind, as_seeder_error, describe, kind_of
-from seeder.database.target import Target
+from seeder.database.connection.connect import connect
+from seeder.database.connection.failures import Kind, as_seeder_error, describe, kind_of
+from seeder.database.connection.target import Target
 from seeder.errors import (
     AccessDenied,
     ConfigurationInvalid,

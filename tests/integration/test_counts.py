@@ -27,10 +27,10 @@ NEVER_NEEDED = {
 LATER = {
     "seeder.approval",
     "seeder.catalog.loader",
-    "seeder.database.ledger",
-    "seeder.database.lock",
-    "seeder.database.session",
-    "seeder.database.wait",
+    "seeder.database.ledger.ledger",
+    "seeder.database.connection.lock",
+    "seeder.database.connection.session",
+    "seeder.database.connection.wait",
     "seeder.look",
     "seeder.merge.model",
     "seeder.merge.plan",
@@ -90,7 +90,7 @@ def test_an_unchanged_deploy_connects_once_and_asks_twice(shop: Shop, proxy: Pro
 def test_an_unchanged_deploy_imports_nothing_that_only_work_needs(shop: Shop) -> None:
     shop.run()
     modules = imported_by_run(shop)
-    assert "seeder.database.unchanged" in modules
+    assert "seeder.database.ledger.unchanged" in modules
     assert {each.partition(".")[0] for each in modules} & NEVER_NEEDED == set()
     assert modules & LATER == set()
     assert shop.runs() == [("done", 0)]

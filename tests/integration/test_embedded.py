@@ -16,7 +16,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from seeder.database import embedded, embedded_files
+from seeder.database.embedded import embedded_files, embedded_server
 from seeder.errors import ConfigurationInvalid
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root must change accounts")
@@ -33,7 +33,7 @@ def private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     shutil.rmtree(root)
 
 
-def one(server: embedded.EmbeddedServer, query: str) -> object:
+def one(server: embedded_server.EmbeddedServer, query: str) -> object:
     with psycopg.connect(server.conninfo()) as connection:
         row = connection.execute(query).fetchone()  # type: ignore[call-overload]
     assert row is not None
@@ -43,38 +43,40 @@ def one(server: embedded.EmbeddedServer, query: str) -> object:
 def test_data_survives_a_stop_and_a_start(private: Path) -> None:
     directory = private / "db"
     with (
-        embedded.start(directory, sync=False) as server,
+        embedded_server.start(directory, sync=False) as server,
         psycopg.connect(server.conninfo()) as connection,
     ):
         connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
-    with embedded.start(directory, sync=False) as server:
+    with embedded_server.start(directory, sync=False) as server:
         assert one(server, "SELECT n FROM kept") == 7
         assert one(server, "SELECT current_setting('server_encoding')") == "UTF8"
 
 
 def test_a_running_server_is_reused(private: Path) -> None:
-    with embedded.start(private, sync=False) as server:
+    with embedded_server.start(private, sync=False) as server:
         pid = one(server, "SELECT pg_backend_pid()")
         started = one(server, "SELECT pg_postmaster_start_time()")
-        again = embedded.start(private)
+        again = embedded_server.start(private)
         assert again == server
         assert one(again, "SELECT pg_postmaster_start_time()") == started
         assert pid
 
 
 def test_a_stopped_server_can_be_stopped_again(private: Path) -> None:
-    server = embedded.start(private, sync=False)
+    server = embedded_server.start(private, sync=False)
     server.stop()
     server.stop()
 
 
 def test_settings_may_hold_spaces_and_quotes(private: Path) -> None:
-    with embedded.start(private, settings={"cluster_name": 'it\'s "a" $HOME'}, sync=False) as s:
+    with embedded_server.start(
+        private, settings={"cluster_name": 'it\'s "a" $HOME'}, sync=False
+    ) as s:
         assert one(s, "SELECT current_setting('cluster_name')") == 'it\'s "a" $HOME'
 
 
 def test_a_long_directory_name_still_gets_a_socket(private: Path) -> None:
-    with embedded.start(private / ("long" * 30), sync=False) as server:
+    with embedded_server.start(private / ("long" * 30), sync=False) as server:
         assert one(server, "SELECT 1") == 1
         assert stat.S_IMODE(server.socket.stat().st_mode) == 0o700
 
@@ -84,7 +86,7 @@ def test_root_changes_no_directory_that_it_did_not_make(private: Path) -> None:
     directory = private / "project" / ".seeder"
     directory.mkdir(parents=True)
     before = {path: path.stat() for path in (private, private / "project", directory)}
-    with embedded.start(directory, sync=False) as server:
+    with embedded_server.start(directory, sync=False) as server:
         assert one(server, "SELECT 1") == 1
         assert server.data.is_relative_to(embedded_files.SHELTER_ROOT)
         assert (directory / "data").resolve() == server.data.resolve()
@@ -106,7 +108,7 @@ def test_unreachable_programs_are_copied_once(private: Path) -> None:
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
     programs = copy / source.name / "pginstall" / "bin"
     assert embedded_files.accessible(programs / "postgres", account)
-    with embedded.start(private / "db", programs=programs, sync=False) as server:
+    with embedded_server.start(private / "db", programs=programs, sync=False) as server:
         assert one(server, "SELECT 1") == 1
 
 
@@ -117,15 +119,15 @@ def test_a_planted_shelter_is_refused(private: Path) -> None:
     probe.rmdir()
     probe.symlink_to(embedded_files.SHELTER_ROOT / "elsewhere")
     with pytest.raises(ConfigurationInvalid):
-        embedded.start(private)
+        embedded_server.start(private)
 
 
 def test_data_of_another_version_is_refused(private: Path) -> None:
-    server = embedded.start(private, sync=False)
+    server = embedded_server.start(private, sync=False)
     server.stop()
     (server.data / "PG_VERSION").write_text("9\n")
     with pytest.raises(ConfigurationInvalid, match="Postgres 9"):
-        embedded.start(private)
+        embedded_server.start(private)
 
 
 def test_without_the_wheel_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -136,7 +138,7 @@ def test_without_the_wheel_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_throwaway_server_leaves_nothing_behind() -> None:
-    with embedded.throwaway() as server:
+    with embedded_server.throwaway() as server:
         assert one(server, "SELECT current_setting('fsync')") == "off"
         data = server.data
     assert not data.parent.exists()
@@ -200,7 +202,7 @@ def shared() -> Iterator[Shared]:
         command.kill()
         end(command)
     if made.running():
-        embedded.start(directory).stop()
+        embedded_server.start(directory).stop()
     shutil.rmtree(directory)
 
 
@@ -233,7 +235,7 @@ def test_a_server_whose_starter_was_killed_stops_with_the_next_user(shared: Shar
 
 
 def test_a_server_that_somebody_else_started_is_left_running(shared: Shared) -> None:
-    with embedded.start(shared.directory, sync=False):
+    with embedded_server.start(shared.directory, sync=False):
         assert shared.command("wait") == 0
         assert shared.command("wait") == 0
         assert shared.running()

@@ -412,7 +412,7 @@ def test_a_setting_that_is_misspelt_is_refused_with_a_suggestion(shop: Shop) -> 
 
 
 def test_a_held_lock_is_given_up_and_its_holder_named(seeded: Shop, server: Server) -> None:
-    from seeder.database.lock import key_of
+    from seeder.database.connection.lock import key_of
 
     holder = seeded.database.connect(application_name="another-job")
     holder.execute("SELECT pg_advisory_lock(%s)", [key_of("seeder")])

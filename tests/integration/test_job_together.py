@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder.database.lock import key_of
+from seeder.database.connection.lock import key_of
 from tests.support.shop import ROLES_SEED, Done, Shop
 
 
@@ -228,7 +228,7 @@ SLOW_IMPORT = """
 
     class Slow:
         def find_spec(self, name, path=None, target=None):
-            if name != "seeder.database.seed":
+            if name != "seeder.database.applying.seed":
                 return None
             spec = PathFinder.find_spec(name, path, target)
             load = spec.loader.exec_module

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from seeder.database import lock
+from seeder.database.connection import lock
 from seeder.errors import ConnectionLost, DeadlineExceeded, LockNotAcquired
 from tests.support.events import Events
 from tests.support.postgres import Database

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from psycopg import sql
 
-from seeder.database.lock import key_of
+from seeder.database.connection.lock import key_of
 from tests.support.postgres import Database, OwnServer, Server
 from tests.support.shop import MEMBERS_SEED, ROLES_SEED, Done, Shop
 

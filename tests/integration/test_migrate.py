@@ -11,9 +11,15 @@ from typing import Any
 
 import pytest
 
-from seeder.database import lock, session
-from seeder.database.migrate import MigrationOutcome, MigrationState, current, state_of, upgrade
-from seeder.database.revisions import RevisionGraph, read_graph
+from seeder.database.connection import lock, session
+from seeder.database.migrations.migrate import (
+    MigrationOutcome,
+    MigrationState,
+    current,
+    state_of,
+    upgrade,
+)
+from seeder.database.migrations.revisions import RevisionGraph, read_graph
 from seeder.errors import (
     AccessDenied,
     ConfigurationInvalid,
@@ -451,7 +457,7 @@ def test_importing_the_package_imports_no_alembic(database: Database) -> None:
     import subprocess
 
     code = (
-        "import sys, seeder.database.migrate;"
+        "import sys, seeder.database.migrations.migrate;"
         "print(sorted(m for m in ('alembic', 'sqlalchemy') if m in sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

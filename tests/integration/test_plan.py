@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from seeder.database.lock import key_of
+from seeder.database.connection.lock import key_of
 from seeder.merge.plan import Plan, RowAction, SetDecision
 from seeder.merge.plan_document import from_document
 from seeder.merge.plan_id import rows_digest

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from seeder.database.connect import connect
-from seeder.database.pooler import require_direct
-from seeder.database.target import Target
+from seeder.database.connection.connect import connect
+from seeder.database.connection.pooler import require_direct
+from seeder.database.connection.target import Target
 from seeder.errors import ServerUnsupported
 from tests.support.postgres import Database, url_of
 

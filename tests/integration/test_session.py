@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seeder.database import lock, session
+from seeder.database.connection import lock, session
 from seeder.errors import AccessDenied, ConnectionLost
 from tests.support.events import Events
 from tests.support.postgres import Database

@@ -11,8 +11,8 @@ from types import FrameType
 
 import pytest
 
-from seeder.database.target import Target
-from seeder.database.wait import wait_until_ready
+from seeder.database.connection.target import Target
+from seeder.database.connection.wait import wait_until_ready
 from seeder.errors import (
     AccessDenied,
     DatabaseMissing,

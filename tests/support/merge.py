@@ -20,10 +20,10 @@ from psycopg.rows import dict_row
 
 from seeder import job
 from seeder.catalog import load
-from seeder.database import session
-from seeder.database.ledger import Ledger
-from seeder.database.orders import Orders
-from seeder.database.survey import survey
+from seeder.database.applying.survey import survey
+from seeder.database.connection import session
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.staging.context import Orders
 from seeder.merge.model import Mode
 from seeder.merge.plan import RowChange, SetOutcome, SetPlan
 from seeder.merge.result import RunResult

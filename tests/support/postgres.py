@@ -28,7 +28,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import URL
 
-from seeder.database import embedded
+from seeder.database.embedded import embedded_server
 
 _PROGRAMS = os.environ.get("SEEDER_TEST_POSTGRES_BIN")
 _numbers = itertools.count(1)
@@ -122,7 +122,7 @@ def server() -> Iterator[Server]:
     if given := os.environ.get("SEEDER_TEST_DATABASE_URL"):
         yield Server(given)
         return
-    with embedded.throwaway(
+    with embedded_server.throwaway(
         settings={"max_connections": "200", "log_min_messages": "warning"},
         programs=Path(_PROGRAMS) if _PROGRAMS else None,
     ) as running:
@@ -195,9 +195,9 @@ class OwnServer(Server):
 
     def start(self) -> None:
         """Start it with its settings; the address stays the same."""
-        self.running = embedded.start(
+        self.running = embedded_server.start(
             self._directory,
-            settings={**embedded.THROWAWAY_SETTINGS, **self._settings},
+            settings={**embedded_server.THROWAWAY_SETTINGS, **self._settings},
             programs=Path(_PROGRAMS) if _PROGRAMS else None,
             sync=False,
         )

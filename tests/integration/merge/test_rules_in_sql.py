@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from seeder.database.facts import numbers, verdict_number
+from seeder.database.judging.facts import numbers, verdict_number
 from seeder.merge.rules import (
     COLUMN_FACTS,
     COLUMN_RULES,

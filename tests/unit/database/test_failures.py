@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from seeder.database.failures import connect_failure
+from seeder.database.connection.failures import connect_failure
 from seeder.errors import (
     AccessDenied,
     ConfigurationInvalid,

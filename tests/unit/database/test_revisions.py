@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from seeder.database.revisions import RevisionGraph, read_graph
+from seeder.database.migrations.revisions import RevisionGraph, read_graph
 from seeder.errors import MigrationsInvalid
 from seeder.merge.model import Migrations
 from tests.support.revisions import Scripts

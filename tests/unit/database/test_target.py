@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seeder.database.target import Target
+from seeder.database.connection.target import Target
 from seeder.errors import ConfigurationInvalid
 
 

@@ -1,0 +1,1 @@
+"""One seeding from start to end, in order, in one transaction."""

@@ -1,0 +1,136 @@
+"""Rows that have left the catalog leave their tables: at the end, or early to make way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from psycopg import sql
+
+from seeder.database.judging import collisions, row_outcomes, verdict_rows
+from seeder.database.judging.groups import judge_gone, judge_leaving, know_rows
+from seeder.database.schema.tables import Table
+from seeder.database.staging.context import MERGING, Left, Seeding
+from seeder.database.staging.work import SetWork
+from seeder.database.writing import removal, write
+from seeder.database.writing.parked_values import let_step_aside
+from seeder.database.writing.rejected_rows import Writes, rejected
+from seeder.merge.model import Removed
+from seeder.merge.plan import SetDecision
+
+KEPT = 100
+"""How many rows that need a person one outcome names."""
+
+_LEAVABLE = (SetDecision.MERGE, SetDecision.REFRESH)
+
+
+def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> None:
+    """Judge what has left the catalog in sets that may refer to each other, and carry it out.
+
+    With `early` only what can be written by now; the rest is judged again at the end.
+    """
+    connection = seeding.connection
+    works = judge_gone(seeding, names)
+    locked = [write.lock(connection, work, verdict_rows.removing(), "UPDATE") for work in works]
+    if any(each.rows for each in locked):
+        # Judged again in any case: another row may refer to one of them by now.
+        for work in works:
+            connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.verdict))
+        judge_leaving(seeding, works)
+    for work in works:
+        if early:
+            connection.execute(
+                sql.SQL("DELETE FROM {} w WHERE s IS NULL AND NOT ({})").format(
+                    work.verdict, verdict_rows.removing()
+                )
+            )
+        seeding.left.append(_left(seeding, work))
+    if works:
+        with rejected(connection, works[0], Writes.REMOVALS):
+            removal.remove(connection, seeding.ledger, works, run=seeding.run)
+    for work in works:
+        for relation in (work.verdict, work.diff):
+            connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(relation))
+
+
+def _left(seeding: Seeding, work: SetWork) -> Left:
+    connection, limit = seeding.connection, seeding.orders.reported
+    return Left(
+        set=work.name,
+        counts=row_outcomes.counts(connection, work, gone_only=True),
+        kept=row_outcomes.row_changes(
+            connection, work, conflicts_only=True, gone_only=True, limit=KEPT
+        ),
+        rows=row_outcomes.row_changes(connection, work, gone_only=True, limit=limit)
+        if limit
+        else (),
+    )
+
+
+def make_way(
+    seeding: Seeding,
+    group: Mapping[str, SetWork],
+    order: Sequence[Sequence[str]],
+    judged: frozenset[str],
+) -> frozenset[str]:
+    """Before a group's rows are written: remove leaving rows that hold values they want.
+
+    Returns the sets whose updates have to come before the inserts, for the same reason.
+    """
+    updated: set[str] = set()
+    for takers in _by_table(group.values()):
+        table = takers[0].table
+        if not any(_on(work, table) for work in seeding.works.values()):
+            continue
+        anything = collisions.in_the_way(takers)
+        if anything is None or not collisions.exists(seeding.connection, anything):
+            continue
+        _leave_early(seeding, table, order, judged)
+        if collisions.exists(seeding.connection, anything):
+            for work in seeding.works.values():
+                if work.table.oid == table.oid and work.decision in _LEAVABLE:
+                    let_step_aside(seeding, work, anything)
+        inserts = collisions.in_the_way_of_inserts(takers)
+        if inserts is not None and collisions.exists(seeding.connection, inserts):
+            updated.update(work.name for work in takers if work.decision in MERGING)
+    return frozenset(updated)
+
+
+def _by_table(works: Iterable[SetWork]) -> list[list[SetWork]]:
+    found: dict[int, list[SetWork]] = {}
+    for work in works:
+        found.setdefault(work.table.oid, []).append(work)
+    return list(found.values())
+
+
+def _on(work: SetWork, table: Table) -> bool:
+    """Whether rows of the table may leave it, or change, with this set."""
+    return work.table.oid == table.oid and work.decision in MERGING
+
+
+def _leave_early(
+    seeding: Seeding, table: Table, order: Sequence[Sequence[str]], judged: frozenset[str]
+) -> None:
+    """Remove what has left the catalog from a table, and before it what refers to that."""
+    tables = {table.qualified}
+    while True:
+        referring = {
+            work.table.qualified
+            for work in seeding.works.values()
+            if work.decision in _LEAVABLE
+            and work.seed_set.removed is Removed.DELETE
+            and any(key.target in tables for key in work.table.foreign_keys)
+        }
+        if referring <= tables:
+            break
+        tables |= referring
+    for group in reversed(order):
+        works = [
+            seeding.works[name]
+            for name in reversed(group)
+            if name in seeding.works
+            and seeding.works[name].decision in _LEAVABLE
+            and seeding.works[name].seed_set.removed is not Removed.KEEP
+            and seeding.works[name].table.qualified in tables
+        ]
+        know_rows(seeding, [work for work in works if work.name not in judged], judged)
+        remove(seeding, [work.name for work in works], early=True)

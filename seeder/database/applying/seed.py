@@ -1,0 +1,312 @@
+"""One seeding: classify and apply every set in order, in the caller's transaction.
+
+The caller holds the advisory lock. `survey.survey` walks the same steps without writing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence, Sized
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.applying import departing
+from seeder.database.applying.bulk_insert import gathered, insert_together
+from seeder.database.judging import diff, moves, row_outcomes, verdict_rows
+from seeder.database.judging.groups import hold_back, judge_group, judge_set
+from seeder.database.judging.verdict_rows import EVERY
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.staging import references
+from seeder.database.staging.context import MERGING, WRITTEN, Left, Orders, Seeding, set_named
+from seeder.database.staging.prepare import prepare
+from seeder.database.staging.stage import RESOLVED
+from seeder.database.staging.work import SetTarget, SetWork
+from seeder.database.writing import images, marks, parked_values, record, write
+from seeder.database.writing.ordered_updates import update_in_turn
+from seeder.database.writing.rejected_rows import Writes, rejected
+from seeder.merge.model import Catalog
+from seeder.merge.order import in_order
+from seeder.merge.plan import RowChange, SetDecision, SetOutcome
+from seeder.progress import Progress
+
+
+def seed(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    orders: Orders,
+    *,
+    run: int,
+    progress: Progress | None = None,
+) -> tuple[tuple[SetOutcome, ...], tuple[str, ...]]:
+    """Apply the catalog's sets in the caller's transaction.
+
+    Returns:
+        What was done per set, in the order applied, and warnings.
+
+    Raises:
+        ConfigurationInvalid: the catalog does not fit the schema; all problems are named.
+        SeedingFailed: a row was rejected, rows vanished, or which row is meant is unclear.
+    """
+    seeding = Seeding(
+        connection=connection,
+        ledger=ledger,
+        catalog=catalog,
+        orders=orders,
+        run=run,
+        progress=progress or Progress(),
+    )
+    groups = prepare(seeding)
+    for work in seeding.works.values():
+        if work.decision in MERGING:
+            diff.create(connection, work)
+    outcomes: dict[str, SetOutcome] = {}
+    for together, some in gathered(seeding, groups):
+        if not (together and _insert_together(seeding, some, outcomes)):
+            for group in some:
+                _apply_group(seeding, group, groups, outcomes)
+    for group in reversed(groups):
+        departing.remove(seeding, group[::-1])
+    parked_values.settle(seeding)
+    for left in seeding.left:
+        outcomes[left.set] = _with_left(seeding, outcomes[left.set], left)
+    connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    return tuple(outcomes.values()), tuple(seeding.warnings)
+
+
+def _with_left(seeding: Seeding, outcome: SetOutcome, left: Left) -> SetOutcome:
+    return replace(
+        outcome,
+        counts=dict(Counter(outcome.counts) + Counter(left.counts)),
+        kept=(*outcome.kept, *left.kept)[: departing.KEPT],
+        rows=(*outcome.rows, *left.rows)[: seeding.orders.reported],
+    )
+
+
+def _insert_together(
+    seeding: Seeding, groups: Sequence[tuple[str, ...]], outcomes: dict[str, SetOutcome]
+) -> bool:
+    inserted = insert_together(seeding, groups, frozenset(outcomes))
+    for name, count in (inserted or {}).items():
+        work = seeding.works[name]
+        rows = work.seed_set.rows
+        # Rows that refer to rows that are not there are left out, and then there are fewer.
+        whole = isinstance(rows, Sized) and len(rows) == count
+        outcomes[name] = SetOutcome(
+            name=name,
+            table=str(work.table),
+            decision=work.decision,
+            counts=row_outcomes.all_inserted(count)
+            if whole
+            else row_outcomes.counts(seeding.connection, work),
+            kept=() if whole else _kept(seeding, work),
+            rows=_reported(seeding, work),
+        )
+    return inserted is not None
+
+
+def _apply_group(
+    seeding: Seeding,
+    group: Sequence[str],
+    groups: Sequence[Sequence[str]],
+    outcomes: dict[str, SetOutcome],
+) -> None:
+    connection = seeding.connection
+    works = {
+        name: seeding.works[name]
+        for name in group
+        if name in seeding.works and seeding.works[name].decision in WRITTEN
+    }
+    for work in works.values():
+        if work.decision in MERGING:
+            seeding.progress.step("comparing", work.name)
+    applied = frozenset(outcomes)
+    for name in group:
+        if name in seeding.works and name not in works:
+            references.resolve(connection, seeding.works[name], seeding.works, applied)
+    _judge_written(seeding, works, applied)
+    for name in group:
+        decision, _ = seeding.decisions[name]
+        table = str(
+            seeding.tables.get(set_named(seeding, name).table) or set_named(seeding, name).table
+        )
+        if name not in works or decision not in WRITTEN:
+            outcomes[name] = SetOutcome(name=name, table=table, decision=decision)
+    kept = {
+        name: _kept(seeding, work)
+        for name, work in works.items()
+        if seeding.decisions[name][0] in WRITTEN
+    }
+    rows = {name: _reported(seeding, works[name]) for name in kept}
+    written = {name: works[name] for name in kept}
+    first = departing.make_way(seeding, written, groups, applied.union(group))
+    inserted = _write_group(seeding, written, first)
+    for name in kept:
+        work = works[name]
+        # Without references no row is left out, and without triggers none is dropped.
+        whole = (
+            work.decision is SetDecision.INSERT
+            and not work.stage.references
+            and not work.table.rewrites
+        )
+        outcomes[name] = SetOutcome(
+            name=name,
+            table=str(work.table),
+            decision=work.decision,
+            counts=row_outcomes.all_inserted(inserted[name])
+            if whole
+            else row_outcomes.counts(connection, work),
+            kept=kept[name],
+            rows=rows[name],
+        )
+
+
+def _kept(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
+    return row_outcomes.row_changes(
+        seeding.connection, work, conflicts_only=True, limit=departing.KEPT
+    )
+
+
+def _reported(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
+    limit = seeding.orders.reported
+    return row_outcomes.row_changes(seeding.connection, work, limit=limit) if limit else ()
+
+
+def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozenset[str]) -> None:
+    connection = seeding.connection
+    judge_group(seeding, tuple(works), applied)
+    hold_back(seeding, tuple(works))
+    for name in [name for name in works if seeding.decisions[name][0] not in WRITTEN]:
+        del works[name]
+    for work in works.values():
+        if work.decision in MERGING:
+            _lock_and_judge_again(seeding, work)
+    for work in works.values():
+        write.allocate(connection, work)
+    for work in works.values():
+        references.fill_awaited(connection, work, works)
+
+
+def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
+    """Lock the rows to be written; where a person was faster, judge once more what is there."""
+    while write.lock(seeding.connection, work, verdict_rows.writing(work), "NO KEY UPDATE").changed:
+        seeding.connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
+        judge_set(seeding, work)
+        references.block_unreachable(seeding.connection, {work.name: work})
+
+
+def _write_group(
+    seeding: Seeding, works: Mapping[str, SetWork], updated_first: frozenset[str]
+) -> Counter[str]:
+    """Insert the rows of all sets of a group, then change what is there already.
+
+    In this order, since the one and the other may refer to what another set inserts; but sets
+    `updated_first` change before all else what refers to no such row: their rows hold unique
+    values that go to new ones.
+
+    Returns how many rows each set inserted.
+    """
+    connection, run = seeding.connection, seeding.run
+    if len(works) > 1:
+        connection.execute("SET CONSTRAINTS ALL DEFERRED")
+    for name in updated_first:
+        with rejected(connection, works[name], Writes.UPDATES):
+            _write_first(seeding, works[name])
+    late = {name: _late(work, works) for name, work in works.items()}
+    first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
+    inserted: Counter[str] = Counter()
+    for name in in_order(list(works), first):
+        seeding.progress.step("inserting", name)
+        with rejected(connection, works[name], Writes.INSERTS, late=late[name]):
+            if count := write.insert(connection, works[name], late=late[name]):
+                inserted[name] = count
+    for name in inserted:
+        work = works[name]
+        if late[work.name]:
+            references.fill_inserted(connection, work, works)
+            write.write_late(connection, work, late[work.name])
+    for name, count in inserted.items():
+        if works[name].stage.stand_in is None:
+            recorded = record.record_inserts(connection, works[name], run=run)
+            record.require_all(works[name], inserted=count, recorded=recorded)
+        write.advance_sequences(connection, works[name])
+    for work in works.values():
+        if work.decision in MERGING:
+            seeding.progress.step("updating", work.name)
+            with rejected(connection, work, Writes.UPDATES):
+                _write_changes(seeding, work, begun=work.name in updated_first)
+    return inserted
+
+
+def _late(work: SetWork, group: Mapping[str, SetWork]) -> frozenset[str]:
+    """Reference columns that are filled in once the rows they refer to are there.
+
+    Nullable ones within a group, unless their constraint can wait or the referenced value
+    is known beforehand.
+    """
+    late = set()
+    for column, target in work.targets.items():
+        if not isinstance(target, SetTarget) or target.set not in group:
+            continue
+        if work.live(column).not_null or column in work.base.key:
+            continue
+        if not references.known_beforehand(group[target.set], target.stored) or (
+            target.set != work.name and _cannot_wait(work, column)
+        ):
+            late.add(column)
+    return frozenset(late)
+
+
+def _needed_first(
+    work: SetWork, group: Mapping[str, SetWork], late: frozenset[str]
+) -> frozenset[str]:
+    """Sets of the group whose rows must be there before rows of this one are inserted."""
+    return frozenset(
+        target.set
+        for column, target in work.targets.items()
+        if isinstance(target, SetTarget)
+        and target.set in group
+        and target.set != work.name
+        and column not in late
+        and _cannot_wait(work, column)
+    )
+
+
+def _cannot_wait(work: SetWork, column: str) -> bool:
+    """Whether a foreign key on the column is checked at once."""
+    return any(column in key.columns and not key.deferrable for key in work.table.foreign_keys)
+
+
+def _write_first(seeding: Seeding, work: SetWork) -> None:
+    images.record(seeding.connection, seeding.ledger, work, run=seeding.run)
+    update_in_turn(seeding.connection, work, _resolved(work))
+
+
+def _resolved(work: SetWork) -> sql.Composable:
+    """Condition on verdict row `w`: it refers to no row that is yet to be inserted."""
+    if not work.stage.references:
+        return EVERY
+    return sql.SQL("w.s NOT IN (SELECT s.n FROM {} s WHERE s.missing <> {})").format(
+        work.stage.relation, sql.Literal(RESOLVED)
+    )
+
+
+def _write_changes(seeding: Seeding, work: SetWork, *, begun: bool) -> None:
+    """Update live rows as judged, and bring the ledger's entries up to date.
+
+    What `_write_first` has begun is not written twice.
+    """
+    connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
+    if not begun:
+        images.record(connection, ledger, work, run=run)
+    marks.bring_back(connection, work)
+    rest = sql.SQL("NOT ({})").format(_resolved(work)) if begun else EVERY
+    if update_in_turn(connection, work, rest) or begun:
+        write.advance_sequences(connection, work)
+        images.reread(connection, ledger, work, run=run)
+        moves.follow_cascades(connection, work, seeding.works)
+    record.record_merged(connection, work, run=run)
+    record.record_adopted(connection, work, run=run)

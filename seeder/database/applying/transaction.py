@@ -1,0 +1,163 @@
+"""The seeding transaction: rows, tasks and ledger together, retried as a whole."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
+
+import psycopg
+from msgspec import Struct
+
+from seeder.database.connection.connect import Connection
+from seeder.database.connection.failures import Kind, as_seeder_error, describe, kind_of
+from seeder.database.ledger.ledger import AppliedTask, Ledger
+from seeder.database.writing.rejected_rows import Rejected
+from seeder.errors import DeadlineExceeded, SeederError, SeedingFailed
+from seeder.log import Log
+from seeder.merge.model import Task, TaskKind
+
+ATTEMPTS = 5
+_RACES = frozenset({"23505", "23503"})
+"""Unique and foreign-key violations: a concurrent write of the application may be the cause."""
+
+Outcome = TypeVar("Outcome")
+
+
+class TaskOrders(Struct, frozen=True, kw_only=True):
+    """What to do about tasks in this seeding."""
+
+    run_them: bool
+    """Update mode."""
+    baseline: bool
+    """First launch: record all without running them."""
+
+
+def in_transaction(
+    connection: Connection,
+    work: Callable[[], Outcome],
+    *,
+    log: Log,
+    doing: str,
+    deadline: float,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Outcome:
+    """Run `work` in one transaction, again when a conflict with others rolled it back.
+
+    Raises RetriesExhausted after five attempts, SeedingFailed for a rejected row (tried
+    twice where a race may be the cause), ConnectionLost and DeadlineExceeded.
+    """
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with connection.transaction():
+                return work()
+        except Rejected as error:
+            if error.sqlstate not in _RACES or attempt > 1:
+                raise
+            reason = "row rejected"
+        except psycopg.Error as error:
+            if kind_of(error) is not Kind.RETRYABLE or attempt == ATTEMPTS:
+                raise as_seeder_error(error, doing=doing, otherwise=SeedingFailed) from None
+            reason = describe(error)
+        pause = random.uniform(0.05, 0.2) * 2**attempt  # noqa: S311  # jitter
+        if clock() + pause >= deadline:
+            raise DeadlineExceeded(
+                "The deadline passed while seeding waited for other sessions.",
+                hint="Nothing was seeded; run the job again, or give it a later --deadline.",
+            )
+        log.warning("seeding.retried", attempt=attempt, reason=reason)
+        sleep(pause)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def run_tasks(
+    connection: Connection,
+    ledger: Ledger,
+    tasks: Sequence[Task],
+    orders: TaskOrders,
+    *,
+    run: int,
+    log: Log,
+) -> tuple[str, ...]:
+    """Run (or record as baseline) the tasks that this database does not have behind it.
+
+    Inside the seeding transaction. Returns the names of those that ran.
+
+    Raises:
+        SeedingFailed: a task failed, or one that was applied has been edited since.
+    """
+    behind = ledger.tasks(connection)
+    if orders.run_them and not orders.baseline:
+        require_unedited(tasks, behind.values())
+    ran = []
+    for task in tasks:
+        if task.name in behind:
+            continue
+        if orders.baseline:
+            _record(connection, ledger, task, "baseline", run)
+        elif orders.run_them:
+            log.info("task.started", task=task.name)
+            _run(connection, task)
+            _record(connection, ledger, task, "applied", run)
+            log.info("task.ran", task=task.name)
+            ran.append(task.name)
+    return tuple(ran)
+
+
+def require_unedited(tasks: Sequence[Task], behind: Iterable[AppliedTask]) -> None:
+    """Raise SeedingFailed for tasks that were edited after they were applied."""
+    applied = {each.name: each for each in behind}
+    edited = [
+        task.name
+        for task in tasks
+        if task.name in applied
+        and applied[task.name].state == "applied"
+        and applied[task.name].digest != task.digest
+    ]
+    if edited:
+        raise SeedingFailed(
+            f"Applied tasks were edited since: {', '.join(edited)}.",
+            hint="A task runs once per database. Put the file back as it was and write a new task.",
+            tasks=tuple(edited),
+        )
+
+
+def _record(connection: Connection, ledger: Ledger, task: Task, state: str, run: int) -> None:
+    applied = AppliedTask(name=task.name, release=task.release, digest=task.digest, state=state)
+    ledger.record_task(connection, applied, run=run)
+
+
+def _run(connection: Connection, task: Task) -> None:
+    before = _transaction(connection)
+    try:
+        if task.kind is TaskKind.SQL:
+            connection.execute((task.sql or "").encode())
+        else:
+            _call(connection, task)
+    except SeederError:
+        raise
+    except psycopg.Error as error:
+        if kind_of(error) is Kind.RETRYABLE:
+            raise
+        raise as_seeder_error(
+            error, doing=f"running the task {task.name} ({task.file})", otherwise=SeedingFailed
+        ) from None
+    if _transaction(connection) != before:
+        raise SeedingFailed(
+            f"The task {task.name} ({task.file}) ended the seeding transaction.",
+            hint="A task must not BEGIN, COMMIT or ROLLBACK: it shares its transaction.",
+        )
+
+
+def _transaction(connection: Connection) -> object:
+    return connection.execute("SELECT txid_current()").fetchone()
+
+
+def _call(connection: Connection, task: Task) -> None:
+    # Here, and not above: only Python tasks need SQLAlchemy.
+    from seeder.database.applying.task_connection import call_with_sqlalchemy
+
+    assert task.call is not None  # noqa: S101  # a Python task has a function
+    call_with_sqlalchemy(connection, task.name, task.file, task.call)

@@ -1,0 +1,154 @@
+"""The advisory lock that lets one job at a time work on a database.
+
+A session lock on the connection that does the work: if it dies, the lock goes and the
+transaction with it, so no two jobs overlap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from collections.abc import Callable
+from datetime import datetime
+
+from msgspec import Struct
+
+from seeder.database.connection.connect import Connection
+from seeder.database.connection.failures import translated
+from seeder.errors import ConnectionLost, DatabaseUnavailable, DeadlineExceeded, LockNotAcquired
+from seeder.log import Log
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 1.0
+_TELL_EVERY = 10.0
+
+_HOLDER = """
+    SELECT pid, coalesce(application_name, ''), backend_start, pid = pg_backend_pid()
+    FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
+    WHERE locktype = 'advisory' AND granted AND objsubid = 1
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND (classid::bigint << 32 | objid::bigint) = %s
+"""
+
+
+class Holder(Struct, frozen=True, kw_only=True):
+    """The session that holds the lock."""
+
+    pid: int
+    application_name: str
+    """Empty where this role may not see it."""
+    since: datetime | None
+    """When the session began; Postgres does not record when a lock was taken."""
+    own: bool = False
+    """Whether it is the session that asks."""
+
+    def __str__(self) -> str:
+        name = f" ({self.application_name})" if self.application_name else ""
+        since = f" since {self.since:%Y-%m-%d %H:%M:%S %Z}" if self.since else ""
+        return f"process {self.pid}{name}{since}"
+
+
+def key_of(ledger_schema: str) -> int:
+    """The lock's key: a signed 64-bit hash of the ledger schema's name.
+
+    Advisory locks are per database, so any two images on one database exclude each other.
+    The value must never change: an older image must compute the same.
+
+    >>> key_of("seeder")
+    2843324848285969997
+    """
+    digest = hashlib.sha256(f"seeder advisory lock: {ledger_schema}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def acquire(
+    connection: Connection,
+    key: int,
+    *,
+    timeout: float,
+    log: Log,
+    deadline: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> float:
+    """Take the lock, waiting at most `timeout` seconds, and return the seconds waited.
+
+    Raises LockNotAcquired, naming the holder, after the timeout, and DeadlineExceeded at
+    the deadline (a value of `clock`).
+    """
+    started = clock()
+    limit = started + timeout
+    if deadline is not None:
+        limit = min(limit, deadline)
+    pause, told_at, told = _FIRST_PAUSE, started, None
+    with translated(doing="taking the advisory lock", otherwise=DatabaseUnavailable):
+        # Poll: a blocked pg_advisory_lock would hang the holder's CREATE INDEX CONCURRENTLY.
+        while not _try(connection, key):
+            held_by = holder(connection, key)
+            now = clock()
+            if now >= limit:
+                raise _given_up(held_by, waited=now - started, at_deadline=limit == deadline)
+            if held_by is not None and (held_by != told or now - told_at >= _TELL_EVERY):
+                log.info("lock.awaited", waited_s=round(now - started, 1), **_facts(held_by))
+                told, told_at = held_by, now
+            sleep(min(pause * random.uniform(0.5, 1.0), max(0.0, limit - now)))  # noqa: S311  # jitter
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+    waited = clock() - started
+    log.info("lock.acquired", waited_s=round(waited, 1))
+    return waited
+
+
+def verify(connection: Connection, key: int) -> None:
+    """Raise ConnectionLost unless this very session still holds the lock."""
+    with translated(doing="verifying the advisory lock", otherwise=ConnectionLost):
+        held_by = holder(connection, key)
+    if held_by is None or not held_by.own:
+        raise ConnectionLost(
+            "The advisory lock is no longer held by this session.",
+            hint="A migration or task must not call pg_advisory_unlock_all() or DISCARD ALL.",
+        )
+
+
+def holder(connection: Connection, key: int) -> Holder | None:
+    """Who holds the lock, or None. psycopg errors pass through."""
+    row = connection.execute(_HOLDER, [key]).fetchone()
+    if row is None:
+        return None
+    pid, application_name, since, own = row
+    return Holder(pid=pid, application_name=application_name, since=since, own=own)
+
+
+def release(connection: Connection, key: int) -> None:
+    """Give the lock back early; closing the connection does it anyway."""
+    with translated(doing="releasing the advisory lock", otherwise=ConnectionLost):
+        connection.execute("SELECT pg_advisory_unlock(%s)", [key])
+
+
+def _try(connection: Connection, key: int) -> bool:
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+    return bool(row and row[0])
+
+
+def _facts(found: Holder | None) -> dict[str, object]:
+    if found is None:
+        return {}
+    since = found.since.isoformat() if found.since else None
+    return {
+        "holder_pid": found.pid,
+        "holder_application": found.application_name,
+        "holder_since": since,
+    }
+
+
+def _given_up(
+    held_by: Holder | None, *, waited: float, at_deadline: bool
+) -> LockNotAcquired | DeadlineExceeded:
+    kind = DeadlineExceeded if at_deadline else LockNotAcquired
+    who = str(held_by) if held_by else "another session"
+    return kind(
+        f"The advisory lock was not free for {waited:.1f} s; {who} holds it.",
+        hint="Wait for that job, or end its session with pg_terminate_backend.",
+        problems=(),
+        **_facts(held_by),
+    )

@@ -1,0 +1,173 @@
+"""Wait until the target database answers this role and takes writes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import psycopg
+import tenacity
+
+from seeder.database.connection.connect import SHORTEST_TIMEOUT, Connection, connect
+from seeder.database.connection.failures import as_seeder_error
+from seeder.database.connection.target import Target
+from seeder.errors import (
+    AccessDenied,
+    DatabaseMissing,
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    SeederError,
+    ServerUnsupported,
+)
+from seeder.log import Log
+
+OLDEST_SERVER = 14
+"""The oldest major version of Postgres that seeder supports."""
+
+_LONGEST_ATTEMPT = 10.0
+_LEAST_USEFUL = 0.05
+"""Seconds; with less left there is no further attempt."""
+_BETWEEN_ATTEMPTS = tenacity.wait_random_exponential(multiplier=0.2, max=2.0)
+
+
+def wait_until_ready(
+    target: Target,
+    *,
+    timeout: float,
+    log: Log,
+    deadline: float | None = None,
+    grace: float = 10.0,
+    writable: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Connection:
+    """Try to connect until the database is ready, for at most `timeout` seconds.
+
+    Ready means: this role may log in to this database, it answers a query, and (unless
+    `writable` is false) it is a primary that takes writes. `deadline` is a value of `clock`
+    that no attempt starts behind. A refused login or a missing database is final only after
+    `grace` seconds, since roles and databases may still be being created.
+
+    Raises DatabaseUnavailable when the timeout ends the wait, DeadlineExceeded when the
+    deadline does, and at once or after the grace what `connect` raises.
+    """
+    started = clock()
+    limit = started + timeout
+    if deadline is not None:
+        limit = min(limit, deadline)
+
+    def attempt() -> Connection:
+        seconds = min(_LONGEST_ATTEMPT, max(0.0, limit - clock()) / target.addresses)
+        return _attempt(target, timeout=seconds, writable=writable)
+
+    def may_succeed_later(error: BaseException) -> bool:
+        if isinstance(error, (AccessDenied, DatabaseMissing)):
+            return clock() - started < grace
+        return isinstance(error, DatabaseUnavailable)
+
+    def time_left(state: tenacity.RetryCallState) -> float:
+        # An address that swallows packets takes libpq's shortest timeout, whatever is left.
+        slow = _failure_of(state).facts.get("reason") == "no answer in time"
+        return limit - clock() - (SHORTEST_TIMEOUT if slow else 0.0)
+
+    def out_of_time(state: tenacity.RetryCallState) -> bool:
+        return time_left(state) <= _LEAST_USEFUL
+
+    def pause(state: tenacity.RetryCallState) -> float:
+        # The last pause is cut short, so that the last attempt is at the very end.
+        return max(0.0, min(_BETWEEN_ATTEMPTS(state), time_left(state)))
+
+    def tell(state: tenacity.RetryCallState) -> None:
+        log.info(
+            "database.awaited",
+            attempt=state.attempt_number,
+            reason=_failure_of(state).facts.get("reason"),
+            waited_s=round(clock() - started, 1),
+        )
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception(may_succeed_later),
+        stop=out_of_time,
+        wait=pause,
+        sleep=sleep,
+        before_sleep=tell,
+        reraise=True,
+    )
+    try:
+        connection = retrying(attempt)
+    except DatabaseUnavailable as error:
+        raise _gave_up(error, waited=clock() - started, at_deadline=limit == deadline) from None
+    log.info(
+        "database.ready",
+        attempts=retrying.statistics.get("attempt_number", 1),
+        waited_s=round(clock() - started, 1),
+        server_version=connection.info.server_version,
+    )
+    return connection
+
+
+def _attempt(target: Target, *, timeout: float, writable: bool) -> Connection:
+    connection = connect(target, timeout=timeout)
+    ready = False
+    try:
+        _require_supported(connection)
+        if writable:
+            _require_writable(connection)
+        else:
+            connection.execute("SELECT 1")
+        ready = True
+    except psycopg.Error as error:
+        raise _unanswered(error) from None
+    finally:
+        if not ready:
+            connection.close()
+    return connection
+
+
+def _require_supported(connection: Connection) -> None:
+    found = connection.info.server_version // 10000
+    if found < OLDEST_SERVER:
+        raise ServerUnsupported(
+            f"The server is Postgres {found}; seeder supports {OLDEST_SERVER} and later.",
+            hint="Upgrade the server.",
+            server_version=connection.info.server_version,
+        )
+
+
+def _require_writable(connection: Connection) -> None:
+    row = connection.execute(
+        "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool"
+    ).fetchone()
+    standby, read_only = row or (False, False)
+    if standby or read_only:
+        reason = "server is a standby" if standby else "default_transaction_read_only is on"
+        raise DatabaseUnavailable(
+            f"The database takes no writes: {reason}.",
+            hint="Use the URL of the primary." if standby else "Switch it off for the job's role.",
+            reason=reason,
+        )
+
+
+def _unanswered(error: psycopg.Error) -> SeederError:
+    """A server that fails right after the login is about to stop or still starting."""
+    failure = as_seeder_error(error, doing="checking the database", otherwise=DatabaseUnavailable)
+    if isinstance(failure, AccessDenied):
+        return failure
+    return DatabaseUnavailable(failure.message, hint=failure.hint, **failure.facts)  # type: ignore[arg-type]  # facts hold no `problems`
+
+
+def _failure_of(state: tenacity.RetryCallState) -> SeederError:
+    error = state.outcome.exception() if state.outcome else None
+    assert isinstance(error, SeederError)  # noqa: S101  # _attempt raises nothing else
+    return error
+
+
+def _gave_up(error: DatabaseUnavailable, *, waited: float, at_deadline: bool) -> SeederError:
+    kind = DeadlineExceeded if at_deadline else DatabaseUnavailable
+    reason = error.facts.get("reason")
+    return kind(
+        f"The database was not available for {waited:.1f} s: {reason}.",
+        hint=error.hint,
+        reason=reason,
+        waited_s=round(waited, 1),
+    )

@@ -1,0 +1,1 @@
+"""A real Postgres from a wheel, for a machine that has none."""

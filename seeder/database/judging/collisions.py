@@ -1,0 +1,323 @@
+"""Which live rows are in the way: they hold unique values that rows to be written want.
+
+A unique index is checked row by row, so a value passes from one row to another only once the
+first has given it up. Indexes of exclusion constraints are asked in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+
+from seeder.database.judging.verdict_rows import (
+    EVERY,
+    after_update,
+    at_live,
+    inserted_rows,
+    is_inserted,
+    is_written,
+    writing,
+)
+from seeder.database.schema.equality import all_of, cast
+from seeder.database.schema.tables import Guard, Table
+from seeder.database.staging.work import SetWork
+from seeder.merge.plan import SetDecision
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """A table, and what its rows are known by."""
+
+    table: Table
+    primary_key: tuple[str, ...]
+
+
+class Changes(Place, frozen=True, kw_only=True):
+    """Rows `w` of a relation, each with what it changes in live row `t`."""
+
+    relation: sql.Composable
+    source: sql.Composable
+    """FROM clause of `w`, `t` and all that `after` needs."""
+    at: sql.Composable
+    """Condition: `t` is the live row that `w` is about."""
+    changing: sql.Composable
+    """Condition: `w` changes anything."""
+    row: sql.Composable
+    """What tells the rows `w` apart, of `row_type`."""
+    row_type: sql.SQL
+    after: Callable[[str], sql.Composable]
+    """What a column of `t` holds afterwards."""
+    is_written: Callable[[str], sql.Composable]
+    """Condition: `w` writes the column; may be NULL where it does not."""
+    written: frozenset[str]
+    """Columns that any row writes."""
+
+
+def changes_of(work: SetWork, written: Iterable[str]) -> Changes:
+    """What the verdicts of a set change in rows that are there."""
+    return Changes(
+        table=work.table,
+        primary_key=work.base.primary_key,
+        relation=work.verdict,
+        source=sql.SQL("{} w JOIN {} s ON {} = w.s JOIN {} t ON {}").format(
+            work.verdict,
+            work.stage.relation,
+            work.stage.row(),
+            work.table.identifier,
+            at_live(work),
+        ),
+        at=at_live(work),
+        changing=writing(work),
+        row=sql.SQL("w.s"),
+        row_type=work.stage.row_type,
+        after=lambda name: after_update(work, name),
+        is_written=lambda name: is_written(work, name),
+        written=frozenset(written),
+    )
+
+
+def in_the_way_of_inserts(works: Iterable[SetWork]) -> sql.Composable | None:
+    """SELECT of the primary keys of live rows that hold what rows to be inserted want.
+
+    The works share a table. None: it has no index in which that could happen.
+    """
+    return _union(
+        holders(work, guard, _inserted(work, guard)) for work in works for guard in _asked(work)
+    )
+
+
+def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
+    """As `in_the_way_of_inserts`, and of what rows to be updated want."""
+    selects: list[sql.Composable] = []
+    for work in works:
+        for guard in _asked(work):
+            selects.append(holders(work, guard, _inserted(work, guard)))
+            if work.decision is not SetDecision.INSERT:
+                for rows in (_updated(work, guard), _brought_back(work, guard)):
+                    selects.append(holders(work, guard, rows, others=True))
+    return _union(selects)
+
+
+def exists(connection: psycopg.Connection[Any], select: sql.Composable) -> bool:
+    """Whether the SELECT finds anything."""
+    row = connection.execute(sql.SQL("SELECT EXISTS ({})").format(select)).fetchone()
+    return bool(row and row[0])
+
+
+def waiting(
+    connection: psycopg.Connection[Any],
+    changes: Changes,
+    among: sql.Composable,
+) -> list[Any]:
+    """Rows `w` whose new values another live row still holds, of those that meet `among`."""
+    found: set[Any] = set()
+    for guard in guarding(changes):
+        rows = _changed(changes, guard, sql.SQL("{} AND {}").format(changes.changing, among))
+        select = holders(changes, guard, rows, others=True, selected=_ROW)
+        found.update(row[0] for row in connection.execute(select).fetchall())
+    return sorted(found)
+
+
+def guarding(changes: Changes) -> list[Guard]:
+    """The indexes with which an update of these columns may collide while it goes on."""
+    return [
+        guard
+        for guard in changes.table.guards
+        if changes.written & set(guard.columns)
+        and not guard.deferrable
+        and not any(changes.table.columns[name].generated for name in guard.columns)
+    ]
+
+
+def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> list[str]:
+    """Row keys of the set's own rows that hold what the row `key` wants; at most five."""
+    wanted = sql.SQL("n.seeder_row IN (SELECT {} FROM {} s WHERE s.addr = {})").format(
+        work.stage.row(), work.stage.relation, sql.Literal(key)
+    )
+    selects = []
+    for guard in _asked(work):
+        selects.append(holders(work, guard, _inserted(work, guard), wanted=wanted))
+        if work.decision is not SetDecision.INSERT:
+            selects.append(holders(work, guard, _updated(work, guard), others=True, wanted=wanted))
+    if not selects:
+        return []
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT b.addr FROM {} b JOIN {} t ON {} WHERE b.scope = {} AND b.seed_set = ANY ({})"
+            " AND b.state IN ('a', 'k', 's') AND ({}) IN ({}) ORDER BY 1 LIMIT 5"
+        ).format(
+            work.base.relation,
+            work.table.identifier,
+            work.at_primary_key("t", "b"),
+            sql.Literal(work.scope),
+            sql.Literal(list(work.own_ids)),
+            sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key),
+            sql.SQL(" UNION ALL ").join(selects),
+        )
+    ).fetchall()
+    return [row[0] for row in rows]
+
+
+_ROW = sql.SQL("DISTINCT n.seeder_row")
+
+
+def _asked(work: SetWork) -> list[Guard]:
+    """Indexes whose new values the set decides, and that are known before the write.
+
+    Not those of the key, which passes to no other row unless a row moves.
+    """
+    identity = {*work.seed_set.key, *(name for name, _ in work.seed_set.scope)}
+    return [
+        guard
+        for guard in work.table.guards
+        if any(work.stage.has(name) for name in guard.columns)
+        and not any(work.live(name).generated for name in guard.columns)
+        and (work.seed_set.moved or not identity.issuperset(guard.columns))
+    ]
+
+
+def _union(selects: Iterable[sql.Composable]) -> sql.Composable | None:
+    listed = list(selects)
+    return sql.SQL("\nUNION ALL\n").join(listed) if listed else None
+
+
+def holders(
+    place: Place | SetWork,
+    guard: Guard,
+    wanting: sql.Composable,
+    *,
+    others: bool = False,
+    selected: sql.Composable | None = None,
+    wanted: sql.Composable = EVERY,
+    holding: sql.Composable = EVERY,
+) -> sql.Composed:
+    """SELECT from `takers` `n` and the live rows `t` that hold what they want.
+
+    `wanted` and `holding` are conditions on the one and the other; `others` leaves out a row
+    that holds what it wants itself.
+    """
+    primary_key = place.primary_key if isinstance(place, Place) else place.base.primary_key
+    equal = "{} IS NOT DISTINCT FROM {}" if guard.nulls_collide else "{} {} {}"
+    conditions: list[sql.Composable] = [wanted, holding]
+    for number, operator in enumerate(guard.operators, start=1):
+        one, other = sql.Identifier("n", f"u{number}"), sql.Identifier("h", f"u{number}")
+        parts = (one, other) if guard.nulls_collide else (one, sql.SQL(operator), other)
+        conditions.append(sql.SQL(equal).format(*parts))
+    conditions.append(sql.SQL("h.guarded"))
+    if others:
+        same = all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("t", name), sql.Identifier("n", f"k{number}"))
+            for number, name in enumerate(primary_key, start=1)
+        )
+        conditions.append(sql.SQL("NOT ({})").format(same))
+    keys = sql.SQL(", ").join(sql.Identifier("t", name) for name in primary_key)
+    return sql.SQL(
+        "SELECT {selected} FROM ({wanting}) n\n"
+        "JOIN ({live} t CROSS JOIN LATERAL (SELECT {values} FROM (SELECT t.*) r) h) ON {match}"
+    ).format(
+        selected=selected or keys,
+        wanting=wanting,
+        live=place.table.identifier,
+        values=_values(guard),
+        match=all_of(conditions),
+    )
+
+
+def _values(guard: Guard) -> sql.Composable:
+    """What the index holds of row `r`."""
+    values = [
+        sql.SQL("{} AS {}").format(sql.SQL(expression), sql.Identifier(f"u{number}"))
+        for number, expression in enumerate(guard.expressions, start=1)
+    ]
+    values.append(sql.SQL("({}) AS guarded").format(sql.SQL(guard.predicate or "true")))
+    return sql.SQL(", ").join(values)
+
+
+def _inserted(work: SetWork, guard: Guard) -> sql.Composable:
+    columns = {name: _new_value(work, name) for name in guard.columns}
+    return takers(guard, columns, (), work.stage.row(), inserted_rows(work), is_inserted(work))
+
+
+def _updated(work: SetWork, guard: Guard) -> sql.Composable:
+    changes = changes_of(work, ())
+    return _changed(changes, guard, changes.changing)
+
+
+def _changed(changes: Changes, guard: Guard, where: sql.Composable) -> sql.Composable:
+    columns = {name: changes.after(name) for name in guard.columns}
+    keys = [sql.Identifier("t", name) for name in changes.primary_key]
+    return takers(guard, columns, keys, changes.row, changes.source, where)
+
+
+def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
+    """Rows that are back in the catalog and lose their marks (`marks.bring_back`)."""
+    columns: dict[str, sql.Composable] = {
+        name: after_update(work, name)
+        if work.stage.has(name)
+        else sql.SQL("CASE WHEN b.notes -> 'removed' ? {name} THEN {value} ELSE {now} END").format(
+            name=sql.Literal(name),
+            value=cast(
+                sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(sql.Literal(name)),
+                work.live(name),
+            ),
+            now=sql.Identifier("t", name),
+        )
+        for name in guard.columns
+    }
+    changes = changes_of(work, ())
+    keys = [sql.Identifier("t", name) for name in changes.primary_key]
+    marked = sql.SQL("{} JOIN {} b ON b.ctid = w.b").format(changes.source, work.base.relation)
+    where = sql.SQL("w.live AND b.state = 's'")
+    return takers(guard, columns, keys, changes.row, marked, where)
+
+
+def takers(
+    guard: Guard,
+    columns: dict[str, sql.Composable],
+    keys: Sequence[sql.Composable],
+    row: sql.Composable,
+    source: sql.Composable,
+    where: sql.Composable,
+) -> sql.Composable:
+    """SELECT of rows as they are going to be: `seeder_row`, `k1`.., `u1`.., of an index."""
+    numbered = [
+        sql.SQL("{} AS {}").format(key, sql.Identifier(f"k{n}")) for n, key in enumerate(keys, 1)
+    ]
+    named = [
+        sql.SQL("{} AS {}").format(value, sql.Identifier(f"c{n}"))
+        for n, value in enumerate(columns.values(), start=1)
+    ]
+    renamed = [
+        sql.SQL("q.{} AS {}").format(sql.Identifier(f"c{n}"), sql.Identifier(name))
+        for n, name in enumerate(columns, start=1)
+    ]
+    return sql.SQL(
+        "SELECT q.*, e.* FROM (SELECT {row} AS seeder_row, {named} FROM {source} WHERE {where}"
+        " OFFSET 0) q\nCROSS JOIN LATERAL (SELECT {values} FROM (SELECT {columns}) r) e"
+        " WHERE e.guarded"
+    ).format(
+        row=row,
+        named=sql.SQL(", ").join([*numbered, *named]),
+        source=source,
+        where=where,
+        values=_values(guard),
+        columns=sql.SQL(", ").join(renamed),
+    )
+
+
+def _new_value(work: SetWork, name: str) -> sql.Composable:
+    """What an insert writes; NULL, which collides with nothing, where only it can tell."""
+    live = work.live(name)
+    default: sql.Composable = sql.SQL("NULL")
+    if live.default is not None and live.constant_default:
+        default = sql.SQL(live.default)
+    default = cast(default, live)
+    if not work.stage.has(name):
+        return default
+    given, value = work.stage.given(name), work.stage.d(name)
+    if given is None:
+        return value
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, value, default)

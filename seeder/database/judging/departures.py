@@ -1,0 +1,148 @@
+"""Which of the rows that have left the catalog may leave their table: what refers to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import at_live, writing
+from seeder.database.schema.tables import ForeignKey
+from seeder.database.staging.work import SetWork
+from seeder.merge.model import Removed
+from seeder.merge.plan import RowAction
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+
+HELD, _STILL_HELD = (
+    next(n for n, rule in enumerate(ROW_RULES) if rule.when == when)
+    for when in ("on_removal_delete referenced", "on_removal_delete referenced reported")
+)
+"""Numbers of the verdicts on rows that other rows refer to."""
+
+
+STAYING = tuple(
+    n
+    for n, rule in enumerate(ROW_RULES)
+    if rule.verdict is RowAction.KEEP and ("on_removal_delete", True) in rule.conditions
+)
+"""Numbers of the verdicts on rows that stay although their set says `removed: delete`."""
+
+
+_LEAVING = numbers(ROW_RULES, {RowAction.DELETE})
+
+
+def referenced(
+    work: SetWork, together: Sequence[SetWork], works: Mapping[str, SetWork], *, written: bool
+) -> sql.Composable:
+    """Condition: a row of another table refers to live row `t`.
+
+    Rows that this same seeding deletes do not count; nor, where its updates are not
+    `written` yet, do those that it lets refer to another row. Tables of the sets that are
+    judged `together` are left to `hold_parents`.
+    """
+    inside = {each.table.qualified for each in together}
+    conditions = [
+        _refers(key, _excused(key, works, written=written))
+        for key in work.table.referencing
+        if key.table not in inside
+    ]
+    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+
+
+def hold_parents(
+    connection: psycopg.Connection[Any],
+    together: Sequence[SetWork],
+    works: Mapping[str, SetWork],
+    *,
+    written: bool,
+) -> None:
+    """Keep leaving rows that staying rows of the same tables refer to, and their parents."""
+    inside = {each.table.qualified for each in together}
+    statements = []
+    for work in together:
+        keys = [key for key in work.table.referencing if key.table in inside]
+        if keys and work.seed_set.removed is Removed.DELETE:
+            statements.append(_holding(work, keys, works, written=written))
+    while sum(connection.execute(statement).rowcount for statement in statements):
+        pass
+
+
+def _holding(
+    work: SetWork, keys: Sequence[ForeignKey], works: Mapping[str, SetWork], *, written: bool
+) -> sql.Composed:
+    itself = sql.SQL("NOT ({})").format(
+        sql.SQL(" AND ").join(
+            sql.SQL("c.{0} = t.{0}").format(sql.Identifier(name)) for name in work.base.primary_key
+        )
+    )
+    held = sql.SQL(" OR ").join(
+        _refers(
+            key,
+            [
+                *([itself] if key.table == work.table.qualified else []),
+                *_excused(key, works, written=written),
+            ],
+        )
+        for key in keys
+    )
+    return sql.SQL(
+        "UPDATE {verdict} w SET verdict = CASE WHEN EXISTS (SELECT FROM {base} b"
+        " WHERE b.ctid = w.b AND b.notes ? 'stays') THEN {before} ELSE {held} END FROM {live} t\n"
+        "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})"
+    ).format(
+        verdict=work.verdict,
+        base=work.base.relation,
+        held=sql.Literal(HELD),
+        before=sql.Literal(_STILL_HELD),
+        live=work.table.identifier,
+        leaving=_LEAVING,
+        at_live=at_live(work),
+        condition=held,
+    )
+
+
+def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Composable:
+    """Condition: a row `c` of the foreign key's table refers to live row `t`."""
+    pairs = [
+        sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other))
+        for one, other in zip(key.columns, key.target_columns, strict=True)
+    ]
+    return sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
+        sql.Identifier(key.table.schema or "public", key.table.name),
+        sql.SQL(" AND ").join([*pairs, *restrictions]),
+    )
+
+
+def _excused(
+    key: ForeignKey, works: Mapping[str, SetWork], *, written: bool
+) -> list[sql.Composable]:
+    """Conditions on row `c`: no set deletes it or lets it refer elsewhere."""
+    found = []
+    for other in works.values():
+        if other.table.qualified != key.table:
+            continue
+        found.append(_not_leaving(other))
+        columns = [name for name in key.columns if other.stage.has(name)]
+        if columns and not written:
+            rewritten = sql.SQL(" OR ").join(
+                sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
+                    sql.Identifier(f"v{other.stage.position(name)}"),
+                    numbers(COLUMN_RULES, COLUMN_WRITES),
+                )
+                for name in columns
+            )
+            found.append(
+                sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND {} AND ({}))").format(
+                    other.verdict, at_live(other, "c"), writing(other), rewritten
+                )
+            )
+    return found
+
+
+def _not_leaving(work: SetWork) -> sql.Composable:
+    return sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND w.verdict = ANY ({}))").format(
+        work.verdict, at_live(work, "c"), _LEAVING
+    )

@@ -1,0 +1,220 @@
+"""The diff: which rows of a set could need anything.
+
+Base and live table are joined for the entries whose rows have vanished, stage and base for the
+rows that differ from what was last applied; only what is in one of the two is looked at further.
+The diff depends on stage and ledger, which nobody else writes, so it is found once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+
+from seeder.database.judging.expressions import base_key, desired_is_asked, entry_match
+from seeder.database.schema.equality import all_of, type_sql
+from seeder.database.staging.work import SetWork
+from seeder.merge.model import Update
+
+
+class Differences(Struct, frozen=True, kw_only=True):
+    """What a comparison found, beside the rows that differ."""
+
+    entries: int
+    """The set's active entries; not counted where none is missing."""
+    missing: int
+    """Desired rows whose active entry has no live row, or one under another key."""
+    leaving: int
+    """The set's active entries that no desired row has."""
+    known: int
+    """Rows that differ and have an entry."""
+
+    @property
+    def suspicious(self) -> bool:
+        """All rows of three or more, or over half of ten or more."""
+        everything = self.entries >= 3 and self.missing == self.entries
+        return everything or (self.entries >= 10 and 2 * self.missing > self.entries)
+
+
+def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Create the set's empty diff and verdict tables."""
+    connection.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE {} (s {}, b tid, missing boolean NOT NULL) ON COMMIT DROP"
+        ).format(sql.Identifier(work.diff_name), work.stage.row_type)
+    )
+    definitions: list[sql.Composable] = [
+        sql.SQL(
+            "s {}, b tid, identity smallint NOT NULL, verdict smallint NOT NULL,"
+            " live boolean NOT NULL, row_at tid, row_by xid"
+        ).format(work.stage.row_type)
+    ]
+    for n, name in enumerate(work.base.primary_key, start=1):
+        kind = type_sql(work.live(name))
+        definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"k{n}"), kind))
+        definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"p{n}"), kind))
+    definitions += [
+        sql.SQL("{} smallint").format(sql.Identifier(f"v{n}"))
+        for n in range(1, len(work.seed_set.columns) + 1)
+    ]
+    connection.execute(
+        sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(
+            sql.Identifier(work.verdict_name),
+            sql.SQL(", ").join(definitions),
+        )
+    )
+
+
+def find_differences(
+    connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False
+) -> Differences:
+    """Fill the empty diff with the desired rows that could need anything."""
+    missing = _missing(connection, work)
+    own = sql.SQL("b.state = 'a' AND b.seed_set = ANY ({})").format(sql.Literal(list(work.own_ids)))
+    in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
+    # What has left the catalog is counted only: those entries are found again once everything
+    # else is written.
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {diff} (s, b, missing)\n"
+            "SELECT {row}, b.entry, {missing}\n"
+            "FROM {stage} s\n"
+            "FULL JOIN (SELECT b.ctid AS entry, b.* FROM {base} b WHERE {in_scope}) b ON {match}\n"
+            "WHERE CASE WHEN {row} IS NULL THEN {own} ELSE {different} OR {missing} END"
+        ).format(
+            diff=work.diff,
+            row=work.stage.row(),
+            stage=work.stage.relation,
+            base=work.base.relation,
+            in_scope=in_scope,
+            match=entry_match(work),
+            missing=missing,
+            own=own,
+            different=sql.SQL("true") if refresh else _different(work),
+        )
+    )
+    row = connection.execute(
+        sql.SQL(
+            "SELECT CASE WHEN bool_or(missing) THEN"
+            " (SELECT count(*) FROM {base} b WHERE {in_scope} AND {own}) ELSE 0 END,"
+            " count(*) FILTER (WHERE missing), count(*) FILTER (WHERE s IS NULL),"
+            " count(b) FILTER (WHERE s IS NOT NULL) FROM {diff}"
+        ).format(base=work.base.relation, in_scope=in_scope, own=own, diff=work.diff)
+    ).fetchone()
+    entries, missing_rows, leaving, known = row or (0, 0, 0, 0)
+    if leaving:
+        connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
+    return Differences(entries=entries, missing=missing_rows, leaving=leaving, known=known)
+
+
+_NAMED = 1_000
+"""Vanished entries that are handed over one by one; of more, the server keeps the list."""
+
+
+def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composable:
+    """Condition: the live row of entry `b.entry` is gone, or has another key by now.
+
+    Most often there is none or a few, so they are asked for first: in a query of its own, which
+    Postgres may share among workers, as it may not where temporary tables take part.
+    """
+    if work.base.fresh:
+        return sql.SQL("false")
+    entries = sql.SQL(
+        "SELECT b.ctid FROM {base} b LEFT JOIN {live} l ON {live_here}\n"
+        "WHERE b.scope = {scope} AND b.state = 'a'\n"
+        "AND ({first} IS NULL OR NOT ({same_key}))"
+    ).format(
+        base=work.base.relation,
+        live=work.table.identifier,
+        live_here=sql.SQL("{} AND {} AND NOT ({})").format(
+            work.at_primary_key("l", "b"), work.in_scope("l"), work.soft_deleted("l")
+        ),
+        scope=sql.Literal(work.scope),
+        first=sql.Identifier("l", work.base.primary_key[0]),
+        same_key=all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("l", name), base_key(work, name))
+            for name in work.seed_set.key
+        ),
+    )
+    found = connection.execute(
+        sql.SQL("{} LIMIT {}").format(entries, sql.Literal(_NAMED + 1))
+    ).fetchall()
+    if not found:
+        return sql.SQL("false")
+    if len(found) > _NAMED:
+        return sql.SQL("coalesce(b.entry IN ({}), false)").format(entries)
+    return sql.SQL("coalesce(b.entry = ANY ({}::tid[]), false)").format(
+        sql.Literal([entry for (entry,) in found])
+    )
+
+
+def take_over(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Give the set the entries of its rows that another set of the same table had before."""
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET seed_set = {own} FROM {stage} s"
+            " WHERE b.scope = {scope} AND b.seed_set <> {own} AND {match}"
+        ).format(
+            base=work.base.relation,
+            own=sql.Literal(work.set_id),
+            stage=work.stage.relation,
+            scope=sql.Literal(work.scope),
+            match=entry_match(work),
+        )
+    )
+
+
+def find_gone(
+    connection: psycopg.Connection[Any], work: SetWork, *, excluded: tuple[str, ...] = ()
+) -> int:
+    """Add the set's active entries that have left the catalog to the diff.
+
+    `excluded` are row keys that only another environment's sets have: they have not left.
+    Returns how many there are.
+    """
+    stages = (work.stage, *work.siblings)
+    nowhere = [
+        sql.SQL("NOT EXISTS (SELECT FROM {} s WHERE {})").format(
+            stage.relation, entry_match(work, stage_number=stage.number)
+        )
+        for stage in stages
+    ]
+    cursor = connection.execute(
+        sql.SQL(
+            "INSERT INTO {diff} (s, b, missing)\n"
+            "SELECT NULL, b.ctid, false FROM {base} b\n"
+            "WHERE b.scope = {scope} AND b.state = 'a' AND b.seed_set = ANY ({own})\n"
+            "  AND b.addr <> ALL ({excluded}) AND {nowhere}"
+        ).format(
+            diff=work.diff,
+            base=work.base.relation,
+            scope=sql.Literal(work.scope),
+            own=sql.Literal(list(work.own_ids)),
+            excluded=sql.SQL("{}::text[]").format(sql.Literal(list(excluded))),
+            nowhere=all_of(nowhere),
+        )
+    )
+    return cursor.rowcount
+
+
+def _different(work: SetWork) -> sql.Composable:
+    conditions: list[sql.Composable] = [
+        sql.SQL("b.entry IS NULL"),
+        sql.SQL("b.state <> 'a'"),
+        sql.SQL("b.notes IS NOT NULL"),
+    ]
+    for column in work.seed_set.columns:
+        if column.update is Update.NEVER:
+            continue
+        if column.update is Update.ALWAYS:
+            return sql.SQL("true")
+        changed: sql.Composable = sql.SQL("NOT {}").format(
+            desired_is_asked(work, column.name, noted=False)
+        )
+        given = work.stage.given(column.name)
+        if given is not None:
+            changed = sql.SQL("({} AND {})").format(given, changed)
+        conditions.append(changed)
+    return sql.SQL("({})").format(sql.SQL("\n  OR ").join(conditions))

@@ -1,0 +1,111 @@
+"""Two rows of the catalog that are one row to the table.
+
+Their keys are written otherwise (`1` and `01`), or stand twice in a file so large that it was not
+read before. Left alone, each release would let the one that differs from the last one win.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.expressions import entry_match
+from seeder.database.staging.stage import Stage
+from seeder.database.staging.work import SetWork
+from seeder.errors import ConfigurationInvalid, Problem
+
+_NAMED = 20
+
+
+def require_distinct(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Refuse rows of the diff whose entry is that of another desired row as well.
+
+    Raises ConfigurationInvalid, with the place of each of them.
+    """
+    stages = (work.stage, *work.siblings)
+    matches = [
+        sql.SQL(
+            "SELECT d.b, {place} AS place, s.addr FROM known d JOIN {base} b ON b.ctid = d.b"
+            " JOIN {stage} s ON {match}"
+        ).format(
+            place=sql.Literal(place),
+            base=work.base.relation,
+            stage=stage.relation,
+            match=entry_match(work, stage_number=stage.number),
+        )
+        for place, stage in enumerate(stages)
+    ]
+    found = connection.execute(
+        sql.SQL(
+            "WITH known AS MATERIALIZED"
+            " (SELECT DISTINCT b FROM {diff} WHERE s IS NOT NULL AND b IS NOT NULL)"
+            " SELECT array_agg(place), array_agg(addr)"
+            " FROM ({matches}) m GROUP BY b HAVING count(*) > 1 LIMIT {limit}"
+        ).format(
+            diff=work.diff,
+            matches=sql.SQL(" UNION ALL ").join(matches),
+            limit=sql.Literal(_NAMED),
+        )
+    ).fetchall()
+    _refuse(work, stages, [list(zip(*each, strict=True)) for each in found])
+
+
+def require_distinct_adoptions(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Refuse rows that nobody seeded yet and that would become the same live row.
+
+    Raises ConfigurationInvalid, with the place of each of them.
+    """
+    same_row = [sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
+    found = connection.execute(
+        sql.SQL(
+            "SELECT array_agg(s.addr) FROM {verdict} w JOIN {stage} s ON {row} = w.s"
+            " WHERE w.b IS NULL AND w.row_at IS NOT NULL"
+            " GROUP BY {same_row} HAVING count(*) > 1 LIMIT {limit}"
+        ).format(
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            same_row=sql.SQL(", ").join(same_row),
+            limit=sql.Literal(_NAMED),
+        )
+    ).fetchall()
+    _refuse(work, [work.stage], [[(0, key) for key in keys] for (keys,) in found])
+
+
+def _refuse(
+    work: SetWork, stages: Sequence[Stage], groups: Sequence[Sequence[tuple[int, str]]]
+) -> None:
+    """Raise where there are groups of rows that are one; each is a stage's place and a row key."""
+    if not groups:
+        return
+    group_of = {each: number for number, group in enumerate(groups) for each in group}
+    firsts: dict[int, tuple[str, str]] = {}
+    problems = []
+    for place in sorted({place for place, _ in group_of}):
+        seed_set = stages[place].seed_set
+        for row in seed_set.rows:
+            number = group_of.get((place, row.key))
+            if number is None:
+                continue
+            address, file = seed_set.address(row.key), row.file or seed_set.file
+            if number not in firsts:
+                firsts[number] = address, f"{file}:{row.line}"
+                continue
+            first, at = firsts[number]
+            problems.append(
+                Problem(
+                    message=f"{address} is the same row of {work.table} as {first} at {at}.",
+                    remedy="Remove one of the two.",
+                    file=file,
+                    line=row.line,
+                    address=address,
+                )
+            )
+    raise ConfigurationInvalid(
+        f"Set {work.name} asks for the same row of {work.table} more than once.",
+        problems=tuple(problems),
+        set=work.name,
+    )

@@ -1,0 +1,181 @@
+"""Where the live row of a differing row is: the first steps of its verdict, as SQL.
+
+Each step is a row of facts under a name that the next one refers to: `placed`, `found`, `v`.
+"""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from seeder.database.judging.expressions import base_key
+from seeder.database.judging.facts import Fact, numbers, verdict_number
+from seeder.database.schema.equality import all_of, cast
+from seeder.database.staging.work import SetWork
+from seeder.merge.rules import IDENTITY_RULES, EntryState, Identity
+
+OWNING = (EntryState.ACTIVE, EntryState.KEPT, EntryState.SET)
+"""States in which an entry still has a claim on a live row."""
+
+
+def _keys(work: SetWork, *, gone: bool) -> dict[str, sql.Composable]:
+    """What the key columns are to be."""
+    return {
+        name: base_key(work, name) if gone else work.stage.d(name) for name in work.seed_set.key
+    }
+
+
+def sources(work: SetWork, *, gone: bool) -> sql.Composable:
+    """Diff rows with their stage row and entry, the live row at its primary key (lp) and the
+    one under the key (lk)."""
+    return sql.SQL(
+        "FROM {diff} d\n"
+        "LEFT JOIN {stage} s ON {row} = d.s\n"
+        "LEFT JOIN {base} b ON b.ctid = d.b\n"
+        "LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
+        "LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted})"
+    ).format(
+        diff=work.diff,
+        row=work.stage.row(),
+        stage=work.stage.relation,
+        base=work.base.relation,
+        live=work.table.identifier,
+        by_primary_key=work.at_primary_key("lp", "b"),
+        scope_lp=work.in_scope("lp"),
+        by_key=all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("lk", name), key)
+            for name, key in _keys(work, gone=gone).items()
+        ),
+        scope_lk=work.in_scope("lk"),
+        deleted=work.soft_deleted("lk"),
+    )
+
+
+def placed(work: SetWork, *, gone: bool) -> sql.Composable:
+    """The facts that `IDENTITY_RULES` go by."""
+    keys = _keys(work, gone=gone)
+    first = work.base.primary_key[0]
+    at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
+    same = all_of(
+        sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()
+    )
+    same_key = sql.SQL("coalesce({}, false)").format(same)
+
+    def owned_by(selected: list[sql.Composable]) -> sql.Composable:
+        return sql.SQL("SELECT {} FROM {} o WHERE o.scope = {} AND o.state = ANY ({})").format(
+            sql.SQL(", ").join(selected),
+            work.base.relation,
+            sql.Literal(work.scope),
+            _states(OWNING),
+        )
+
+    # The key that the entry itself knows is no other's, even if a reference in it leads nowhere.
+    other_key = sql.SQL("(({}) IN ({}) AND NOT coalesce({}, false))").format(
+        sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
+        owned_by([base_key(work, name, "o") for name in keys]),
+        all_of(
+            sql.SQL("{} = {}").format(sql.Identifier("lp", name), base_key(work, name))
+            for name in keys
+        ),
+    )
+    owners = owned_by(
+        [
+            cast(sql.SQL("o.{}").format(work.base.p(n)), work.live(name))
+            for n, name in enumerate(work.base.primary_key)
+        ]
+    )
+    owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND ({}) IN ({}))").format(
+        sql.SQL(", ").join(sql.Identifier("lk", name) for name in work.base.primary_key), owners
+    )
+    # An entry without a claim gives way to whoever else the row is, or is about to be.
+    claimed = sql.SQL(
+        "coalesce(b.state IN ('d', 'r') AND (({primary_key}) IN ({owners})"
+        " OR (NOT ({same_key}) AND ({key}) IN (SELECT {desired} FROM {stage} q))), false)"
+    ).format(
+        primary_key=sql.SQL(", ").join(sql.Identifier("lp", n) for n in work.base.primary_key),
+        owners=owners,
+        same_key=same,
+        key=sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
+        desired=sql.SQL(", ").join(work.stage.d(name, "q") for name in keys),
+        stage=work.stage.relation,
+    )
+    # A row that the set itself has marked as deleted is there, unless it was made anew since.
+    at_primary_key = sql.SQL(
+        "({} IS NOT NULL AND (NOT ({}) OR (NOT {} AND {})) AND NOT {})"
+    ).format(
+        sql.Identifier("lp", first),
+        work.soft_deleted("lp"),
+        at_key,
+        work.marked("lp", "b"),
+        claimed,
+    )
+    # No rule asks for the other key of a row that has its own, nor for the owner of none: so
+    # the whole base is read for these two only where some row needs it.
+    return sql.SQL(
+        "  SELECT b.ctid IS NOT NULL AS entry, {at_primary_key} AS at_primary_key,\n"
+        "    {same_key} AS same_key,\n"
+        "    CASE WHEN {same_key} THEN false ELSE coalesce({other_key}, false) END AS other_key,\n"
+        "    {at_key} AS at_key,\n"
+        "    CASE WHEN {at_key} THEN coalesce({owned}, false) ELSE false END AS owned,\n"
+        "    {soft_deleted} AS soft_deleted"
+    ).format(
+        at_primary_key=at_primary_key,
+        same_key=same_key,
+        other_key=other_key,
+        at_key=at_key,
+        owned=owned,
+        soft_deleted=sql.SQL("false")
+        if work.seed_set.deleted is None
+        else sql.SQL(
+            "({} IS NULL AND coalesce(({}) IN (SELECT {} FROM {} ls WHERE {} AND {}), false))"
+        ).format(
+            sql.Identifier("lk", first),
+            sql.SQL(", ").join(keys.values()),
+            sql.SQL(", ").join(sql.Identifier("ls", name) for name in keys),
+            work.table.identifier,
+            work.in_scope("ls"),
+            work.soft_deleted("ls"),
+        ),
+    )
+
+
+def identity() -> sql.Composable:
+    """The verdict on where the live row is."""
+    facts: dict[str, Fact] = {
+        name: sql.Identifier("placed", name)
+        for name in ("entry", "at_primary_key", "same_key", "other_key", "at_key", "owned")
+    }
+    return sql.SQL("  SELECT {} AS identity").format(verdict_number(IDENTITY_RULES, facts))
+
+
+def live_row(work: SetWork, columns: dict[str, int]) -> sql.Composable:
+    """Which live row it is, that row's values, and the version of it that has them."""
+    at_primary_key = numbers(IDENTITY_RULES, {Identity.AT_PRIMARY_KEY})
+    at_key = numbers(IDENTITY_RULES, {Identity.AT_KEY})
+    chosen = [(f"l{n}", name) for name, n in columns.items() if name in work.table.columns]
+    chosen += [(f"k{n}", name) for n, name in enumerate(work.base.primary_key, start=1)]
+    chosen += [("row_at", "ctid"), ("row_by", "xmin")]
+    return sql.SQL(
+        "  SELECT d.s, d.b, found.identity, placed.soft_deleted,\n"
+        "    found.identity = ANY ({both}) AS live,\n"
+        "    placed.entry AND found.identity = ANY ({at_key}) AS repointed,\n    {chosen}"
+    ).format(
+        both=numbers(IDENTITY_RULES, {Identity.AT_PRIMARY_KEY, Identity.AT_KEY}),
+        at_key=at_key,
+        chosen=sql.SQL(",\n    ").join(
+            sql.SQL(
+                "CASE WHEN found.identity = ANY ({}) THEN {} WHEN found.identity = ANY ({})"
+                " THEN {} END AS {}"
+            ).format(
+                at_primary_key,
+                sql.Identifier("lp", live),
+                at_key,
+                sql.Identifier("lk", live),
+                sql.Identifier(name),
+            )
+            for name, live in chosen
+        ),
+    )
+
+
+def _states(states: tuple[EntryState, ...]) -> sql.Composable:
+    return sql.SQL('{}::"char"[]').format(sql.Literal([state.value for state in states]))

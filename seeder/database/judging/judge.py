@@ -1,0 +1,259 @@
+"""The verdict: where the live row of each differing row is, and what follows.
+
+Generated from the tables in `seeder/merge/rules.py`, one statement per set. It depends on
+live rows, so it is taken again once the rows to be written are locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging import identity
+from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
+from seeder.database.judging.facts import Fact, numbers, verdict_number
+from seeder.database.ledger.entry_values import unasked, unknown
+from seeder.database.schema.equality import all_of, canonical, same
+from seeder.database.staging.stage import BLOCKED
+from seeder.database.staging.work import SetWork
+from seeder.merge.model import Conflict, Removed, Update
+from seeder.merge.plan import ColumnCase
+from seeder.merge.rules import (
+    COLUMN_RULES,
+    COLUMN_WRITES,
+    IDENTITY_RULES,
+    ROW_RULES,
+    EntryState,
+    Identity,
+)
+
+
+def judge(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    others: Mapping[str, SetWork],
+    *,
+    refresh: bool = False,
+) -> None:
+    """Fill the empty verdict for the desired rows of the diff.
+
+    `others` are all sets that references may lead to, by name.
+    """
+    columns = {name: n for n, name in enumerate(work.names, start=1)}
+    verdicts = []
+    for name, number in columns.items():
+        case = verdict_number(COLUMN_RULES, _column_facts(work, name, others, refresh=refresh))
+        given = work.stage.given(name)
+        condition = sql.SQL("v.live") if given is None else sql.SQL("v.live AND {}").format(given)
+        verdicts.append(
+            sql.SQL("CASE WHEN {} THEN {} END AS {}").format(
+                condition, case, sql.Identifier(f"v{number}")
+            )
+        )
+    any_of = {
+        fact: _any_column(columns, verdict)
+        for fact, verdict in {
+            "writes": COLUMN_WRITES,
+            "conflicts": frozenset({ColumnCase.CONFLICT}),
+            "settles": frozenset({ColumnCase.SETTLE}),
+        }.items()
+    }
+    moved_keys = [
+        sql.SQL("coalesce(b.notes -> 'moved' ? {}, false)").format(sql.Literal(name))
+        for name in work.seed_set.key
+    ]
+    facts: dict[str, Fact] = {
+        "desired": True,
+        **_entry_facts(),
+        "live": sql.SQL("c.live"),
+        "soft_deleted": sql.SQL("c.soft_deleted"),
+        "blocked": sql.SQL("({} = {})").format(work.stage.missing(), sql.Literal(BLOCKED)),
+        "refresh": refresh,
+        "moved": sql.SQL("({})").format(sql.SQL(" OR ").join(moved_keys)),
+        "writes": any_of["writes"],
+        "conflicts": any_of["conflicts"],
+        "records": sql.SQL("({} OR c.repointed OR {})").format(
+            any_of["settles"], _offer_withdrawn(columns)
+        ),
+        **_REMOVAL_NOT_ASKED,
+    }
+    _insert_verdicts(connection, work, columns, verdicts, facts, gone=False)
+
+
+def judge_gone(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    others: Mapping[str, SetWork],
+    *,
+    referenced: sql.Composable,
+    decided: bool = False,
+) -> None:
+    """Add the verdicts on entries that have left the catalog.
+
+    `referenced` is a condition on the live row `t`: another row refers to it. `decided` says
+    that a person wants the removal, so that changes by people do not count.
+    """
+    columns = {name: n for n, name in enumerate(work.base.columns, start=1)}
+    changed: list[sql.Composable] = [
+        sql.SQL("NOT ({} OR {})").format(
+            unasked(work.base.columns[name]),
+            untouched(work, name, sql.Identifier("c", f"l{n}"), others),
+        )
+        for name, n in columns.items()
+        if name in work.table.columns
+    ]
+    changed += [
+        sql.SQL("({} AND NOT {})").format(unknown(column), unasked(column))
+        for column in work.base.columns.values()
+    ]
+    facts: dict[str, Fact] = {
+        "desired": False,
+        **_entry_facts(),
+        "live": sql.SQL("c.live"),
+        "soft_deleted": False,
+        "blocked": False,
+        "refresh": False,
+        "moved": False,
+        "writes": False,
+        "conflicts": False,
+        "records": False,
+        "on_removal_delete": work.seed_set.removed is Removed.DELETE,
+        "on_removal_set": work.seed_set.removed is Removed.SET,
+        "modified": False if decided else sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
+        "referenced": sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND ({}))").format(
+            work.table.identifier,
+            all_of(
+                sql.SQL("{} = c.{}").format(sql.Identifier("t", name), sql.Identifier(f"k{n}"))
+                for n, name in enumerate(work.base.primary_key, start=1)
+            ),
+            referenced,
+        ),
+    }
+    _insert_verdicts(connection, work, columns, [], facts, gone=True)
+
+
+def _offer_withdrawn(columns: dict[str, int]) -> sql.Composable:
+    """Condition: the catalog no longer asks for a value that was kept out before."""
+    nothing = numbers(COLUMN_RULES, {ColumnCase.NOTHING})
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("coalesce(b.notes -> 'offered' ? {} AND c.{} = ANY ({}), false)").format(
+                sql.Literal(name), sql.Identifier(f"v{n}"), nothing
+            )
+            for name, n in columns.items()
+        )
+    )
+
+
+_REMOVAL_NOT_ASKED: dict[str, Fact] = {
+    "on_removal_delete": False,
+    "on_removal_set": False,
+    "modified": False,
+    "referenced": False,
+}
+
+
+def _entry_facts() -> dict[str, Fact]:
+    def in_state(state: EntryState) -> Fact:
+        return sql.SQL("coalesce(b.state = {}, false)").format(sql.Literal(state.value))
+
+    identity = sql.SQL("(c.identity = ANY ({}))")
+    return {
+        "entry": sql.SQL("(b.ctid IS NOT NULL)"),
+        "active": in_state(EntryState.ACTIVE),
+        "kept": in_state(EntryState.KEPT),
+        "deleted": in_state(EntryState.DELETED),
+        "removed": in_state(EntryState.REMOVED),
+        "unset": in_state(EntryState.SET),
+        "ambiguous": identity.format(numbers(IDENTITY_RULES, {Identity.AMBIGUOUS})),
+        "taken": identity.format(numbers(IDENTITY_RULES, {Identity.TAKEN})),
+        "reported": sql.SQL("coalesce(b.notes ? 'stays', false)"),
+    }
+
+
+def _any_column(columns: dict[str, int], verdict: frozenset[ColumnCase]) -> sql.Composable:
+    wanted = numbers(COLUMN_RULES, verdict)
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("coalesce(c.{} = ANY ({}), false)").format(sql.Identifier(f"v{n}"), wanted)
+            for n in columns.values()
+        )
+    )
+
+
+def _insert_verdicts(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    columns: dict[str, int],
+    verdicts: list[sql.Composed],
+    row_facts: dict[str, Fact],
+    *,
+    gone: bool,
+) -> None:
+    key_numbers = [f"k{n}" for n in range(1, len(work.base.primary_key) + 1)]
+    targets = ["s", "b", "identity", "live", "row_at", "row_by", *key_numbers]
+    verdict_names = [] if gone else [f"v{n}" for n in columns.values()]
+    # Each step is a row of facts that the next one builds on; OFFSET 0 keeps the planner from
+    # writing a step's expressions out wherever they are used, which would double at each step.
+    statement = sql.SQL(
+        "INSERT INTO {verdict} ({names}, verdict)\n"
+        "SELECT {selected}, {row}\n{sources}\n"
+        "CROSS JOIN LATERAL (\n{facts} OFFSET 0\n) placed\n"
+        "CROSS JOIN LATERAL (\n{identity} OFFSET 0\n) found\n"
+        "CROSS JOIN LATERAL (\n{live} OFFSET 0\n) v\n"
+        "CROSS JOIN LATERAL (\n  SELECT v.*{verdicts} OFFSET 0\n) c\n"
+        "WHERE d.s IS {gone} NULL"
+    ).format(
+        verdict=work.verdict,
+        names=sql.SQL(", ").join(map(sql.Identifier, [*targets, *verdict_names])),
+        selected=sql.SQL(", ").join(
+            sql.Identifier("c", name) for name in [*targets, *verdict_names]
+        ),
+        row=verdict_number(ROW_RULES, row_facts),
+        sources=identity.sources(work, gone=gone),
+        facts=identity.placed(work, gone=gone),
+        identity=identity.identity(),
+        live=identity.live_row(work, columns),
+        verdicts=sql.SQL("").join(sql.SQL(",\n  {}").format(each) for each in verdicts),
+        gone=sql.SQL("") if gone else sql.SQL("NOT"),
+    )
+    connection.execute(statement)
+
+
+def _column_facts(
+    work: SetWork, name: str, others: Mapping[str, SetWork], *, refresh: bool
+) -> dict[str, Fact]:
+    column = work.seed_set.column(name)
+    number = work.stage.position(name)
+    base = work.base.columns.get(name)
+    live = canonical(sql.Identifier("v", f"l{number}"), work.live(name))
+    equal: sql.Composable = same(live, desired(work, name))
+    if column.reference is not None:
+        equal = sql.SQL("({} AND ({} IS NULL OR {} IS NOT NULL))").format(
+            equal, work.stage.r(name), work.stage.d(name)
+        )
+    facts: dict[str, Fact] = {
+        "never": column.update is Update.NEVER,
+        "always": column.update is Update.ALWAYS or (refresh and column.update is not Update.NEVER),
+        "overwrite": work.seed_set.conflict is Conflict.OVERWRITE,
+        "live_is_desired": equal,
+        "known": False,
+        # A secret has no base that could learn anything: the live value alone tells.
+        "desired_is_asked": base is None,
+        "live_is_stored": False,
+        "offered": False,
+    }
+    if base is not None:
+        facts |= {
+            "known": sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base)),
+            "desired_is_asked": desired_is_asked(work, name),
+            "live_is_stored": untouched(work, name, sql.Identifier("v", f"l{number}"), others),
+            "offered": sql.SQL(
+                "coalesce(b.notes -> 'offered' ? {name} AND"
+                " (b.notes -> 'offered' ->> {name}) IS NOT DISTINCT FROM {offer}, false)"
+            ).format(name=sql.Literal(name), offer=offer(work, name)),
+        }
+    return facts

@@ -1,0 +1,233 @@
+"""Rows whose key changed in the catalog: the ledger's identity follows, then the key.
+
+A move rewrites the identity of the ledger's entry and notes the old key, so that the
+ordinary rules see a key column that the catalog changed. Entries of other sets that refer
+to the row follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.expressions import base_key
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import writing
+from seeder.database.ledger.bases import Base
+from seeder.database.schema.equality import all_of, canonical, cast
+from seeder.database.staging.work import SetTarget, SetWork, constant
+from seeder.merge.model import Move
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
+
+
+def follow_moves(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    works: Mapping[str, SetWork],
+) -> None:
+    """Rewrite the entries of moved rows, and the entries that refer to them.
+
+    With entries for both the old and the new key nothing is moved: the old one has simply
+    left the catalog. A survey's bases are temporary copies wherever a set has moves.
+    """
+    for move in work.seed_set.moved:
+        if _move(connection, work, move):
+            for other in works.values():
+                _follow(connection, other, work, move)
+
+
+def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Let entries follow references in the key that are written otherwise than before.
+
+    The referenced set has another key by now, or the catalog gave the stored values until
+    now: a reference stands for the row it refers to, so the identity is still the same.
+    Runs after the references are resolved; a survey's base is a temporary copy here.
+    """
+    names = _key_references(work)
+    if not names:
+        return
+    same_values = [
+        sql.SQL("{} = {}").format(work.stage.d(name), base_key(work, name))
+        for name in work.seed_set.key
+    ]
+    written_otherwise = [
+        sql.SQL("b.{} IS DISTINCT FROM {}").format(
+            work.base.columns[name].symbol, work.stage.r(name)
+        )
+        for name in names
+    ]
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET {sets}\nFROM {stage} s\n"
+            "WHERE b.scope = {scope} AND {same_values} AND ({written_otherwise})\n"
+            "AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = s.addr)\n"
+            "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr = b.addr)"
+        ).format(
+            base=work.base.relation,
+            sets=sql.SQL(", ").join(
+                [
+                    sql.SQL("addr = s.addr"),
+                    *(
+                        sql.SQL("{} = {}").format(
+                            work.base.columns[name].symbol, work.stage.r(name)
+                        )
+                        for name in names
+                    ),
+                ]
+            ),
+            stage=work.stage.relation,
+            scope=sql.Literal(work.scope),
+            same_values=all_of(same_values),
+            written_otherwise=sql.SQL(" OR ").join(written_otherwise),
+        )
+    )
+
+
+def follow_cascades(
+    connection: psycopg.Connection[Any], work: SetWork, works: Mapping[str, SetWork]
+) -> None:
+    """Let entries follow a primary key that ON UPDATE CASCADE has just carried to their rows.
+
+    Runs once the changes of `work` are written. Entries whose rows are not there under the
+    new key stay as they are.
+    """
+    for other in works.values():
+        for name, target in other.targets.items():
+            if (
+                isinstance(target, SetTarget)
+                and target.set == work.name
+                and name in other.base.primary_key
+                and target.stored in work.base.primary_key
+                and work.stage.has(target.stored)
+            ):
+                _follow_cascade(connection, work, target.stored, other, name)
+
+
+def _follow_cascade(
+    connection: psycopg.Connection[Any], work: SetWork, stored: str, other: SetWork, name: str
+) -> None:
+    own = other.base.p(other.base.primary_key.index(name))
+    before = sql.Identifier("w", f"k{work.base.primary_key.index(stored) + 1}")
+    after = work.stage.d(stored)
+    now_there = all_of(
+        sql.SQL("{} = {}").format(
+            sql.Identifier("t", part),
+            after
+            if part == name
+            else cast(sql.SQL("b.{}").format(other.base.p(position)), other.live(part)),
+        )
+        for position, part in enumerate(other.base.primary_key)
+    )
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET {own} = {after}\n"
+            "FROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
+            "WHERE {writing} AND w.{v} = ANY ({writes}) AND b.scope = {scope}"
+            " AND b.{own} = {before} AND EXISTS (SELECT FROM {live} t WHERE {now_there})"
+        ).format(
+            base=other.base.relation,
+            own=own,
+            after=canonical(after, work.live(stored)),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            writing=writing(work),
+            v=sql.Identifier(f"v{work.stage.position(stored)}"),
+            writes=numbers(COLUMN_RULES, COLUMN_WRITES),
+            scope=sql.Literal(other.scope),
+            before=canonical(before, work.live(stored)),
+            live=other.table.identifier,
+            now_there=now_there,
+        )
+    )
+
+
+def _key_references(work: SetWork) -> list[str]:
+    return [name for name in work.seed_set.key if work.seed_set.column(name).reference is not None]
+
+
+def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> bool:
+    base = work.base
+    sets: list[sql.Composable] = [sql.SQL("addr = {}").format(sql.Literal(move.new))]
+    notes: list[sql.Composable] = []
+    for name, old, new in zip(work.seed_set.key, move.old_values, move.new_values, strict=True):
+        column = base.columns[name]
+        if work.seed_set.column(name).reference is not None:
+            sets.append(sql.SQL("{} = {}").format(column.symbol, sql.Literal(new)))
+            if old != new:  # what the new key stands for is not known before the merge
+                sets.append(sql.SQL("{} = NULL").format(column.asked))
+        else:
+            value = canonical(constant(new, work.live(name)), work.live(name))
+            sets.append(sql.SQL("{} = {}").format(column.asked, value))
+        if old != new:
+            notes.append(
+                sql.SQL("jsonb_build_object({}, ({})::text)").format(
+                    sql.Literal(name), column.asked
+                )
+            )
+    if notes:
+        sets.append(
+            sql.SQL(
+                "notes = coalesce(notes, '{{}}') || jsonb_build_object('moved',"
+                " {} || coalesce(notes -> 'moved', '{{}}'))"
+            ).format(sql.SQL(" || ").join(notes))
+        )
+    return bool(
+        connection.execute(
+            sql.SQL(
+                "UPDATE {base} SET {sets} WHERE scope = {scope} AND addr = {old}"
+                " AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = {new})"
+            ).format(
+                base=base.relation,
+                sets=sql.SQL(", ").join(sets),
+                scope=sql.Literal(work.scope),
+                old=sql.Literal(move.old),
+                new=sql.Literal(move.new),
+            )
+        ).rowcount
+    )
+
+
+def _follow(
+    connection: psycopg.Connection[Any], other: SetWork, moved: SetWork, move: Move
+) -> None:
+    """Entries of another set that refer to the moved row refer to its new key."""
+    for name, target in other.targets.items():
+        if not isinstance(target, SetTarget) or target.set != moved.name:
+            continue
+        column = other.base.columns.get(name)
+        if column is None:
+            continue
+        connection.execute(
+            sql.SQL("UPDATE {} SET {} = {} WHERE scope = {} AND {} = {}").format(
+                other.base.relation,
+                column.symbol,
+                sql.Literal(move.new),
+                sql.Literal(other.scope),
+                column.symbol,
+                sql.Literal(move.old),
+            )
+        )
+        if name in other.seed_set.key:
+            _readdress(connection, other, other.base)
+
+
+def _readdress(connection: psycopg.Connection[Any], work: SetWork, base: Base) -> None:
+    """Row keys made of references follow them."""
+    parts = [
+        sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
+            base.columns[name].symbol
+            if work.seed_set.column(name).reference is not None
+            else base.columns[name].asked
+        )
+        for name in work.seed_set.key
+    ]
+    whole = sql.SQL(" || ',' || ").join(parts)
+    connection.execute(
+        sql.SQL("UPDATE {} SET addr = {} WHERE scope = {} AND addr <> {}").format(
+            base.relation, whole, sql.Literal(work.scope), whole
+        )
+    )

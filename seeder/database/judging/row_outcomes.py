@@ -1,0 +1,283 @@
+"""Verdicts read back as values for plans and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.facts import numbers
+from seeder.database.ledger.entry_values import last_asked, stored, unknown
+from seeder.database.schema.equality import canonical
+from seeder.database.staging.stage import BLOCKED
+from seeder.database.staging.work import SetWork
+from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange, SetDecision
+from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES
+
+SILENT = tuple(n for n, rule in enumerate(ROW_RULES) if rule.reason == "nothing to do")
+"""Verdicts that nobody needs to hear of."""
+
+
+def _is_conflict(number: int) -> bool:
+    rule = ROW_RULES[number]
+    if rule.verdict is RowAction.SKIP:
+        return True
+    if number in SILENT:
+        return False
+    return rule.verdict is RowAction.KEEP and (
+        rule.when in ("ambiguous", "taken")
+        or "conflicts" in rule.when.split()
+        or "on_removal_delete" in rule.when.split()
+    )
+
+
+CONFLICTING = frozenset(n for n in range(len(ROW_RULES)) if _is_conflict(n))
+"""Verdicts that a person should look at."""
+
+
+def counts(
+    connection: psycopg.Connection[Any], work: SetWork, *, gone_only: bool = False
+) -> dict[str, int]:
+    """Rows by action, and `conflicts`; nothing that is zero.
+
+    With `gone_only` those alone that have left the catalog.
+    """
+    if work.decision is SetDecision.INSERT:
+        row = connection.execute(
+            sql.SQL(
+                "SELECT count(*) FILTER (WHERE {m} <> {b}), count(*) FILTER (WHERE {m} = {b})"
+                " FROM {stage} s"
+            ).format(m=work.stage.missing(), b=sql.Literal(BLOCKED), stage=work.stage.relation)
+        ).fetchone()
+        inserted, skipped = row or (0, 0)
+        found = {RowAction.INSERT.value: inserted, RowAction.SKIP.value: skipped}
+        found["conflicts"] = skipped
+        return {name: number for name, number in found.items() if number}
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT verdict, count(*), count(*) FILTER (WHERE {}) FROM {} w WHERE {}"
+            " GROUP BY verdict"
+        ).format(
+            _column_conflict(work),
+            work.verdict,
+            sql.SQL("s IS NULL" if gone_only else "true"),
+        )
+    ).fetchall()
+    found = {}
+    for number, count, conflicting in rows:
+        if number in SILENT:
+            continue
+        action = ROW_RULES[number].verdict.value
+        found[action] = found.get(action, 0) + count
+        conflicts = count if number in CONFLICTING else conflicting
+        found["conflicts"] = found.get("conflicts", 0) + conflicts
+    return {name: number for name, number in found.items() if number}
+
+
+def all_inserted(number: int) -> dict[str, int]:
+    """The counts of a set whose rows were inserted one and all."""
+    return {RowAction.INSERT.value: number} if number else {}
+
+
+def _column_conflict(work: SetWork) -> sql.Composable:
+    """Condition on verdict row `w`: a column is in conflict for the first time."""
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
+                sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, {ColumnCase.CONFLICT})
+            )
+            for n in range(1, len(work.names) + 1)
+        )
+    )
+
+
+def row_changes(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    *,
+    conflicts_only: bool = False,
+    gone_only: bool = False,
+    limit: int | None = None,
+) -> tuple[RowChange, ...]:
+    """The rows of a set that a run writes, records, keeps or skips, in file order.
+
+    With `gone_only` those alone that have left the catalog. Call it before the writes: live
+    values are those of now, and verdicts know entries by where they stood before.
+    """
+    query = _query(work, conflicts_only=conflicts_only, gone_only=gone_only, limit=limit)
+    return tuple(_row_change(work, row) for row in connection.execute(query).fetchall())
+
+
+def each_row_change(connection: psycopg.Connection[Any], work: SetWork) -> Iterator[RowChange]:
+    """As `row_changes`, without holding all of them at once."""
+    with connection.cursor(name="seeder_rows") as cursor:
+        cursor.itersize = _FETCHED
+        cursor.execute(_query(work))
+        for row in cursor:
+            yield _row_change(work, row)
+
+
+_FETCHED = 2_000
+
+
+def _query(
+    work: SetWork,
+    *,
+    conflicts_only: bool = False,
+    gone_only: bool = False,
+    limit: int | None = None,
+) -> sql.Composed:
+    if work.decision is SetDecision.INSERT:
+        return _inserted(work, conflicts_only=conflicts_only, limit=limit)
+    texts: list[sql.Composable] = []
+    for name in work.names:
+        base = work.base.columns.get(name)
+        null = sql.SQL("NULL")
+        texts.append(sql.Identifier("w", f"v{work.stage.position(name)}"))
+        if work.seed_set.column(name).secret:
+            texts += [null, null, null, _is_given(work, name), sql.SQL("false")]
+            continue
+        texts += [
+            sql.SQL("({})::text").format(last_asked(base)) if base else null,
+            sql.SQL("({})::text").format(stored(base)) if base else null,
+            _text(work, name, sql.Identifier("l", name)),
+            _desired(work, name),
+            sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base))
+            if base
+            else sql.SQL("false"),
+        ]
+    where = sql.SQL("w.verdict <> ALL ({})").format(
+        sql.SQL("{}::smallint[]").format(sql.Literal(list(SILENT)))
+    )
+    if conflicts_only:
+        where = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
+            sql.SQL("{}::smallint[]").format(sql.Literal(sorted(CONFLICTING))),
+            _column_conflict(work),
+        )
+    if gone_only:
+        where = sql.SQL("w.s IS NULL AND {}").format(where)
+    return sql.SQL(
+        "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, {texts}\n"
+        "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"
+        "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} l ON w.live AND {at}\n"
+        "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
+    ).format(
+        texts=sql.SQL(", ").join(texts),
+        verdict=work.verdict,
+        row=work.stage.row(),
+        stage=work.stage.relation,
+        base=work.base.relation,
+        live=work.table.identifier,
+        at=sql.SQL(" AND ").join(
+            sql.SQL("{} = w.{}").format(sql.Identifier("l", key), sql.Identifier(f"k{n}"))
+            for n, key in enumerate(work.base.primary_key, start=1)
+        ),
+        where=where,
+        limit=sql.Literal(limit),
+    )
+
+
+def _is_given(work: SetWork, name: str) -> sql.Composable:
+    """Of a secret, only that there is one."""
+    return sql.SQL("CASE WHEN {} IS NOT NULL THEN '' END").format(work.stage.d(name))
+
+
+def _text(work: SetWork, name: str, value: sql.Composable) -> sql.Composable:
+    return sql.SQL("({})::text").format(canonical(value, work.live(name)))
+
+
+def _desired(work: SetWork, name: str) -> sql.Composable:
+    if work.seed_set.column(name).reference is not None:
+        # A row to be inserted has no stored value yet: show the key that is referred to.
+        return sql.SQL("coalesce({}, '-> ' || {})").format(
+            _text(work, name, work.stage.d(name)), work.stage.r(name)
+        )
+    return _text(work, name, work.stage.d(name))
+
+
+def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
+    if work.decision is SetDecision.INSERT:
+        return _insert(work, row)
+    key, verdict, identity, gone = row[:4]
+    rule = ROW_RULES[verdict]
+    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[4] is None
+    columns: list[ColumnChange] = []
+    for n, name in enumerate(work.names):
+        case_number, asked, was_stored, live, desired, known = row[4 + 6 * n : 10 + 6 * n]
+        if case_number is None:
+            if inserting and desired is not None and not gone:
+                columns.append(_new_value(work, name, desired, reason=rule.reason))
+            continue
+        column_rule = COLUMN_RULES[case_number]
+        if column_rule.verdict is ColumnCase.NOTHING:
+            continue
+        secret = work.seed_set.column(name).secret
+        columns.append(
+            ColumnChange(
+                name=name,
+                case=column_rule.verdict,
+                reason=column_rule.reason,
+                asked=asked,
+                stored=was_stored,
+                live=live,
+                desired=None if secret else desired,
+                asked_known=bool(known),
+                secret=secret,
+            )
+        )
+    reason = rule.reason
+    if rule.when in ("ambiguous", "taken"):
+        reason = IDENTITY_RULES[identity].reason
+    return RowChange(
+        address=work.seed_set.address(key),
+        action=rule.verdict,
+        reason=reason,
+        columns=tuple(columns),
+        conflict=verdict in CONFLICTING
+        or any(column.case is ColumnCase.CONFLICT for column in columns),
+    )
+
+
+def _new_value(work: SetWork, name: str, value: str, *, reason: str) -> ColumnChange:
+    secret = work.seed_set.column(name).secret
+    return ColumnChange(
+        name=name,
+        case=ColumnCase.UPDATE,
+        reason=reason,
+        desired=None if secret else value,
+        asked_known=False,
+        secret=secret,
+    )
+
+
+def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.Composed:
+    blocked = sql.SQL("{} = {}").format(work.stage.missing(), sql.Literal(BLOCKED))
+    texts = [
+        _is_given(work, name) if work.seed_set.column(name).secret else _desired(work, name)
+        for name in work.names
+    ]
+    return sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(
+        blocked,
+        sql.SQL(", ").join(texts),
+        work.stage.relation,
+        blocked if conflicts_only else sql.SQL("true"),
+        work.stage.row(),
+        sql.Literal(limit),
+    )
+
+
+def _insert(work: SetWork, row: tuple[Any, ...]) -> RowChange:
+    key, blocked = row[:2]
+    return RowChange(
+        address=work.seed_set.address(key),
+        action=RowAction.SKIP if blocked else RowAction.INSERT,
+        reason="refers to a row that is not there" if blocked else "first launch of this set",
+        columns=tuple(
+            _new_value(work, name, value, reason="new")
+            for name, value in zip(work.names, row[2:], strict=True)
+            if value is not None
+        ),
+        conflict=bool(blocked),
+    )

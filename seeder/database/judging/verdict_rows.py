@@ -1,0 +1,80 @@
+"""Conditions on verdict rows `w`, and what their live rows `t` hold once they are carried out."""
+
+from __future__ import annotations
+
+from psycopg import sql
+
+from seeder.database.judging.facts import numbers
+from seeder.database.staging.references import INSERTING
+from seeder.database.staging.stage import BLOCKED
+from seeder.database.staging.work import SetWork
+from seeder.merge.plan import RowAction, SetDecision
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+
+EVERY = sql.SQL("true")
+"""The condition that every row meets."""
+
+
+UPDATING = frozenset({RowAction.UPDATE, RowAction.RESTORE, RowAction.MOVE, RowAction.ADOPT})
+"""Actions that may write a live row which the catalog asks for."""
+
+
+def writing(work: SetWork) -> sql.Composable:
+    """Condition on verdict row `w`: a live row is to be updated."""
+    any_write = sql.SQL(" OR ").join(
+        sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
+            sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
+        )
+        for n in range(1, len(work.names) + 1)
+    )
+    return sql.SQL("w.live AND w.verdict = ANY ({}) AND ({})").format(
+        numbers(ROW_RULES, UPDATING), any_write
+    )
+
+
+def removing() -> sql.Composable:
+    """Condition on verdict row `w`: a live row that left the catalog is to be written."""
+    return sql.SQL("w.live AND w.verdict = ANY ({})").format(
+        numbers(ROW_RULES, {RowAction.DELETE, RowAction.REMOVE})
+    )
+
+
+def at_live(work: SetWork, alias: str = "t") -> sql.Composable:
+    """Condition: live row `t` is the one that verdict row `w` is about."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = w.{}").format(sql.Identifier(alias, name), sql.Identifier(f"k{n}"))
+        for n, name in enumerate(work.base.primary_key, start=1)
+    )
+
+
+def inserted_rows(work: SetWork) -> sql.Composable:
+    """FROM clause of the stage rows `s` that are inserted, with verdict `w` where judged."""
+    if work.decision is SetDecision.INSERT:
+        return sql.SQL("{} s").format(work.stage.relation)
+    return sql.SQL("{} w JOIN {} s ON {} = w.s").format(
+        work.verdict, work.stage.relation, work.stage.row()
+    )
+
+
+def is_inserted(work: SetWork) -> sql.Composable:
+    """WHERE clause to `inserted_rows`."""
+    if work.decision is SetDecision.INSERT:
+        return sql.SQL("{} <> {}").format(work.stage.missing(), sql.Literal(BLOCKED))
+    return sql.SQL("w.verdict = ANY ({})").format(INSERTING)
+
+
+def after_update(work: SetWork, name: str) -> sql.Composable:
+    """What live row `t` of verdict row `w` and stage row `s` has in a column afterwards."""
+    if not work.stage.has(name):
+        return sql.Identifier("t", name)
+    # ELSE keeps the row's own value: no other column is touched by an update of one.
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+        is_written(work, name), work.stage.d(name), sql.Identifier("t", name)
+    )
+
+
+def is_written(work: SetWork, name: str) -> sql.Composable:
+    """Condition on verdict row `w`: the column is written."""
+    return sql.SQL("w.{} = ANY ({})").format(
+        sql.Identifier(f"v{work.stage.position(name)}"), numbers(COLUMN_RULES, COLUMN_WRITES)
+    )

@@ -1,0 +1,1 @@
+"""What is known: runs, releases, and what was last applied to each row."""

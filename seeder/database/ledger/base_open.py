@@ -1,0 +1,236 @@
+"""Opens the bases of tables: reads them, or makes them, in the shape that the sets need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from seeder.database.connection.batch import send
+from seeder.database.ledger.base_reshape import copied, reshape
+from seeder.database.ledger.bases import (
+    OWN,
+    Base,
+    BaseColumn,
+    Wanted,
+    definitions,
+    document,
+    former_key,
+    new_column,
+)
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.schema.tables import Table
+from seeder.merge.model import SeedSet
+
+
+class Shared(Struct, frozen=True, kw_only=True):
+    """What shares a base: sets on one table, by one key."""
+
+    table: Table
+    sets: tuple[SeedSet, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The natural key."""
+        return self.sets[0].key
+
+
+def open_bases(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    shared: Sequence[Shared],
+    *,
+    write: bool,
+    moves: bool = False,
+) -> list[Base]:
+    """Open the base of each table and key, in the shape that the sets sharing it need.
+
+    With `write` the ledger is brought into that shape; otherwise, where it is not in that
+    shape already, or where `moves` or references in the key may rewrite entries, a
+    temporary copy takes its place and the ledger stays untouched.
+    """
+    stored = _read(connection, ledger)
+    bases: dict[int, Base] = {}
+    missing: dict[int, _New] = {}
+    for number, each in enumerate(shared):
+        wanted = _wanted(each.table, each.sets)
+        found = _take(stored, each.table, each.key) or _take(
+            stored, each.table, former_key(each.sets[0])
+        )
+        if found is None:
+            missing[number] = _New(shared=each, wanted=wanted)
+            continue
+        base = found.base(ledger, each)
+        if not write and (moves or any(_key_references(one) for one in each.sets)):
+            base = copied(connection, base)
+        bases[number] = reshape(connection, ledger, base, wanted, found.next_column, write=write)
+    made = _create(connection, ledger, list(missing.values()), write=write)
+    bases |= dict(zip(missing, made, strict=True))
+    return [bases[number] for number in range(len(shared))]
+
+
+def _key_references(each: SeedSet) -> list[str]:
+    return [name for name in each.key if each.column(name).reference is not None]
+
+
+def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:
+    wanted: dict[str, Wanted] = {}
+    for each in sets:
+        for column in each.columns:
+            if column.secret:
+                continue
+            before = wanted.get(column.name)
+            wanted[column.name] = Wanted(
+                column=table.columns[column.name],
+                reference=column.reference is not None or (before is not None and before.reference),
+                was=column.was or (before.was if before else None),
+            )
+    return wanted
+
+
+_Place: TypeAlias = tuple[str, str, tuple[str, ...]]
+"""Schema, table and key."""
+
+
+class _Stored(Struct, frozen=True, kw_only=True):
+    """A base as the ledger lists it."""
+
+    id: int
+    primary_key: tuple[str, ...]
+    columns: tuple[BaseColumn, ...]
+    next_column: int
+
+    def base(self, ledger: Ledger, shared: Shared) -> Base:
+        return Base(
+            id=self.id,
+            relation=sql.Identifier(ledger.schema, f"base_{self.id}"),
+            table=shared.table,
+            key=shared.key,
+            primary_key=self.primary_key,
+            columns={column.name: column for column in self.columns},
+        )
+
+
+def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[_Place, _Stored]:
+    if not ledger.exists(connection):
+        return {}
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT table_schema, table_name, key, id, primary_key, columns, next_column"
+            " FROM {s}.bases"
+        )
+    ).fetchall()
+    return {
+        (schema, name, tuple(key)): _Stored(
+            id=number,
+            primary_key=tuple(primary_key),
+            columns=tuple(BaseColumn(**each) for each in columns),
+            next_column=next_column,
+        )
+        for schema, name, key, number, primary_key, columns, next_column in rows
+    }
+
+
+def _take(stored: dict[_Place, _Stored], table: Table, key: tuple[str, ...]) -> _Stored | None:
+    # Once only: a key that one base had before a renaming may be another one's today.
+    return stored.pop((table.schema, table.name, key), None)
+
+
+class _New(Struct, frozen=True, kw_only=True):
+    """A base that is not there yet."""
+
+    shared: Shared
+    wanted: Mapping[str, Wanted]
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        return self.shared.table.primary_key or self.shared.key
+
+    def columns(self) -> dict[str, BaseColumn]:
+        ordered = enumerate(sorted(self.wanted.items()), start=1)
+        return {name: new_column(each, n) for n, (name, each) in ordered}
+
+
+def _create(
+    connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_New], *, write: bool
+) -> list[Base]:
+    numbers = _list(connection, ledger, new) if write and new else [0] * len(new)
+    bases: list[Base] = []
+    statements: list[sql.Composable] = []
+    for number, each in zip(numbers, new, strict=True):
+        table, key, columns = each.shared.table, each.shared.key, each.columns()
+        made = sql.SQL(", ").join(_definitions(table, each.primary_key, columns))
+        if write:
+            relation = sql.Identifier(ledger.schema, f"base_{number}")
+            statements.append(sql.SQL("CREATE TABLE {} ({})").format(relation, made))
+        else:
+            name = f"seeder_base_{table.oid}_{abs(hash(key)) % 10**6}"
+            relation = sql.Identifier("pg_temp", name)
+            statements.append(
+                sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(
+                    sql.Identifier(name), made
+                )
+            )
+        bases.append(
+            Base(
+                id=number,
+                relation=relation,
+                table=table,
+                key=key,
+                primary_key=each.primary_key,
+                columns=columns,
+                fresh=write,
+            )
+        )
+    send(connection, statements)
+    return bases
+
+
+def _definitions(
+    table: Table, primary_key: Sequence[str], columns: Mapping[str, BaseColumn]
+) -> list[sql.Composable]:
+    made: list[sql.Composable] = [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in OWN.items()
+    ]
+    made += [
+        sql.SQL("{} {}").format(sql.Identifier(f"p{n}"), sql.SQL(table.columns[name].storage))
+        for n, name in enumerate(primary_key, start=1)
+    ]
+    for column in columns.values():
+        made += definitions(column)
+    return made
+
+
+def _list(connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_New]) -> list[int]:
+    """Enter bases into the ledger's list; returns their numbers."""
+    documents = []
+    for each in new:
+        columns = each.columns()
+        documents.append(
+            {
+                "table_schema": each.shared.table.schema,
+                "table_name": each.shared.table.name,
+                "key": each.shared.key,
+                "primary_key": each.primary_key,
+                "columns": document(columns).obj,
+                "next_column": len(columns) + 1,
+            }
+        )
+    rows = connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.bases (table_schema, table_name, key, primary_key, columns,"
+            " next_column) SELECT table_schema, table_name, key, primary_key, columns, next_column"
+            " FROM jsonb_to_recordset(%s) AS new (table_schema text, table_name text, key text[],"
+            " primary_key text[], columns jsonb, next_column integer)"
+            " RETURNING id, table_schema, table_name, key"
+        ),
+        [Jsonb(documents)],
+    ).fetchall()
+    numbers = {(schema, name, tuple(key)): number for number, schema, name, key in rows}
+    return [
+        numbers[each.shared.table.schema, each.shared.table.name, each.shared.key] for each in new
+    ]

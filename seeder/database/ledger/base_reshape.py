@@ -1,0 +1,266 @@
+"""Brings a base into the shape that the sets need, and after a changed primary key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.ledger.bases import Base, BaseColumn, Wanted, definitions, document, new_column
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.schema.equality import canonical, cast
+from seeder.database.schema.tables import Column
+
+
+def copied(connection: psycopg.Connection[Any], base: Base) -> Base:
+    """A survey's copy of a base, which it may rewrite while the ledger stays untouched."""
+    name = f"seeder_base_{base.id}"
+    connection.execute(
+        sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP AS SELECT * FROM {}").format(
+            sql.Identifier(name), base.relation
+        )
+    )
+    return replace(base, relation=sql.Identifier("pg_temp", name), copied=True)
+
+
+def reshape(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    base: Base,
+    wanted: Mapping[str, Wanted],
+    next_column: int,
+    *,
+    write: bool,
+) -> Base:
+    """Add, rename and recast columns, and follow a changed primary key."""
+    columns = dict(base.columns)
+    renamed: list[tuple[str, str]] = []
+    for name, each in wanted.items():
+        if name not in columns and each.was is not None and each.was in columns:
+            columns[name] = replace(columns.pop(each.was), name=name)
+            renamed.append((each.was, name))
+    added = [name for name in wanted if name not in columns]
+    retyped = [
+        name
+        for name, each in wanted.items()
+        if name in columns and columns[name].type != each.column.base
+    ]
+    referring = [
+        name
+        for name, each in wanted.items()
+        if name in columns and each.reference and not columns[name].reference
+    ]
+    primary_key = base.table.primary_key or base.key
+    rekeyed = primary_key != base.primary_key
+    grown = [] if rekeyed else _outgrown(connection, base)
+    if not (added or renamed or retyped or referring or rekeyed or grown):
+        return base
+    if not write and not base.copied:
+        base = copied(connection, base)
+    for old, new in renamed:
+        _rename_in_notes(connection, base, old, new)
+    for name in referring:
+        columns[name] = replace(columns[name], reference=True)
+        _alter(connection, base, sql.SQL("ADD COLUMN {} text").format(columns[name].symbol))
+    for name in added:
+        columns[name] = new_column(wanted[name], next_column)
+        next_column += 1
+        _add(connection, base, columns[name], wanted[name].column)
+    for name in retyped:
+        recast = replace(
+            columns[name],
+            n=next_column,
+            type=wanted[name].column.base,
+            storage=wanted[name].column.storage,
+        )
+        next_column += 1
+        _recast(connection, base, columns[name], recast, wanted[name].column)
+        columns[name] = recast
+    base = replace(base, columns=columns)
+    if rekeyed or (grown and not _retype_primary_key(connection, base, grown)):
+        base = _follow_primary_key(connection, base, primary_key)
+    if write:
+        connection.execute(
+            ledger.sql(
+                "UPDATE {s}.bases SET key = %s, columns = %s, next_column = %s,"
+                " primary_key = %s WHERE id = %s"
+            ),
+            [list(base.key), document(columns), next_column, list(primary_key), base.id],
+        )
+    return base
+
+
+def _alter(connection: psycopg.Connection[Any], base: Base, clause: sql.Composable) -> None:
+    connection.execute(sql.SQL("ALTER TABLE {} {}").format(base.relation, clause))
+
+
+def _rename_in_notes(connection: psycopg.Connection[Any], base: Base, old: str, new: str) -> None:
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} SET notes = (SELECT jsonb_object_agg(part.key, CASE"
+            " WHEN jsonb_typeof(part.value) = 'array' AND part.value ? %(old)s"
+            "   THEN (part.value - %(old)s::text) || jsonb_build_array(%(new)s::text)"
+            " WHEN jsonb_typeof(part.value) = 'object' AND part.value ? %(old)s"
+            "   THEN (part.value - %(old)s::text)"
+            "     || jsonb_build_object(%(new)s::text, part.value -> %(old)s)"
+            " ELSE part.value END) FROM jsonb_each(notes) part)"
+            " WHERE notes IS NOT NULL"
+        ).format(base=base.relation),
+        {"old": old, "new": new},
+    )
+
+
+_UNKNOWN = sql.SQL(
+    "notes = jsonb_set(coalesce(notes, '{{}}'), '{{unknown}}',"
+    " coalesce(notes -> 'unknown', '[]') || jsonb_build_array({name}::text))"
+)
+
+_UNASKED = sql.SQL(
+    "notes = coalesce(notes, '{{}}') || jsonb_build_object("
+    "'unknown', coalesce(notes -> 'unknown', '[]') || jsonb_build_array({name}::text),"
+    " 'unasked', coalesce(notes -> 'unasked', '[]') || jsonb_build_array({name}::text))"
+)
+
+
+def _add(connection: psycopg.Connection[Any], base: Base, column: BaseColumn, live: Column) -> None:
+    """A column new in the catalog: its base is its constant default, NULL, or unknown."""
+    for definition in definitions(column):
+        _alter(connection, base, sql.SQL("ADD COLUMN {}").format(definition))
+    if not live.constant_default:
+        connection.execute(
+            sql.SQL("UPDATE {} SET ").format(base.relation)
+            + _UNASKED.format(name=sql.Literal(column.name))
+        )
+    elif live.default is not None:
+        default = sql.SQL("({})").format(sql.SQL(live.default))
+        connection.execute(
+            sql.SQL("UPDATE {} SET {} = {}").format(
+                base.relation, column.asked, canonical(cast(default, live), live)
+            )
+        )
+
+
+def _recast(
+    connection: psycopg.Connection[Any],
+    base: Base,
+    old: BaseColumn,
+    new: BaseColumn,
+    live: Column,
+) -> None:
+    """A column whose type changed: recast what was asked; where that fails, unknown."""
+    for definition in definitions(new):
+        _alter(connection, base, sql.SQL("ADD COLUMN {}").format(definition))
+    recast = cast(sql.SQL("{}::text").format(old.asked), live)
+    symbols = (
+        sql.SQL(", {} = {}").format(new.symbol, old.symbol)
+        if old.reference and new.reference
+        else sql.SQL("")
+    )
+    try:
+        with connection.transaction():
+            connection.execute(
+                sql.SQL("UPDATE {} SET {} = {}{}").format(
+                    base.relation, new.asked, canonical(recast, live), symbols
+                )
+            )
+            _recast_stored(connection, base, new, live)
+    except psycopg.DataError:
+        connection.execute(
+            sql.SQL("UPDATE {} SET ").format(base.relation)
+            + _UNKNOWN.format(name=sql.Literal(new.name))
+            + symbols
+        )
+    for gone in (old.asked, old.symbol) if old.reference else (old.asked,):
+        _alter(connection, base, sql.SQL("DROP COLUMN {}").format(gone))
+
+
+def _recast_stored(
+    connection: psycopg.Connection[Any], base: Base, column: BaseColumn, live: Column
+) -> None:
+    stored = sql.SQL("notes -> 'stored' ->> {}").format(sql.Literal(column.name))
+    connection.execute(
+        sql.SQL(
+            "UPDATE {} SET notes = jsonb_set(notes, ARRAY['stored', {name}],"
+            " coalesce(to_jsonb(({value})::text), 'null')) WHERE notes -> 'stored' ? {name}"
+        ).format(
+            base.relation,
+            name=sql.Literal(column.name),
+            value=canonical(cast(stored, live), live),
+        )
+    )
+
+
+def _outgrown(connection: psycopg.Connection[Any], base: Base) -> list[int]:
+    """Positions of the primary key whose columns have other types than the base's."""
+    types = dict(
+        connection.execute(
+            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+            " WHERE attrelid = %s::regclass AND attname ~ '^p[0-9]+$' AND NOT attisdropped",
+            [base.relation.as_string(connection)],
+        ).fetchall()
+    )
+    return [
+        position
+        for position, name in enumerate(base.primary_key)
+        if types[f"p{position + 1}"] != base.table.columns[name].storage
+    ]
+
+
+def _retype_primary_key(
+    connection: psycopg.Connection[Any], base: Base, positions: list[int]
+) -> bool:
+    """Recast the primary keys that the base knows; False where that fails."""
+    try:
+        with connection.transaction():
+            for position in positions:
+                column = base.table.columns[base.primary_key[position]]
+                p = base.p(position)
+                value = canonical(cast(sql.SQL("{}::text").format(p), column), column)
+                clause = sql.SQL("ALTER COLUMN {} TYPE {} USING {}")
+                _alter(connection, base, clause.format(p, sql.SQL(column.storage), value))
+    except psycopg.DataError:
+        return False
+    return True
+
+
+def _follow_primary_key(
+    connection: psycopg.Connection[Any], base: Base, primary_key: tuple[str, ...]
+) -> Base:
+    """The table has another primary key now: find each live row by its natural key."""
+    table = base.table
+    for position in range(len(base.primary_key)):
+        _alter(connection, base, sql.SQL("DROP COLUMN {}").format(base.p(position)))
+    base = replace(base, primary_key=primary_key)
+    for position, name in enumerate(primary_key):
+        _alter(
+            connection,
+            base,
+            sql.SQL("ADD COLUMN {} {}").format(
+                base.p(position),
+                sql.SQL(table.columns[name].storage),
+            ),
+        )
+    connection.execute(
+        sql.SQL("UPDATE {base} b SET {sets} FROM {live} l WHERE {match}").format(
+            base=base.relation,
+            live=table.identifier,
+            sets=sql.SQL(", ").join(
+                sql.SQL("{} = {}").format(
+                    base.p(position),
+                    canonical(sql.Identifier("l", name), table.columns[name]),
+                )
+                for position, name in enumerate(primary_key)
+            ),
+            match=sql.SQL(" AND ").join(
+                sql.SQL("{} = b.{}").format(
+                    canonical(sql.Identifier("l", name), table.columns[name]),
+                    base.columns[name].asked,
+                )
+                for name in base.key
+            ),
+        )
+    )
+    return base

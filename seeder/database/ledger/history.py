@@ -1,0 +1,100 @@
+"""What the ledger tells about the past: releases, runs, and conflicts still open."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.ledger.ledger import Ledger
+from seeder.merge.found import AppliedRelease, OpenConflict, RunSummary
+
+_RUNS = 10
+
+_NAMED = 20
+"""Conflicts that a status names."""
+
+
+def releases(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[AppliedRelease, ...]:
+    """Every release that was applied here, newest first."""
+    rows = connection.execute(
+        ledger.sql("SELECT release, applied_at, run FROM {s}.releases ORDER BY run DESC, release")
+    ).fetchall()
+    return tuple(AppliedRelease(release=row[0], applied_at=row[1], run=row[2]) for row in rows)
+
+
+def last_runs(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _RUNS
+) -> tuple[RunSummary, ...]:
+    """The last runs, newest first."""
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT id, started_at, finished_at, result, mode, release, counts FROM {s}.runs"
+            " ORDER BY id DESC LIMIT %s"
+        ),
+        [limit],
+    ).fetchall()
+    return tuple(
+        RunSummary(
+            id=row[0],
+            started_at=row[1],
+            finished_at=row[2],
+            result=row[3],
+            mode=row[4],
+            release=row[5],
+            counts=row[6] or {},
+        )
+        for row in rows
+    )
+
+
+_OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'stays']")
+"""Condition on an entry: its row, or a column of it, was kept against the catalog."""
+
+
+def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
+    """Rows whose live value was kept against the catalog, and that nobody has settled."""
+    bases = connection.execute(ledger.sql("SELECT id FROM {s}.bases ORDER BY id")).fetchall()
+    if not bases:
+        return 0
+    each = "SELECT count(*) AS n FROM {base} b WHERE {open}"
+    counts = [
+        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
+        for (number,) in bases
+    ]
+    row = connection.execute(
+        sql.SQL("SELECT sum(n)::bigint FROM ({}) q").format(sql.SQL(" UNION ALL ").join(counts))
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def open_conflicts(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
+) -> tuple[OpenConflict, ...]:
+    """The first of these rows, each with the columns in question."""
+    bases = connection.execute(ledger.sql("SELECT id FROM {s}.bases ORDER BY id")).fetchall()
+    if not bases:
+        return ()
+    each = (
+        "SELECT s.name, b.addr, ARRAY(SELECT jsonb_object_keys(b.notes -> 'offered')) AS columns,"
+        " b.notes ? 'stays' AS left_catalog"
+        " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
+    )
+    found = [
+        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
+        for (number,) in bases
+    ]
+    rows = connection.execute(
+        sql.SQL("SELECT * FROM ({}) q ORDER BY name, addr LIMIT {}").format(
+            sql.SQL(" UNION ALL ").join(found), sql.Literal(limit)
+        )
+    ).fetchall()
+    return tuple(
+        OpenConflict(
+            address=f"{name}/{addr}",
+            columns=() if left else tuple(sorted(columns)),
+            left_catalog=left,
+        )
+        for name, addr, columns, left in rows
+    )

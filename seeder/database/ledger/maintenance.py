@@ -1,0 +1,64 @@
+"""Housekeeping of the ledger: a new mark, and forgetting old images."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.ledger.ledger import Ledger, system_identifier
+
+
+def mark(connection: psycopg.Connection[Any], ledger: Ledger, environment: str, *, run: int) -> int:
+    """Mark the connected database anew; returns how many open requests that voids."""
+    connection.execute(
+        ledger.sql(
+            "UPDATE {s}.meta SET environment = %s, system_identifier = %s,"
+            " database_name = current_database(), database_oid = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database()), marked_at = now(), fingerprint = NULL"
+        ),
+        [environment, system_identifier(connection)],
+    )
+    requests = ledger.open_requests(connection)
+    for request in requests:
+        ledger.settle_request(connection, request.id, state="void", run=run)
+    connection.execute(ledger.sql("DELETE FROM {s}.pending_plan"))
+    return len(requests)
+
+
+def prune(
+    connection: psycopg.Connection[Any], ledger: Ledger, keep: datetime.timedelta
+) -> dict[str, int]:
+    """Forget images older than `keep`, and runs that nothing in the ledger refers to.
+
+    What was last applied to each row, releases, tasks and requests stay for good.
+    """
+    old = sql.SQL("r.started_at < now() - {}::interval").format(sql.Literal(keep))
+    images = connection.execute(
+        ledger.sql(
+            "DELETE FROM {s}.changes c USING {s}.runs r WHERE r.id = c.run AND {old}", old=old
+        )
+    ).rowcount
+    referring = sql.SQL(" UNION ALL ").join(
+        ledger.sql("SELECT run FROM {s}.{table} WHERE run IS NOT NULL", table=sql.Identifier(name))
+        for name in (
+            "releases",
+            "sets",
+            "changes",
+            "tasks",
+            "requests",
+            "revisions",
+            "pending_plan",
+        )
+    )
+    runs = connection.execute(
+        ledger.sql(
+            "DELETE FROM {s}.runs r WHERE {old} AND r.id NOT IN ({referring})"
+            " AND NOT EXISTS (SELECT FROM {s}.meta m WHERE r.id IN (m.first_run, m.completed_run))",
+            old=old,
+            referring=referring,
+        )
+    ).rowcount
+    return {"images": images, "runs": runs}

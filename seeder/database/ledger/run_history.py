@@ -1,0 +1,141 @@
+"""The audit trail: runs, and what each did to which row; read only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.ledger.bases import Base
+from seeder.database.ledger.entries import image, read_bases
+from seeder.database.ledger.ledger import Ledger
+from seeder.merge.settled import RowRecord, RunRecord, SetRecord
+
+_RUNS = (
+    "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
+    " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary"
+    " FROM {s}.runs WHERE {which} ORDER BY id DESC LIMIT {limit}"
+)
+
+
+def read_runs(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int
+) -> tuple[RunRecord, ...]:
+    """The last runs, newest first."""
+    statement = ledger.sql(_RUNS, which=sql.SQL("true"), limit=sql.Literal(limit))
+    return tuple(_run(row) for row in connection.execute(statement).fetchall())
+
+
+def read_run(connection: psycopg.Connection[Any], ledger: Ledger, number: int) -> RunRecord | None:
+    """One run; None if the ledger does not know it."""
+    which = sql.SQL("id = {}").format(sql.Literal(number))
+    rows = connection.execute(ledger.sql(_RUNS, which=which, limit=sql.Literal(1))).fetchall()
+    return _run(rows[0]) if rows else None
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    counts, summary = row[13] or {}, row[14] or {}
+    return RunRecord(
+        id=row[0],
+        started_at=row[1],
+        finished_at=row[2],
+        result=row[3],
+        exit_code=row[4],
+        mode=row[5],
+        environment=row[6],
+        release=row[7],
+        seeder_version=row[8],
+        actor=row[9],
+        plan_id=row[10],
+        revisions_before=tuple(row[11] or ()),
+        revisions_after=tuple(row[12] or ()),
+        counts=counts,
+        sets=tuple(_set(each) for each in summary.get("sets") or ()),
+        tasks=tuple(summary.get("tasks") or ()),
+        migrations=tuple(summary.get("migrations") or ()),
+        warnings=tuple(summary.get("warnings") or ()),
+    )
+
+
+def _set(each: Mapping[str, Any]) -> SetRecord:
+    counts = {name: number for name, number in each.items() if isinstance(number, int)} | dict(
+        each.get("counts") or {}
+    )
+    return SetRecord(name=each["name"], decision=each.get("decision", ""), counts=counts)
+
+
+def read_rows(
+    connection: psycopg.Connection[Any], ledger: Ledger, number: int, *, limit: int
+) -> tuple[tuple[RowRecord, ...], int]:
+    """The rows that a run wrote, at most `limit` of them, and how many there are.
+
+    Inserted rows are found by their entries, which forget the run once a row was deleted
+    and restored, or pruned with its table.
+    """
+    row = connection.execute(
+        ledger.sql("SELECT count(*) FROM {s}.changes WHERE run = {run}", run=sql.Literal(number))
+    ).fetchone()
+    total = int(row[0]) if row else 0
+    found = list(_written(connection, ledger, number, limit))
+    for base in read_bases(connection, ledger).open:
+        inserted, records = _inserted(connection, ledger, base, number, max(0, limit - len(found)))
+        total += inserted
+        found += records
+    return tuple(found), total
+
+
+def _written(
+    connection: psycopg.Connection[Any], ledger: Ledger, number: int, limit: int
+) -> Iterator[RowRecord]:
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT set_name, addr, action, reason, before, after FROM {s}.changes"
+            " WHERE run = {run} ORDER BY seq LIMIT {limit}",
+            run=sql.Literal(number),
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    for set_name, addr, action, reason, before, after in rows:
+        yield RowRecord(
+            address=f"{set_name}/{addr}",
+            action=action,
+            reason=reason,
+            before=before or {},
+            after=after or {},
+        )
+
+
+def _inserted(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, number: int, limit: int
+) -> tuple[int, list[RowRecord]]:
+    row = connection.execute(
+        sql.SQL("SELECT count(*) FROM {} WHERE born = {}").format(
+            base.relation, sql.Literal(number)
+        )
+    ).fetchone()
+    asked = image(
+        (name, sql.SQL("(b.{})::text").format(column.asked))
+        for name, column in base.columns.items()
+    )
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT coalesce(s.name, ''), b.addr, b.run <> b.born, {asked} FROM {base} b"
+            " LEFT JOIN {s}.sets s ON s.id = b.seed_set WHERE b.born = {run}"
+            " ORDER BY b.ctid LIMIT {limit}",
+            asked=asked,
+            base=base.relation,
+            run=sql.Literal(number),
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    return (int(row[0]) if row else 0), [
+        RowRecord(
+            address=f"{set_name}/{addr}",
+            action="insert",
+            reason="inserted, and changed by a later run" if later else "inserted",
+            after=values,
+        )
+        for set_name, addr, later, values in rows
+    ]

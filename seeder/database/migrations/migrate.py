@@ -1,0 +1,287 @@
+"""Bring the schema to this image's revision, or say why not.
+
+Alembic and SQLAlchemy are imported only where a migration runs: together they take longer to
+import than an unchanged deploy takes.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from psycopg import sql
+
+from seeder.database.connection.connect import Connection
+from seeder.database.connection.failures import translated
+from seeder.database.migrations.invalid_indexes import invalid_indexes
+from seeder.database.migrations.migration_command import run_command
+from seeder.database.migrations.revisions import RevisionGraph, read_graph
+from seeder.errors import (
+    ConnectionLost,
+    DeadlineExceeded,
+    MigrationFailed,
+    MigrationPartial,
+    RevisionUnknown,
+    SeederError,
+)
+from seeder.log import Log
+from seeder.merge.model import Migrations
+
+if TYPE_CHECKING:
+    from seeder.database.migrations.alembic_run import Progress
+
+_MOST_RETRIES = 100
+_LONGEST_PAUSE = 10.0
+
+
+class MigrationState(StrEnum):
+    """What became of the migrations."""
+
+    UPGRADED = "upgraded"
+    UP_TO_DATE = "up_to_date"
+    OLDER_IMAGE = "older_image"
+    """The database is ahead of this image: neither migrate nor seed."""
+    NONE = "none"
+    """The project has no migrations."""
+
+
+class MigrationOutcome(Struct, frozen=True, kw_only=True):
+    """What a run's migrations did."""
+
+    state: MigrationState
+    before: tuple[str, ...] = ()
+    """Revisions in the version table."""
+    after: tuple[str, ...] = ()
+    applied: tuple[str, ...] = ()
+    """Revisions applied by this run, in order; empty for a command without Alembic."""
+
+
+def current(connection: Connection, migrations: Migrations) -> tuple[str, ...]:
+    """The revisions in the version table, sorted; empty where there is no such table."""
+    if migrations.none:
+        return ()
+    schema, table = migrations.version_table_schema, migrations.version_table
+    name = sql.Identifier(schema, table) if schema else sql.Identifier(table)
+    with translated(doing="reading the version table", otherwise=MigrationFailed):
+        found = connection.execute(
+            "SELECT to_regclass(%s) IS NOT NULL", [name.as_string(connection)]
+        ).fetchone()
+        if not found or not found[0]:
+            return ()
+        query = sql.SQL("SELECT version_num FROM {} ORDER BY version_num").format(name)
+        return tuple(revision for (revision,) in connection.execute(query).fetchall())
+
+
+def state_of(
+    revisions: Sequence[str],
+    graph: RevisionGraph,
+    *,
+    known_revisions: Mapping[str, tuple[str, ...]],
+) -> MigrationState:
+    """Whether a database at these revisions is to be upgraded (as opposed to: was).
+
+    `known_revisions` are the revisions that earlier images recorded, with what each builds
+    on. Raises RevisionUnknown for a database at a revision that neither this image nor
+    those know, or that has taken another branch than this image.
+    """
+    unknown = [revision for revision in revisions if revision not in graph.revisions]
+    if not unknown:
+        return MigrationState.UPGRADED if graph.pending(revisions) else MigrationState.UP_TO_DATE
+    everything = RevisionGraph(revisions={**known_revisions, **graph.revisions})
+    never_seen = [revision for revision in unknown if revision not in everything.revisions]
+    if not never_seen and everything.ancestors(revisions).issuperset(graph.heads):
+        return MigrationState.OLDER_IMAGE
+    names = ", ".join(never_seen or unknown)
+    raise RevisionUnknown(
+        f"The database is at revision {names}, which no image has told it about."
+        if never_seen
+        else f"The database is at revision {names}, on another branch than this image.",
+        hint="Deploy the image that has this revision, or a later one.",
+        revisions=tuple(revisions),
+        heads=graph.heads,
+    )
+
+
+def upgrade(
+    connection: Connection,
+    migrations: Migrations,
+    *,
+    project: Path,
+    lock_key: int,
+    log: Log,
+    ddl_lock_timeout: float = 5.0,
+    known_revisions: Mapping[str, tuple[str, ...]] | None = None,
+    environment: Mapping[str, str] | None = None,
+    deadline: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> MigrationOutcome:
+    """Apply what this image has and the database lacks; the caller holds the advisory lock.
+
+    `project` and `environment` are for migrations by command: its directory and variables
+    (None: this process' own). Call `session.restore` afterwards, whatever the outcome.
+
+    Raises MigrationsInvalid, RevisionUnknown, MigrationFailed (what was applied before it
+    stays), MigrationPartial while an invalid index is there, RetriesExhausted,
+    ConnectionLost, AccessDenied and DeadlineExceeded.
+    """
+    if migrations.none:
+        return MigrationOutcome(state=MigrationState.NONE)
+    before = current(connection, migrations)
+    if migrations.command is not None:
+        run_command(
+            connection,
+            migrations.command,
+            project=project,
+            lock_key=lock_key,
+            log=log,
+            environment=environment,
+            deadline=deadline,
+            clock=clock,
+            sleep=sleep,
+        )
+        _require_valid_indexes(connection)
+        return _outcome(before, current(connection, migrations), ())
+
+    graph = read_graph(migrations)
+    state = state_of(before, graph, known_revisions=known_revisions or {})
+    if state is MigrationState.OLDER_IMAGE:
+        log.warning("migration.older_image", database=before, image=graph.heads)
+        return MigrationOutcome(state=state, before=before, after=before)
+    applied: tuple[str, ...] = ()
+    if state is MigrationState.UPGRADED:
+        _set_up(connection, migrations, ddl_lock_timeout=ddl_lock_timeout)
+        applied = _apply(
+            connection,
+            migrations,
+            graph.pending(before),
+            lock_key=lock_key,
+            ddl_lock_timeout=ddl_lock_timeout,
+            log=log,
+            deadline=deadline,
+            clock=clock,
+            sleep=sleep,
+        )
+    after = current(connection, migrations)
+    if set(graph.heads) - graph.ancestors(after):
+        raise MigrationFailed(
+            "The migrations ran, and the version table does not show it.",
+            hint="A revision or env.py ended the transaction or wrote the version table itself.",
+            revisions=after,
+        )
+    _require_valid_indexes(connection)
+    return _outcome(before, after, applied)
+
+
+def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout: float) -> None:
+    with translated(doing="preparing the migrations", otherwise=MigrationFailed):
+        milliseconds = str(max(1, round(ddl_lock_timeout * 1000)))
+        connection.execute("SELECT set_config('lock_timeout', %s, false)", [milliseconds])
+        # As under Alembic itself; seeding wants an error instead of hidden rows.
+        connection.execute("SET row_security = on")
+        schema = migrations.version_table_schema
+        if schema is not None:
+            create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
+            found = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema])
+            if found.fetchone() == (None,):
+                connection.execute(create)
+
+
+def _apply(
+    connection: Connection,
+    migrations: Migrations,
+    pending: tuple[str, ...],
+    *,
+    lock_key: int,
+    ddl_lock_timeout: float,
+    log: Log,
+    deadline: float | None,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> tuple[str, ...]:
+    from seeder.database.migrations import alembic_run  # 270 ms of imports, see above
+
+    progress = alembic_run.Progress()
+    failure: SeederError | None = None
+    attempt = count = 0
+
+    def check_time() -> None:
+        if deadline is None or clock() < deadline:
+            return
+        if failure is not None and len(progress.applied) == count:
+            raise failure  # the conflict is what took the time
+        raise DeadlineExceeded(
+            "The overall deadline passed between two revisions.",
+            hint="What was applied stays; the next run goes on from there.",
+            applied=tuple(progress.applied),
+        )
+
+    while True:
+        attempt += 1
+        count = len(progress.applied)
+        try:
+            if migrations.project_env:
+                alembic_run.upgrade_by_project(connection, migrations, progress, lock_key=lock_key)
+                return pending
+            alembic_run.upgrade_by_seeder(
+                connection,
+                migrations,
+                progress,
+                lock_key=lock_key,
+                log=log,
+                check_time=check_time,
+                clock=clock,
+            )
+            return tuple(progress.applied)
+        except alembic_run.RevisionConflict as conflict:
+            if len(progress.applied) > count:
+                attempt = 1
+            failure = conflict.failure
+        except SeederError as error:
+            _explain_partial(connection, error, progress)
+            raise
+        pause = min(0.2 * 2.0**attempt, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
+        # A try that can only end at the deadline would end as one, and hide the conflict.
+        out_of_time = deadline is not None and clock() + pause + ddl_lock_timeout >= deadline
+        if migrations.project_env or out_of_time or attempt > _MOST_RETRIES:
+            raise failure
+        log.warning(
+            "migration.retried",
+            revision=progress.running,
+            attempt=attempt,
+            sqlstate=failure.facts.get("sqlstate"),
+            pause_s=round(pause, 1),
+        )
+        sleep(pause)
+
+
+def _explain_partial(connection: Connection, error: SeederError, progress: Progress) -> None:
+    """Raise MigrationPartial instead where a failed autocommit block left an invalid index."""
+    if progress.used_autocommit and not isinstance(error, ConnectionLost):
+        _require_valid_indexes(connection, after=error)
+
+
+def _require_valid_indexes(connection: Connection, *, after: SeederError | None = None) -> None:
+    names = invalid_indexes(connection)
+    if names:
+        listed = ", ".join(names)
+        said = f"{after.message} " if after else ""
+        raise MigrationPartial(
+            f"{said}Invalid indexes are left: {listed}.",
+            hint=f"REINDEX INDEX CONCURRENTLY {names[0]}, or drop it, then deploy again.",
+            problems=(),
+            **{**(after.facts if after else {}), "indexes": names},
+        )
+
+
+def _outcome(
+    before: tuple[str, ...], after: tuple[str, ...], applied: tuple[str, ...]
+) -> MigrationOutcome:
+    changed = before != after
+    state = MigrationState.UPGRADED if changed else MigrationState.UP_TO_DATE
+    return MigrationOutcome(state=state, before=before, after=after, applied=applied)

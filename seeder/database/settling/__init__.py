@@ -1,0 +1,1 @@
+"""Commands by people: adopt, resolve, restore, undo, export."""

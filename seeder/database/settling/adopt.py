@@ -1,0 +1,159 @@
+"""Adopt: existing rows of sets that were never seeded here go on record, and nothing else.
+
+No user table is written. Where a live value is not the desired one, what was there before
+is unknown, unless an old catalog says what a person must have started from.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.judging import diff, row_outcomes
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.groups import judge_set
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.settling.partial import clear_stages, column_rule, resolve_group, row_rule
+from seeder.database.staging.context import WRITTEN, Orders, Seeding
+from seeder.database.staging.prepare import prepare
+from seeder.database.staging.registry import unregister
+from seeder.database.staging.work import SetWork
+from seeder.database.writing import record
+from seeder.merge.model import Catalog, Mode
+from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+from seeder.progress import Progress
+
+_ROOM = 1000
+"""How many rows are named."""
+
+WOULD_INSERT = "would insert"
+"""The count of rows that an update would insert."""
+
+
+def adopt(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    *,
+    run: int,
+    old: bool = False,
+    progress: Progress | None = None,
+) -> tuple[list[RowChange], dict[str, int]]:
+    """Record the live rows of all unadopted sets, in the caller's transaction.
+
+    Args:
+        connection: under the advisory lock.
+        ledger: the ledger.
+        catalog: the rows to look for.
+        run: the run that records it.
+        old: the catalog is the one that the rows once came from: its values are the base,
+            and those of its rows that are gone count as deleted by a person.
+        progress: where to tell how far it is.
+
+    Returns:
+        Rows that a person should look at, or that an update would insert; and numbers.
+    """
+    seeding = Seeding(
+        connection=connection,
+        ledger=ledger,
+        catalog=catalog,
+        orders=Orders(
+            mode=Mode.UPDATE,
+            adopt=True,
+            allow_missing=frozenset(each.name for each in catalog.sets),
+        ),
+        run=run,
+        progress=progress or Progress(),
+    )
+    groups = prepare(seeding)
+    adopted = {n for n, work in seeding.works.items() if work.decision is SetDecision.ADOPT}
+    for name, work in seeding.works.items():
+        if name not in adopted:
+            if work.decision in WRITTEN:
+                unregister(seeding, work)
+            seeding.works[name] = replace(work, decision=SetDecision.MERGE)
+        diff.create(connection, seeding.works[name])
+    rows: list[RowChange] = []
+    counts: dict[str, int] = {}
+    settled: set[str] = set()
+    for group in groups:
+        seeding.progress.step("comparing", group[0])
+        for work in resolve_group(seeding, group, frozenset(settled)):
+            if work.name in adopted:
+                diff.find_differences(connection, work)
+                judge_set(seeding, work)
+                _only_record(connection, work, old=old)
+                _tell(connection, work, rows, counts)
+                record.record_adopted(connection, work, run=run)
+        settled.update(group)
+    clear_stages(connection)
+    return rows, counts
+
+
+def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: bool) -> None:
+    """Turn verdicts that write into ones that record."""
+    differing = COLUMN_WRITES | {ColumnCase.CONFLICT}
+    # With an old catalog the difference is what a person made of a known value.
+    meant = column_rule("known desired_is_asked" if old else "")
+    sets: list[sql.Composable] = [
+        sql.SQL("{0} = CASE WHEN {0} = ANY ({1}) THEN {2} ELSE {0} END").format(
+            sql.Identifier(f"v{work.stage.position(name)}"),
+            numbers(COLUMN_RULES, differing),
+            meant,
+        )
+        for name in work.names
+    ]
+    if old:
+        sets.append(
+            sql.SQL("verdict = CASE WHEN NOT live THEN {} ELSE verdict END").format(
+                row_rule("desired !live soft_deleted !entry")
+            )
+        )
+    # A row that refers to one that is not there is here all the same.
+    sets_of_live = sql.SQL("verdict = {}").format(row_rule("desired !entry"))
+    connection.execute(sql.SQL("UPDATE {} SET {}").format(work.verdict, sql.SQL(", ").join(sets)))
+    connection.execute(
+        sql.SQL("UPDATE {} SET {} WHERE live AND b IS NULL AND verdict = ANY ({})").format(
+            work.verdict, sets_of_live, numbers(ROW_RULES, {RowAction.SKIP})
+        )
+    )
+
+
+def _tell(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    rows: list[RowChange],
+    counts: dict[str, int],
+) -> None:
+    for action, number in row_outcomes.counts(connection, work).items():
+        name = WOULD_INSERT if action == RowAction.INSERT.value else action
+        counts[name] = counts.get(name, 0) + number
+    rows += row_outcomes.row_changes(
+        connection, work, conflicts_only=True, limit=max(0, _ROOM - len(rows))
+    )
+    for addr, verdict in connection.execute(
+        sql.SQL(
+            "SELECT s.addr, w.verdict FROM {} w JOIN {} s ON {} = w.s"
+            " WHERE w.verdict = ANY ({}) ORDER BY w.s LIMIT {}"
+        ).format(
+            work.verdict,
+            work.stage.relation,
+            work.stage.row(),
+            numbers(ROW_RULES, {RowAction.INSERT, RowAction.RECORD}),
+            sql.Literal(max(0, _ROOM - len(rows))),
+        )
+    ).fetchall():
+        action = ROW_RULES[verdict].verdict
+        rows.append(
+            RowChange(
+                address=work.seed_set.address(addr),
+                action=action,
+                reason="not here; an update inserts it"
+                if action is RowAction.INSERT
+                else "counts as deleted here; stays deleted",
+            )
+        )

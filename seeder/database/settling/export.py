@@ -1,0 +1,391 @@
+"""Live tables read for export: keys that are no serial numbers, references by natural key.
+
+Values are text that Postgres casts back to the very same value under the session settings
+that seeder fixes; JSON and simple arrays are JSON text.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Any, TypeAlias
+
+import psycopg
+from msgspec import Struct, field
+from psycopg import sql
+
+from seeder.database.schema.tables import Column, ForeignKey, Table, read_tables
+from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge.model import SetReference, TableName, TableReference, row_key
+
+ExportCell: TypeAlias = str | tuple[str, ...] | None
+
+
+class Kind(Enum):
+    """How a value is written."""
+
+    TEXT = "text"
+    BOOLEAN = "boolean"
+    NUMBER = "number"
+    JSON = "json"
+    """A document, in a json or jsonb column."""
+    LIST = "list"
+    """An array as JSON, or as a JSON string where JSON cannot say what it is."""
+
+
+class ExportColumn(Struct, frozen=True, kw_only=True):
+    """A column of an exported table."""
+
+    name: str
+    kind: Kind
+    reference: SetReference | TableReference | None = None
+
+
+class ExportTable(Struct, frozen=True, kw_only=True):
+    """The rows of one table; cells are aligned with `columns`, None is NULL.
+
+    A cell that refers to a row of another set holds the values of that row's key.
+    """
+
+    name: str
+    """Of the set."""
+    table: TableName
+    key: tuple[str, ...]
+    columns: tuple[ExportColumn, ...]
+    rows: tuple[tuple[ExportCell, ...], ...]
+    remarks: tuple[str, ...] = ()
+
+
+class _Draft(Struct, kw_only=True):
+    """A table on its way."""
+
+    name: str
+    given: TableName
+    table: Table
+    key: tuple[str, ...]
+    remarks: list[str] = field(default_factory=list)
+    columns: list[ExportColumn] = field(default_factory=list)
+    through: dict[str, ForeignKey] = field(default_factory=dict)
+    """By column: the foreign key that makes it a reference."""
+    rows: list[dict[str, ExportCell]] = field(default_factory=list)
+    raw: list[dict[str, str | None]] = field(default_factory=list)
+    """Values that foreign keys store, or are stored in."""
+
+
+def read_exports(
+    connection: psycopg.Connection[Any],
+    names: Sequence[TableName],
+    keys: Mapping[TableName, tuple[str, ...]],
+) -> tuple[ExportTable, ...]:
+    """Read whole tables, in the caller's transaction.
+
+    Args:
+        connection: of a prepared session.
+        names: the tables, in the order of the result.
+        keys: natural keys for tables whose indexes do not tell.
+
+    Raises:
+        ConfigurationInvalid: a table does not exist, or has no natural key.
+    """
+    tables = read_tables(connection, names)
+    drafts = _drafts(connection, names, keys, tables)
+    for draft in drafts:
+        _choose_columns(connection, draft, drafts)
+    for draft in drafts:
+        _read_rows(connection, draft, drafts)
+    for draft in drafts:
+        _resolve(connection, draft, drafts)
+    return tuple(
+        ExportTable(
+            name=draft.name,
+            table=draft.given,
+            key=draft.key,
+            columns=tuple(draft.columns),
+            rows=tuple(tuple(row[c.name] for c in draft.columns) for row in draft.rows),
+            remarks=tuple(draft.remarks),
+        )
+        for draft in drafts
+    )
+
+
+# -- which tables, and what tells their rows apart ---------------------------------------------
+
+
+def _drafts(
+    connection: psycopg.Connection[Any],
+    names: Sequence[TableName],
+    keys: Mapping[TableName, tuple[str, ...]],
+    tables: Mapping[TableName, Table],
+) -> list[_Draft]:
+    problems: list[Problem] = []
+    drafts: list[_Draft] = []
+    for name in names:
+        table = tables.get(name)
+        if table is None:
+            problems.append(_no_such_table(connection, name))
+            continue
+        if table.kind not in ("r", "p"):
+            problems.append(Problem(message=f"{name} is not a table."))
+            continue
+        key = keys.get(name)
+        if key is not None and not set(key) <= set(table.columns):
+            unknown = ", ".join(sorted(set(key) - set(table.columns)))
+            problems.append(Problem(message=f"The table {name} has no column {unknown}."))
+            continue
+        key = key or natural_key(connection, table)
+        if key is None:
+            problems.append(
+                Problem(
+                    message=f"Nothing but a serial number tells the rows of {name} apart.",
+                    remedy="Name the columns that do with --key; a seed set needs a unique index"
+                    " on them.",
+                )
+            )
+            continue
+        drafts.append(_Draft(name=_set_name(name, names), given=name, table=table, key=key))
+    if problems:
+        raise ConfigurationInvalid("Cannot export.", problems=tuple(problems))
+    return drafts
+
+
+def _no_such_table(connection: psycopg.Connection[Any], name: TableName) -> Problem:
+    rows = connection.execute(
+        "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname"
+        " ELSE concat(n.nspname, '.', c.relname) END FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+    ).fetchall()
+    near = difflib.get_close_matches(str(name), [row[0] for row in rows], n=1)
+    return Problem(
+        message=f"The table {name} does not exist.",
+        remedy=f"Did you mean {near[0]}?" if near else None,
+    )
+
+
+def _set_name(name: TableName, names: Sequence[TableName]) -> str:
+    """The table's name, unless another schema has it too; no file stem begins with a number."""
+    twin = sum(other.name == name.name for other in names) > 1
+    text = f"{name.schema}_{name.name}" if twin and name.schema else name.name
+    text = "".join(c if c.isalnum() or c in "_-" else "_" for c in text)
+    return text if not text[:1].isdigit() else f"table_{text}"
+
+
+def natural_key(connection: psycopg.Connection[Any], table: Table) -> tuple[str, ...] | None:
+    """The smallest unique index without serial numbers and NULLs; None if there is none."""
+    candidates = sorted(
+        (
+            unique.columns
+            for unique in table.uniques
+            if unique.predicate is None
+            and not any(_fills_itself(table.columns[name]) for name in unique.columns)
+        ),
+        key=lambda columns: (
+            any(not table.columns[name].not_null for name in columns),
+            columns != table.primary_key,
+            len(columns),
+        ),
+    )
+    for columns in candidates:
+        if not _has_nulls(connection, table, columns):
+            return columns
+    return None
+
+
+def _fills_itself(column: Column) -> bool:
+    """Whether the database makes up the value: serial, identity, now(), a random uuid."""
+    made_up = column.identity or column.generated or column.sequence is not None
+    return bool(made_up or not column.constant_default)
+
+
+def _has_nulls(connection: psycopg.Connection[Any], table: Table, columns: Sequence[str]) -> bool:
+    nullable = [name for name in columns if not table.columns[name].not_null]
+    if not nullable:
+        return False
+    row = connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(
+            table.identifier,
+            sql.SQL(" OR ").join(
+                sql.SQL("{} IS NULL").format(sql.Identifier(name)) for name in nullable
+            ),
+        )
+    ).fetchone()
+    return bool(row and row[0])
+
+
+# -- which columns, and how -----------------------------------------------------------------
+
+
+def _choose_columns(
+    connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]
+) -> None:
+    names = [*draft.key, *(name for name in draft.table.columns if name not in draft.key)]
+    for name in names:
+        column = draft.table.columns[name]
+        if column.generated:
+            continue
+        if column.base in ("oid", "lo"):
+            draft.remarks.append(f"{name}: left out; it refers to a large object.")
+            continue
+        if _fills_itself(column) and name not in draft.key:
+            if column.default is not None and column.sequence is None:
+                draft.remarks.append(f"{name}: left out; its default is {column.default}.")
+            continue
+        reference = _reference(connection, draft, name, drafts)
+        kind = Kind.TEXT if reference else _kind(column)
+        draft.columns.append(ExportColumn(name=name, kind=kind, reference=reference))
+
+
+def _kind(column: Column) -> Kind:
+    match column.base:
+        case "boolean":
+            return Kind.BOOLEAN
+        case "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision":
+            return Kind.NUMBER
+        case "json" | "jsonb":
+            return Kind.JSON
+        case base if base in _SIMPLE_ARRAYS:
+            return Kind.LIST
+    return Kind.TEXT
+
+
+_SIMPLE_ARRAYS = frozenset(
+    f"{base}[]"
+    for base in ("text", "character varying", "smallint", "integer", "bigint", "boolean", "uuid")
+)
+"""Arrays whose elements JSON says exactly as Postgres does."""
+
+
+def _reference(
+    connection: psycopg.Connection[Any], draft: _Draft, name: str, drafts: Sequence[_Draft]
+) -> SetReference | TableReference | None:
+    keys = [key for key in draft.table.foreign_keys if key.columns == (name,)]
+    for key in keys:
+        for other in drafts:
+            if other.table.qualified == key.target and name not in _own_key(draft, other):
+                draft.through[name] = key
+                return SetReference(set=other.name)
+    for key in keys:
+        target = read_tables(connection, [key.target])[key.target]
+        if not _fills_itself(target.columns[key.target_columns[0]]):
+            return None  # what is stored is a natural key already
+        natural = natural_key(connection, target)
+        if natural is not None and len(natural) == 1:
+            draft.through[name] = key
+            shown = key.target if not _is_visible(connection, target) else None
+            table = shown or TableName(schema=None, name=key.target.name)
+            return TableReference(table=table, key=natural[0])
+        draft.remarks.append(
+            f"{name}: holds numbers of {key.target}, which is not exported and has no natural key"
+            " of one column; they mean nothing in another database."
+        )
+    return None
+
+
+def _own_key(draft: _Draft, other: _Draft) -> tuple[str, ...]:
+    """Key columns that refer to the table itself: a key cannot be made of itself."""
+    return draft.key if other is draft else ()
+
+
+def _is_visible(connection: psycopg.Connection[Any], table: Table) -> bool:
+    row = connection.execute("SELECT pg_table_is_visible(%s)", [table.oid]).fetchone()
+    return bool(row and row[0])
+
+
+# -- rows -------------------------------------------------------------------------------------
+
+
+def _read_rows(
+    connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]
+) -> None:
+    stored = set(draft.through)
+    for other in drafts:
+        stored |= {
+            key.target_columns[0]
+            for key in other.through.values()
+            if key.target == draft.table.qualified
+        }
+    names = [column.name for column in draft.columns]
+    values = [_text(draft.table.columns[c.name], c.kind) for c in draft.columns]
+    raw = sorted(stored)
+    values += [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in raw]
+    order = draft.table.primary_key or draft.key
+    rows = connection.execute(
+        sql.SQL("SELECT {} FROM {} t ORDER BY {}").format(
+            sql.SQL(", ").join(values),
+            draft.table.identifier,
+            sql.SQL(", ").join(sql.Identifier("t", name) for name in order),
+        )
+    ).fetchall()
+    for row in rows:
+        draft.rows.append(dict(zip(names, row[: len(names)], strict=True)))
+        draft.raw.append(dict(zip(raw, row[len(names) :], strict=True)))
+
+
+def _text(column: Column, kind: Kind) -> sql.Composable:
+    name = sql.Identifier("t", column.name)
+    match kind:
+        case Kind.JSON:
+            return sql.SQL("{}::jsonb::text").format(name)
+        case Kind.LIST:
+            return sql.SQL(
+                "CASE WHEN {0}::text LIKE '[%' THEN to_json({0}::text)::text"
+                " ELSE array_to_json({0})::text END"
+            ).format(name)
+        case _:
+            return sql.SQL("{}::text").format(name)
+
+
+def _resolve(connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]) -> None:
+    """Put row keys in the place of what foreign keys store."""
+    for column in draft.columns:
+        if column.reference is None:
+            continue
+        key = draft.through[column.name]
+        found: Mapping[str, ExportCell]
+        if isinstance(column.reference, TableReference):
+            found = _keys_of(connection, key, column.reference)
+        else:
+            wanted = column.reference.set
+            other = next(each for each in drafts if each.name == wanted)
+            found = _addresses(other, key.target_columns[0], drafts)
+        for row, raw in zip(draft.rows, draft.raw, strict=True):
+            stored = raw[column.name]
+            row[column.name] = None if stored is None else found[stored]
+
+
+def _keys_of(
+    connection: psycopg.Connection[Any], key: ForeignKey, reference: TableReference
+) -> dict[str, str]:
+    rows = connection.execute(
+        sql.SQL("SELECT {}::text, {}::text FROM {}").format(
+            sql.Identifier(key.target_columns[0]),
+            sql.Identifier(reference.key),
+            sql.Identifier(key.target.schema or "public", key.target.name),
+        )
+    ).fetchall()
+    return {row[0]: row[1] for row in rows}
+
+
+def _addresses(
+    draft: _Draft, stored: str, drafts: Sequence[_Draft], seen: tuple[str, ...] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Key values of a table's rows by the value that foreign keys store."""
+    if draft.name in seen:
+        raise ConfigurationInvalid(
+            f"The keys of {', '.join(seen)} are made of one another.",
+            hint="Name another key with --key.",
+        )
+    parts: list[list[str]] = []
+    for name in draft.key:
+        column = next(each for each in draft.columns if each.name == name)
+        if isinstance(column.reference, SetReference):
+            key = draft.through[name]
+            wanted = column.reference.set
+            other = next(each for each in drafts if each.name == wanted)
+            found = _addresses(other, key.target_columns[0], drafts, (*seen, draft.name))
+            parts.append([row_key(found[str(raw[name])]) for raw in draft.raw])
+        else:
+            parts.append([str(row[name]) for row in draft.rows])
+    keys = zip(*parts, strict=True)
+    return {str(raw[stored]): key for raw, key in zip(draft.raw, keys, strict=True)}

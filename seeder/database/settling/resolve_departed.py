@@ -1,0 +1,127 @@
+"""Resolve of a row that has left the catalog, and stays since people changed or use it.
+
+`live` is what a set with `removed: keep` does: the entry is released, and the row is people's.
+`desired` is what the set's own `removed` does, as if nobody had changed the row. Either way
+the machinery of an update is used, on this one row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging import departures, diff
+from seeder.database.judging.expressions import places
+from seeder.database.judging.groups import elsewhere, judge_leaving, require_single
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.settling.partial import open_few, resolve_group
+from seeder.database.staging.context import Seeding
+from seeder.database.staging.work import SetWork
+from seeder.database.writing import removal, write
+from seeder.database.writing.rejected_rows import Writes, rejected
+from seeder.merge.model import Catalog
+from seeder.merge.plan import RowAction, RowChange
+from seeder.merge.rules import ROW_RULES, Rule
+
+_NOT_IN_CONFLICT = "is not in conflict"
+
+
+def take_left(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    *,
+    set_name: str,
+    key: str,
+    live: bool,
+    run: int,
+) -> RowChange | None:
+    """Settle the conflict of a row that has left the catalog, in the caller's transaction.
+
+    The arguments are those of `take`. Returns what was done, an action of KEEP saying why
+    nothing was; None where the ledger has no such row.
+    """
+    seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
+    work = seeding.works[set_name]
+    settled: set[str] = set()
+    for group in groups:
+        resolve_group(seeding, group, frozenset(settled))
+        settled.update(group)
+    address = work.seed_set.address(key)
+    diff.find_gone(connection, work, excluded=elsewhere(seeding, work.seed_set))
+    connection.execute(
+        sql.SQL("DELETE FROM {} d USING {} b WHERE b.ctid = d.b AND b.addr <> {}").format(
+            work.diff, work.base.relation, sql.Literal(key)
+        )
+    )
+    rule = _judged(seeding, work)
+    if rule is None:
+        return _kept(address, _NOT_IN_CONFLICT) if _is_known(connection, work, key) else None
+    if not _in_conflict(connection, work, rule):
+        unclear = rule.verdict is RowAction.KEEP
+        return _kept(address, rule.reason if unclear else _NOT_IN_CONFLICT)
+    if live:
+        _release(connection, work, run=run)
+        return RowChange(address=address, action=RowAction.RELEASE, reason="left the catalog; kept")
+    rule = _judged(seeding, work, decided=True)
+    if rule is None or rule.verdict is RowAction.KEEP:
+        return _kept(
+            address, _NOT_IN_CONFLICT if rule is None else ROW_RULES[departures.HELD].reason
+        )
+    with rejected(connection, work, Writes.REMOVALS):
+        removal.remove(connection, ledger, [work], run=run)
+    return RowChange(address=address, action=rule.verdict, reason="left the catalog")
+
+
+def _kept(address: str, reason: str) -> RowChange:
+    return RowChange(address=address, action=RowAction.KEEP, reason=reason, conflict=True)
+
+
+def _judged(seeding: Seeding, work: SetWork, *, decided: bool = False) -> Rule[RowAction] | None:
+    """Lock the row of the diff and judge it; None where there is none."""
+
+    def judge() -> None:
+        seeding.connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
+        judge_leaving(seeding, [work], decided=decided)
+        require_single(seeding, work)
+
+    judge()
+    write.lock(seeding.connection, work, sql.SQL("w.live"), "UPDATE")
+    judge()
+    row = seeding.connection.execute(sql.SQL("SELECT verdict FROM {}").format(work.verdict))
+    found = row.fetchone()
+    return None if found is None else ROW_RULES[found[0]]
+
+
+def _in_conflict(connection: psycopg.Connection[Any], work: SetWork, rule: Rule[RowAction]) -> bool:
+    """Whether the row stays against its set's wish, or one of its columns is in conflict."""
+    if ROW_RULES.index(rule) in departures.STAYING:
+        return True
+    row = connection.execute(
+        sql.SQL(
+            "SELECT w.live AND b.notes ?| ARRAY['offered', 'stays']"
+            " FROM {} w JOIN {} b ON b.ctid = w.b"
+        ).format(work.verdict, work.base.relation)
+    ).fetchone()
+    return rule.verdict is not RowAction.KEEP and bool(row and row[0])
+
+
+def _is_known(connection: psycopg.Connection[Any], work: SetWork, key: str) -> bool:
+    row = connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE scope = %s AND addr = %s)").format(
+            work.base.relation
+        ),
+        [work.scope, key],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _release(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+    """The ledger lets go of the row; should it be back, it is merged with what was applied."""
+    connection.execute(
+        sql.SQL(
+            "UPDATE {} b SET state = 'k', run = {}, {} FROM {} w WHERE b.ctid = w.b AND w.live"
+        ).format(work.base.relation, sql.Literal(run), places(work), work.verdict)
+    )

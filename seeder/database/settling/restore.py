@@ -1,0 +1,290 @@
+"""Restore: rows that a person or an undo deleted come back as the catalog has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging import row_outcomes
+from seeder.database.judging.expressions import entry_match
+from seeder.database.judging.groups import judge_set
+from seeder.database.judging.verdict_rows import at_live
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.schema.equality import all_of, canonical
+from seeder.database.schema.tables import Column
+from seeder.database.settling.partial import (
+    find_few,
+    open_few,
+    recorded_key,
+    resolve_group,
+    row_rule,
+)
+from seeder.database.staging import references
+from seeder.database.staging.context import Seeding
+from seeder.database.staging.stage import BLOCKED
+from seeder.database.staging.work import SetWork
+from seeder.database.writing import record, write
+from seeder.database.writing.rejected_rows import Writes, rejected
+from seeder.merge.model import Catalog
+from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
+from seeder.merge.rules import ROW_RULES
+
+_TAKEN = next(rule.reason for rule in ROW_RULES if rule.when == "taken deleted !refresh")
+_REASON = "deleted here; brought back as the catalog has it"
+
+
+def restore(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    wanted: Mapping[str, Sequence[str]],
+    *,
+    run: int,
+) -> tuple[RowChange, ...]:
+    """Bring rows back, in the caller's transaction; `wanted` are row keys by set.
+
+    Raises SeedingFailed where the table rejects a row.
+    """
+    seeding, groups = open_few(connection, ledger, catalog, wanted, run=run)
+    settled: set[str] = set()
+    changes: list[RowChange] = []
+    wanted = {
+        name: [recorded_key(seeding, name, key) for key in keys] for name, keys in wanted.items()
+    }
+    for group in groups:
+        works = resolve_group(seeding, group, frozenset(settled))
+        ours = [work for work in works if work.name in wanted]
+        for work in ours:
+            changes += _revive(seeding, work, wanted[work.name])
+            find_few(seeding, work, wanted[work.name])
+            judge_set(seeding, work)
+            _let_back_in(connection, work)
+        references.block_unreachable(connection, {work.name: work for work in ours})
+        for work in ours:
+            changes += _told(connection, work, wanted[work.name], {c.address for c in changes})
+        for work in ours:
+            write.allocate(connection, work)
+        for work in ours:
+            references.fill_awaited(connection, work, {each.name: each for each in ours})
+        for work in ours:
+            with rejected(connection, work, Writes.INSERTS):
+                if write.insert(connection, work):
+                    record.record_inserts(connection, work, run=run)
+                    write.advance_sequences(connection, work)
+        settled.update(group)
+    return tuple(changes)
+
+
+def _let_back_in(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Judge rows that a person deleted like rows that seeder had removed."""
+    connection.execute(
+        sql.SQL(
+            "UPDATE {verdict} w SET verdict = CASE WHEN {missing} = {blocked} THEN {skip}"
+            " ELSE {restore} END FROM {stage} s WHERE {row} = w.s AND w.b IS NOT NULL"
+            " AND w.verdict IN ({stands}, {found_gone})"
+        ).format(
+            verdict=work.verdict,
+            missing=work.stage.missing(),
+            blocked=sql.Literal(BLOCKED),
+            skip=row_rule("desired !live removed blocked"),
+            restore=row_rule("desired !live removed"),
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            stands=row_rule("desired !live deleted"),
+            found_gone=row_rule("desired !live"),
+        )
+    )
+    # Rows that were never here are an update's business, and so are all other changes.
+    connection.execute(
+        sql.SQL("DELETE FROM {} WHERE verdict IN ({}, {})").format(
+            work.verdict,
+            row_rule("desired !live !entry"),
+            row_rule("desired !live blocked !entry"),
+        )
+    )
+
+
+def _told(
+    connection: psycopg.Connection[Any], work: SetWork, keys: Sequence[str], revived: set[str]
+) -> list[RowChange]:
+    """What happens to each of the rows, and why nothing happens to the others."""
+    found = {change.address: change for change in row_outcomes.row_changes(connection, work)}
+    known = {
+        row[0]
+        for row in connection.execute(
+            sql.SQL("SELECT s.addr FROM {} s JOIN {} b ON b.scope = {} AND {}").format(
+                work.stage.relation, work.base.relation, sql.Literal(work.scope), entry_match(work)
+            )
+        ).fetchall()
+    }
+    told: list[RowChange] = []
+    for key in keys:
+        address = work.seed_set.address(key)
+        change = found.get(address)
+        if address in revived:
+            continue
+        if change is not None and change.action is RowAction.RESTORE and _is_insert(change):
+            columns = tuple(
+                ColumnChange(
+                    name=column.name,
+                    case=ColumnCase.UPDATE,
+                    reason=_REASON,
+                    desired=column.desired,
+                    asked_known=False,
+                )
+                for column in change.columns
+            )
+            told.append(
+                RowChange(
+                    address=address, action=RowAction.RESTORE, reason=_REASON, columns=columns
+                )
+            )
+        elif change is not None and (
+            change.action is RowAction.SKIP or change.conflict or change.reason == _TAKEN
+        ):
+            told.append(_left(address, change.reason))
+        elif key not in known:
+            told.append(_left(address, "was never here; an update inserts or adopts it"))
+        else:
+            told.append(_left(address, "is there already"))
+    return told
+
+
+def _is_insert(change: RowChange) -> bool:
+    return all(column.live is None for column in change.columns)
+
+
+def _left(address: str, reason: str) -> RowChange:
+    return RowChange(address=address, action=RowAction.KEEP, reason=reason, conflict=True)
+
+
+# -- rows that are still there, marked as deleted ---------------------------------------------
+
+
+def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowChange]:
+    """Take the mark off soft-deleted rows; their entries are active again, B as it was."""
+    column = work.seed_set.deleted
+    if column is None:
+        return []
+    connection = seeding.connection
+    live = work.live(column)
+    name = f"seeder_revived_{work.stage.number}"
+    relation = sql.Identifier("pg_temp", name)
+    _find_marked(connection, work, name, keys)
+    connection.execute(
+        sql.SQL("SELECT FROM {} t JOIN {} w ON {} ORDER BY {} FOR NO KEY UPDATE OF t").format(
+            work.table.identifier,
+            relation,
+            at_live(work),
+            sql.SQL(", ").join(sql.Identifier("t", each) for each in work.base.primary_key),
+        )
+    )
+    rows = connection.execute(
+        seeding.ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
+            " after) SELECT {run}, {base}, {scope}, {set}, w.addr, 'restore', {reason},"
+            " jsonb_build_object({column}::text, ({now})::text),"
+            " jsonb_build_object({column}::text, {none}) FROM {w} w JOIN {live} t ON {at}"
+            " ORDER BY w.addr RETURNING addr, before ->> {column}, after ->> {column}",
+            run=sql.Literal(seeding.run),
+            base=sql.Literal(work.base.id),
+            scope=sql.Literal(work.scope),
+            set=sql.Literal(work.name),
+            reason=sql.Literal(_REASON),
+            column=sql.Literal(column),
+            now=canonical(sql.Identifier("t", column), live),
+            none=sql.SQL("'false'" if live.base == "boolean" else "NULL::text"),
+            w=relation,
+            live=work.table.identifier,
+            at=at_live(work),
+        )
+    ).fetchall()
+    connection.execute(
+        sql.SQL("UPDATE {} t SET {} = {} FROM {} w WHERE {}").format(
+            work.table.identifier,
+            sql.Identifier(column),
+            _not_deleted(live),
+            relation,
+            at_live(work),
+        )
+    )
+    connection.execute(
+        sql.SQL("UPDATE {} b SET state = 'a', run = {}, {} FROM {} w WHERE b.ctid = w.b").format(
+            work.base.relation,
+            sql.Literal(seeding.run),
+            sql.SQL(", ").join(
+                sql.SQL("{} = {}").format(
+                    work.base.p(n), canonical(sql.Identifier("w", f"k{n + 1}"), work.live(each))
+                )
+                for n, each in enumerate(work.base.primary_key)
+            ),
+            relation,
+        )
+    )
+    return [
+        RowChange(
+            address=work.seed_set.address(addr),
+            action=RowAction.RESTORE,
+            reason="marked as deleted here; the mark is taken off",
+            columns=(
+                ColumnChange(
+                    name=column,
+                    case=ColumnCase.UPDATE,
+                    reason=_REASON,
+                    live=before,
+                    desired=after,
+                    asked_known=False,
+                ),
+            ),
+        )
+        for addr, before, after in rows
+    ]
+
+
+def _not_deleted(live: Column) -> sql.Composable:
+    return sql.SQL("false" if live.base == "boolean" else "NULL")
+
+
+def _find_marked(
+    connection: psycopg.Connection[Any], work: SetWork, name: str, keys: Sequence[str]
+) -> None:
+    """The soft-deleted row of each key: at the entry's primary key, else the one of that key."""
+    has_key = {
+        alias: all_of(
+            sql.SQL("{} = {}").format(sql.Identifier(alias, each), work.stage.d(each))
+            for each in work.seed_set.key
+        )
+        for alias in ("l", "o")
+    }
+    connection.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT DISTINCT ON (s.addr) s.addr,"
+            " b.ctid AS b, {keys} FROM {stage} s JOIN {base} b ON b.scope = {scope} AND {match}"
+            " JOIN {live} l ON ({at_primary_key} OR ({has_key})) AND {in_scope} AND {marked}"
+            " WHERE s.addr = ANY ({wanted}::text[]) AND NOT EXISTS (SELECT FROM {live} o"
+            " WHERE {other_has_key} AND {other_in_scope} AND NOT {other_marked})"
+            " ORDER BY s.addr, ({at_primary_key}) DESC"
+        ).format(
+            name=sql.Identifier(name),
+            keys=sql.SQL(", ").join(
+                sql.SQL("{} AS {}").format(sql.Identifier("l", each), sql.Identifier(f"k{n}"))
+                for n, each in enumerate(work.base.primary_key, start=1)
+            ),
+            stage=work.stage.relation,
+            base=work.base.relation,
+            scope=sql.Literal(work.scope),
+            match=entry_match(work),
+            live=work.table.identifier,
+            at_primary_key=work.at_primary_key("l", "b"),
+            has_key=has_key["l"],
+            in_scope=work.in_scope("l"),
+            marked=work.soft_deleted("l"),
+            wanted=sql.Literal(list(keys)),
+            other_has_key=has_key["o"],
+            other_in_scope=work.in_scope("o"),
+            other_marked=work.soft_deleted("o"),
+        )
+    )

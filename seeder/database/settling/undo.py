@@ -1,0 +1,98 @@
+"""Undo: back to what was before a run, where what the run wrote still stands.
+
+Works from the ledger alone, on all bases that the run touched, in the caller's transaction
+and under the advisory lock. One temporary table per base lists the run's writes with what
+is to be done about each; the live rows among them are locked before they are judged.
+
+The order: delete what the run inserted and nothing refers to, bring back what it deleted,
+set back what it updated, then delete what only its updates still referred to. Where a row to
+be brought back wants a unique value that an updated one has, it comes after that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from seeder.database.ledger.entries import read_bases
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.settling.undo_judge import (
+    judge_deleted,
+    judge_inserted,
+    judge_updated,
+    keep_referenced,
+)
+from seeder.database.settling.undo_list import Undoing, collect, lock, read
+from seeder.database.settling.undo_write import (
+    bring_back,
+    comes_after_changes,
+    delete,
+    record_deleted,
+    set_back,
+)
+from seeder.merge.order import in_groups
+from seeder.merge.plan import RowChange
+
+
+def undo(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, run: int, by: int
+) -> tuple[tuple[RowChange, ...], dict[str, int], tuple[str, ...]]:
+    """Take back what a run wrote, as far as it still stands, and record it as run `by`.
+
+    Returns:
+        Rows that were settled or left (at most 1000), their numbers by action, and notes.
+    """
+    bases = read_bases(connection, ledger)
+    works = [Undoing(base=base, run=run) for base in bases.open]
+    works = [work for work in works if collect(connection, ledger, work)]
+    works = _parents_first(works)
+    for work in works:
+        lock(connection, work)
+    for work in works:
+        judge_inserted(connection, work)
+    _delete(connection, ledger, works, by=by)
+    set_back_first = set()
+    for work in works:
+        judge_deleted(connection, work)
+        judge_updated(connection, work)
+        if comes_after_changes(connection, work.base, work.relation):
+            set_back_first.add(work.name)
+            set_back(connection, ledger, work.base, work.relation, by=by)
+        bring_back(connection, ledger, work.base, work.relation, by=by)
+    for work in works:
+        if work.name not in set_back_first:
+            judge_updated(connection, work)
+            set_back(connection, ledger, work.base, work.relation, by=by)
+    _delete(connection, ledger, works, by=by)
+    notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)
+    rows: list[RowChange] = []
+    counts: dict[str, int] = {}
+    for work in works:
+        read(connection, work, rows, counts)
+    return tuple(rows), counts, notes
+
+
+def _parents_first(works: list[Undoing]) -> list[Undoing]:
+    by_id = {str(work.base.id): work for work in works}
+    edges = {
+        name: {
+            other
+            for other, there in by_id.items()
+            for key in work.base.table.foreign_keys
+            if key.target == there.base.table.qualified and other != name
+        }
+        for name, work in by_id.items()
+    }
+    return [by_id[name] for group in in_groups(list(by_id), edges) for name in group]
+
+
+def _delete(
+    connection: psycopg.Connection[Any], ledger: Ledger, works: Sequence[Undoing], *, by: int
+) -> None:
+    """Delete the inserted rows that nothing else refers to, all in one statement."""
+    keep_referenced(connection, works)
+    for work in works:
+        record_deleted(connection, ledger, work.base, work.relation, by=by)
+    delete(connection, [(work.base, work.relation) for work in works], by=by)

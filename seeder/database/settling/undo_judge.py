@@ -1,0 +1,248 @@
+"""Which of a run's writes still stand, so that an undo may take them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.ledger.bases import Base
+from seeder.database.ledger.entries import at_key, from_text, is_stored, live_text
+from seeder.database.ledger.entry_values import unasked, unknown
+from seeder.database.schema.tables import ForeignKey
+from seeder.database.settling.undo_list import Undoing
+from seeder.merge.model import TableName
+
+REFERENCED = "other rows refer to it"
+
+
+# -- rows that the run inserted ------------------------------------------------------------
+
+
+def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
+    """Judge the rows that the run inserted; references are looked at later."""
+    changed: list[sql.Composable] = [
+        sql.SQL("NOT ({} OR {})").format(unasked(column), is_stored(work.base, column))
+        for name, column in work.base.columns.items()
+        if name in work.base.table.columns
+    ]
+    changed += [
+        sql.SQL("({} AND NOT {})").format(unknown(column), unasked(column))
+        for column in work.base.columns.values()
+    ]
+    connection.execute(
+        work.compose(
+            "UPDATE {w} w SET (verdict, reason) = (SELECT CASE WHEN b.run <> {run}"
+            " THEN 'keep' WHEN {changed} THEN 'keep' ELSE 'do' END,"
+            " CASE WHEN b.run <> {run} THEN 'a later run changed it as well'"
+            " WHEN {changed} THEN 'changed here since' ELSE 'the run inserted it' END"
+            " FROM {base} b, {live} t WHERE b.scope = w.scope AND b.addr = w.addr AND {at})"
+            " WHERE w.kind = 'inserted' AND EXISTS (SELECT FROM {live} t WHERE {at})",
+            run=sql.Literal(work.run),
+            changed=sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
+        )
+    )
+    # Deleted here already: nothing to do, and the next run remembers it as a person's doing.
+    connection.execute(work.compose("DELETE FROM {w} WHERE kind = 'inserted' AND verdict = 'open'"))
+
+
+def keep_referenced(connection: psycopg.Connection[Any], works: Sequence[Undoing]) -> None:
+    """Keep the inserted rows that others refer to, those that are deleted as well apart."""
+    for work in works:
+        connection.execute(
+            work.compose(
+                "UPDATE {w} SET verdict = 'do', reason = 'the run inserted it'"
+                " WHERE kind = 'inserted' AND reason = {referenced}",
+                referenced=sql.Literal(REFERENCED),
+            )
+        )
+    while sum(_keep_referenced(connection, work, works) for work in works):
+        pass
+
+
+def _keep_referenced(
+    connection: psycopg.Connection[Any], work: Undoing, works: Sequence[Undoing]
+) -> int:
+    conditions = [_is_referenced(key, works) for key in work.base.table.referencing]
+    if not conditions:
+        return 0
+    return connection.execute(
+        work.compose(
+            "UPDATE {w} w SET verdict = 'keep', reason = {reason} FROM {live} t"
+            " WHERE w.kind = 'inserted' AND w.verdict = 'do' AND {at} AND ({referenced})",
+            reason=sql.Literal(REFERENCED),
+            referenced=sql.SQL(" OR ").join(conditions),
+        )
+    ).rowcount
+
+
+def _is_referenced(key: ForeignKey, works: Sequence[Undoing]) -> sql.Composable:
+    conditions: list[sql.Composable] = [
+        sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other))
+        for one, other in zip(key.columns, key.target_columns, strict=True)
+    ]
+    conditions += [
+        sql.SQL(
+            "NOT EXISTS (SELECT FROM {} x WHERE x.kind = 'inserted' AND x.verdict = 'do' AND {})"
+        ).format(other.relation, at_key(other.base, "c", "x"))
+        for other in works
+        if other.base.table.qualified == key.table
+    ]
+    return sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
+        _identifier(key.table), sql.SQL(" AND ").join(conditions)
+    )
+
+
+def _identifier(table: TableName) -> sql.Identifier:
+    return sql.Identifier(table.schema or "public", table.name)
+
+
+# -- rows that the run deleted -------------------------------------------------------------
+
+
+def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
+    """Judge the rows that the run deleted; those that they refer to are back already."""
+    base = work.base
+
+    def keep(condition: sql.Composable, reason: str) -> int:
+        return connection.execute(
+            work.compose(
+                "UPDATE {w} w SET verdict = 'keep', reason = {reason} WHERE w.kind = 'deleted'"
+                " AND w.verdict = 'do' AND ({condition})",
+                condition=condition,
+                reason=sql.Literal(reason),
+            )
+        ).rowcount
+
+    connection.execute(
+        work.compose(
+            "UPDATE {w} w SET verdict = 'do', reason = 'the run deleted it'"
+            " WHERE w.kind = 'deleted'"
+        )
+    )
+    same_key = sql.SQL(" AND ").join(
+        sql.SQL("{} IS NOT DISTINCT FROM {}").format(sql.Identifier("t", name), _before(base, name))
+        for name in base.key
+    )
+    keep(
+        work.compose("EXISTS (SELECT FROM {live} t WHERE ({at}) OR ({same}))", same=same_key),
+        "another row has its key",
+    )
+    for name, column in base.table.columns.items():
+        if column.not_null and not column.fills_itself:
+            keep(
+                sql.SQL("w.before ->> {} IS NULL").format(sql.Literal(name)),
+                f"no value of the column {name} was kept, which must not be NULL",
+            )
+    while sum(
+        keep(_lacks(work, key), "refers to a row that is not there")
+        for key in base.table.foreign_keys
+    ):
+        pass
+
+
+def _before(base: Base, name: str) -> sql.Composable:
+    return from_text(base, name, sql.SQL("w.before ->> {}").format(sql.Literal(name)))
+
+
+def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
+    """Condition on `w`: the row that its image refers to is neither there nor coming."""
+    base = work.base
+    here = sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier("p", other), _before(base, one))
+        for one, other in zip(key.columns, key.target_columns, strict=True)
+    )
+    coming: sql.Composable = sql.SQL("true")
+    if key.target == base.table.qualified:
+        coming = sql.SQL("NOT EXISTS (SELECT FROM {} x WHERE x.verdict = 'do' AND {})").format(
+            work.relation,
+            sql.SQL(" AND ").join(
+                sql.SQL("x.before ->> {} = w.before ->> {}").format(
+                    sql.Literal(other), sql.Literal(one)
+                )
+                for one, other in zip(key.columns, key.target_columns, strict=True)
+            ),
+        )
+    given = sql.SQL(" AND ").join(
+        sql.SQL("w.before ->> {} IS NOT NULL").format(sql.Literal(name)) for name in key.columns
+    )
+    return sql.SQL("{} AND NOT EXISTS (SELECT FROM {} p WHERE {}) AND {}").format(
+        given, _identifier(key.target), here, coming
+    )
+
+
+# -- rows that the run updated -------------------------------------------------------------
+
+
+def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
+    """Judge the columns that the run wrote."""
+    base = work.base
+    written = [
+        row[0]
+        for row in connection.execute(
+            work.compose("SELECT DISTINCT jsonb_object_keys(after) FROM {w} WHERE kind = 'updated'")
+        ).fetchall()
+    ]
+    revertible, moot = [], []
+    for name in written:
+        column = base.table.columns.get(name)
+        if column is None or column.generated:
+            continue
+        parts = {"name": sql.Literal(name), "now": live_text(base, name)}
+        revertible.append(
+            sql.SQL(
+                "CASE WHEN w.after ? {name} AND {now} IS NOT DISTINCT FROM w.after ->> {name}"
+                " AND w.before ->> {name} IS DISTINCT FROM w.after ->> {name} AND {parent}"
+                " THEN ARRAY[{name}] ELSE '{{}}' END"
+            ).format(parent=_parent_is_there(base, name), **parts)
+        )
+        moot.append(
+            sql.SQL(
+                "CASE WHEN w.after ? {name} AND {now} IS NOT DISTINCT FROM w.before ->> {name}"
+                " THEN 1 ELSE 0 END"
+            ).format(**parts)
+        )
+    connection.execute(
+        work.compose(
+            "UPDATE {w} w SET verdict = 'keep', reason = 'gone or deleted here since'"
+            " WHERE w.kind = 'updated'"
+        )
+    )
+    if not revertible:
+        return
+    connection.execute(
+        work.compose(
+            "UPDATE {w} w SET names = q.names, verdict = CASE WHEN cardinality(q.names) > 0"
+            " THEN 'do' WHEN q.moot = q.written THEN 'moot' ELSE 'keep' END,"
+            " reason = CASE WHEN cardinality(q.names) = 0 THEN 'changed here since'"
+            " WHEN cardinality(q.names) + q.moot < q.written"
+            " THEN 'the run wrote it; what was changed here since stays'"
+            " ELSE 'the run wrote it' END"
+            " FROM (SELECT w.n, {names} AS names, {moot} AS moot,"
+            " (SELECT count(*) FROM jsonb_object_keys(w.after)) AS written"
+            " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated') q WHERE q.n = w.n",
+            names=sql.SQL(" || ").join(sql.SQL("({})::text[]").format(each) for each in revertible),
+            moot=sql.SQL(" + ").join(moot),
+        )
+    )
+    connection.execute(work.compose("DELETE FROM {w} WHERE verdict = 'moot'"))
+
+
+def _parent_is_there(base: Base, name: str) -> sql.Composable:
+    """Condition: what the column referred to before still exists."""
+    conditions: list[sql.Composable] = [sql.SQL("true")]
+    conditions += [
+        sql.SQL(
+            "(w.before ->> {name} IS NULL OR EXISTS (SELECT FROM {target} p WHERE p.{there} = {v}))"
+        ).format(
+            name=sql.Literal(name),
+            target=_identifier(key.target),
+            there=sql.Identifier(key.target_columns[0]),
+            v=_before(base, name),
+        )
+        for key in base.table.foreign_keys
+        if key.columns == (name,)
+    ]
+    return sql.SQL(" AND ").join(conditions)

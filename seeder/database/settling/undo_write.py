@@ -1,0 +1,291 @@
+"""What an undo writes: rows, ledger entries and images, one statement per action and base.
+
+`w` is the temporary table of `undo.py` beside this; only its rows with the verdict `do`
+are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.collisions import Changes, Place, exists, holders, takers
+from seeder.database.ledger.bases import Base
+from seeder.database.ledger.entries import at_key, from_text, image, live_text
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.schema.equality import canonical
+from seeder.database.writing.ordered_updates import in_turn
+
+_Work = sql.Identifier
+
+
+def record_deleted(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+) -> None:
+    """Keep images of the rows about to be deleted: what seeder had given them, and their keys.
+
+    Other columns may be secret, which the ledger alone cannot tell.
+    """
+    names = dict.fromkeys([*base.primary_key, *base.columns])
+    pieces = [
+        (name, live_text(base, name))
+        for name in names
+        if name in base.table.columns and not base.table.columns[name].generated
+    ]
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before)"
+            " SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'delete', 'undone: ' || w.reason,"
+            " {image} FROM {w} w JOIN {live} t ON {at}"
+            " WHERE w.kind = 'inserted' AND w.verdict = 'do' ORDER BY w.n",
+            by=sql.Literal(by),
+            id=sql.Literal(base.id),
+            image=image(pieces),
+            w=work,
+            live=base.table.identifier,
+            at=at_key(base, "t", "w"),
+        )
+    )
+
+
+def delete(
+    connection: psycopg.Connection[Any], works: Sequence[tuple[Base, _Work]], *, by: int
+) -> None:
+    """Delete inserted rows of all bases; their entries say that they are not to come back.
+
+    One statement, at whose end foreign keys are checked, so that rows may refer to each
+    other in any way.
+    """
+    if not works:
+        return
+    deletes = [
+        sql.SQL(
+            "{} AS (DELETE FROM {} t USING {} w WHERE {} AND w.kind = 'inserted'"
+            " AND w.verdict = 'do')"
+        ).format(sql.Identifier(f"d{n}"), base.table.identifier, work, at_key(base, "t", "w"))
+        for n, (base, work) in enumerate(works)
+    ]
+    connection.execute(sql.SQL("WITH {} SELECT").format(sql.SQL(",\n").join(deletes)))
+    for base, work in works:
+        connection.execute(
+            sql.SQL(
+                "UPDATE {} b SET state = 'd', run = {} FROM {} w WHERE w.kind = 'inserted'"
+                " AND w.verdict = 'do' AND b.scope = w.scope AND b.addr = w.addr"
+            ).format(base.relation, sql.Literal(by), work)
+        )
+
+
+def bring_back(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+) -> None:
+    """Insert deleted rows from their images, old primary keys and all.
+
+    What a run deleted had left the catalog: its entry says that it is kept now. What an
+    undo had deleted is looked after again.
+    """
+    held = {
+        row[0]
+        for row in connection.execute(
+            sql.SQL(
+                "SELECT DISTINCT jsonb_object_keys(before) FROM {}"
+                " WHERE kind = 'deleted' AND verdict = 'do'"
+            ).format(work)
+        ).fetchall()
+    }
+    columns = {
+        name: column
+        for name, column in base.table.columns.items()
+        if name in held and not column.generated
+    }
+    if not columns:
+        return
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {live} ({names}){always}\nSELECT {values} FROM {w} w"
+            " WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n"
+        ).format(
+            live=base.table.identifier,
+            names=sql.SQL(", ").join(map(sql.Identifier, columns)),
+            always=sql.SQL(
+                " OVERRIDING SYSTEM VALUE"
+                if any(column.identity == "a" for column in columns.values())
+                else ""
+            ),
+            values=sql.SQL(", ").join(_from_image(base, "before", name) for name in columns),
+            w=work,
+        )
+    )
+    connection.execute(
+        sql.SQL(
+            "UPDATE {} b SET state = CASE b.state WHEN 'd' THEN 'a' ELSE 'k' END::\"char\","
+            " run = {} FROM {} w WHERE w.kind = 'deleted' AND w.verdict = 'do'"
+            " AND b.scope = w.scope AND b.addr = w.addr"
+        ).format(base.relation, sql.Literal(by), work)
+    )
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, after)"
+            " SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'insert', 'undone: ' || w.reason,"
+            " w.before FROM {w} w WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n",
+            by=sql.Literal(by),
+            id=sql.Literal(base.id),
+            w=work,
+        )
+    )
+
+
+def comes_after_changes(connection: psycopg.Connection[Any], base: Base, work: _Work) -> bool:
+    """Whether a row to be brought back wants a unique value that a changed row has to give up."""
+    chosen = sql.SQL("w.kind = {} AND w.verdict = 'do'")
+    updated = sql.SQL("({}) IN (SELECT {} FROM {} t JOIN {} w ON {} WHERE {})").format(
+        sql.SQL(", ").join(sql.Identifier("t", name) for name in base.primary_key),
+        sql.SQL(", ").join(sql.Identifier("t", name) for name in base.primary_key),
+        base.table.identifier,
+        work,
+        at_key(base, "t", "w"),
+        chosen.format(sql.Literal("updated")),
+    )
+    place = Place(table=base.table, primary_key=base.primary_key)
+    for guard in base.table.guards:
+        if any(base.table.columns[name].generated for name in guard.columns):
+            continue
+        columns = {name: _from_image(base, "before", name) for name in guard.columns}
+        source = sql.SQL("{} w").format(work)
+        wanting = takers(
+            guard, columns, (), sql.SQL("w.n"), source, chosen.format(sql.Literal("deleted"))
+        )
+        if exists(connection, holders(place, guard, wanting, holding=updated)):
+            return True
+    return False
+
+
+def _from_image(base: Base, side: str, name: str) -> sql.Composable:
+    text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+    return from_text(base, name, text)
+
+
+def set_back(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+) -> None:
+    """Set columns back to what they were before the run; the base stays, so that it sticks."""
+    names = [
+        row[0]
+        for row in connection.execute(
+            sql.SQL("SELECT DISTINCT unnest(names) FROM {} WHERE verdict = 'do'").format(work)
+        ).fetchall()
+    ]
+    if not names:
+        return
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
+            " after) SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'update',"
+            " 'undone: ' || w.reason, (SELECT jsonb_object_agg(n, w.after -> n)"
+            " FROM unnest(w.names) n), (SELECT jsonb_object_agg(n, w.before -> n)"
+            " FROM unnest(w.names) n) FROM {w} w"
+            " WHERE w.kind = 'updated' AND w.verdict = 'do' ORDER BY w.n",
+            by=sql.Literal(by),
+            id=sql.Literal(base.id),
+            w=work,
+        )
+    )
+    changing = sql.SQL("w.kind = 'updated' AND w.verdict = 'do'")
+
+    def is_written(name: str) -> sql.Composable:
+        return sql.SQL("{} = ANY (w.names)").format(sql.Literal(name))
+
+    def after(name: str) -> sql.Composable:
+        now = sql.Identifier("t", name)
+        if name not in names:
+            return now
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+            is_written(name), _from_image(base, "before", name), now
+        )
+
+    def write(among: sql.Composable) -> int:
+        return connection.execute(
+            sql.SQL(
+                "UPDATE {live} t SET {sets} FROM {w} w WHERE {at} AND {changing} AND {among}"
+            ).format(
+                live=base.table.identifier,
+                sets=sql.SQL(", ").join(
+                    sql.SQL("{} = {}").format(sql.Identifier(name), after(name)) for name in names
+                ),
+                w=work,
+                at=at_key(base, "t", "w"),
+                changing=changing,
+                among=among,
+            )
+        ).rowcount
+
+    changes = Changes(
+        table=base.table,
+        primary_key=base.primary_key,
+        relation=work,
+        source=sql.SQL("{} w JOIN {} t ON {}").format(
+            work, base.table.identifier, at_key(base, "t", "w")
+        ),
+        at=at_key(base, "t", "w"),
+        changing=changing,
+        row=sql.SQL("w.n"),
+        row_type=sql.SQL("bigint"),
+        after=after,
+        is_written=is_written,
+        written=frozenset(names),
+    )
+    in_turn(connection, changes, write, refused=lambda _: nullcontext())
+    _follow(connection, base, work, names)
+    _unmark(connection, base, work)
+
+
+def _follow(
+    connection: psycopg.Connection[Any], base: Base, work: _Work, names: Sequence[str]
+) -> None:
+    """Entries know the primary keys that were set back with the rest."""
+    for position, name in enumerate(base.primary_key):
+        if name not in names:
+            continue
+        connection.execute(
+            sql.SQL(
+                "UPDATE {b} b SET {p} = {value} FROM {w} w WHERE w.kind = 'updated'"
+                " AND w.verdict = 'do' AND {name} = ANY (w.names)"
+                " AND b.scope = w.scope AND b.addr = w.addr"
+            ).format(
+                b=base.relation,
+                p=base.p(position),
+                name=sql.Literal(name),
+                value=canonical(_from_image(base, "before", name), base.table.columns[name]),
+                w=work,
+            )
+        )
+
+
+def _unmark(connection: psycopg.Connection[Any], base: Base, work: _Work) -> None:
+    """Rows whose removal marks are gone are kept, with the base they had before."""
+    asked = [
+        sql.SQL("{c} = CASE WHEN {name} = ANY (w.names) THEN {value} ELSE b.{c} END").format(
+            c=column.asked,
+            name=sql.Literal(name),
+            value=canonical(_from_image(base, "before", name), base.table.columns[name]),
+        )
+        for name, column in base.columns.items()
+        if name in base.table.columns and column.type == base.table.columns[name].base
+    ]
+    connection.execute(
+        sql.SQL(
+            "UPDATE {b} b SET {asked}, state = CASE WHEN q.left_over = '{{}}' THEN 'k'"
+            " ELSE 's' END::\"char\", notes = (SELECT"
+            " nullif(coalesce(jsonb_object_agg(n.key, n.value), '{{}}'), '{{}}') FROM (SELECT"
+            " each.key, CASE each.key WHEN 'removed' THEN q.left_over WHEN 'stored'"
+            " THEN each.value - w.names ELSE each.value END AS value"
+            " FROM jsonb_each(b.notes) each) n WHERE n.value <> '{{}}')"
+            " FROM {w} w JOIN {b} o ON o.scope = w.scope AND o.addr = w.addr,"
+            " LATERAL (SELECT coalesce(o.notes -> 'removed', '{{}}') - w.names AS left_over) q"
+            " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.action = 'remove'"
+            " AND b.ctid = o.ctid AND b.state = 's'"
+        ).format(b=base.relation, asked=sql.SQL(", ").join(asked), w=work)
+    )

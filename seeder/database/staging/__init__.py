@@ -1,0 +1,1 @@
+"""The desired rows, in temporary tables beside what the ledger knows of them."""

@@ -1,0 +1,103 @@
+"""The state of one seeding: its orders, what the ledger knows, and the sets at work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from msgspec import Struct, field
+
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.schema.tables import Table
+from seeder.database.staging.recorded_keys import RecordedKeys
+from seeder.database.staging.work import SetWork
+from seeder.merge.model import Catalog, Mode, SeedSet, TableName
+from seeder.merge.plan import RowChange, SetDecision
+from seeder.progress import Progress
+
+MERGING = (
+    SetDecision.MERGE,
+    SetDecision.INSERT_MISSING,
+    SetDecision.ADOPT,
+    SetDecision.REFRESH,
+)
+WRITTEN = (SetDecision.INSERT, *MERGING)
+
+
+class Orders(Struct, frozen=True, kw_only=True):
+    """What this run may do, decided before any set is looked at."""
+
+    mode: Mode
+    """`init`, `update` or `refresh`."""
+    adopt: bool = False
+    """Rows that were here before seeder are adopted (an update by hand)."""
+    allow_missing: frozenset[str] = frozenset()
+    created: frozenset[str] | None = None
+    """Qualified names of tables that stood before this launch's migrations; None: any
+    table may have been here before."""
+    migrations_pending: bool = False
+    """For a survey: sets that do not fit the schema yet await the migrations."""
+    reported: int = 0
+    """How many rows of a set its outcome shows, whatever happened to them."""
+    few: bool = False
+    """For a few rows: no move is followed, and rows go by their keys in the ledger."""
+
+
+class Known(Struct, frozen=True, kw_only=True):
+    """A set as the ledger knows it."""
+
+    id: int
+    table: TableName
+    key: tuple[str, ...]
+    scope: str
+    name: str
+    digest: str
+    base: int
+
+
+class Left(Struct, frozen=True, kw_only=True):
+    """What became of rows of one set that have left the catalog."""
+
+    set: str
+    counts: Mapping[str, int]
+    kept: tuple[RowChange, ...]
+    """Those that need a person."""
+    rows: tuple[RowChange, ...]
+    """As many as an outcome shows."""
+
+
+class Seeding(Struct, kw_only=True):
+    """The state of one seeding while it goes on."""
+
+    connection: psycopg.Connection[Any]
+    ledger: Ledger
+    catalog: Catalog
+    orders: Orders
+    run: int
+    """Zero: survey only."""
+    progress: Progress = field(default_factory=Progress)
+    tables: Mapping[TableName, Table] = field(default_factory=dict)
+    known: tuple[Known, ...] = ()
+    rescoped: dict[str, Known] = field(default_factory=dict)
+    """By name: sets that the ledger knows in another scope, and as what."""
+    works: dict[str, SetWork] = field(default_factory=dict)
+    decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
+    complete: set[str] = field(default_factory=set)
+    """Sets that were compared and none of whose entries had left the catalog."""
+    warnings: list[str] = field(default_factory=list)
+    left: list[Left] = field(default_factory=list)
+    keys: RecordedKeys | None = None
+    """Where `orders.few`: what the ledger calls the rows."""
+    aside: list[str] = field(default_factory=list)
+    """Sets with leaving rows that have stepped aside."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether this is a run and not a survey."""
+        return self.run > 0
+
+
+def set_named(seeding: Seeding, name: str) -> SeedSet:
+    """The active set of that name."""
+    return next(each for each in seeding.catalog.sets if each.name == name)

@@ -1,0 +1,240 @@
+"""Loading: the rows of a set are copied into its stage, and values that do not fit are named."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence, Set, Sized
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.schema.equality import NotRepresentable, copy_text
+from seeder.database.staging.stage import Stage, copied_as_file, copied_key
+from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge.model import CsvFile, SeedColumn, SeedRow
+from seeder.progress import Progress
+
+_CHUNK = 1 << 20
+
+_COUNTED = 1024
+"""Rows between two looks at how far a load is."""
+
+_UNFIT = (psycopg.DataError, psycopg.errors.NotNullViolation, NotRepresentable)
+"""What a value that does not fit its column raises."""
+
+
+def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progress) -> None:
+    """Copy the set's rows into the stage.
+
+    Raises:
+        ConfigurationInvalid: values do not fit their columns; all such values are named,
+            by file, line and address, never by value.
+    """
+    try:
+        with connection.transaction():
+            _copy(connection, stage, progress)
+    except _UNFIT:
+        problems = tuple(_rejected(connection, stage))
+        raise ConfigurationInvalid(
+            f"Values of set {stage.seed_set.name} do not fit the table {stage.table}.",
+            problems=problems,
+            set=stage.seed_set.name,
+        ) from None
+
+
+def load_together(
+    connection: psycopg.Connection[Any], stages: Sequence[Stage], *, progress: Progress
+) -> int | None:
+    """Copy the rows of several sets, all of them or none.
+
+    Returns the place of the first stage with a value that does not fit; what it is and where
+    it stands, `load` can tell.
+    """
+    fitting = 0
+    try:
+        with connection.transaction():
+            for stage in stages:
+                _copy(connection, stage, progress)
+                fitting += 1
+    except _UNFIT:
+        return fitting
+    return None
+
+
+def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
+    source = copied_as_file(stage)
+    if source is not None:
+        _copy_file(connection, stage, source, progress)
+    else:
+        _copy_rows(connection, stage, progress)
+
+
+def _copy_file(
+    connection: psycopg.Connection[Any], stage: Stage, source: CsvFile, progress: Progress
+) -> None:
+    as_address = copied_key(stage)
+    columns = sql.SQL(", ").join(
+        sql.Identifier("addr" if name == as_address else stage.holder(name))
+        for name in source.header
+    )
+    statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true)").format(
+        stage.relation, columns
+    )
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(statement) as copy,
+        Path(source.path).open("rb") as file,
+    ):
+        _require_same(stage, source, file)
+        size = source.stamp[0]
+        step = progress.step("loading", stage.seed_set.name, total=size, unit="bytes")
+        while chunk := file.read(_CHUNK):
+            copy.write(chunk)
+            step.done += len(chunk)
+        _require_same(stage, source, file)
+
+
+def _require_same(stage: Stage, source: CsvFile, file: BinaryIO) -> None:
+    """Refuse a file that is no longer what the catalog was read from."""
+    status = os.fstat(file.fileno())
+    if (status.st_size, status.st_mtime_ns, status.st_ino) == source.stamp:
+        return
+    seed_set = stage.seed_set
+    raise ConfigurationInvalid(
+        f"The CSV file of set {seed_set.name} has changed while it was read.",
+        hint="Run again.",
+        problems=(Problem(message="has changed while it was read.", file=seed_set.file),),
+        set=seed_set.name,
+    )
+
+
+def _copied_columns(stage: Stage) -> list[sql.Composable]:
+    columns: list[sql.Composable] = [sql.Identifier("addr")]
+    if len(stage.seed_set.shapes) > 1:
+        columns.append(sql.Identifier("shape"))
+    columns += [
+        sql.Identifier(f"{'d' if column.reference is None else 'r'}{number}")
+        for number, column in enumerate(stage.seed_set.columns, start=1)
+    ]
+    return columns
+
+
+def _copy_rows(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        stage.relation, sql.SQL(", ").join(_copied_columns(stage))
+    )
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        rows = stage.seed_set.rows
+        total = len(rows) if isinstance(rows, Sized) else None
+        step = progress.step("loading", stage.seed_set.name, total=total)
+        for number, row in enumerate(rows, start=1):
+            copy.write_row(_fields(stage, row))
+            if not number % _COUNTED:
+                step.done = number
+
+
+def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
+    fields: list[str | None] = [row.key]
+    if len(stage.seed_set.shapes) > 1:
+        fields.append(str(row.shape))
+    for column, value in zip(stage.seed_set.columns, row.values, strict=True):
+        if column.reference is not None:
+            fields.append(None if value is None else str(value))
+        else:
+            fields.append(copy_text(value, stage.table.columns[column.name]))
+    return fields
+
+
+# -- naming every value that does not fit ------------------------------------------------
+
+_REPORTED = 50
+
+_FITS = """
+CREATE OR REPLACE FUNCTION pg_temp.seeder_fits(value text) RETURNS boolean
+LANGUAGE plpgsql AS $$
+BEGIN
+    -- Not a cast: an explicit one cuts a text that is too long.
+    EXECUTE format('INSERT INTO pg_temp.seeder_probe VALUES (%L)', value);
+    RETURN true;
+EXCEPTION WHEN data_exception OR invalid_text_representation OR check_violation THEN
+    RETURN false;
+END $$
+"""
+
+
+def _rejected(connection: psycopg.Connection[Any], stage: Stage) -> Iterator[Problem]:
+    """Try each value on its own, a block of rows at a time, and name those that fail."""
+    connection.execute(_FITS)
+    found = 0
+    rows = iter(stage.seed_set.rows)
+    while found < _REPORTED and (block := list(islice(rows, 1000))):
+        for problem in islice(_rejected_in(connection, stage, block), _REPORTED - found):
+            found += 1
+            yield problem
+
+
+def _rejected_in(
+    connection: psycopg.Connection[Any], stage: Stage, block: list[SeedRow]
+) -> Iterator[Problem]:
+    for number, column in enumerate(stage.seed_set.columns):
+        live = stage.table.columns[column.name]
+        texts: list[str | None] = []
+        for row in block:
+            try:
+                value = row.values[number] if column.reference is None else None
+                texts.append(copy_text(value, live))
+            except NotRepresentable as reason:
+                texts.append(None)
+                yield _problem(stage, column, row, str(reason))
+        lacking = {n for n, text in enumerate(texts) if text and "\0" in text}
+        unencodable = _unencodable(connection, texts, lacking)
+        lacking |= unencodable
+        connection.execute(
+            sql.SQL("CREATE TEMP TABLE seeder_probe (v {})").format(sql.SQL(live.type))
+        )
+        refused = connection.execute(
+            "SELECT n FROM unnest(%s::text[]) WITH ORDINALITY v(value, n)"
+            " WHERE value IS NOT NULL AND NOT pg_temp.seeder_fits(value) ORDER BY n",
+            [[None if n in lacking else text for n, text in enumerate(texts)]],
+        ).fetchall()
+        connection.execute("DROP TABLE pg_temp.seeder_probe")
+        for (n,) in refused:
+            yield _problem(stage, column, block[n - 1], f"the value does not cast to {live.type}")
+        for row, text in zip(block, texts, strict=True):
+            if text and "\0" in text:
+                yield _problem(stage, column, row, "the value contains a NUL character")
+        for n in sorted(unencodable):
+            message = "the value has a character that the database's encoding lacks"
+            yield _problem(stage, column, block[n], message)
+
+
+def _unencodable(
+    connection: psycopg.Connection[Any], texts: Sequence[str | None], without: Set[int]
+) -> set[int]:
+    """The places of texts that the server cannot even take in."""
+    sent = [None if n in without else text for n, text in enumerate(texts)]
+    if _arrives(connection, sent):
+        return set()
+    return {n for n, text in enumerate(sent) if text and not _arrives(connection, [text])}
+
+
+def _arrives(connection: psycopg.Connection[Any], texts: Sequence[str | None]) -> bool:
+    try:
+        with connection.transaction():
+            connection.execute("SELECT %s::text[]", [texts])
+    except psycopg.errors.UntranslatableCharacter:
+        return False
+    return True
+
+
+def _problem(stage: Stage, column: SeedColumn, row: SeedRow, message: str) -> Problem:
+    seed_set = stage.seed_set
+    return Problem(
+        message=f"{seed_set.address(row.key)}, column {column.name}: {message}.",
+        file=row.file or seed_set.file,
+        line=row.line,
+        address=seed_set.address(row.key),
+    )

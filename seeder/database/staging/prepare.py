@@ -1,0 +1,278 @@
+"""Before any row is looked at: what each set is in for, and everything staged for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from psycopg import sql
+
+from seeder.database.connection.batch import AT_ONCE, at_most, send
+from seeder.database.ledger.base_open import Shared, open_bases
+from seeder.database.ledger.bases import Base, BaseKey, base_key
+from seeder.database.ledger.digests import digest_of
+from seeder.database.schema.tables import read_tables
+from seeder.database.staging import (
+    copy_to_base,
+    loading,
+    recorded_keys,
+    registry,
+    rescope,
+    schema_check,
+    stage,
+)
+from seeder.database.staging.context import WRITTEN, Known, Seeding
+from seeder.database.staging.work import SetWork, scope_condition
+from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge.model import Mode, SeedSet, SetReference, When
+from seeder.merge.order import in_groups
+from seeder.merge.plan import SetDecision
+
+
+def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
+    """Read the schema and the ledger, decide about every set, stage what is needed."""
+    catalog = seeding.catalog
+    sets = catalog.sets
+    everything = (*catalog.sets, *catalog.inactive)
+    seeding.tables = read_tables(seeding.connection, schema_check.tables_of(everything))
+    if seeding.orders.migrations_pending:
+        await_migrations(seeding)
+    checked = [each for each in sets if each.name not in seeding.decisions]
+    found = schema_check.problems(checked, seeding.tables)
+    if found:
+        by_name = {each.name: each for each in sets}
+        fitting = [s for s in checked if not schema_check.misfit(s, seeding.tables, by_name)]
+        found += _values_that_do_not_fit(seeding, fitting)
+        raise ConfigurationInvalid(
+            "The catalog does not fit the schema of the database.", problems=tuple(found)
+        )
+    edges = schema_check.needs(sets, seeding.tables)
+    groups = in_groups([each.name for each in sets], edges)
+    decide(seeding, sets)
+    _open(seeding, edges)
+    return groups
+
+
+def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
+    """Read the ledger and decide about the sets, whose tables are read and fit; stage nothing."""
+    seeding.known = registry.read_known(seeding)
+    sets = tuple(sets)
+    rescope.find(seeding, sets)
+    undecided = [each for each in sets if each.name not in seeding.decisions]
+    known = {each.name: registry.same_place(seeding, each) for each in undecided}
+    filled = _filled(seeding, [each for each in undecided if not known[each.name]])
+    for each in undecided:
+        seeding.decisions[each.name] = _decide(
+            seeding, each, known[each.name], filled=each.name in filled
+        )
+
+
+def await_migrations(seeding: Seeding) -> None:
+    """Leave out sets that do not fit the schema before the migrations of this image."""
+    by_name = {each.name: each for each in seeding.catalog.sets}
+    reasons: dict[str, str] = {}
+    for name, each in by_name.items():
+        if each.table not in seeding.tables:
+            reasons[name] = "its table comes with the pending migrations"
+        elif message := schema_check.misfit(each, seeding.tables, by_name):
+            reasons[name] = f"it awaits the pending migrations: {message.rstrip('.')}"
+    _await(seeding, reasons)
+
+
+def _await(seeding: Seeding, reasons: dict[str, str]) -> None:
+    """Leave out these sets, and all that refer to them."""
+    while True:
+        referring = {
+            each.name: f"it refers to set {column.reference.set}, which awaits the migrations"
+            for each in seeding.catalog.sets
+            for column in each.columns
+            if isinstance(column.reference, SetReference)
+            and column.reference.set in reasons
+            and each.name not in reasons
+        }
+        if not referring:
+            break
+        reasons = {**reasons, **referring}
+    for name, reason in reasons.items():
+        seeding.decisions[name] = (SetDecision.AWAITING_TABLE, reason)
+        seeding.works.pop(name, None)
+
+
+def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[Problem]:
+    """What is wrong with the rows of sets whose tables and columns are in order."""
+    problems: list[Problem] = []
+    for number, each in enumerate(sets, start=1):
+        table = seeding.tables[each.table]
+        staged = stage.Stage(
+            number=number,
+            seed_set=each,
+            table=table,
+            primary_key=table.primary_key or each.key,
+        )
+        seeding.connection.execute(stage.creation(staged, allocate=False))
+        try:
+            loading.load(seeding.connection, staged, progress=seeding.progress)
+        except ConfigurationInvalid as error:
+            problems += error.problems
+    return problems
+
+
+def _decide(
+    seeding: Seeding, each: SeedSet, known: Sequence[Known], *, filled: bool
+) -> tuple[SetDecision, str]:
+    table = seeding.tables.get(each.table)
+    if table is None:
+        return SetDecision.AWAITING_TABLE, "its table comes with the pending migrations"
+    orders = seeding.orders
+    if not known:
+        if not filled:
+            return SetDecision.INSERT, "never seeded here, and the table is empty"
+        if orders.mode is Mode.REFRESH:
+            return SetDecision.REFRESH, "refresh rewrites every row"
+        if orders.created is not None and str(table) not in orders.created:
+            return SetDecision.ADOPT, "this launch's migrations created and filled the table"
+        if orders.adopt:
+            return SetDecision.ADOPT, "an update by hand adopts rows that were here before"
+        return SetDecision.UNADOPTED, "never seeded here, and the table has rows"
+    match orders.mode:
+        case Mode.REFRESH:
+            return SetDecision.REFRESH, "refresh rewrites every row"
+        case Mode.UPDATE:
+            return SetDecision.MERGE, "an update merges it"
+        case _:
+            digest = digest_of(each)
+            if any(k.name == each.name and k.digest == digest for k in known):
+                return SetDecision.UNCHANGED, "the catalog asks for nothing new"
+            if each.when is When.MISSING:
+                return SetDecision.INSERT_MISSING, "`when: missing` inserts rows never seeded"
+            return SetDecision.PENDING, "the catalog has changed since it was applied"
+
+
+def _filled(seeding: Seeding, sets: Iterable[SeedSet]) -> set[str]:
+    """Names of those sets whose tables have rows in their scope."""
+    placed = [(each, seeding.tables[each.table]) for each in sets if each.table in seeding.tables]
+    filled: set[str] = set()
+    for some in at_most(AT_ONCE, placed):
+        questions = [
+            sql.SQL("EXISTS (SELECT FROM {} t WHERE {})").format(
+                table.identifier, scope_condition(each, table, "t")
+            )
+            for each, table in some
+        ]
+        row = seeding.connection.execute(
+            sql.SQL("SELECT {}").format(sql.SQL(", ").join(questions))
+        ).fetchone()
+        filled |= {each.name for (each, _), found in zip(some, row or (), strict=True) if found}
+    return filled
+
+
+_SURVEYED = 10_001
+
+
+def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
+    """Open bases and stages of the sets that are written, and of those they refer to."""
+    written = {n for n, (decision, _) in seeding.decisions.items() if decision in WRITTEN}
+    needed = set(written)
+    waiting = list(written)
+    while waiting:
+        for name in edges[waiting.pop()]:
+            if name not in needed:
+                needed.add(name)
+                waiting.append(name)
+    sets = [
+        each
+        for each in seeding.catalog.sets
+        if each.name in needed and seeding.decisions[each.name][0] is not SetDecision.AWAITING_TABLE
+    ]
+    bases = _open_bases(seeding, sets)
+    by_name = {each.name: each for each in seeding.catalog.sets}
+    # A survey may follow a seeding in the same transaction, whose stages are still there.
+    for number, each in enumerate(sets, start=1 if seeding.writes else _SURVEYED):
+        table = seeding.tables[each.table]
+        base = bases[each.name]
+        seeding.works[each.name] = SetWork(
+            seed_set=each,
+            table=table,
+            base=base,
+            stage=stage.Stage(
+                number=number, seed_set=each, table=table, primary_key=base.primary_key
+            ),
+            targets={
+                column.name: schema_check.target_of(each, column, seeding.tables, by_name)
+                for column in each.columns
+                if column.reference is not None
+            },
+            decision=seeding.decisions[each.name][0],
+        )
+        if each.name in seeding.rescoped:
+            rescope.carry(seeding, seeding.works[each.name])
+    if seeding.orders.few:
+        seeding.keys = recorded_keys.use(seeding)
+    registry.number(seeding)
+    if seeding.writes:
+        for work in copy_to_base.going_direct(seeding.works.values()):
+            seeding.works[work.name] = work
+    if seeding.orders.mode is not Mode.INIT:
+        registry.warn_of_leftovers(seeding)
+    _load(seeding)
+
+
+def _load(seeding: Seeding) -> None:
+    connection, progress = seeding.connection, seeding.progress
+    staged = [work for work in seeding.works.values() if work.stage.stand_in is None]
+    send(
+        connection,
+        [
+            stage.creation(
+                work.stage, allocate=seeding.writes and work.decision is SetDecision.INSERT
+            )
+            for work in staged
+        ],
+    )
+    unfit = loading.load_together(connection, [work.stage for work in staged], progress=progress)
+    # Once more, each on its own: all values that do not fit are to be named. Those before the
+    # first are needed again by a survey alone, which goes on without the others.
+    again = [] if unfit is None else staged[0 if seeding.orders.migrations_pending else unfit :]
+    rejections: dict[str, ConfigurationInvalid] = {}
+    names = {work.name for work in again}
+    for work in seeding.works.values():
+        if work.stage.stand_in is None and work.name not in names:
+            continue
+        try:
+            if work.stage.stand_in is not None:
+                copy_to_base.load(connection, work, run=seeding.run, progress=progress)
+            else:
+                loading.load(connection, work.stage, progress=progress)
+        except ConfigurationInvalid as error:
+            rejections[work.name] = error
+    if seeding.orders.migrations_pending:
+        reason = "values of it do not fit the schema before the pending migrations"
+        _await(seeding, dict.fromkeys(rejections, reason))
+    elif len(rejections) == 1:
+        raise next(iter(rejections.values()))
+    elif rejections:
+        raise ConfigurationInvalid(
+            "Values of the catalog do not fit their columns.",
+            problems=tuple(each for error in rejections.values() for each in error.problems),
+            hint=next((error.hint for error in rejections.values() if error.hint), None),
+        )
+
+
+def _open_bases(seeding: Seeding, sets: Sequence[SeedSet]) -> dict[str, Base]:
+    groups: dict[BaseKey, list[SeedSet]] = {}
+    for each in sets:
+        groups.setdefault(base_key(seeding.tables[each.table], each), []).append(each)
+    bases = open_bases(
+        seeding.connection,
+        seeding.ledger,
+        [
+            Shared(table=seeding.tables[group[0].table], sets=tuple(group))
+            for group in groups.values()
+        ],
+        write=seeding.writes,
+        moves=any(each.moved or each.name in seeding.rescoped for each in seeding.catalog.sets),
+    )
+    return {
+        each.name: base
+        for group, base in zip(groups.values(), bases, strict=True)
+        for each in group
+    }

@@ -1,0 +1,368 @@
+"""References: from the row keys that a catalog writes to the values that a table stores.
+
+A reference is looked up through the ledger first, then by the referenced row's natural
+key; one that leads to a row this very seeding is going to insert is *awaited*, and one that
+leads nowhere *blocks* its row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.schema.equality import cast
+from seeder.database.staging.context import MERGING
+from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
+from seeder.database.staging.work import SetTarget, SetWork, TableTarget
+from seeder.merge.plan import RowAction, SetDecision
+from seeder.merge.rules import ROW_RULES
+
+INSERTING = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        [
+            n
+            for n, rule in enumerate(ROW_RULES)
+            if rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and "!live" in rule.when
+        ]
+    )
+)
+"""Numbers of the verdicts that insert a row; to restore one that is still there is to update it."""
+
+_BLOCKED_INSERT, _BLOCKED_LIVE = (
+    next(n for n, rule in enumerate(ROW_RULES) if rule.when == when)
+    for when in ("desired !live blocked !entry", "desired blocked")
+)
+_LIVE = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        [
+            n
+            for n, rule in enumerate(ROW_RULES)
+            if n > _BLOCKED_LIVE and ("desired", True) in rule.conditions
+        ]
+    )
+)
+"""Numbers of the verdicts on a live row that give way to its being blocked."""
+
+
+def resolve(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    others: Mapping[str, SetWork],
+    judged: frozenset[str],
+) -> None:
+    """Fill in the stored values of a set's references, in one statement; see `resolution`."""
+    statement = resolution(work, others, judged)
+    if statement is not None:
+        connection.execute(statement)
+
+
+def resolution(
+    work: SetWork, others: Mapping[str, SetWork], judged: frozenset[str]
+) -> sql.Composed | None:
+    """The statement that fills in the stored values of a set's references, if it has any.
+
+    Args:
+        work: the set.
+        others: all sets that references may lead to, by name; their stages are loaded.
+        judged: names of sets whose verdicts (or inserts) are known already; of others,
+            every row that is not there counts as awaited.
+    """
+    if not work.stage.references:
+        return None
+    joins: list[sql.Composable] = []
+    assignments: list[sql.Composable] = []
+    states: list[sql.Composable] = []
+    for column in work.stage.references:
+        number = work.stage.position(column.name)
+        alias = sql.Identifier(f"x{number}")
+        target = work.targets[column.name]
+        candidates = (
+            _in_table(work, column.name, target, [others[n] for n in others if n in judged])
+            if isinstance(target, TableTarget)
+            else _in_set(target, others[target.set], judged)
+        )
+        joins.append(
+            sql.SQL(
+                "LEFT JOIN (SELECT DISTINCT ON (addr) addr, value, awaited FROM (\n{}\n) q"
+                " ORDER BY addr, rank) {} ON {}.addr = o.{}"
+            ).format(candidates, alias, alias, sql.Identifier(f"r{number}"))
+        )
+        assignments.append(
+            sql.SQL("{} = {}").format(
+                sql.Identifier(f"d{number}"),
+                cast(sql.SQL("{}.value").format(alias), work.live(column.name)),
+            )
+        )
+        states.append(
+            sql.SQL(
+                "CASE WHEN o.{r} IS NULL OR {x}.value IS NOT NULL THEN {resolved}"
+                " WHEN {x}.awaited THEN {awaited} ELSE {blocked} END"
+            ).format(
+                r=sql.Identifier(f"r{number}"),
+                x=alias,
+                resolved=sql.Literal(RESOLVED),
+                awaited=sql.Literal(AWAITED),
+                blocked=sql.Literal(BLOCKED),
+            )
+        )
+    worst = sql.SQL(
+        "CASE WHEN {blocked} = ANY (states) THEN {blocked} WHEN {awaited} = ANY (states)"
+        " THEN {awaited} ELSE {resolved} END"
+    ).format(
+        blocked=sql.Literal(BLOCKED),
+        awaited=sql.Literal(AWAITED),
+        resolved=sql.Literal(RESOLVED),
+    )
+    return sql.SQL(
+        "UPDATE {stage} s SET {assignments}, missing = (SELECT {worst} FROM"
+        " (SELECT ARRAY[{states}] AS states) m)\n"
+        "FROM {stage} o\n{joins}\nWHERE o.n = s.n"
+    ).format(
+        stage=work.stage.relation,
+        assignments=sql.SQL(", ").join(assignments),
+        worst=worst,
+        states=sql.SQL(", ").join(states),
+        joins=sql.SQL("\n").join(joins),
+    )
+
+
+def _in_table(
+    work: SetWork, column: str, target: TableTarget, judged: list[SetWork]
+) -> sql.Composable:
+    """Rows of a table by their natural key as text, and those that a survey finds missing."""
+    key = target.reference.key
+    awaited = [
+        sql.SQL("  SELECT {}::text, NULL, true, 2 FROM {} q{}").format(
+            other.stage.d(key, "q"),
+            other.stage.relation,
+            _to_be_inserted(other, frozenset({other.name})),
+        )
+        for other in judged
+        if other.table.qualified == target.table.qualified and other.stage.has(key)
+    ]
+    there = sql.SQL(
+        "  SELECT t.{key}::text AS addr, t.{stored} AS value, false AS awaited, 0 AS rank"
+        " FROM {table} t WHERE t.{key}::text IN (SELECT {r} FROM {stage} s)"
+    ).format(
+        key=sql.Identifier(target.reference.key),
+        stored=sql.Identifier(target.stored),
+        table=target.table.identifier,
+        r=work.stage.r(column),
+        stage=work.stage.relation,
+    )
+    return sql.SQL("\n  UNION ALL\n").join([there, *awaited])
+
+
+def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Composable:
+    stored = sql.Identifier(target.stored)
+    through_ledger = sql.SQL(
+        "  SELECT b.addr, l.{stored} AS value, false AS awaited,"
+        " CASE WHEN {gone} THEN 2 ELSE 0 END AS rank\n"
+        "  FROM {base} b JOIN {live} l ON {at_primary_key} AND {in_scope}"
+        " AND (NOT {gone} OR ({marked} AND b.addr IN (SELECT q.addr FROM {stage} q)))\n"
+        "  WHERE b.scope = {scope} AND b.state IN ('a', 'k', 's')"
+    ).format(
+        stored=stored,
+        base=other.base.relation,
+        live=other.table.identifier,
+        at_primary_key=other.at_primary_key("l", "b"),
+        in_scope=other.in_scope("l"),
+        gone=other.soft_deleted("l"),
+        marked=other.marked("l", "b"),
+        stage=other.stage.relation,
+        scope=sql.Literal(other.scope),
+    )
+    by_key = sql.SQL(
+        "  SELECT q.addr, l.{stored}, false, 1\n"
+        "  FROM {stage} q JOIN {live} l ON {match} AND {in_scope} AND NOT {gone}\n  WHERE {own}"
+    ).format(
+        stored=stored,
+        stage=other.stage.relation,
+        live=other.table.identifier,
+        match=sql.SQL(" AND ").join(
+            sql.SQL("{} = {}").format(sql.Identifier("l", name), other.stage.d(name, "q"))
+            for name in other.seed_set.key
+        ),
+        in_scope=other.in_scope("l"),
+        gone=other.soft_deleted("l"),
+        own=_own(other),
+    )
+    awaited = sql.SQL("  SELECT q.addr, NULL, true, 3 FROM {} q{}").format(
+        other.stage.relation, _to_be_inserted(other, judged)
+    )
+    return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, awaited])
+
+
+def _own(other: SetWork) -> sql.Composable:
+    """Condition: live row `l` under the key of stage row `q` is not another seeded row's.
+
+    A person may have given that row the key; the rules of identities call it *taken* then.
+    """
+    if other.base.fresh:
+        return sql.SQL("true")
+    return sql.SQL(
+        "(q.addr IN (SELECT e.addr FROM {base} e WHERE {owning})"
+        " OR NOT (({keys}) IN (SELECT {places} FROM {base} e WHERE {owning})))"
+    ).format(
+        base=other.base.relation,
+        owning=sql.SQL("e.scope = {} AND e.state IN ('a', 'k', 's')").format(
+            sql.Literal(other.scope)
+        ),
+        keys=sql.SQL(", ").join(sql.Identifier("l", name) for name in other.base.primary_key),
+        places=sql.SQL(", ").join(
+            cast(sql.SQL("e.{}").format(other.base.p(n)), other.live(name))
+            for n, name in enumerate(other.base.primary_key)
+        ),
+    )
+
+
+def _to_be_inserted(other: SetWork, judged: frozenset[str]) -> sql.Composable:
+    """Restricts stage rows `q` to those that the seeding inserts; ends in a condition."""
+    match other.decision:
+        case _ if other.name not in judged:
+            return sql.SQL(" WHERE true")
+        case SetDecision.INSERT:
+            return sql.SQL(" WHERE {} <> {}").format(other.stage.missing("q"), sql.Literal(BLOCKED))
+        case _ if other.decision in MERGING:
+            return sql.SQL(" JOIN {} w ON w.s = {} WHERE w.verdict = ANY ({})").format(
+                other.verdict, other.stage.row("q"), INSERTING
+            )
+        case _:  # left alone, and not judged
+            return sql.SQL(" WHERE false")
+
+
+def fill_awaited(
+    connection: psycopg.Connection[Any], work: SetWork, others: Mapping[str, SetWork]
+) -> None:
+    """Fill in references to rows whose primary keys are drawn but not inserted yet.
+
+    Only within a group of sets that refer to each other (or a set to itself), between the
+    verdicts and the inserts.
+    """
+    for column in work.stage.references:
+        target = work.targets[column.name]
+        if not isinstance(target, SetTarget) or target.set not in others:
+            continue
+        other = others[target.set]
+        value = _new_value(other, target.stored)
+        if value is None:
+            continue
+        verdicts = (
+            sql.SQL("")
+            if other.decision is SetDecision.INSERT
+            else sql.SQL("JOIN {} w ON w.s = {}").format(other.verdict, other.stage.row("q"))
+        )
+        number = work.stage.position(column.name)
+        connection.execute(
+            sql.SQL(
+                "UPDATE {stage} s SET {d} = {value} FROM {target} q {verdicts}"
+                " WHERE q.addr = s.{r} AND s.{d} IS NULL"
+            ).format(
+                stage=work.stage.relation,
+                d=sql.Identifier(f"d{number}"),
+                r=sql.Identifier(f"r{number}"),
+                value=cast(value, work.live(column.name)),
+                target=other.stage.relation,
+                verdicts=verdicts,
+            )
+        )
+
+
+def known_beforehand(other: SetWork, stored: str) -> bool:
+    """Whether the value by which others refer to a row is known before it is inserted."""
+    return _new_value(other, stored) is not None
+
+
+def fill_inserted(
+    connection: psycopg.Connection[Any], work: SetWork, others: Mapping[str, SetWork]
+) -> None:
+    """Fill in references to rows of a group that are inserted by now, found by their keys."""
+    for column in work.stage.references:
+        target = work.targets[column.name]
+        if not isinstance(target, SetTarget) or target.set not in others:
+            continue
+        other = others[target.set]
+        connection.execute(
+            sql.SQL(
+                "UPDATE {stage} s SET {d} = {value} FROM {target} q JOIN {live} l ON {match}"
+                " AND {in_scope} WHERE q.addr = {r} AND {staged} IS NULL"
+            ).format(
+                stage=work.stage.relation,
+                d=sql.Identifier(f"d{work.stage.position(column.name)}"),
+                staged=work.stage.d(column.name),
+                r=work.stage.r(column.name),
+                value=cast(
+                    sql.SQL("l.{}").format(sql.Identifier(target.stored)), work.live(column.name)
+                ),
+                target=other.stage.relation,
+                live=other.table.identifier,
+                match=sql.SQL(" AND ").join(
+                    sql.SQL("{} = {}").format(sql.Identifier("l", name), other.stage.d(name, "q"))
+                    for name in other.seed_set.key
+                ),
+                in_scope=other.in_scope("l"),
+            )
+        )
+
+
+def _new_value(other: SetWork, stored: str) -> sql.Composable | None:
+    """The referenced value of a row that is about to be inserted, where it is known."""
+    if stored in other.base.primary_key:
+        position = other.base.primary_key.index(stored)
+        drawn = other.decision is not SetDecision.INSERT and position in other.stage.allocated
+        if drawn:
+            return sql.Identifier("w", f"p{position + 1}")
+        return other.stage.key_value(position, "q")
+    return other.stage.d(stored, "q") if other.stage.has(stored) else None
+
+
+def block_unreachable(connection: psycopg.Connection[Any], group: Mapping[str, SetWork]) -> None:
+    """Skip rows of a group whose awaited rows are not going to be inserted after all."""
+    while True:
+        blocked = 0
+        for work in group.values():
+            for column in work.stage.references:
+                target = work.targets[column.name]
+                if isinstance(target, SetTarget) and target.set in group:
+                    blocked += _block(connection, work, column.name, group[target.set])
+        if not blocked:
+            return
+
+
+def _block(connection: psycopg.Connection[Any], work: SetWork, column: str, other: SetWork) -> int:
+    unreachable = sql.SQL(
+        "s.missing = {awaited} AND s.{r} IS NOT NULL AND s.{d} IS NULL AND NOT EXISTS"
+        " (SELECT FROM {target} q{inserted} AND q.addr = s.{r})"
+    ).format(
+        awaited=sql.Literal(AWAITED),
+        r=sql.Identifier(f"r{work.stage.position(column)}"),
+        d=sql.Identifier(f"d{work.stage.position(column)}"),
+        target=other.stage.relation,
+        inserted=_to_be_inserted(other, frozenset({other.name})),
+    )
+    count = connection.execute(
+        sql.SQL("UPDATE {} s SET missing = {} WHERE {}").format(
+            work.stage.relation, sql.Literal(BLOCKED), unreachable
+        )
+    ).rowcount
+    if count and work.decision is not SetDecision.INSERT:
+        connection.execute(
+            sql.SQL(
+                "UPDATE {} w SET verdict = CASE WHEN w.verdict = ANY ({}) THEN {} ELSE {} END"
+                " FROM {} s WHERE s.n = w.s AND s.missing = {}"
+                " AND (w.verdict = ANY ({}) OR w.verdict = ANY ({}))"
+            ).format(
+                work.verdict,
+                INSERTING,
+                sql.Literal(_BLOCKED_INSERT),
+                sql.Literal(_BLOCKED_LIVE),
+                work.stage.relation,
+                sql.Literal(BLOCKED),
+                INSERTING,
+                _LIVE,
+            )
+        )
+    return count

@@ -1,0 +1,153 @@
+"""The ledger's list of sets: which it knows, by what numbers, and what they were seeded as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.ledger.bases import former_key
+from seeder.database.ledger.digests import digest_of
+from seeder.database.staging.context import WRITTEN, Known, Seeding
+from seeder.database.staging.work import SetWork, has_scope, scope_text
+from seeder.merge.model import SeedSet, TableName
+from seeder.merge.plan import SetDecision
+
+
+def read_known(seeding: Seeding) -> tuple[Known, ...]:
+    """All sets that the ledger knows; none where there is no ledger."""
+    if not seeding.ledger.exists(seeding.connection):
+        return ()
+    rows = seeding.connection.execute(
+        seeding.ledger.sql(
+            "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id"
+            " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base ORDER BY s.id"
+        )
+    ).fetchall()
+    return tuple(
+        Known(
+            id=row[0],
+            table=TableName(schema=row[1], name=row[2]),
+            key=tuple(row[3]),
+            scope=row[4],
+            name=row[5],
+            digest=row[6],
+            base=row[7],
+        )
+        for row in rows
+    )
+
+
+def same_place(seeding: Seeding, each: SeedSet) -> list[Known]:
+    """What the ledger knows of the set's table, key and scope, by whatever name."""
+    table = seeding.tables.get(each.table)
+    if table is None:
+        return []
+    scope, qualified = scope_text(each, table), table.qualified
+    here = [k for k in seeding.known if k.table == qualified and k.scope == scope]
+    same = [known for known in here if known.key == each.key]
+    return same or [known for known in here if known.key == former_key(each)]
+
+
+def number(seeding: Seeding) -> None:
+    """Say of every set which sets of the ledger it answers for, and which are beside it."""
+    works = seeding.works
+    registered = _register(seeding, [w for w in works.values() if w.decision in WRITTEN])
+    catalog = {each.name for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    beside: dict[tuple[int, str], list[SetWork]] = {}
+    for work in works.values():
+        beside.setdefault((id(work.base), work.scope), []).append(work)
+    for name, work in works.items():
+        siblings = [each for each in beside[id(work.base), work.scope] if each is not work]
+        place = same_place(seeding, work.seed_set)
+        number = registered.get(name) or next((k.id for k in place if k.name == name), 0)
+        # What a set that has left the catalog leaves behind is taken over by the one set that
+        # has its place: its file was renamed. Between several, nobody can tell.
+        orphans = [known.id for known in place if known.name not in catalog]
+        own = [number, *([] if siblings else orphans)]
+        works[name] = replace(
+            work,
+            siblings=tuple(each.stage for each in siblings),
+            set_id=number,
+            own_ids=tuple(each for each in own if each),
+        )
+
+
+def warn_of_leftovers(seeding: Seeding) -> None:
+    """Name the sets whose files or scopes are gone and whose rows nobody has taken over."""
+    catalog = {each.name: each for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    answered = {number for work in seeding.works.values() for number in work.own_ids}
+    for known in seeding.known:
+        now = catalog.get(known.name)
+        if known.id in answered or (now is not None and not _in_other_scope(seeding, now, known)):
+            continue
+        row = seeding.connection.execute(
+            seeding.ledger.sql(
+                "SELECT EXISTS (SELECT FROM {s}.{base} WHERE seed_set = %s AND state = 'a')"
+                " AND to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL",
+                base=sql.Identifier(f"base_{known.base}"),
+            ),
+            [known.id, known.table.schema, known.table.name],
+        ).fetchone()
+        if row and row[0]:
+            seeding.warnings.append(
+                f"The set {known.name} has left the catalog; its rows in {known.table} are kept."
+                " To remove rows, leave the file with `rows: []`."
+                if now is None
+                else f"The set {known.name} has another scope; its rows in {known.table} that are"
+                " not in it are kept. To remove rows, leave the old scope with `rows: []`."
+            )
+
+
+def _in_other_scope(seeding: Seeding, now: SeedSet, known: Known) -> bool:
+    """Whether the ledger's set is of the catalog's table and key, but not of its scope."""
+    table = seeding.tables.get(now.table)
+    if table is None or (known.table, known.key) != (table.qualified, now.key):
+        return False
+    if not has_scope(now, table):  # which it is shows once its columns are there
+        return False
+    return known.scope != scope_text(now, table)
+
+
+def _register(seeding: Seeding, works: Sequence[SetWork]) -> dict[str, int]:
+    """Record that sets are seeded as the catalog has them now; returns their numbers."""
+    if not seeding.writes or not works:
+        return {}
+    rows = seeding.connection.execute(
+        seeding.ledger.sql(
+            "INSERT INTO {s}.sets (base, scope, name, digest, run)"
+            " SELECT base, scope, name, digest, %(run)s FROM unnest(%(bases)s::integer[],"
+            " %(scopes)s::text[], %(names)s::text[], %(digests)s::text[])"
+            " AS given (base, scope, name, digest)"
+            " ON CONFLICT (base, scope, name) DO UPDATE"
+            " SET digest = coalesce(nullif(excluded.digest, ''), sets.digest), run = excluded.run"
+            " RETURNING name, id"
+        ),
+        {
+            "run": seeding.run,
+            "bases": [work.base.id for work in works],
+            "scopes": [work.scope for work in works],
+            "names": [work.name for work in works],
+            # Inserting what is missing leaves the rest of what the catalog asks for pending.
+            "digests": [
+                "" if work.decision is SetDecision.INSERT_MISSING else digest_of(work.seed_set)
+                for work in works
+            ],
+        },
+    ).fetchall()
+    return dict(rows)
+
+
+def unregister(seeding: Seeding, work: SetWork) -> None:
+    """Take back that a set is seeded: it waits after all."""
+    if not seeding.writes:
+        return
+    before = next((known for known in seeding.known if known.id == work.set_id), None)
+    if before is None:
+        statement = seeding.ledger.sql("DELETE FROM {s}.sets WHERE id = %(id)s")
+    else:
+        statement = seeding.ledger.sql("UPDATE {s}.sets SET digest = %(digest)s WHERE id = %(id)s")
+    seeding.connection.execute(
+        statement, {"id": work.set_id, "digest": before.digest if before else ""}
+    )

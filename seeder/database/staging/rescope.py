@@ -1,0 +1,161 @@
+"""Sets whose scope has changed: their entries follow, so that the rows stay the same rows.
+
+A set is known again by its name, table and key. Its entries go to the new scope where their
+live rows are in it, or are gone; what stays behind is a set that has left the catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.schema.equality import all_of, cast
+from seeder.database.schema.tables import Table
+from seeder.database.staging.context import Known, Seeding
+from seeder.database.staging.work import SetWork, has_scope, scope_condition, scope_text
+from seeder.merge.model import SeedSet
+
+
+def find(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
+    """Find the sets that the ledger knows in another scope; they count as known from now on."""
+    standing = {
+        (there.qualified, each.key, scope_text(each, there))
+        for each in (*seeding.catalog.sets, *seeding.catalog.inactive)
+        if (there := seeding.tables.get(each.table)) is not None and has_scope(each, there)
+    }
+    for each in sets:
+        table = seeding.tables.get(each.table)
+        if table is None or not has_scope(each, table):
+            continue
+        scope = scope_text(each, table)
+        here = [k for k in seeding.known if k.table == table.qualified and k.key == each.key]
+        if any(known.scope == scope for known in here):
+            continue
+        named = [
+            known
+            for known in here
+            if known.name == each.name and (known.table, known.key, known.scope) not in standing
+        ]
+        before = next((k for k in reversed(named) if _follows(seeding, each, table, k)), None)
+        if before is not None:
+            seeding.rescoped[each.name] = before
+            seeding.known = tuple(
+                replace(known, scope=scope) if known is before else known for known in seeding.known
+            )
+
+
+def _follows(seeding: Seeding, each: SeedSet, table: Table, known: Known) -> bool:
+    """Whether a set in another scope is this one: the scopes agree, or the rows came along."""
+    if _agree(each, table, known.scope):
+        return True
+    row = seeding.connection.execute(
+        seeding.ledger.sql("SELECT primary_key FROM {s}.bases WHERE id = %s"), [known.base]
+    ).fetchone()
+    primary_key = row[0] if row else []
+    if not primary_key or any(name not in table.columns for name in primary_key):
+        return False
+    found = seeding.connection.execute(
+        seeding.ledger.sql(
+            "SELECT EXISTS (SELECT FROM {s}.{base} b JOIN {live} t ON {same} AND {in_scope}"
+            " WHERE b.scope = %s AND b.seed_set = %s AND b.state IN ('a', 'k', 's'))",
+            base=sql.Identifier(f"base_{known.base}"),
+            live=table.identifier,
+            same=all_of(
+                sql.SQL("{} = {}").format(
+                    sql.Identifier("t", name),
+                    cast(sql.SQL("b.{}").format(sql.Identifier(f"p{n}")), table.columns[name]),
+                )
+                for n, name in enumerate(primary_key, start=1)
+            ),
+            in_scope=scope_condition(each, table, "t"),
+        ),
+        [known.scope, known.id],
+    ).fetchone()
+    return bool(found and found[0])
+
+
+def _agree(each: SeedSet, table: Table, before: str) -> bool:
+    """Whether no column has another constant than before; it may have come, or be gone."""
+    now = scope_text(each, table)
+    if not now or not before:
+        return True
+    pieces = set(now.split(", "))
+    columns = {piece.partition("=")[0] for piece in pieces}
+    return all(
+        piece in pieces or piece.partition("=")[0] not in columns for piece in before.split(", ")
+    )
+
+
+def carry(seeding: Seeding, work: SetWork) -> None:
+    """Take the entries of a set that `find` found to its new scope.
+
+    A survey does so in a copy of the base.
+    """
+    before = seeding.rescoped[work.name]
+    connection, base = seeding.connection, work.base.relation
+    at = work.at_primary_key("t", "b")
+    carried = sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND {})").format(
+        work.table.identifier, at, work.in_scope("t")
+    )
+    if _agree(work.seed_set, work.table, before.scope):
+        carried = sql.SQL("({} OR NOT EXISTS (SELECT FROM {} t WHERE {}))").format(
+            carried, work.table.identifier, at
+        )
+    named = {
+        "base": base,
+        "scope": sql.Literal(work.scope),
+        "before": sql.Literal(before.scope),
+        "id": sql.Literal(before.id),
+    }
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET scope = {scope} WHERE b.scope = {before} AND b.seed_set = {id}"
+            " AND {carried} AND NOT EXISTS"
+            " (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = b.addr)"
+        ).format(carried=carried, **named)
+    )
+    if not seeding.writes:
+        return
+    connection.execute(
+        seeding.ledger.sql("UPDATE {s}.sets SET scope = {scope} WHERE id = {id}", **named)
+    )
+    connection.execute(
+        seeding.ledger.sql(
+            "UPDATE {s}.changes c SET scope = {scope} WHERE c.base = {number}"
+            " AND c.scope = {before} AND c.set_name = {name}"
+            " AND EXISTS (SELECT FROM {base} b WHERE b.scope = {scope} AND b.addr = c.addr)",
+            number=sql.Literal(before.base),
+            name=sql.Literal(work.name),
+            **named,
+        )
+    )
+    _leave_behind(seeding, work, before)
+
+
+def _leave_behind(seeding: Seeding, work: SetWork, before: Known) -> None:
+    """What stays in the old scope belongs to a set of its own, which has left the catalog."""
+    connection = seeding.connection
+    left = sql.SQL("scope = {} AND seed_set = {}").format(
+        sql.Literal(before.scope), sql.Literal(before.id)
+    )
+    row = connection.execute(
+        seeding.ledger.sql(
+            "INSERT INTO {s}.sets (base, scope, name, digest, run)"
+            " SELECT base, {before}, name, digest, run FROM {s}.sets WHERE id = {id}"
+            " AND EXISTS (SELECT FROM {base} WHERE {left}) RETURNING id",
+            before=sql.Literal(before.scope),
+            id=sql.Literal(before.id),
+            base=work.base.relation,
+            left=left,
+        )
+    ).fetchone()
+    if row is None:
+        return
+    connection.execute(
+        sql.SQL("UPDATE {} SET seed_set = {} WHERE {}").format(
+            work.base.relation, sql.Literal(row[0]), left
+        )
+    )
+    seeding.known += (replace(before, id=row[0]),)

@@ -1,0 +1,275 @@
+"""The second stage of checking: the catalog against the live schema."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from seeder.database.schema.tables import Table
+from seeder.database.staging.work import SetTarget, TableTarget, Target
+from seeder.errors import Problem
+from seeder.merge.model import SeedColumn, SeedSet, SetReference, TableName, TableReference
+
+Tables = Mapping[TableName, Table]
+
+
+def tables_of(sets: Iterable[SeedSet]) -> set[TableName]:
+    """Every table that the sets write or look things up in."""
+    names = set()
+    for each in sets:
+        names.add(each.table)
+        names |= {
+            column.reference.table
+            for column in each.columns
+            if isinstance(column.reference, TableReference)
+        }
+    return names
+
+
+def problems(sets: Sequence[SeedSet], tables: Tables) -> list[Problem]:
+    """Everything about the sets that the schema contradicts, in file order."""
+    by_name = {each.name: each for each in sets}
+    return [
+        Problem(
+            message=f"Set {each.name}: {found.message}",
+            remedy=found.remedy,
+            file=(found.column.file if found.column else None) or each.file,
+            line=found.column.line if found.column else None,
+        )
+        for each in sets
+        for found in _of_set(each, tables, by_name)
+    ]
+
+
+def misfit(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> str | None:
+    """The first thing about a set that the schema contradicts; None where it fits."""
+    return next((found.message for found in _of_set(each, tables, by_name)), None)
+
+
+class _Misfit(NamedTuple):
+    message: str
+    remedy: str | None = None
+    column: SeedColumn | None = None
+    """The one that the message is about, where it is about one."""
+
+
+_Found = Iterator[_Misfit]
+
+_KINDS = {
+    "v": "a view",
+    "m": "a materialized view",
+    "f": "a foreign table",
+    "S": "a sequence",
+    "i": "an index",
+    "c": "a composite type",
+}
+
+
+def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
+    table = tables.get(each.table)
+    if table is None:
+        yield _Misfit(
+            f"the table {each.table} does not exist.",
+            "Is the migration that creates it part of this image?",
+        )
+        return
+    if table.kind not in ("r", "p"):
+        yield _Misfit(
+            f"{table} is {_KINDS.get(table.kind, 'not a table')}.", "Seed the table behind it."
+        )
+        return
+    yield from _neighbours(each, tables, by_name)
+    yield from _columns(each, table)
+    yield from _constants(each)
+    yield from _key(each, table)
+    yield from _left_out(each, table)
+    for column in each.columns:
+        if column.reference is not None and column.name in table.columns:
+            try:
+                target_of(each, column, tables, by_name)
+            except LookupError as reason:
+                yield _Misfit(str(reason), None, column)
+
+
+def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
+    """Sets on the same rows by another key; `users` and `public.users` are one table here."""
+    table = tables[each.table]
+    for other in by_name.values():
+        there = tables.get(other.table)
+        if other.name >= each.name or there is None or there.oid != table.oid:
+            continue
+        if other.scope == each.scope and other.key != each.key:
+            yield _Misfit(
+                f"it has the key {', '.join(each.key)}, and set {other.name} on the same table"
+                f" has {', '.join(other.key)}.",
+                "Sets that share a table and scope share their key.",
+            )
+
+
+def _columns(each: SeedSet, table: Table) -> _Found:
+    named: list[tuple[str, str, SeedColumn | None]]
+    named = [(column.name, "column", column) for column in each.columns]
+    named += [(name, "`removed` column", None) for name, _ in each.removed_values]
+    if each.deleted is not None:
+        named.append((each.deleted, "`deleted` column", None))
+    for name, what, at in named:
+        column = table.columns.get(name)
+        if column is None:
+            near = difflib.get_close_matches(name, table.columns, n=1)
+            yield _Misfit(
+                f"the table {table} has no {what} {name}.",
+                f"Did you mean {near[0]}?" if near else None,
+                at,
+            )
+        elif column.generated:
+            yield _Misfit(f"the column {name} of {table} is generated.", "Leave it out.", at)
+        elif column.base in ("oid", "lo"):
+            yield _Misfit(
+                f"the column {name} of {table} refers to a large object.", "Leave it out.", at
+            )
+
+
+def _constants(each: SeedSet) -> _Found:
+    """Which row a key stands for is known only in the merge; constants come before."""
+    references = {column.name for column in each.columns if column.reference is not None}
+    for what, constants in (("scope", each.scope), ("removed", each.removed_values)):
+        for name, value in constants:
+            if name in references and value is not None:
+                yield _Misfit(
+                    f"`{what}` gives the column {name} the key of another row.",
+                    "Only NULL can stand for a reference there.",
+                )
+
+
+def _key(each: SeedSet, table: Table) -> _Found:
+    if not set(each.key) <= set(table.columns):
+        return
+    scope = {name for name, _ in each.scope}
+    conditional = scope | ({each.deleted} if each.deleted else set())
+    for unique in table.uniques:
+        covers = set(unique.columns) <= set(each.key) | scope
+        # Whether a partial index holds for the set's rows cannot be proved from its text;
+        # that it speaks of the scope is taken as a yes, and twins are refused at run time.
+        applies = unique.predicate is None or any(name in unique.predicate for name in conditional)
+        if covers and applies:
+            break
+    else:
+        yield _without_unique_index(each, table)
+        return
+    if not table.primary_key and not any(
+        unique.predicate is None and set(unique.columns) <= set(each.key)
+        for unique in table.uniques
+    ):
+        # Rows are written, and undone, by what identifies them in the whole table.
+        yield _Misfit(
+            f"{table} has no primary key, and the key {', '.join(each.key)} alone does not tell its"
+            " rows from those that are out of scope or deleted.",
+            f"Add a primary key in a migration: ALTER TABLE {table} ADD COLUMN id bigint"
+            " GENERATED ALWAYS AS IDENTITY PRIMARY KEY.",
+        )
+
+
+def _without_unique_index(each: SeedSet, table: Table) -> _Misfit:
+    scope = {name for name, _ in each.scope}
+    columns = ", ".join(each.key)
+    within = f" (within its scope: {', '.join(sorted(scope))})" if scope else ""
+    return _Misfit(
+        f"no unique index of {table} makes the key {columns} unique{within}.",
+        f"Add one in a migration: CREATE UNIQUE INDEX ON {table} ({columns}).",
+    )
+
+
+def _left_out(each: SeedSet, table: Table) -> _Found:
+    if table.rewrites:  # a trigger may fill it in
+        return
+    if not _has_rows(each):
+        return
+    for name, column in table.columns.items():
+        if not column.not_null or column.fills_itself:
+            continue
+        given = any(one.name == name for one in each.columns)
+        everywhere = given and all(name in shape for shape in each.shapes)
+        if not everywhere:
+            some = "some rows leave" if given else "the rows leave"
+            yield _Misfit(
+                f"{some} out the column {name} of {table}, which is NOT NULL and has no default.",
+                "Give it in every row, or once under `defaults`.",
+            )
+
+
+def _has_rows(each: SeedSet) -> bool:
+    return next(iter(each.rows), None) is not None
+
+
+def target_of(
+    each: SeedSet, column: SeedColumn, tables: Tables, by_name: Mapping[str, SeedSet]
+) -> Target:
+    """Where a reference column points, and which column's value it stores.
+
+    Raises:
+        LookupError: its message says why that cannot be told.
+    """
+    table = tables[each.table]
+    reference = column.reference
+    if isinstance(reference, TableReference):
+        other = tables.get(reference.table)
+        if other is None:
+            raise LookupError(
+                f"the column {column.name} refers to the table {reference.table},"
+                " which does not exist."
+            )
+        if reference.key not in other.columns:
+            raise LookupError(
+                f"the column {column.name} refers to {reference.table}.{reference.key},"
+                " which does not exist."
+            )
+        return TableTarget(
+            table=other, reference=reference, stored=_stored(table, column.name, other)
+        )
+    assert isinstance(reference, SetReference)  # noqa: S101  # there is no third kind
+    target = tables.get(by_name[reference.set].table)
+    if target is None:
+        raise LookupError(
+            f"the column {column.name} refers to set {reference.set}, whose table does not exist."
+        )
+    return SetTarget(set=reference.set, stored=_stored(table, column.name, target))
+
+
+def _stored(table: Table, column: str, target: Table) -> str:
+    for key in table.foreign_keys:
+        if key.target == target.qualified and column in key.columns:
+            return key.target_columns[key.columns.index(column)]
+    if len(target.primary_key) != 1:
+        raise LookupError(
+            f"the column {column} refers to {target}, whose primary key is not one column;"
+            " a foreign key on the column would say what it stores."
+        )
+    return target.primary_key[0]
+
+
+def needs(sets: Sequence[SeedSet], tables: Tables) -> dict[str, set[str]]:
+    """By the name of each set those that it needs first, by reference or foreign key."""
+    on_table: dict[TableName, list[str]] = {}
+    for each in sets:
+        if each.table in tables:
+            on_table.setdefault(tables[each.table].qualified, []).append(each.name)
+    return {each.name: _needs(each, on_table, tables) for each in sets}
+
+
+def _needs(each: SeedSet, on_table: Mapping[TableName, Sequence[str]], tables: Tables) -> set[str]:
+    found: set[str] = set()
+    for column in each.columns:
+        if isinstance(column.reference, SetReference):
+            found.add(column.reference.set)
+        elif column.reference is not None and column.reference.table in tables:
+            found.update(on_table.get(tables[column.reference.table].qualified, ()))
+    table = tables.get(each.table)
+    if table is None:
+        return found
+    # A set without rows may have had some, which are removed before those they refer to.
+    written = {column.name for column in each.columns} if _has_rows(each) else set(table.columns)
+    for key in table.foreign_keys:
+        if written & set(key.columns):
+            found.update(on_table.get(key.target, ()))
+    return found

@@ -1,0 +1,163 @@
+"""What one seeding works on: every set with its stage, base, scope and references."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct, field
+from psycopg import sql
+
+from seeder.database.ledger.bases import Base
+from seeder.database.schema.equality import canonical, cast, copy_text
+from seeder.database.schema.tables import Column, Table
+from seeder.database.staging.stage import Stage
+from seeder.merge.model import Cell, Removed, SeedSet, TableReference
+from seeder.merge.plan import SetDecision
+
+
+class SetTarget(Struct, frozen=True, kw_only=True):
+    """Where a reference column points, when that is another seed set."""
+
+    set: str
+    stored: str
+    """The column of the referenced table whose value the reference stores."""
+
+
+class TableTarget(Struct, frozen=True, kw_only=True):
+    """Where a reference column points, when no set owns the table."""
+
+    table: Table
+    reference: TableReference
+    stored: str
+
+
+Target: TypeAlias = SetTarget | TableTarget
+
+
+class SetWork(Struct, frozen=True, kw_only=True):
+    """One set of one seeding; all relations are temporary or the ledger's."""
+
+    seed_set: SeedSet
+    table: Table
+    stage: Stage
+    base: Base
+    targets: dict[str, Target] = field(default_factory=dict)
+    """By reference column."""
+    set_id: int = 0
+    """The set's number in the ledger; 0 in a plan of a set never seeded."""
+    own_ids: tuple[int, ...] = ()
+    """Numbers of ledger sets whose entries this set answers for: its own, and those of
+    sets that have left the catalog where it alone has their place."""
+    siblings: tuple[Stage, ...] = ()
+    """Stages of other sets that share the base and scope."""
+    decision: SetDecision = SetDecision.MERGE
+
+    @property
+    def name(self) -> str:
+        """The set's name."""
+        return self.seed_set.name
+
+    @property
+    def scope(self) -> str:
+        """The scope as the ledger writes it."""
+        return scope_text(self.seed_set, self.table)
+
+    @property
+    def diff(self) -> sql.Identifier:
+        """Rows that differ from what was last applied: stage rows and base ctids."""
+        return sql.Identifier("pg_temp", self.diff_name)
+
+    @property
+    def diff_name(self) -> str:
+        """Its bare name."""
+        return f"seeder_diff_{self.stage.number}"
+
+    @property
+    def verdict(self) -> sql.Identifier:
+        """The verdicts on them."""
+        return sql.Identifier("pg_temp", self.verdict_name)
+
+    @property
+    def verdict_name(self) -> str:
+        """Its bare name."""
+        return f"seeder_verdict_{self.stage.number}"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All column names of the set."""
+        return tuple(column.name for column in self.seed_set.columns)
+
+    def live(self, column: str) -> Column:
+        """A column of the live table."""
+        return self.table.columns[column]
+
+    def in_scope(self, alias: str) -> sql.Composable:
+        """Condition: a live row is in the set's scope."""
+        return scope_condition(self.seed_set, self.table, alias)
+
+    def soft_deleted(self, alias: str) -> sql.Composable:
+        """Condition: a live row is marked as deleted."""
+        column = self.seed_set.deleted
+        if column is None:
+            return sql.SQL("false")
+        test = "{} IS TRUE" if self.live(column).base == "boolean" else "{} IS NOT NULL"
+        return sql.SQL(test).format(sql.Identifier(alias, column))
+
+    def marked(self, live: str, base: str) -> sql.Composable:
+        """Condition: a live row is marked as deleted by the set's own `removed: {set: ...}`."""
+        name = self.seed_set.deleted
+        if name is None or self.seed_set.removed is not Removed.SET:
+            return sql.SQL("false")
+        return sql.SQL(
+            "({base}.state = 's' AND {base}.notes -> 'removed' ? {name} AND"
+            " ({now})::text IS NOT DISTINCT FROM {base}.notes #>> ARRAY['removed', {name}, '1'])"
+        ).format(
+            base=sql.Identifier(base),
+            name=sql.Literal(name),
+            now=canonical(sql.Identifier(live, name), self.live(name)),
+        )
+
+    def at_primary_key(self, live: str, base: str) -> sql.Composable:
+        """Condition: a live row is at the primary key that an entry knows."""
+        return sql.SQL(" AND ").join(
+            sql.SQL("{} = {}").format(
+                sql.Identifier(live, name),
+                cast(sql.SQL("{}.{}").format(sql.Identifier(base), self.base.p(n)), column),
+            )
+            for n, (name, column) in enumerate(
+                (name, self.live(name)) for name in self.base.primary_key
+            )
+        )
+
+
+def constant(value: Cell, column: Column) -> sql.Composed:
+    """A constant from the catalog as SQL in the column's type."""
+    return cast(sql.Literal(copy_text(value, column)), column)
+
+
+def has_scope(seed_set: SeedSet, table: Table) -> bool:
+    """Whether the table has the columns of the set's scope; a migration may have to add them."""
+    return all(name in table.columns for name, _ in seed_set.scope)
+
+
+def scope_condition(seed_set: SeedSet, table: Table, alias: str) -> sql.Composable:
+    """Condition: a live row is in the set's scope."""
+    conditions: list[sql.Composable] = []
+    for name, value in seed_set.scope:
+        column = sql.Identifier(alias, name)
+        if value is None:
+            conditions.append(sql.SQL("{} IS NULL").format(column))
+        else:
+            conditions.append(
+                sql.SQL("{} = {}").format(column, constant(value, table.columns[name]))
+            )
+    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
+
+
+def scope_text(seed_set: SeedSet, table: Table) -> str:
+    """The scope as one line, the same for equal scopes: `organization_id=NULL`."""
+    parts = []
+    for name, value in seed_set.scope:
+        text = copy_text(value, table.columns[name])
+        parts.append(f"{name}=NULL" if text is None else f"{name}={text!r}")
+    return ", ".join(parts)

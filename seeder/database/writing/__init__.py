@@ -1,0 +1,1 @@
+"""Rows and their record: one statement per action and set."""

@@ -1,0 +1,130 @@
+"""What a run overwrites, before and after, for the audit trail and for undo."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import at_live, writing
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.notes import EMPTY, as_object, objects
+from seeder.database.schema.equality import canonical
+from seeder.database.staging.work import SetWork
+from seeder.database.writing.record import at_live_now
+from seeder.merge.plan import ColumnCase
+from seeder.merge.rules import COLUMN_RULES, ROW_RULES
+
+
+def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
+    """Keep what is about to be overwritten, column by column, before it is."""
+    secret = {column.name for column in work.seed_set.columns if column.secret}
+    written = [name for name in work.names if name not in secret]
+
+    def image(side: str) -> sql.Composable:
+        return objects(
+            (
+                sql.SQL("w.{} = ANY ({})").format(
+                    sql.Identifier(f"v{work.stage.position(name)}"),
+                    numbers(COLUMN_RULES, frozenset(_WRITES)),
+                ),
+                name,
+                canonical(
+                    sql.Identifier("t", name) if side == "before" else work.stage.d(name),
+                    work.live(name),
+                ),
+            )
+            for name in written
+        )
+
+    source = sql.SQL("{} w JOIN {} s ON {} = w.s\nJOIN {} t ON {}\nWHERE {}").format(
+        work.verdict,
+        work.stage.relation,
+        work.stage.row(),
+        work.table.identifier,
+        at_live(work),
+        writing(work),
+    )
+    keep(
+        connection,
+        ledger,
+        work,
+        run=run,
+        before=image("before"),
+        after=image("after"),
+        addr=sql.SQL("s.addr"),
+        source=source,
+    )
+
+
+def keep(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    work: SetWork,
+    *,
+    run: int,
+    before: sql.Composable,
+    after: sql.Composable,
+    addr: sql.Composable,
+    source: sql.Composable,
+) -> None:
+    """Add a row to the audit trail for each row of `source`, which has verdict `w`."""
+    connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
+            " after)\nSELECT {run}, {base}, {scope}, {set}, {addr}, {action}, {reason}, {before},"
+            " {after}\nFROM {source}",
+            run=sql.Literal(run),
+            base=sql.Literal(work.base.id),
+            scope=sql.Literal(work.scope),
+            set=sql.Literal(work.name),
+            action=_rule_text([rule.verdict.value for rule in ROW_RULES]),
+            reason=_rule_text([rule.reason for rule in ROW_RULES]),
+            before=before,
+            after=after,
+            addr=addr,
+            source=source,
+        )
+    )
+
+
+_WRITES = (ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS)
+
+
+def _rule_text(texts: list[str]) -> sql.Composable:
+    """The text that belongs to the verdict of row `w`."""
+    return sql.SQL("({}::text[])[w.verdict + 1]").format(sql.Literal(texts))
+
+
+def reread(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
+    """Where triggers may rewrite values: note what the table made of them."""
+    if not work.table.rewrites:
+        return
+    pieces = sql.SQL(" || ").join(
+        sql.SQL("CASE WHEN c.after ? {} THEN {} ELSE {} END").format(
+            sql.Literal(name),
+            as_object(name, canonical(sql.Identifier("l", name), work.live(name))),
+            EMPTY,
+        )
+        for name in work.names
+    )
+    connection.execute(
+        ledger.sql(
+            "UPDATE {s}.changes c SET after = {pieces}\nFROM {verdict} w"
+            " JOIN {stage} s ON {row} = w.s JOIN {live} l ON {at_live}\n"
+            "WHERE c.run = {run} AND c.base = {base} AND c.scope = {scope} AND c.addr = s.addr"
+            " AND {writing}",
+            pieces=pieces,
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            live=work.table.identifier,
+            at_live=at_live_now(work),
+            run=sql.Literal(run),
+            base=sql.Literal(work.base.id),
+            scope=sql.Literal(work.scope),
+            writing=writing(work),
+        )
+    )

@@ -1,0 +1,210 @@
+"""Marks of removal: what `removed: {set: ...}` writes, and how it is taken off again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.expressions import places
+from seeder.database.judging.verdict_rows import at_live, removing
+from seeder.database.ledger.bases import BaseColumn
+from seeder.database.ledger.entry_values import stored, unknown
+from seeder.database.ledger.notes import EMPTY
+from seeder.database.schema.equality import canonical, same
+from seeder.database.staging.work import SetWork, constant
+
+
+def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
+    """Columns of `removed: {set: ...}`: when each is written (nobody changed it), and what."""
+    marked: dict[str, tuple[sql.Composable, sql.Composable]] = {}
+    for name, cell in work.seed_set.removed_values:
+        live = work.live(name)
+        value = constant(cell, live)
+        now = canonical(sql.Identifier("t", name), live)
+        differs = sql.SQL("NOT {}").format(same(now, canonical(value, live)))
+        base = work.base.columns.get(name)
+        untouched: sql.Composable = sql.SQL("true")
+        if base is not None:
+            untouched = sql.SQL("(NOT {} AND {})").format(unknown(base), same(now, stored(base)))
+        marked[name] = (sql.SQL("({} AND {})").format(differs, untouched), value)
+    return marked
+
+
+def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+    """Write the removal's columns, then tell the ledger what they were and are.
+
+    The entry's base takes the removal's value, so that the ordinary rules bring the
+    catalog's value back when the row returns; columns the catalog never asked for are
+    remembered in the notes.
+    """
+    marked = marking(work)
+    remembered = sql.SQL(" || ").join(
+        sql.SQL(
+            "CASE WHEN {} THEN jsonb_build_object({}, jsonb_build_array({}, {})) ELSE {} END"
+        ).format(
+            condition,
+            sql.Literal(name),
+            sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name))),
+            sql.SQL("({})::text").format(canonical(value, work.live(name))),
+            EMPTY,
+        )
+        for name, (condition, value) in marked.items()
+    )
+    bases = [
+        (work.base.columns[name], condition, canonical(value, work.live(name)))
+        for name, (condition, value) in marked.items()
+        if name in work.base.columns
+    ]
+    # One statement: what to write depends on entry and live row as both were before.
+    connection.execute(
+        sql.SQL(
+            "WITH marked AS MATERIALIZED (\n"
+            "  SELECT w.b, {keys}, {remembered} AS removed{flags}\n"
+            "  FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {at_live}\n"
+            "  WHERE w.s IS NULL AND {removing}\n"
+            "), entries AS (\n"
+            "  UPDATE {base} b SET state = 's', run = {run}, {places},"
+            " notes = {notes} || jsonb_build_object('removed', w.removed){asked}\n"
+            "  FROM marked w WHERE b.ctid = w.b\n"
+            ")\n"
+            "UPDATE {live} t SET {sets}\nFROM marked w WHERE {at_live} AND w.removed <> {empty}"
+        ).format(
+            keys=sql.SQL(", ").join(
+                sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
+            ),
+            places=places(work),
+            remembered=remembered,
+            flags=sql.SQL("").join(
+                sql.SQL(", {} AS {}").format(condition, sql.Identifier(f"w{column.n}"))
+                for column, condition, _ in bases
+            ),
+            verdict=work.verdict,
+            base=work.base.relation,
+            live=work.table.identifier,
+            at_live=at_live(work),
+            removing=removing(),
+            run=sql.Literal(run),
+            notes=_notes_without(bases),
+            asked=_asked_after(bases),
+            sets=sql.SQL(", ").join(
+                sql.SQL("{0} = CASE WHEN w.removed ? {1} THEN {2} ELSE t.{0} END").format(
+                    sql.Identifier(name), sql.Literal(name), value
+                )
+                for name, (_, value) in marked.items()
+            ),
+            empty=EMPTY,
+        )
+    )
+    if work.table.rewrites:
+        _reread_marks(connection, work, marked, run=run)
+
+
+def _notes_without(
+    bases: Sequence[tuple[BaseColumn, sql.Composable, sql.Composable]],
+) -> sql.Composable:
+    """An entry's notes, without what they say of values that the removal replaces."""
+    notes: sql.Composable = sql.SQL("coalesce(b.notes, {})").format(EMPTY)
+    for column, _, _ in bases:
+        notes = sql.SQL(
+            "CASE WHEN w.{w} THEN {notes} #- ARRAY['stored', {name}] #- ARRAY['offered', {name}]"
+            " ELSE {notes} END"
+        ).format(w=sql.Identifier(f"w{column.n}"), notes=notes, name=sql.Literal(column.name))
+    return sql.SQL("({})").format(notes)
+
+
+def _reread_marks(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    marked: Mapping[str, tuple[sql.Composable, sql.Composable]],
+    *,
+    run: int,
+) -> None:
+    """Where triggers may rewrite values: note what the table made of the marks."""
+    for name in marked:
+        now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
+        base = work.base.columns.get(name)
+        noted = (
+            EMPTY
+            if base is None
+            else sql.SQL(
+                "jsonb_build_object('stored', coalesce(b.notes -> 'stored', '{{}}')"
+                " || jsonb_build_object({}, {}))"
+            ).format(sql.Literal(name), now)
+        )
+        connection.execute(
+            sql.SQL(
+                "UPDATE {base} b SET notes = jsonb_set(b.notes, ARRAY['removed', {name}, '1'],"
+                " coalesce(to_jsonb({now}), 'null')) || {noted}\nFROM {live} t"
+                " WHERE b.scope = {scope} AND b.state = 's' AND b.run = {run} AND {at}"
+                " AND b.notes -> 'removed' ? {name}"
+                " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}"
+            ).format(
+                base=work.base.relation,
+                name=sql.Literal(name),
+                now=now,
+                noted=noted,
+                live=work.table.identifier,
+                scope=sql.Literal(work.scope),
+                run=sql.Literal(run),
+                at=work.at_primary_key("t", "b"),
+            )
+        )
+
+
+def _asked_after(
+    bases: Sequence[tuple[BaseColumn, sql.Composable, sql.Composable]],
+) -> sql.Composable:
+    return sql.SQL("").join(
+        sql.SQL(", {c} = CASE WHEN w.{w} THEN {value} ELSE b.{c} END{symbol}").format(
+            c=column.asked,
+            w=sql.Identifier(f"w{column.n}"),
+            value=value,
+            symbol=sql.SQL(", {r} = CASE WHEN w.{w} THEN NULL ELSE b.{r} END").format(
+                r=column.symbol, w=sql.Identifier(f"w{column.n}")
+            )
+            if column.reference
+            else sql.SQL(""),
+        )
+        for column, _, value in bases
+    )
+
+
+def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
+    """Undo the marks of rows that are back in the catalog, in columns it does not name.
+
+    A column is put back only while it still holds what the removal wrote. Runs before the
+    entries are updated, on rows that are locked.
+    """
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT DISTINCT jsonb_object_keys(b.notes -> 'removed') FROM {} w"
+            " JOIN {} b ON b.ctid = w.b WHERE w.live AND w.s IS NOT NULL AND b.state = 's'"
+        ).format(work.verdict, work.base.relation)
+    ).fetchall()
+    written = 0
+    for (name,) in rows:
+        if work.stage.has(name) or name not in work.table.columns:
+            continue
+        live = work.live(name)
+        written += connection.execute(
+            sql.SQL(
+                "UPDATE {live} t SET {col} = (b.notes #>> ARRAY['removed', {name}, '0'])::{kind}\n"
+                "FROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
+                "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live}"
+                " AND ({now})::text IS NOT DISTINCT FROM"
+                " b.notes #>> ARRAY['removed', {name}, '1']"
+            ).format(
+                live=work.table.identifier,
+                col=sql.Identifier(name),
+                name=sql.Literal(name),
+                kind=sql.SQL(live.type),
+                verdict=work.verdict,
+                base=work.base.relation,
+                at_live=at_live(work),
+                now=canonical(sql.Identifier("t", name), live),
+            )
+        ).rowcount
+    return written

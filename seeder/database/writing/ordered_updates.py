@@ -1,0 +1,172 @@
+"""Updates in turn: a row that wants a unique value which another row holds comes after it.
+
+Where rows wait for each other in a circle, as in a swap, they step aside first: within the
+transaction NULL or a made-up value takes the place of theirs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging import collisions
+from seeder.database.judging.collisions import Changes
+from seeder.database.judging.verdict_rows import EVERY
+from seeder.database.schema.equality import cast
+from seeder.database.schema.tables import Guard
+from seeder.database.staging.work import SetWork
+from seeder.database.writing.rejected_rows import always_generated, refused
+from seeder.database.writing.write import update, written_columns
+
+_TURNS = 20
+"""How many rows may wait for each other in a chain before all that wait step aside."""
+
+
+def update_in_turn(
+    connection: psycopg.Connection[Any], work: SetWork, among: sql.Composable = EVERY
+) -> int:
+    """Write the columns that the verdicts call for; returns the number of rows.
+
+    `among` is a condition on verdict row `w`.
+    """
+    written = written_columns(connection, work)
+    for name in written:
+        if work.live(name).identity == "a":
+            raise always_generated(connection, work, name)
+    return in_turn(
+        connection,
+        collisions.changes_of(work, written),
+        lambda rows: update(connection, work, written, among=rows),
+        among=among,
+        refused=lambda rows: refused(connection, work, rows),
+    )
+
+
+def in_turn(
+    connection: psycopg.Connection[Any],
+    changes: Changes,
+    write: Callable[[sql.Composable], int],
+    *,
+    among: sql.Composable = EVERY,
+    refused: Callable[[Sequence[Any]], AbstractContextManager[None]],
+) -> int:
+    """Write changes, those of rows that wait for others after theirs.
+
+    Args:
+        connection: the seeding connection.
+        changes: the changes, whose live rows are locked.
+        write: writes those that meet a condition on `w`; returns how many.
+        among: writes no others.
+        refused: says of a rejection which rows waited for each other.
+
+    Returns:
+        The number of rows written, those that had to step aside counted once.
+    """
+    waiting = collisions.waiting(connection, changes, among)
+    if not waiting:
+        return write(among)
+    others = sql.SQL("{} AND NOT {}").format(among, _one_of(changes, waiting))
+    count = write(others)
+    for _ in range(_TURNS):
+        still = collisions.waiting(connection, changes, _one_of(changes, waiting))
+        free = set(waiting) - set(still)
+        if not free:
+            break
+        count += write(_one_of(changes, sorted(free)))
+        waiting = still
+    if waiting:
+        with refused(waiting):
+            for guard in collisions.guarding(changes):
+                step_aside(connection, changes, guard, _one_of(changes, waiting))
+            count += write(_one_of(changes, waiting))
+    return count
+
+
+def _one_of(changes: Changes, rows: Sequence[Any]) -> sql.Composable:
+    return sql.SQL("{} = ANY ({}::{}[])").format(
+        changes.row, sql.Literal(list(rows)), changes.row_type
+    )
+
+
+def step_aside(
+    connection: psycopg.Connection[Any], changes: Changes, guard: Guard, among: sql.Composable
+) -> None:
+    """Give up the values by which rows collide in an index; the update writes them anew."""
+    before: list[sql.Composable] = []
+    sets: list[sql.Composable] = []
+    for name, value in _made_up(changes, guard):
+        # One column of a row is enough, of those that the update writes in it.
+        is_written = sql.SQL("coalesce({}, false)").format(changes.is_written(name))
+        here = sql.SQL(" AND ").join(
+            [is_written, *(sql.SQL("NOT {}").format(each) for each in before)]
+        )
+        sets.append(
+            sql.SQL("{0} = CASE WHEN {1} THEN {2} ELSE t.{0} END").format(
+                sql.Identifier(name), here, value
+            )
+        )
+        before.append(is_written)
+    if sets:
+        connection.execute(
+            sql.SQL(
+                "UPDATE {live} t SET {sets} FROM"
+                " (SELECT w.*, row_number() OVER (ORDER BY {row}) AS seeder_turn FROM {relation} w"
+                " WHERE {changing} AND {among}) w WHERE {at}"
+            ).format(
+                live=changes.table.identifier,
+                sets=sql.SQL(", ").join(sets),
+                row=changes.row,
+                relation=changes.relation,
+                changing=changes.changing,
+                among=among,
+                at=changes.at,
+            )
+        )
+
+
+_TEXTS = ("text", "character varying", "character", "citext")
+_NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
+_MOMENTS = ("timestamp without time zone", "timestamp with time zone")
+
+
+def _made_up(changes: Changes, guard: Guard) -> Iterator[tuple[str, sql.Composable]]:
+    """Columns of an index whose values can be given up, and for what: NULL where it may be."""
+    table = changes.table
+    columns = [name for name in guard.columns if name in changes.written]
+    if not guard.nulls_collide and not guard.predicate:
+        for name in columns:
+            if not table.columns[name].not_null:
+                yield name, cast(sql.SQL("NULL"), table.columns[name])
+                return
+    referring = {name for key in table.foreign_keys for name in key.columns}
+    for name in columns:
+        if name not in referring and (value := _unused(changes, name)) is not None:
+            yield name, cast(value, table.columns[name])
+
+
+def _unused(changes: Changes, name: str) -> sql.Composable | None:
+    """A value that no row has, nor is to have; another for each row."""
+    live = changes.table.columns[name]
+    top = sql.SQL(
+        "(SELECT max(v) FROM (SELECT {} FROM {} UNION ALL SELECT {} FROM {}) q(v))"
+    ).format(sql.Identifier(name), changes.table.identifier, changes.after(name), changes.source)
+    match live.base:
+        case base if base in _TEXTS:
+            length = live.type.partition("(")[2].partition(")")[0]
+            return sql.SQL("left(replace(gen_random_uuid()::text, '-', ''), {})").format(
+                sql.Literal(int(length) if length.isdigit() else 32)
+            )
+        case base if base in _NUMBERS:
+            return sql.SQL("{} + w.seeder_turn").format(top)
+        case "date":
+            return sql.SQL("{} + w.seeder_turn::integer").format(top)
+        case base if base in _MOMENTS:
+            return sql.SQL("{} + w.seeder_turn * interval '1 second'").format(top)
+        case "uuid":
+            return sql.SQL("gen_random_uuid()")
+        case _:
+            return None

@@ -1,0 +1,177 @@
+"""Leaving rows that step aside: others refer to them still, but their unique values are wanted.
+
+What refers to such a row may leave or change later in the same seeding. Until then a made-up
+value takes the place of the one that is wanted. A row that is there at the end all the same
+gives it back: nothing is seeded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging import collisions, diff
+from seeder.database.judging.collisions import Changes
+from seeder.database.judging.expressions import untouched
+from seeder.database.judging.verdict_rows import EVERY
+from seeder.database.ledger.notes import objects
+from seeder.database.schema.equality import all_of, canonical
+from seeder.database.staging.context import Seeding
+from seeder.database.staging.work import SetWork
+from seeder.database.writing.ordered_updates import step_aside
+from seeder.errors import SeedingFailed
+from seeder.merge.model import Removed
+
+
+def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> None:
+    """Give up the wanted values of rows that have left the set and that nobody has changed.
+
+    `wanted` is a SELECT of the primary keys of live rows that are in the way.
+    """
+    if work.seed_set.removed is not Removed.DELETE or work.name in seeding.aside:
+        return
+    if not diff.find_gone(seeding.connection, work):
+        return
+    names = _columns(work)
+    seeding.connection.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE {aside} ON COMMIT DROP AS"
+            " SELECT row_number() OVER () AS n, b.addr, {keys}, {before} AS before"
+            " FROM {diff} d JOIN {base} b ON b.ctid = d.b JOIN {live} t ON {at}"
+            " WHERE d.s IS NULL AND ({primary_key}) IN ({wanted}) AND {untouched}"
+        ).format(
+            aside=sql.Identifier(_name(work)),
+            keys=sql.SQL(", ").join(
+                sql.SQL("t.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"k{n}"))
+                for n, name in enumerate(work.base.primary_key, start=1)
+            ),
+            before=objects(
+                (EVERY, name, canonical(sql.Identifier("t", name), work.live(name)))
+                for name in names
+            )
+            if names
+            else sql.SQL("NULL::jsonb"),
+            diff=work.diff,
+            base=work.base.relation,
+            live=work.table.identifier,
+            at=work.at_primary_key("t", "b"),
+            primary_key=sql.SQL(", ").join(
+                sql.Identifier("t", name) for name in work.base.primary_key
+            ),
+            wanted=wanted,
+            untouched=all_of(
+                untouched(work, name, sql.Identifier("t", name), seeding.works) for name in names
+            )
+            if names
+            else sql.SQL("false"),
+        )
+    )
+    seeding.connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
+    seeding.aside.append(work.name)
+    changes = _changes(work, names)
+    for guard in collisions.guarding(changes):
+        step_aside(seeding.connection, changes, guard, EVERY)
+    for name in names:
+        _note(seeding.connection, work, name)
+
+
+def settle(seeding: Seeding) -> None:
+    """Once all has left: put the values that were given up into the images of the rows.
+
+    Raises:
+        SeedingFailed: a row that stepped aside is still there.
+    """
+    for name in seeding.aside:
+        work = seeding.works[name]
+        at = _at(work)
+        rows = seeding.connection.execute(
+            sql.SQL("SELECT w.addr FROM {} w JOIN {} t ON {} ORDER BY 1 LIMIT 5").format(
+                _relation(work), work.table.identifier, at
+            )
+        ).fetchall()
+        if rows:
+            addresses = ", ".join(work.seed_set.address(addr) for (addr,) in rows)
+            raise SeedingFailed(
+                f"{addresses} cannot leave {work.table}, since a person changed it or other rows"
+                " refer to it, while rows of the catalog want its unique values.",
+                hint="Nothing was seeded. Delete it by hand, or leave the value where it is.",
+                set=work.name,
+            )
+        seeding.connection.execute(
+            seeding.ledger.sql(
+                "UPDATE {s}.changes c SET before = c.before || w.before FROM {aside} w"
+                " WHERE c.run = {run} AND c.base = {base} AND c.scope = {scope}"
+                " AND c.addr = w.addr AND c.after IS NULL",
+                aside=_relation(work),
+                run=sql.Literal(seeding.run),
+                base=sql.Literal(work.base.id),
+                scope=sql.Literal(work.scope),
+            )
+        )
+
+
+def _columns(work: SetWork) -> list[str]:
+    """Columns that the set has asked for and that an index keeps unique, the key's apart."""
+    unique = {name for guard in work.table.guards for name in guard.columns}
+    known = {*work.base.primary_key, *work.seed_set.key}
+    return sorted(
+        name
+        for name in unique
+        if name in work.base.columns and name not in known and not work.live(name).generated
+    )
+
+
+def _name(work: SetWork) -> str:
+    return f"seeder_aside_{work.stage.number}"
+
+
+def _relation(work: SetWork) -> sql.Identifier:
+    return sql.Identifier("pg_temp", _name(work))
+
+
+def _at(work: SetWork) -> sql.Composable:
+    return all_of(
+        sql.SQL("{} = {}").format(sql.Identifier("t", name), sql.Identifier("w", f"k{n}"))
+        for n, name in enumerate(work.base.primary_key, start=1)
+    )
+
+
+def _changes(work: SetWork, names: list[str]) -> Changes:
+    return Changes(
+        table=work.table,
+        primary_key=work.base.primary_key,
+        relation=_relation(work),
+        source=sql.SQL("{} w JOIN {} t ON {}").format(
+            _relation(work), work.table.identifier, _at(work)
+        ),
+        at=_at(work),
+        changing=EVERY,
+        row=sql.SQL("w.n"),
+        row_type=sql.SQL("bigint"),
+        after=lambda name: sql.Identifier("t", name),
+        is_written=lambda _: EVERY,
+        written=frozenset(names),
+    )
+
+
+def _note(connection: psycopg.Connection[Any], work: SetWork, name: str) -> None:
+    """Let the entry know the made-up value as what is stored: it is no edit of a person."""
+    now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET notes = coalesce(b.notes, '{{}}') || jsonb_build_object('stored',"
+            " coalesce(b.notes -> 'stored', '{{}}') || jsonb_build_object({name}, {now}))"
+            " FROM {aside} w JOIN {live} t ON {at} WHERE b.scope = {scope} AND b.addr = w.addr"
+            " AND w.before ->> {name} IS DISTINCT FROM {now}"
+        ).format(
+            base=work.base.relation,
+            name=sql.Literal(name),
+            now=now,
+            aside=_relation(work),
+            live=work.table.identifier,
+            at=_at(work),
+            scope=sql.Literal(work.scope),
+        )
+    )

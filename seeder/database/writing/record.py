@@ -1,0 +1,405 @@
+"""Writes to the ledger that go with writes to the tables, in the same transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.expressions import offer
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import (
+    UPDATING,
+    at_live,
+    inserted_rows,
+    is_inserted,
+    writing,
+)
+from seeder.database.ledger.bases import BaseColumn
+from seeder.database.ledger.notes import EMPTY, as_array, as_object, joined
+from seeder.database.schema.equality import canonical, cast, same
+from seeder.database.staging.references import INSERTING
+from seeder.database.staging.work import SetWork
+from seeder.database.writing.write import applied, new_key
+from seeder.errors import SeedingFailed
+from seeder.merge.model import Update
+from seeder.merge.plan import ColumnCase, RowAction, SetDecision
+from seeder.merge.rules import COLUMN_RULES, ROW_RULES
+
+
+def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
+    """Add entries for the rows just inserted (and replace those of restored rows).
+
+    Returns how many were found again; fewer than were inserted where a trigger rewrites keys.
+    """
+    if work.decision is not SetDecision.INSERT:
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {} b USING {} w WHERE b.ctid = w.b AND w.verdict = ANY ({})"
+            ).format(work.base.relation, work.verdict, INSERTING)
+        )
+    return connection.execute(new_entries(work, run=run)).rowcount
+
+
+def new_entries(work: SetWork, *, run: int) -> sql.Composed:
+    """The statement that adds entries for the rows just inserted."""
+    values: dict[str, sql.Composable] = {
+        "scope": sql.Literal(work.scope),
+        "addr": sql.SQL("s.addr"),
+        "seed_set": sql.Literal(work.set_id),
+        "born": sql.Literal(run),
+        "run": sql.Literal(run),
+    }
+    keys = {name: new_key(work, position) for position, name in enumerate(work.base.primary_key)}
+    read_back = work.table.rewrites or None in keys.values()
+    for position, (name, value) in enumerate(keys.items()):
+        known = sql.Identifier("l", name) if read_back or value is None else value
+        values[f"p{position + 1}"] = canonical(known, work.live(name))
+    for column in _own_columns(work):
+        given = work.stage.given(column.name)
+        value = canonical(work.stage.d(column.name), work.live(column.name))
+        if given is not None:
+            value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+                given, value, _left_out(work, column.name)
+            )
+        values[f"c{column.n}"] = value
+        if column.reference:
+            values[f"r{column.n}"] = _symbol(work, column)
+    values["notes"] = _first_notes(work, read_back=read_back)
+    source = inserted_rows(work)
+    if read_back:
+        by_key = None in keys.values()
+        pairs = (
+            {name: work.stage.d(name) for name in work.seed_set.key}
+            if by_key
+            else {name: value for name, value in keys.items() if value is not None}
+        )
+        source = sql.SQL("{} JOIN {} l ON {} AND {}").format(
+            source,
+            work.table.identifier,
+            sql.SQL(" AND ").join(
+                sql.SQL("{} = {}").format(sql.Identifier("l", name), value)
+                for name, value in pairs.items()
+            ),
+            work.in_scope("l") if by_key else sql.SQL("true"),
+        )
+    return sql.SQL("INSERT INTO {} ({})\nSELECT {}\nFROM {}\nWHERE {}").format(
+        work.base.relation,
+        sql.SQL(", ").join(map(sql.Identifier, values)),
+        sql.SQL(", ").join(values.values()),
+        source,
+        is_inserted(work),
+    )
+
+
+def require_all(work: SetWork, *, inserted: int, recorded: int) -> None:
+    """Raise SeedingFailed where inserted rows were not found again."""
+    if recorded < inserted:
+        raise SeedingFailed(
+            f"Rows of set {work.name} cannot be found again: a trigger of {work.table} gave them"
+            " other keys.",
+            hint="Nothing was seeded. Write the keys as the trigger leaves them.",
+            set=work.name,
+        )
+
+
+def _own_columns(work: SetWork) -> list[BaseColumn]:
+    return [work.base.columns[name] for name in work.names if name in work.base.columns]
+
+
+def _symbol(work: SetWork, column: BaseColumn) -> sql.Composable:
+    """The row key asked for; NULL where this set writes the column's value itself."""
+    if work.seed_set.column(column.name).reference is None:
+        return sql.SQL("NULL")
+    return work.stage.r(column.name)
+
+
+def _left_out(work: SetWork, name: str) -> sql.Composable:
+    """The base of a column that a row does not give: its constant default, or NULL."""
+    live = work.live(name)
+    if live.default is None or not live.constant_default:
+        return sql.SQL("NULL")
+    return canonical(cast(sql.SQL(live.default), live), live)
+
+
+def _unknown_when_left_out(work: SetWork) -> list[sql.Composable]:
+    """Pieces of the notes' `unknown` list: left-out columns whose default varies."""
+    pieces: list[sql.Composable] = []
+    for column in _own_columns(work):
+        given = work.stage.given(column.name)
+        if given is not None and not work.live(column.name).constant_default:
+            pieces.append(
+                sql.SQL("CASE WHEN {} THEN '[]'::jsonb ELSE {} END").format(
+                    given, as_array(column.name)
+                )
+            )
+    return pieces
+
+
+def _first_notes(work: SetWork, *, read_back: bool) -> sql.Composable:
+    """Notes of a new entry: what the table made of it, and what is not known."""
+    stored: list[sql.Composable] = []
+    if read_back:
+        for column in _own_columns(work):
+            given = work.stage.given(column.name)
+            piece = _rewritten(work, column.name)
+            stored.append(
+                piece
+                if given is None
+                else sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, piece, EMPTY)
+            )
+    left_out = _unknown_when_left_out(work)
+    return joined({"unknown": left_out, "unasked": left_out, "stored": stored})
+
+
+def _rewritten(work: SetWork, name: str) -> sql.Composable:
+    """`{column: text}` where live row `l` holds something else than was desired."""
+    live = canonical(sql.Identifier("l", name), work.live(name))
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+        same(live, canonical(work.stage.d(name), work.live(name))), EMPTY, as_object(name, live)
+    )
+
+
+def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+    """Add entries for rows that were here before, or were soft-deleted before."""
+    values: dict[str, sql.Composable] = {
+        "scope": sql.Literal(work.scope),
+        "addr": sql.SQL("s.addr"),
+        "seed_set": sql.Literal(work.set_id),
+        "state": sql.SQL("CASE WHEN w.live THEN 'a' ELSE 'd' END::\"char\""),
+        "run": sql.Literal(run),
+    }
+    for position, name in enumerate(work.base.primary_key):
+        key = sql.Identifier("w", f"k{position + 1}")
+        values[f"p{position + 1}"] = canonical(key, work.live(name))
+    unknown = _unknown_when_left_out(work)
+    for column in _own_columns(work):
+        name = column.name
+        given = work.stage.given(name)
+        verdict = sql.Identifier("w", f"v{work.stage.position(name)}")
+        conflict = sql.SQL("coalesce({} = ANY ({}), false)").format(
+            verdict, numbers(COLUMN_RULES, {ColumnCase.CONFLICT})
+        )
+        value = canonical(work.stage.d(name), work.live(name))
+        if given is not None:
+            value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+                given, value, _left_out(work, name)
+            )
+        values[f"c{column.n}"] = sql.SQL("CASE WHEN {} THEN NULL ELSE {} END").format(
+            conflict, value
+        )
+        if column.reference:
+            values[f"r{column.n}"] = sql.SQL("CASE WHEN {} THEN NULL ELSE {} END").format(
+                conflict, _symbol(work, column)
+            )
+        unknown.append(
+            sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END").format(conflict, as_array(name))
+        )
+    values["notes"] = joined(
+        {"unknown": unknown, "stored": _stored_now(work, keep=False), "offered": _offered(work)}
+    )
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {base} ({names})\nSELECT {values}\nFROM {verdict} w\n"
+            "JOIN {stage} s ON {row} = w.s\nLEFT JOIN {live} l ON {at_live}\n"
+            "WHERE w.b IS NULL AND w.verdict = ANY ({adopting})"
+        ).format(
+            base=work.base.relation,
+            names=sql.SQL(", ").join(map(sql.Identifier, values)),
+            values=sql.SQL(", ").join(values.values()),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            live=work.table.identifier,
+            at_live=at_live(work, "l"),
+            adopting=numbers(ROW_RULES, {RowAction.ADOPT, RowAction.RECORD}),
+        )
+    )
+
+
+def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+    """Bring the entries of merged rows up to date, and remember deletions by people."""
+    recorded = numbers(ROW_RULES, UPDATING | {RowAction.RECORD})
+    kept_conflicts = sql.SQL("w.verdict = ANY ({})").format(
+        sql.SQL("{}::smallint[]").format(
+            sql.Literal(
+                [
+                    n
+                    for n, rule in enumerate(ROW_RULES)
+                    if rule.verdict is RowAction.KEEP and "conflicts" in rule.when.split()
+                ]
+            )
+        )
+    )
+    sets: list[sql.Composable] = [
+        sql.SQL("state = CASE WHEN w.live THEN 'a' ELSE 'd' END::\"char\""),
+        sql.SQL("addr = s.addr"),
+        sql.SQL("seed_set = {}").format(sql.Literal(work.set_id)),
+        sql.SQL("run = {}").format(sql.Literal(run)),
+    ]
+    for position, name in enumerate(work.base.primary_key):
+        p = work.base.p(position)
+        now = sql.Identifier("l", name) if work.table.rewrites else _key_now(work, position)
+        sets.append(
+            sql.SQL("{p} = CASE WHEN w.live THEN {now} ELSE b.{p} END").format(
+                p=p, now=canonical(now, work.live(name))
+            )
+        )
+    for column in _own_columns(work):
+        name = column.name
+        verdict = sql.Identifier("w", f"v{work.stage.position(name)}")
+        taken = sql.SQL("CASE WHEN {} = ANY ({}) THEN {} ELSE b.{} END")
+        sets.append(
+            sql.SQL("{} = ").format(column.asked)
+            + taken.format(
+                verdict,
+                applied(),
+                canonical(work.stage.d(name), work.live(name)),
+                column.asked,
+            )
+        )
+        if column.reference:
+            sets.append(
+                sql.SQL("{} = ").format(column.symbol)
+                + taken.format(verdict, applied(), _symbol(work, column), column.symbol)
+            )
+    sets.append(sql.SQL("notes = {}").format(_later_notes(work)))
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET {sets}\nFROM {verdict} w\nJOIN {stage} s ON {row} = w.s{live}\n"
+            "WHERE b.ctid = w.b AND (w.verdict = ANY ({recorded}) OR {kept_conflicts})"
+        ).format(
+            base=work.base.relation,
+            sets=sql.SQL(",\n  ").join(sets),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            live=sql.SQL("\nLEFT JOIN {} l ON {}").format(work.table.identifier, at_live_now(work))
+            if work.table.rewrites
+            else sql.SQL(""),
+            recorded=recorded,
+            kept_conflicts=kept_conflicts,
+        )
+    )
+
+
+def at_live_now(work: SetWork) -> sql.Composable:
+    """Live row `l` of verdict row `w`, also where this very update moved its key."""
+    return sql.SQL(" AND ").join(
+        sql.SQL("{} = {}").format(sql.Identifier("l", name), _key_now(work, position))
+        for position, name in enumerate(work.base.primary_key)
+    )
+
+
+def _key_now(work: SetWork, position: int) -> sql.Composable:
+    """A primary key column of the live row of `w`, once this update is written."""
+    name = work.base.primary_key[position]
+    before = sql.Identifier("w", f"k{position + 1}")
+    if not work.stage.has(name):
+        return before
+    return sql.SQL("CASE WHEN {} AND w.{} = ANY ({}) THEN {} ELSE {} END").format(
+        writing(work),
+        sql.Identifier(f"v{work.stage.position(name)}"),
+        applied(),
+        work.stage.d(name),
+        before,
+    )
+
+
+def _later_notes(work: SetWork) -> sql.Composable:
+    names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
+    unknown: list[sql.Composable] = [
+        sql.SQL("(coalesce(b.notes -> 'unknown', '[]') - {})").format(names)
+    ]
+    unasked: list[sql.Composable] = [
+        sql.SQL("(coalesce(b.notes -> 'unasked', '[]') - {})").format(names)
+    ]
+    moved: list[sql.Composable] = []
+    for column in _own_columns(work):
+        verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
+        kept = (
+            "CASE WHEN b.notes -> {part} ? {name} AND NOT"
+            " coalesce({verdict} = ANY ({applied}), false) THEN {value} ELSE {empty} END"
+        )
+        unknown.append(
+            sql.SQL(kept).format(
+                part=sql.Literal("unknown"),
+                name=sql.Literal(column.name),
+                verdict=verdict,
+                applied=applied(),
+                value=as_array(column.name),
+                empty=sql.SQL("'[]'::jsonb"),
+            )
+        )
+        # The first verdict on a column is the first time that the row asks for it.
+        unasked.append(
+            sql.SQL(
+                "CASE WHEN b.notes -> 'unasked' ? {} AND {} IS NULL THEN {} ELSE '[]'::jsonb END"
+            ).format(sql.Literal(column.name), verdict, as_array(column.name))
+        )
+        if column.name in work.seed_set.key:
+            moved.append(
+                sql.SQL(kept).format(
+                    part=sql.Literal("moved"),
+                    name=sql.Literal(column.name),
+                    verdict=verdict,
+                    applied=applied(),
+                    value=_kept("moved", column.name),
+                    empty=EMPTY,
+                )
+            )
+    return joined(
+        {
+            "unknown": unknown,
+            "unasked": unasked,
+            "stored": _stored_now(work, keep=True),
+            "offered": _offered(work),
+            "moved": moved,
+        }
+    )
+
+
+def _kept(part: str, name: str) -> sql.Composable:
+    return sql.SQL("jsonb_build_object({name}, b.notes -> {part} -> {name})").format(
+        name=sql.Literal(name), part=sql.Literal(part)
+    )
+
+
+def _stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
+    """Pieces of the notes' `stored`: rewritten values, and those that stay as they were."""
+    names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
+    pieces: list[sql.Composable] = []
+    if keep:
+        pieces.append(sql.SQL("(coalesce(b.notes -> 'stored', '{{}}') - {})").format(names))
+    for column in _own_columns(work):
+        verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
+        rewritten = _rewritten(work, column.name) if work.table.rewrites else EMPTY
+        before = (
+            sql.SQL("CASE WHEN b.notes -> 'stored' ? {} THEN {} ELSE {} END").format(
+                sql.Literal(column.name), _kept("stored", column.name), EMPTY
+            )
+            if keep
+            else EMPTY
+        )
+        pieces.append(
+            sql.SQL("CASE WHEN w.live AND {} = ANY ({}) THEN {} ELSE {} END").format(
+                verdict, applied(), rewritten, before
+            )
+        )
+    return pieces
+
+
+def _offered(work: SetWork) -> list[sql.Composable]:
+    """Pieces of the notes' `offered`: desired values that were kept out."""
+    kept_out = numbers(COLUMN_RULES, {ColumnCase.CONFLICT, ColumnCase.HELD})
+    return [
+        sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
+            sql.Identifier(f"v{work.stage.position(column.name)}"),
+            kept_out,
+            as_object(column.name, offer(work, column.name)),
+            EMPTY,
+        )
+        for column in _own_columns(work)
+        if work.seed_set.column(column.name).update is not Update.NEVER
+    ]

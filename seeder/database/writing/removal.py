@@ -1,0 +1,147 @@
+"""Rows that have left the catalog: kept, deleted or marked, as their set says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.departures import STAYING
+from seeder.database.judging.expressions import places
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import at_live, removing
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.notes import EMPTY, objects
+from seeder.database.schema.equality import canonical
+from seeder.database.schema.tables import Column
+from seeder.database.staging.work import SetWork
+from seeder.database.writing import images, marks
+from seeder.merge.model import Removed
+from seeder.merge.plan import RowAction
+from seeder.merge.rules import ROW_RULES
+
+
+def _visible(work: SetWork) -> dict[str, Column]:
+    secret = {column.name for column in work.seed_set.columns if column.secret}
+    return {
+        name: column
+        for name, column in work.table.columns.items()
+        if name not in secret and not column.generated
+    }
+
+
+def remove(
+    connection: psycopg.Connection[Any], ledger: Ledger, works: Sequence[SetWork], *, run: int
+) -> None:
+    """Carry out the verdicts on rows that have left the catalog, ledger included.
+
+    The rows of all sets are deleted in one statement: they may refer to each other.
+    """
+    for work in works:
+        if work.seed_set.removed is not Removed.KEEP:
+            _record_images(connection, ledger, work, run=run)
+    deletes = [_delete(work) for work in works if work.seed_set.removed is Removed.DELETE]
+    if deletes:
+        *before, last = deletes
+        connection.execute(
+            sql.SQL("WITH {} ").format(
+                sql.SQL(", ").join(
+                    sql.SQL("{} AS ({})").format(sql.Identifier(f"d{n}"), each)
+                    for n, each in enumerate(before)
+                )
+            )
+            + last
+            if before
+            else last
+        )
+    for work in works:
+        if work.seed_set.removed is Removed.SET:
+            marks.mark(connection, work, run=run)
+        _record(connection, work, run=run)
+
+
+def _delete(work: SetWork) -> sql.Composed:
+    return sql.SQL("DELETE FROM {} t USING {} w WHERE w.s IS NULL AND {} AND {}").format(
+        work.table.identifier, work.verdict, at_live(work), removing()
+    )
+
+
+def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+    for action, state in (
+        (RowAction.RELEASE, "k"),
+        (RowAction.RECORD, "d"),
+        (RowAction.DELETE, "r"),
+    ):
+        known: list[sql.Composable] = [
+            sql.SQL("state = {}").format(sql.Literal(state)),
+            sql.SQL("run = {}").format(sql.Literal(run)),
+        ]
+        if action is RowAction.RELEASE:
+            known.append(places(work))
+        connection.execute(
+            sql.SQL(
+                "UPDATE {} b SET {} FROM {} w"
+                " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({})"
+            ).format(
+                work.base.relation,
+                sql.SQL(", ").join(known),
+                work.verdict,
+                numbers(ROW_RULES, {action}),
+            )
+        )
+    # Said once; from now on `status` tells of it, by the name that the set has now.
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET notes = coalesce(b.notes, {empty}) || '{{\"stays\": true}}',"
+            " seed_set = {own} FROM {verdict} w"
+            " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying}::smallint[])"
+            " AND NOT coalesce(b.notes ? 'stays' AND b.seed_set = {own}, false)"
+        ).format(
+            base=work.base.relation,
+            empty=EMPTY,
+            own=sql.Literal(work.set_id),
+            verdict=work.verdict,
+            staying=sql.Literal(list(STAYING)),
+        )
+    )
+
+
+def _record_images(
+    connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int
+) -> None:
+    """Keep whole deleted rows, and the columns that a removal marks."""
+    visible = _visible(work)
+    whole: sql.Composable = sql.SQL("jsonb_build_object({})").format(
+        sql.SQL(", ").join(
+            sql.SQL("{}, ({})::text").format(
+                sql.Literal(name), canonical(sql.Identifier("t", name), column)
+            )
+            for name, column in visible.items()
+        )
+    )
+    after: sql.Composable = sql.SQL("NULL::jsonb")
+    if work.seed_set.removed is Removed.SET:
+        marked = marks.marking(work)
+        whole = objects(
+            (condition, name, canonical(sql.Identifier("t", name), work.live(name)))
+            for name, (condition, _) in marked.items()
+        )
+        after = objects(
+            (condition, name, canonical(value, work.live(name)))
+            for name, (condition, value) in marked.items()
+        )
+    source = sql.SQL(
+        "{} w JOIN {} b ON b.ctid = w.b JOIN {} t ON {}\nWHERE w.s IS NULL AND {}"
+    ).format(work.verdict, work.base.relation, work.table.identifier, at_live(work), removing())
+    images.keep(
+        connection,
+        ledger,
+        work,
+        run=run,
+        before=whole,
+        after=after,
+        addr=sql.SQL("b.addr"),
+        source=source,
+    )

@@ -1,0 +1,256 @@
+"""Writes to the live tables: one statement per action and set.
+
+Every function expects the verdicts of `seeder/database/judging/judge.py`, taken after the rows
+to be written were locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import (
+    EVERY,
+    after_update,
+    at_live,
+    inserted_rows,
+    is_inserted,
+    writing,
+)
+from seeder.database.staging.references import INSERTING
+from seeder.database.staging.stage import default_text, next_value
+from seeder.database.staging.work import SetWork
+from seeder.merge.plan import ColumnCase, SetDecision
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
+
+
+class Locked(Struct, frozen=True, kw_only=True):
+    """The live rows of a set that a verdict wants written."""
+
+    rows: int
+    changed: int
+    """Of these, rows that are gone, or are not as they were when the verdict was reached."""
+
+
+def lock(
+    connection: psycopg.Connection[Any], work: SetWork, rows: sql.Composable, strength: str
+) -> Locked:
+    """Lock the live rows to be written, in key order.
+
+    A row's version is told by its place and the transaction that wrote it; its place is not
+    given to another version while the transaction lasts that this runs in.
+    """
+    wanted, as_judged = connection.execute(
+        sql.SQL(
+            "SELECT (SELECT count(*) FROM {verdict} w WHERE {rows}), count(*) FILTER (WHERE judged)"
+            " FROM (SELECT t.ctid = w.row_at AND t.xmin = w.row_by AS judged FROM {live} t"
+            " JOIN {verdict} w ON {at_live} WHERE {rows} ORDER BY {key} FOR {strength} OF t) l"
+        ).format(
+            verdict=work.verdict,
+            rows=rows,
+            live=work.table.identifier,
+            at_live=at_live(work),
+            key=sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.key),
+            strength=sql.SQL(strength),
+        )
+    ).fetchone() or (0, 0)
+    return Locked(rows=wanted, changed=wanted - as_judged)
+
+
+def allocate(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Draw primary keys for the rows to be inserted, in file order."""
+    values = {
+        position: next_value(work.live(work.base.primary_key[position]))
+        for position in work.stage.allocated
+    }
+    drawn = {position: value for position, value in values.items() if value is not None}
+    if not drawn or work.decision is SetDecision.INSERT:
+        return
+    connection.execute(
+        sql.SQL(
+            "UPDATE {verdict} w SET {sets} FROM (SELECT o.s, {values} FROM"
+            " (SELECT s FROM {verdict} WHERE verdict = ANY ({inserting}) ORDER BY s) o) q"
+            " WHERE q.s = w.s"
+        ).format(
+            verdict=work.verdict,
+            sets=sql.SQL(", ").join(
+                sql.SQL("{p} = q.{p}").format(p=sql.Identifier(f"p{position + 1}"))
+                for position in drawn
+            ),
+            values=sql.SQL(", ").join(
+                sql.SQL("{} AS {}").format(value, sql.Identifier(f"p{position + 1}"))
+                for position, value in drawn.items()
+            ),
+            inserting=INSERTING,
+        )
+    )
+
+
+def new_key(work: SetWork, position: int) -> sql.Composable | None:
+    """The primary key column of a row to be inserted; None where only the table knows."""
+    if position in work.stage.allocated and work.decision is not SetDecision.INSERT:
+        name = work.base.primary_key[position]
+        drawn = sql.Identifier("w", f"p{position + 1}")
+        given = work.stage.given(name) if work.stage.has(name) else None
+        if given is None:
+            return drawn
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, work.stage.d(name), drawn)
+    return work.stage.key_value(position)
+
+
+def insert(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    *,
+    late: frozenset[str] = frozenset(),
+    first: int | None = None,
+) -> int:
+    """Insert the rows that the verdict, or the empty table, calls for.
+
+    Args:
+        connection: the seeding connection.
+        work: the set.
+        late: reference columns to leave NULL for now (`write_late` fills them in).
+        first: only so many rows, in file order; to find the one that is rejected.
+
+    Returns:
+        The number of rows inserted.
+    """
+    return connection.execute(insertion(work, late=late, first=first)).rowcount
+
+
+def insertion(
+    work: SetWork, *, late: frozenset[str] = frozenset(), first: int | None = None
+) -> sql.Composed:
+    """The statement of `insert`."""
+    columns: dict[str, sql.Composable] = {}
+    for name in work.names:
+        given = work.stage.given(name)
+        value = sql.SQL("NULL") if name in late else work.stage.d(name)
+        if given is not None:
+            default = default_text(work.live(name))
+            value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, value, default)
+        columns[name] = value
+    for position, name in enumerate(work.base.primary_key):
+        drawn = new_key(work, position)
+        if position in work.stage.allocated and drawn is not None:
+            columns[name] = drawn
+    always = any(work.live(name).identity == "a" for name in columns)
+    unjudged = work.decision is SetDecision.INSERT and first is None
+    in_order = unjudged and not work.stage.references
+    return sql.SQL("INSERT INTO {} ({}){}\nSELECT {}\nFROM {}\nWHERE {}{}{}").format(
+        work.table.identifier,
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL(" OVERRIDING SYSTEM VALUE" if always else ""),
+        sql.SQL(", ").join(columns.values()),
+        inserted_rows(work),
+        is_inserted(work),
+        sql.SQL("") if in_order else sql.SQL(" ORDER BY {}").format(work.stage.row()),
+        sql.SQL("") if first is None else sql.SQL(" LIMIT {}").format(sql.Literal(first)),
+    )
+
+
+def written_columns(connection: psycopg.Connection[Any], work: SetWork) -> list[str]:
+    """The columns that the verdicts write in any row."""
+    flags = connection.execute(
+        sql.SQL("SELECT {} FROM {} w WHERE {}").format(
+            sql.SQL(", ").join(
+                sql.SQL("coalesce(bool_or(w.{} = ANY ({})), false)").format(
+                    sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
+                )
+                for n in range(1, len(work.names) + 1)
+            ),
+            work.verdict,
+            writing(work),
+        )
+    ).fetchone()
+    return [name for name, flag in zip(work.names, flags or (), strict=True) if flag]
+
+
+def update(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    written: Sequence[str],
+    *,
+    among: sql.Composable = EVERY,
+) -> int:
+    """Write the columns that the verdicts call for; returns the number of rows.
+
+    `written` are the columns that any row writes, `among` is a condition on verdict row `w`.
+    """
+    if not written:
+        return 0
+    return connection.execute(
+        sql.SQL(
+            "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
+            "WHERE {at} AND {writing} AND {among}"
+        ).format(
+            live=work.table.identifier,
+            sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
+            verdict=work.verdict,
+            stage=work.stage.relation,
+            row=work.stage.row(),
+            at=at_live(work),
+            writing=writing(work),
+            among=among,
+        )
+    ).rowcount
+
+
+def _assignment(work: SetWork, name: str) -> sql.Composable:
+    return sql.SQL("{} = {}").format(sql.Identifier(name), after_update(work, name))
+
+
+def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: frozenset[str]) -> None:
+    """Fill in references that had to wait for the rows they refer to."""
+    for name in columns:
+        key = sql.SQL(" AND ").join(
+            sql.SQL("t.{} = {}").format(sql.Identifier(each), work.stage.d(each))
+            for each in work.seed_set.key
+        )
+        connection.execute(
+            sql.SQL(
+                "UPDATE {} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL AND {}"
+            ).format(
+                work.table.identifier,
+                sql.Identifier(name),
+                work.stage.d(name),
+                inserted_rows(work),
+                is_inserted(work),
+                key,
+                work.stage.d(name),
+                work.in_scope("t"),
+            )
+        )
+
+
+def advance_sequences(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Bring sequences past explicit values that were written into their columns."""
+    for name in work.names:
+        column = work.live(name)
+        if column.sequence is None:
+            continue
+        connection.execute(
+            sql.SQL(
+                "SELECT setval(p.seqrelid::regclass, q.top) FROM pg_sequence p, LATERAL"
+                " (SELECT CASE WHEN p.seqincrement > 0 THEN max({col}) ELSE min({col}) END AS top,"
+                " pg_sequence_last_value(p.seqrelid) AS last FROM {live}) q"
+                " WHERE p.seqrelid = {seq} AND q.top BETWEEN p.seqmin AND p.seqmax"
+                " AND sign(p.seqincrement) * (q.top::numeric - coalesce(q.last, p.seqstart))"
+                " > CASE WHEN q.last IS NULL THEN -1 ELSE 0 END"
+            ).format(
+                seq=sql.Literal(column.sequence),
+                col=sql.Identifier(name),
+                live=work.table.identifier,
+            )
+        )
+
+
+def applied() -> sql.Composable:
+    """Column verdict numbers after which the ledger takes over the desired value."""
+    return numbers(COLUMN_RULES, COLUMN_WRITES | {ColumnCase.SETTLE})
