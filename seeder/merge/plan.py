@@ -76,6 +76,9 @@ class ColumnChange(Struct, frozen=True, kw_only=True):
     name: str
     case: ColumnCase
     reason: str
+    """Why, for people; nothing is decided by its wording."""
+    rule: str = ""
+    """The name of the rule that decided, where one did."""
     asked: str | None = None
     """Last applied, as it was asked for."""
     stored: str | None = None
@@ -93,6 +96,9 @@ class RowChange(Struct, frozen=True, kw_only=True):
     address: str
     action: RowAction
     reason: str
+    """Why, for people; nothing is decided by its wording."""
+    rule: str = ""
+    """The name of the rule that decided, where one did."""
     columns: tuple[ColumnChange, ...] = ()
     conflict: bool = False
     """True when a person should look at it."""

@@ -11,7 +11,7 @@ value last applied, once as it was asked for and once as the table stored it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from typing import Generic, TypeVar
 
@@ -22,16 +22,31 @@ from seeder.merge.plan import ColumnCase, RowAction
 Verdict = TypeVar("Verdict", bound=StrEnum)
 
 
+class Report(StrEnum):
+    """What a reader is told where a rule decides."""
+
+    DONE = "done"
+    """What happens, with its reason."""
+    SILENT = "silent"
+    """Nothing: there is nothing to do, or it was reported before."""
+    KEPT = "kept"
+    """That a person's change or deletion stands."""
+    CONFLICT = "conflict"
+    """That a person should look at it."""
+
+
 class Rule(Struct, Generic[Verdict], frozen=True):
     """A verdict that holds when all of `when` are as stated.
 
     `when` is written as words: a fact's name means that it holds, a leading `!` that it
-    does not.
+    does not. Code refers to a rule by its name; `reason` is for people alone.
     """
 
+    name: str
     when: str
     verdict: Verdict
     reason: str
+    report: Report = Report.DONE
 
     @property
     def conditions(self) -> tuple[tuple[str, bool], ...]:
@@ -45,6 +60,18 @@ def decide(rules: Sequence[Rule[Verdict]], facts: Mapping[str, bool]) -> Rule[Ve
         if all(facts[name] is wanted for name, wanted in rule.conditions):
             return rule
     raise AssertionError("a table of rules ends with a rule that always holds")
+
+
+def number_of(rules: Sequence[Rule[Verdict]], name: str) -> int:
+    """The number of the rule with this name; raises StopIteration where there is none."""
+    return next(n for n, rule in enumerate(rules) if rule.name == name)
+
+
+def numbers_with(
+    rules: Sequence[Rule[Verdict]], wanted: Callable[[Rule[Verdict]], bool]
+) -> list[int]:
+    """The numbers of the rules that meet a condition, in their order."""
+    return [n for n, rule in enumerate(rules) if wanted(rule)]
 
 
 # -- one column -------------------------------------------------------------------------
@@ -61,22 +88,50 @@ COLUMN_FACTS = {
 }
 
 COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
-    Rule("never", ColumnCase.NOTHING, "written on insert only"),
-    Rule("always live_is_desired desired_is_asked", ColumnCase.NOTHING, "already as desired"),
-    Rule("always live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),
+    Rule("insert_only", "never", ColumnCase.NOTHING, "written on insert only"),
     Rule(
+        "always_in_place",
+        "always live_is_desired desired_is_asked",
+        ColumnCase.NOTHING,
+        "already as desired",
+    ),
+    Rule(
+        "always_settled",
+        "always live_is_desired",
+        ColumnCase.SETTLE,
+        "live already has the desired value",
+    ),
+    Rule(
+        "always_as_stored",
         "always known live_is_stored desired_is_asked",
         ColumnCase.NOTHING,
         "still what the table made of the catalog's value",
     ),
-    Rule("always", ColumnCase.ALWAYS, "the catalog's value is written at every update"),
-    Rule("known desired_is_asked", ColumnCase.NOTHING, "the catalog asks for nothing new"),
-    Rule("live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),
-    Rule("known live_is_stored", ColumnCase.UPDATE, "unchanged since seeder wrote it"),
-    Rule("overwrite", ColumnCase.OVERWRITE, "changed here as well; the catalog's value wins"),
-    Rule("offered", ColumnCase.HELD, "changed here as well; reported before, the live value stays"),
-    Rule("known", ColumnCase.CONFLICT, "changed here as well; the live value stays"),
-    Rule("", ColumnCase.CONFLICT, "was here before seeder; the live value stays"),
+    Rule("always", "always", ColumnCase.ALWAYS, "the catalog's value is written at every update"),
+    Rule(
+        "nothing_new",
+        "known desired_is_asked",
+        ColumnCase.NOTHING,
+        "the catalog asks for nothing new",
+    ),
+    Rule("settled", "live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),
+    Rule("untouched", "known live_is_stored", ColumnCase.UPDATE, "unchanged since seeder wrote it"),
+    Rule(
+        "overwritten",
+        "overwrite",
+        ColumnCase.OVERWRITE,
+        "changed here as well; the catalog's value wins",
+    ),
+    Rule(
+        "offered_before",
+        "offered",
+        ColumnCase.HELD,
+        "changed here as well; reported before, the live value stays",
+    ),
+    Rule(
+        "changed_here", "known", ColumnCase.CONFLICT, "changed here as well; the live value stays"
+    ),
+    Rule("here_before", "", ColumnCase.CONFLICT, "was here before seeder; the live value stays"),
 )
 
 COLUMN_WRITES = frozenset({ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS})
@@ -111,25 +166,39 @@ IDENTITY_FACTS = {
 }
 
 IDENTITY_RULES: tuple[Rule[Identity], ...] = (
-    Rule("entry at_primary_key same_key", Identity.AT_PRIMARY_KEY, "the same row"),
+    Rule("same_row", "entry at_primary_key same_key", Identity.AT_PRIMARY_KEY, "the same row"),
     Rule(
+        "key_reused_and_found",
         "entry at_primary_key other_key at_key !owned",
         Identity.AT_KEY,
         "its primary key was reused; found again under its key",
     ),
-    Rule("entry at_primary_key other_key", Identity.GONE, "its primary key was reused"),
     Rule(
+        "key_reused", "entry at_primary_key other_key", Identity.GONE, "its primary key was reused"
+    ),
+    Rule(
+        "renamed_and_replaced",
         "entry at_primary_key at_key",
         Identity.AMBIGUOUS,
         "renamed here, while another row has taken its key",
     ),
-    Rule("entry at_primary_key", Identity.AT_PRIMARY_KEY, "renamed here"),
-    Rule("entry at_key !owned", Identity.AT_KEY, "re-created here under a new primary key"),
-    Rule("entry at_key", Identity.TAKEN, "another seeded row was renamed to its key"),
-    Rule("entry", Identity.GONE, "no live row"),
-    Rule("at_key owned", Identity.TAKEN, "another seeded row was renamed to this key"),
-    Rule("at_key", Identity.AT_KEY, "a live row has this key"),
-    Rule("", Identity.GONE, "no live row"),
+    Rule("renamed", "entry at_primary_key", Identity.AT_PRIMARY_KEY, "renamed here"),
+    Rule(
+        "recreated",
+        "entry at_key !owned",
+        Identity.AT_KEY,
+        "re-created here under a new primary key",
+    ),
+    Rule(
+        "entry_key_taken",
+        "entry at_key",
+        Identity.TAKEN,
+        "another seeded row was renamed to its key",
+    ),
+    Rule("entry_gone", "entry", Identity.GONE, "no live row"),
+    Rule("key_taken", "at_key owned", Identity.TAKEN, "another seeded row was renamed to this key"),
+    Rule("at_key", "at_key", Identity.AT_KEY, "a live row has this key"),
+    Rule("no_row", "", Identity.GONE, "no live row"),
 )
 
 
@@ -178,47 +247,129 @@ ROW_FACTS = {
 _STANDS = "deleted here; stays deleted"
 
 ROW_RULES: tuple[Rule[RowAction], ...] = (
-    Rule("ambiguous", RowAction.KEEP, "which live row it is cannot be told"),
-    Rule("taken deleted !refresh", RowAction.KEEP, "deleted here, and its key has another owner"),
-    Rule("taken", RowAction.KEEP, "another seeded row was renamed to this key"),
-    # The catalog has the row, and no live row is there.
-    Rule("desired !live soft_deleted !entry", RowAction.RECORD, _STANDS),
-    Rule("desired !live blocked !entry", RowAction.SKIP, "refers to a row that is not there"),
-    Rule("desired !live !entry", RowAction.INSERT, "new in the catalog"),
-    Rule("desired !live refresh blocked", RowAction.SKIP, "refers to a row that is not there"),
-    Rule("desired !live refresh", RowAction.INSERT, "missing here; refresh brings it back"),
-    Rule("desired !live removed blocked", RowAction.SKIP, "refers to a row that is not there"),
-    Rule("desired !live removed", RowAction.RESTORE, "back in the catalog"),
-    Rule("desired !live deleted", RowAction.KEEP, _STANDS),
-    Rule("desired !live", RowAction.RECORD, _STANDS),
-    # The catalog has the row, and a live row is there.
-    Rule("desired blocked", RowAction.SKIP, "refers to a row that is not there"),
-    Rule("desired !entry", RowAction.ADOPT, "already here; seeder looks after it from now on"),
-    Rule("desired unset writes", RowAction.RESTORE, "back in the catalog"),
-    Rule("desired unset", RowAction.RECORD, "back in the catalog"),
-    Rule("desired moved writes", RowAction.MOVE, "its key changed in the catalog"),
-    Rule("desired writes", RowAction.UPDATE, "the catalog has changed"),
-    Rule("desired conflicts", RowAction.KEEP, "changed here and in the catalog"),
-    Rule("desired !active", RowAction.RECORD, "back in the catalog"),
-    Rule("desired reported", RowAction.RECORD, "back in the catalog"),
-    Rule("desired records", RowAction.RECORD, "live already is as desired"),
-    Rule("desired", RowAction.KEEP, "nothing to do"),
-    # The catalog has it no longer.
-    Rule("!active", RowAction.KEEP, "nothing to do"),
-    Rule("!live", RowAction.RECORD, "left the catalog, and was deleted here"),
-    Rule("on_removal_delete modified reported", RowAction.KEEP, "nothing to do"),
     Rule(
+        "ambiguous",
+        "ambiguous",
+        RowAction.KEEP,
+        "which live row it is cannot be told",
+        Report.CONFLICT,
+    ),
+    Rule(
+        "taken_deleted",
+        "taken deleted !refresh",
+        RowAction.KEEP,
+        "deleted here, and its key has another owner",
+        Report.KEPT,
+    ),
+    Rule(
+        "taken",
+        "taken",
+        RowAction.KEEP,
+        "another seeded row was renamed to this key",
+        Report.CONFLICT,
+    ),
+    # The catalog has the row, and no live row is there.
+    Rule(
+        "soft_deleted", "desired !live soft_deleted !entry", RowAction.RECORD, _STANDS, Report.KEPT
+    ),
+    Rule(
+        "new_blocked",
+        "desired !live blocked !entry",
+        RowAction.SKIP,
+        "refers to a row that is not there",
+        Report.CONFLICT,
+    ),
+    Rule("new", "desired !live !entry", RowAction.INSERT, "new in the catalog"),
+    Rule(
+        "refresh_blocked",
+        "desired !live refresh blocked",
+        RowAction.SKIP,
+        "refers to a row that is not there",
+        Report.CONFLICT,
+    ),
+    Rule(
+        "refreshed",
+        "desired !live refresh",
+        RowAction.INSERT,
+        "missing here; refresh brings it back",
+    ),
+    Rule(
+        "returned_blocked",
+        "desired !live removed blocked",
+        RowAction.SKIP,
+        "refers to a row that is not there",
+        Report.CONFLICT,
+    ),
+    Rule("returned", "desired !live removed", RowAction.RESTORE, "back in the catalog"),
+    Rule("deleted_before", "desired !live deleted", RowAction.KEEP, _STANDS, Report.KEPT),
+    Rule("deleted_here", "desired !live", RowAction.RECORD, _STANDS, Report.KEPT),
+    # The catalog has the row, and a live row is there.
+    Rule(
+        "blocked",
+        "desired blocked",
+        RowAction.SKIP,
+        "refers to a row that is not there",
+        Report.CONFLICT,
+    ),
+    Rule(
+        "adopted",
+        "desired !entry",
+        RowAction.ADOPT,
+        "already here; seeder looks after it from now on",
+    ),
+    Rule("unset", "desired unset writes", RowAction.RESTORE, "back in the catalog"),
+    Rule("unset_recorded", "desired unset", RowAction.RECORD, "back in the catalog"),
+    Rule("moved", "desired moved writes", RowAction.MOVE, "its key changed in the catalog"),
+    Rule("changed", "desired writes", RowAction.UPDATE, "the catalog has changed"),
+    Rule(
+        "changed_both",
+        "desired conflicts",
+        RowAction.KEEP,
+        "changed here and in the catalog",
+        Report.CONFLICT,
+    ),
+    Rule("back", "desired !active", RowAction.RECORD, "back in the catalog"),
+    Rule("back_from_staying", "desired reported", RowAction.RECORD, "back in the catalog"),
+    Rule("settled", "desired records", RowAction.RECORD, "live already is as desired"),
+    Rule("in_place", "desired", RowAction.KEEP, "nothing to do", Report.SILENT),
+    # The catalog has it no longer.
+    Rule("left_before", "!active", RowAction.KEEP, "nothing to do", Report.SILENT),
+    Rule(
+        "left_deleted_here",
+        "!live",
+        RowAction.RECORD,
+        "left the catalog, and was deleted here",
+        Report.KEPT,
+    ),
+    Rule(
+        "left_modified_before",
+        "on_removal_delete modified reported",
+        RowAction.KEEP,
+        "nothing to do",
+        Report.SILENT,
+    ),
+    Rule(
+        "left_modified",
         "on_removal_delete modified",
         RowAction.KEEP,
         "left the catalog, but was changed here",
+        Report.CONFLICT,
     ),
-    Rule("on_removal_delete referenced reported", RowAction.KEEP, "nothing to do"),
     Rule(
+        "left_referenced_before",
+        "on_removal_delete referenced reported",
+        RowAction.KEEP,
+        "nothing to do",
+        Report.SILENT,
+    ),
+    Rule(
+        "left_referenced",
         "on_removal_delete referenced",
         RowAction.KEEP,
         "left the catalog, but other rows refer to it",
+        Report.CONFLICT,
     ),
-    Rule("on_removal_delete", RowAction.DELETE, "left the catalog"),
-    Rule("on_removal_set", RowAction.REMOVE, "left the catalog"),
-    Rule("", RowAction.RELEASE, "left the catalog; kept"),
+    Rule("left_deleted", "on_removal_delete", RowAction.DELETE, "left the catalog"),
+    Rule("left_marked", "on_removal_set", RowAction.REMOVE, "left the catalog"),
+    Rule("left_kept", "", RowAction.RELEASE, "left the catalog; kept"),
 )

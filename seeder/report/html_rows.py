@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from seeder.merge.choices import AFTERWARDS, MEANING, UNTIL_THEN, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
-from seeder.merge.rules import ROW_RULES
 from seeder.report.html import Child, Html, joined, tag
 from seeder.report.html_page import folded, section, tone
 from seeder.report.values import REFERENCE, differing, narrowed
@@ -197,7 +196,7 @@ def _conflict(row: RowChange) -> Html:
     return tag(
         "article",
         tag("h3", _address(row)),
-        None if row.reason in _USUAL else tag("p", f"{row.reason}.", class_="why"),
+        None if row.rule == _USUAL else tag("p", f"{row.reason}.", class_="why"),
         [_three(column) for column in columns],
         tag("div", [_choice(row, take) for take in Take], class_="three choices"),
         _besides(also, row) if also else None,
@@ -205,8 +204,8 @@ def _conflict(row: RowChange) -> Html:
     )
 
 
-_USUAL = frozenset(rule.reason for rule in ROW_RULES if "conflicts" in rule.when.split())
-"""Why a row is in conflict where nothing else happens to it: the section says it already."""
+_USUAL = "changed_both"
+"""The rule of a row in conflict to which nothing else happens: the section says it already."""
 
 
 def _besides(columns: Sequence[ColumnChange], row: RowChange) -> Html:

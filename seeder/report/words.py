@@ -17,7 +17,7 @@ from seeder.merge.plan import (
     SetOutcome,
     SetPlan,
 )
-from seeder.merge.rules import ROW_RULES
+from seeder.merge.rules import ROW_RULES, Report
 from seeder.report.layout import Ink, Piece, Span
 
 CONFLICTS = "conflicts"
@@ -92,12 +92,8 @@ class Kind(IntEnum):
     """A column was changed here and in the catalog: a person may choose."""
 
 
-DELETED_HERE = frozenset(
-    rule.reason
-    for rule in ROW_RULES
-    if rule.verdict is RowAction.RECORD and "!live" in rule.when.split()
-)
-"""Why a row goes on record that a person has deleted."""
+KEPT = frozenset(rule.name for rule in ROW_RULES if rule.report is Report.KEPT)
+"""Rules by which a person's change or deletion stands, whether or not that goes on record."""
 
 _ON_RECORD = frozenset({RowAction.ADOPT, RowAction.RECORD, RowAction.RELEASE})
 _KEPT = frozenset({RowAction.KEEP, RowAction.SKIP})
@@ -110,7 +106,7 @@ def kind_of(row: RowChange) -> Kind:
         return Kind.CONFLICT
     if row.conflict:
         return Kind.ATTENTION
-    if row.action in _KEPT or row.reason in DELETED_HERE:
+    if row.action in _KEPT or row.rule in KEPT:
         return Kind.KEPT
     if row.action in _ON_RECORD and not any(column.case in _WRITTEN for column in row.columns):
         return Kind.RECORD

@@ -166,7 +166,7 @@ class Database:
         table = self.tables[each.name]
         if rule.verdict is RowAction.SKIP:
             return
-        if rule.verdict is RowAction.KEEP and "conflicts" not in rule.when.split():
+        if rule.verdict is RowAction.KEEP and rule.name != "changed_both":
             return
         entry = table.entries.get(key)
         adopted = entry is None

@@ -14,19 +14,21 @@ from seeder.database.schema.tables import ForeignKey
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
-from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, number_of, numbers_with
 
 HELD, _STILL_HELD = (
-    next(n for n, rule in enumerate(ROW_RULES) if rule.when == when)
-    for when in ("on_removal_delete referenced", "on_removal_delete referenced reported")
+    number_of(ROW_RULES, name) for name in ("left_referenced", "left_referenced_before")
 )
 """Numbers of the verdicts on rows that other rows refer to."""
 
 
 STAYING = tuple(
-    n
-    for n, rule in enumerate(ROW_RULES)
-    if rule.verdict is RowAction.KEEP and ("on_removal_delete", True) in rule.conditions
+    numbers_with(
+        ROW_RULES,
+        lambda rule: (
+            rule.verdict is RowAction.KEEP and ("on_removal_delete", True) in rule.conditions
+        ),
+    )
 )
 """Numbers of the verdicts on rows that stay although their set says `removed: delete`."""
 

@@ -14,27 +14,17 @@ from seeder.database.schema.equality import canonical
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange, SetDecision
-from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES
+from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Report, numbers_with
 
-SILENT = tuple(n for n, rule in enumerate(ROW_RULES) if rule.reason == "nothing to do")
+SILENT = tuple(numbers_with(ROW_RULES, lambda rule: rule.report is Report.SILENT))
 """Verdicts that nobody needs to hear of."""
 
 
-def _is_conflict(number: int) -> bool:
-    rule = ROW_RULES[number]
-    if rule.verdict is RowAction.SKIP:
-        return True
-    if number in SILENT:
-        return False
-    return rule.verdict is RowAction.KEEP and (
-        rule.when in ("ambiguous", "taken")
-        or "conflicts" in rule.when.split()
-        or "on_removal_delete" in rule.when.split()
-    )
-
-
-CONFLICTING = frozenset(n for n in range(len(ROW_RULES)) if _is_conflict(n))
+CONFLICTING = frozenset(numbers_with(ROW_RULES, lambda rule: rule.report is Report.CONFLICT))
 """Verdicts that a person should look at."""
+
+_TELLS_WHERE = frozenset({"ambiguous", "taken"})
+"""Row rules whose reason is that of the identity: where the live row is, or who has its key."""
 
 
 def counts(
@@ -219,6 +209,7 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
                 name=name,
                 case=column_rule.verdict,
                 reason=column_rule.reason,
+                rule=column_rule.name,
                 asked=asked,
                 stored=was_stored,
                 live=live,
@@ -228,12 +219,13 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
             )
         )
     reason = rule.reason
-    if rule.when in ("ambiguous", "taken"):
+    if rule.name in _TELLS_WHERE:
         reason = IDENTITY_RULES[identity].reason
     return RowChange(
         address=work.seed_set.address(key),
         action=rule.verdict,
         reason=reason,
+        rule=rule.name,
         columns=tuple(columns),
         conflict=verdict in CONFLICTING
         or any(column.case is ColumnCase.CONFLICT for column in columns),
@@ -274,6 +266,7 @@ def _insert(work: SetWork, row: tuple[Any, ...]) -> RowChange:
         address=work.seed_set.address(key),
         action=RowAction.SKIP if blocked else RowAction.INSERT,
         reason="refers to a row that is not there" if blocked else "first launch of this set",
+        rule="new_blocked" if blocked else "new",
         columns=tuple(
             _new_value(work, name, value, reason="new")
             for name, value in zip(work.names, row[2:], strict=True)

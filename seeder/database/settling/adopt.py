@@ -98,7 +98,7 @@ def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: boo
     """Turn verdicts that write into ones that record."""
     differing = COLUMN_WRITES | {ColumnCase.CONFLICT}
     # With an old catalog the difference is what a person made of a known value.
-    meant = column_rule("known desired_is_asked" if old else "")
+    meant = column_rule("nothing_new" if old else "here_before")
     sets: list[sql.Composable] = [
         sql.SQL("{0} = CASE WHEN {0} = ANY ({1}) THEN {2} ELSE {0} END").format(
             sql.Identifier(f"v{work.stage.position(name)}"),
@@ -110,11 +110,11 @@ def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: boo
     if old:
         sets.append(
             sql.SQL("verdict = CASE WHEN NOT live THEN {} ELSE verdict END").format(
-                row_rule("desired !live soft_deleted !entry")
+                row_rule("soft_deleted")
             )
         )
     # A row that refers to one that is not there is here all the same.
-    sets_of_live = sql.SQL("verdict = {}").format(row_rule("desired !entry"))
+    sets_of_live = sql.SQL("verdict = {}").format(row_rule("adopted"))
     connection.execute(sql.SQL("UPDATE {} SET {}").format(work.verdict, sql.SQL(", ").join(sets)))
     connection.execute(
         sql.SQL("UPDATE {} SET {} WHERE live AND b IS NULL AND verdict = ANY ({})").format(

@@ -19,7 +19,7 @@ from seeder.database.staging.registry import unregister
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
-from seeder.merge.rules import COLUMN_RULES, ROW_RULES
+from seeder.merge.rules import COLUMN_RULES, ROW_RULES, number_of
 
 
 def open_few(
@@ -96,14 +96,14 @@ def resolve_group(seeding: Seeding, group: Sequence[str], settled: frozenset[str
     return works
 
 
-def row_rule(when: str) -> sql.Literal:
-    """The number of the row rule with these conditions."""
-    return sql.Literal(next(n for n, rule in enumerate(ROW_RULES) if rule.when == when))
+def row_rule(name: str) -> sql.Literal:
+    """The number of the row rule with this name."""
+    return sql.Literal(number_of(ROW_RULES, name))
 
 
-def column_rule(when: str) -> sql.Literal:
-    """The number of the column rule with these conditions."""
-    return sql.Literal(next(n for n, rule in enumerate(COLUMN_RULES) if rule.when == when))
+def column_rule(name: str) -> sql.Literal:
+    """The number of the column rule with this name."""
+    return sql.Literal(number_of(COLUMN_RULES, name))
 
 
 def clear_stages(connection: psycopg.Connection[Any]) -> None:

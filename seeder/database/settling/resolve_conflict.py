@@ -165,16 +165,16 @@ def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None
     for name in work.names:
         verdict = sql.Identifier(f"v{work.stage.position(name)}")
         if name in names:
-            sets.append(sql.SQL("{} = {}").format(verdict, column_rule("overwrite")))
+            sets.append(sql.SQL("{} = {}").format(verdict, column_rule("overwritten")))
         else:
             sets.append(
                 sql.SQL("{0} = CASE WHEN {0} = ANY ({1}) THEN {2} ELSE {0} END").format(
-                    verdict, others, column_rule("known desired_is_asked")
+                    verdict, others, column_rule("nothing_new")
                 )
             )
     connection.execute(
         sql.SQL("UPDATE {} SET verdict = {}, {}").format(
-            work.verdict, row_rule("desired writes"), sql.SQL(", ").join(sets)
+            work.verdict, row_rule("changed"), sql.SQL(", ").join(sets)
         )
     )
     images.record(connection, seeding.ledger, work, run=run)

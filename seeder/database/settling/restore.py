@@ -30,9 +30,8 @@ from seeder.database.writing import record, write
 from seeder.database.writing.rejected_rows import Writes, rejected
 from seeder.merge.model import Catalog
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
-from seeder.merge.rules import ROW_RULES
 
-_TAKEN = next(rule.reason for rule in ROW_RULES if rule.when == "taken deleted !refresh")
+_TAKEN = "taken_deleted"
 _REASON = "deleted here; brought back as the catalog has it"
 
 
@@ -89,20 +88,20 @@ def _let_back_in(connection: psycopg.Connection[Any], work: SetWork) -> None:
             verdict=work.verdict,
             missing=work.stage.missing(),
             blocked=sql.Literal(BLOCKED),
-            skip=row_rule("desired !live removed blocked"),
-            restore=row_rule("desired !live removed"),
+            skip=row_rule("returned_blocked"),
+            restore=row_rule("returned"),
             stage=work.stage.relation,
             row=work.stage.row(),
-            stands=row_rule("desired !live deleted"),
-            found_gone=row_rule("desired !live"),
+            stands=row_rule("deleted_before"),
+            found_gone=row_rule("deleted_here"),
         )
     )
     # Rows that were never here are an update's business, and so are all other changes.
     connection.execute(
         sql.SQL("DELETE FROM {} WHERE verdict IN ({}, {})").format(
             work.verdict,
-            row_rule("desired !live !entry"),
-            row_rule("desired !live blocked !entry"),
+            row_rule("new"),
+            row_rule("new_blocked"),
         )
     )
 
@@ -143,7 +142,7 @@ def _told(
                 )
             )
         elif change is not None and (
-            change.action is RowAction.SKIP or change.conflict or change.reason == _TAKEN
+            change.action is RowAction.SKIP or change.conflict or change.rule == _TAKEN
         ):
             told.append(_left(address, change.reason))
         elif key not in known:

@@ -18,23 +18,22 @@ from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork, TableTarget
 from seeder.merge.plan import RowAction, SetDecision
-from seeder.merge.rules import ROW_RULES
+from seeder.merge.rules import ROW_RULES, number_of, numbers_with
 
 INSERTING = sql.SQL("{}::smallint[]").format(
     sql.Literal(
-        [
-            n
-            for n, rule in enumerate(ROW_RULES)
-            if rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and "!live" in rule.when
-        ]
+        numbers_with(
+            ROW_RULES,
+            lambda rule: (
+                rule.verdict in (RowAction.INSERT, RowAction.RESTORE)
+                and ("live", False) in rule.conditions
+            ),
+        )
     )
 )
 """Numbers of the verdicts that insert a row; to restore one that is still there is to update it."""
 
-_BLOCKED_INSERT, _BLOCKED_LIVE = (
-    next(n for n, rule in enumerate(ROW_RULES) if rule.when == when)
-    for when in ("desired !live blocked !entry", "desired blocked")
-)
+_BLOCKED_INSERT, _BLOCKED_LIVE = (number_of(ROW_RULES, name) for name in ("new_blocked", "blocked"))
 _LIVE = sql.SQL("{}::smallint[]").format(
     sql.Literal(
         [

@@ -25,7 +25,7 @@ from seeder.database.writing.write import applied, new_key
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
-from seeder.merge.rules import COLUMN_RULES, ROW_RULES
+from seeder.merge.rules import COLUMN_RULES, ROW_RULES, number_of
 
 
 def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
@@ -222,15 +222,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
     """Bring the entries of merged rows up to date, and remember deletions by people."""
     recorded = numbers(ROW_RULES, UPDATING | {RowAction.RECORD})
     kept_conflicts = sql.SQL("w.verdict = ANY ({})").format(
-        sql.SQL("{}::smallint[]").format(
-            sql.Literal(
-                [
-                    n
-                    for n, rule in enumerate(ROW_RULES)
-                    if rule.verdict is RowAction.KEEP and "conflicts" in rule.when.split()
-                ]
-            )
-        )
+        sql.SQL("{}::smallint[]").format(sql.Literal([number_of(ROW_RULES, "changed_both")]))
     )
     sets: list[sql.Composable] = [
         sql.SQL("state = CASE WHEN w.live THEN 'a' ELSE 'd' END::\"char\""),

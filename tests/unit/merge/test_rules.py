@@ -98,6 +98,12 @@ def test_every_rule_names_known_facts_and_gives_a_reason(table: str) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES)
+def test_every_rule_has_a_name_of_its_own(table: str) -> None:
+    rules, _ = TABLES[table]
+    assert len({rule.name for rule in rules}) == len(rules)
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_every_table_ends_with_a_rule_that_always_holds(table: str) -> None:
     rules, facts = TABLES[table]
     assert rules[-1].when == ""
@@ -114,7 +120,7 @@ def test_every_table_ends_with_a_rule_that_always_holds(table: str) -> None:
 )
 def test_every_rule_decides_some_case_that_can_occur(rules: Any, facts: Any) -> None:
     reached = {first_match(rules, each) for each in facts()}
-    unreachable = [rules[n].when for n in range(len(rules)) if n not in reached]
+    unreachable = [rules[n].name for n in range(len(rules)) if n not in reached]
     assert unreachable == []
 
 
