@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 from seeder.catalog.assembled import Assembled, CsvIndex, Others, reference_cell
@@ -12,11 +13,13 @@ from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
 from seeder.catalog.declaration import Declaration
 from seeder.catalog.drafts import Draft
 from seeder.catalog.expand import NoMatch, expand
+from seeder.catalog.generated import GeneratedColumns
 from seeder.catalog.nodes import Node
 from seeder.catalog.problems import Problems
 from seeder.catalog.values import Values, key_text
 from seeder.merge.model import (
     Cell,
+    Generator,
     ListedRows,
     RowSource,
     SeedColumn,
@@ -49,7 +52,12 @@ class Assembler:
         self._active = active
         self._key = declaration.row_key_columns
         self._rules = tuple(r for r in declaration.columns.values() if r.reference is not None)
-        self._scope = self._constants(declaration.scope)
+        self._scope = {
+            column: cell
+            for column, cell in self._constants(declaration.scope).items()
+            if not isinstance(cell, Generator)  # reported with the declaration
+        }
+        self._generated = GeneratedColumns(declaration, problems)
         self._defaults = self._constants(declaration.defaults)
 
     def from_drafts(self, drafts: Sequence[Draft]) -> Assembled:
@@ -70,6 +78,7 @@ class Assembler:
                 order.update(dict.fromkeys(cells))
                 kept.append((key, draft, cells))
         columns = tuple(order)
+        self._generated.check([cells for _, _, cells in kept])
         shapes: dict[frozenset[str], int] = {}
         rows = []
         for key, draft, cells in kept:
@@ -100,7 +109,8 @@ class Assembler:
         for column in self._scope:
             if column in header:
                 self._bad(f"`scope` fixes `{column}`, and {table.file} gives it as well")
-        filled = {name: cell for name, cell in self._defaults.items() if name not in header}
+        defaults = {name: cell for name, cell in self._defaults.items() if name not in header}
+        filled = self._generated.parted(defaults, Draft({}, self._declaration.file))
         constants = {**filled, **self._scope}
         columns = tuple(dict.fromkeys([*self._key, *self._scope, *header, *filled]))
         missing = [name for name in self._key if name not in header and name not in constants]
@@ -140,15 +150,17 @@ class Assembler:
             unread=unread,
         )
 
-    def _constants(self, nodes: Mapping[str, Node]) -> dict[str, Cell]:
+    def _constants(self, nodes: Mapping[str, Node]) -> dict[str, Cell | Generator]:
         file = self._declaration.file
-        constants = {}
+        constants: dict[str, Cell | Generator] = {}
         for column in sorted(nodes):
             node, rule = nodes[column], self._declaration.rule(column)
-            cell = self._values.cell(
+            cell = self._values.asked(
                 node, file=file, secret=bool(rule and rule.secret), active=self._active
             )
-            if rule is not None and rule.reference is not None and not rule.expand:
+            if isinstance(cell, Generator):
+                pass
+            elif rule is not None and rule.reference is not None and not rule.expand:
                 try:
                     cell = reference_cell(cell, rule, self._others.widths)
                 except NoMatch as error:
@@ -158,7 +170,8 @@ class Assembler:
 
     def _expanded(self, draft: Draft) -> list[dict[str, Cell]]:
         """The rows that one draft stands for: several where a column is expanded."""
-        cells = {**self._defaults, **draft.cells, **self._scope}
+        asked = {**self._defaults, **draft.cells, **self._scope}
+        cells = self._generated.parted(asked, draft)
         if self._scope:
             for column in self._scope:
                 if column in draft.cells:
@@ -206,6 +219,8 @@ class Assembler:
             cell = cells.get(column)
             text = cell if isinstance(cell, str) else key_text(cell)
             if text is None:
+                if column in self._generated.found:
+                    return None  # reported already
                 if not self._active and cell is None and column in cells:
                     return None  # stands for `!env`
                 self._no_key(column, column in cells, cell, draft)
@@ -245,7 +260,7 @@ class Assembler:
         if not anything or self._declaration.computed:
             return  # a seeder may yield a column only now and then
         for rule in self._declaration.columns.values():
-            if rule.name not in columns:
+            if rule.name not in columns and rule.name not in self._generated.found:
                 remedy = self._problems.suggest(
                     rule.name, columns, otherwise="Remove the rule, or give the column a value."
                 )
@@ -277,6 +292,10 @@ class Assembler:
             columns=tuple([self._column(name, written) for name in columns]),
             rows=rows,
             shapes=tuple(shapes),
+            generated=tuple(
+                replace(self._column(name, written), generator=generator)
+                for name, generator in self._generated.found.items()
+            ),
             scope=tuple(self._scope.items()),
             when=declared.when,
             removed=declared.removed,

@@ -10,7 +10,7 @@ from msgspec import Struct, field
 from seeder.catalog.columns import ColumnReader, ColumnRule
 from seeder.catalog.files import Located
 from seeder.catalog.node_reader import Choice, NodeReader
-from seeder.catalog.nodes import Mapping, Node, Scalar, Sequence, kind
+from seeder.catalog.nodes import GENERATORS, Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.problems import Problems, Spot
 from seeder.merge.model import Conflict, Removed, TableName, When
 
@@ -187,7 +187,7 @@ class _Reader(NodeReader):
             return {}
         if key == "scope":
             for column, value in node.items.items():
-                if not isinstance(value, Scalar):
+                if not isinstance(value, Scalar) or value.tag in GENERATORS:
                     self.bad(value, f"`scope` takes one value for `{column}`, not {kind(value)}")
         return node.items
 

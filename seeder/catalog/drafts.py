@@ -18,13 +18,13 @@ from seeder.catalog.project import Project
 from seeder.catalog.python_files import SeederFile, called, seeder_context
 from seeder.catalog.values import Values, native
 from seeder.catalog.yaml_reader import read_yaml
-from seeder.merge.model import Cell
+from seeder.merge.model import Cell, Generator
 
 
 class Draft(NamedTuple):
     """One row as it is written."""
 
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, Cell | Generator]
     file: str
     line: int | None = None
     node: MappingNode | None = None
@@ -100,7 +100,7 @@ class DraftReader:
         self, rows: tuple[Node, ...], file: str, declaration: Declaration, *, active: bool
     ) -> Iterator[Draft]:
         secret = {rule.name for rule in declaration.columns.values() if rule.secret}
-        cell = self._values.cell
+        asked = self._values.asked
         for row in rows:
             if not isinstance(row, MappingNode) or not row.items:
                 self._problems.add(
@@ -115,7 +115,7 @@ class DraftReader:
             cells = {
                 column: node.value
                 if isinstance(node, Scalar) and node.tag is None
-                else cell(node, file=file, secret=column in secret, active=active)
+                else asked(node, file=file, secret=column in secret, active=active)
                 for column, node in row.items.items()
             }
             yield Draft(cells, file, row.line, row)

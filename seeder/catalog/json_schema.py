@@ -16,7 +16,10 @@ from seeder.merge.model import Conflict, Removed, Update, When
 Schema: TypeAlias = dict[str, Any]
 
 _NAME: Schema = {"type": "string", "minLength": 1}
-_VALUE: Schema = {"description": "A value of the column; !env NAME and !file PATH bring it in."}
+_VALUE: Schema = {
+    "description": "A value of the column; !env NAME and !file PATH bring it in, !now and !uuid"
+    " make it."
+}
 
 
 def _choice(kind: type[StrEnum], description: str, *, default: StrEnum) -> Schema:

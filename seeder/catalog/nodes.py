@@ -10,13 +10,17 @@ from collections.abc import Mapping as AnyMapping
 from typing import NamedTuple, TypeAlias
 
 from seeder.catalog.files import Located, Unreadable
-from seeder.merge.model import Cell
+from seeder.merge.model import Cell, Generator
 
 MAX_DEPTH = 100
 """Levels of nesting in one file."""
 
 MAX_VALUES = 2_000_000
 """Values of one file, lists and mappings included: each takes many times the memory of its text."""
+
+
+GENERATORS = {each.value: each for each in Generator}
+"""By the tag that asks for it."""
 
 
 class Scalar(NamedTuple):
@@ -26,7 +30,7 @@ class Scalar(NamedTuple):
     line: int | None = None
     column: int | None = None
     tag: str | None = None
-    """`env`, `file` or `json`: `value` is then the text behind the tag."""
+    """Such as `env`: `value` is then the text behind the tag."""
 
 
 class Sequence(NamedTuple):

@@ -14,11 +14,11 @@ from pathlib import Path, PurePosixPath
 
 from seeder.catalog.files import Unreadable, is_inside, is_walked, read_text
 from seeder.catalog.json_reader import read_json
-from seeder.catalog.nodes import MAX_DEPTH, Mapping, Node, Scalar
+from seeder.catalog.nodes import GENERATORS, MAX_DEPTH, Mapping, Node, Scalar
 from seeder.catalog.problems import Problems, Spot
 from seeder.catalog.project import Project
 from seeder.catalog.scalars import MAX_DIGITS, holds
-from seeder.merge.model import Cell, Text
+from seeder.merge.model import Cell, Generator, Text
 
 _PLAIN = (
     bool,
@@ -51,6 +51,17 @@ class Values:
         """Variables that only non-secret values were taken from, sorted."""
         return tuple(sorted(self._public - self._secret))
 
+    def asked(
+        self, node: Node, *, file: str, secret: bool = False, active: bool = True
+    ) -> Cell | Generator:
+        """The value of a node, or who is to make it."""
+        generator = GENERATORS.get(node.tag or "") if isinstance(node, Scalar) else None
+        if generator is None:
+            return self.cell(node, file=file, secret=secret, active=active)
+        if isinstance(node, Scalar) and node.value != "":
+            self._problems.add(f"`!{generator.value}` takes nothing behind it", file=file, at=node)
+        return generator
+
     def cell(self, node: Node, *, file: str, secret: bool = False, active: bool = True) -> Cell:
         """The value of a node; in a set that is not active, NULL stands for `!env`."""
         if isinstance(node, Scalar):
@@ -76,6 +87,14 @@ class Values:
             return self.env(text, file=file, at=node, secret=secret) if active else None
         if node.tag == "file":
             return self._file(text, file, node)
+        if node.tag in GENERATORS:
+            self._problems.add(
+                f"`!{node.tag}` is made when a row is inserted and cannot stand here",
+                remedy="It is for a column of a row, of `defaults` or of `removed: {set: ...}`.",
+                file=file,
+                at=node,
+            )
+            return None
         try:
             # For its problems alone: the document goes to Postgres as it is written.
             read_json(text, file=file, problems=Problems())

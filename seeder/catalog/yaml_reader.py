@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from seeder.catalog.files import Located, Unreadable, place_of
 from seeder.catalog.nodes import (
+    GENERATORS,
     MAX_DEPTH,
     MAX_VALUES,
     Mapping,
@@ -28,7 +29,11 @@ from seeder.catalog.scalars import Surprise, plain
 MAX_REPEATED = 1_000_000
 """Nodes that the aliases of one file may repeat, all together."""
 
-_TAGS = {"!env": "env", "!file": "file", "!json": "json"}
+_TAGS = {f"!{name}": name for name in ("env", "file", "json", *GENERATORS)}
+_BARE = tuple(f"!{name}" for name in GENERATORS)
+"""Tags that nothing follows."""
+_MENDED = 100
+"""How many of them may stand right before a bracket, in one file."""
 _STRING = frozenset({"!", "tag:yaml.org,2002:str"})
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 
@@ -48,12 +53,41 @@ def read_yaml(text: str, *, file: str, problems: Problems) -> Node | None:
             line=line,
             column=column,
         )
-    try:
-        return _Builder(file, problems).build(text)
-    except yaml.MarkedYAMLError as error:
-        raise _syntax(error, text) from None
-    except yaml.YAMLError:
-        raise Unreadable("is not valid YAML") from None
+    for _ in range(_MENDED):
+        found = Problems()
+        try:
+            root = _Builder(file, found).build(text)
+        except yaml.MarkedYAMLError as error:
+            mended = _parted(text, error.problem_mark)
+            if mended is None:
+                problems.extend(found)
+                raise _syntax(error, text) from None
+            text = mended
+        except yaml.YAMLError:
+            raise Unreadable("is not valid YAML") from None
+        else:
+            problems.extend(found)
+            return root
+    raise Unreadable(
+        f"has {_BARE[0]} or {_BARE[1]} right before a bracket in more than {_MENDED} places",
+        remedy="Write it once, under `defaults:`.",
+    )
+
+
+def _parted(text: str, mark: yaml.Mark | None) -> str | None:
+    """The text with a blank before a bracket that stands right behind a bare tag.
+
+    `{id: !uuid}` is what anybody writes; to YAML the bracket would be part of the tag.
+    """
+    if mark is None:
+        return None
+    lines = text.splitlines(keepends=True)
+    line = lines[mark.line] if mark.line < len(lines) else ""
+    before, after = line[: mark.column], line[mark.column :]
+    if not before.endswith(_BARE) or not after.startswith(("}", "]")):
+        return None
+    lines[mark.line] = f"{before} {after}"
+    return "".join(lines)
 
 
 class _Open(Struct):
@@ -172,7 +206,7 @@ class _Builder:
             return _TAGS[tag]
         shown = tag.replace("tag:yaml.org,2002:", "!!")
         remedy = self._problems.suggest(
-            tag, list(_TAGS), otherwise="Seed files know !env, !file, !json and !!str."
+            tag, list(_TAGS), otherwise=f"Seed files know {', '.join(_TAGS)} and !!str."
         )
         self._report(f"`{shown}` is not a known tag", remedy, line, column)
         return None

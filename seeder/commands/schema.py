@@ -16,8 +16,8 @@ def command(invocation: Invocation, /, **given: object) -> None:
 
     Save it beside seeder.toml and name it in the first line of a seed file, and editors that
     speak the YAML language server complete keys and mark mistakes while you write. `seeder
-    init` has done both; after an upgrade of seeder, save it anew. The tags !env, !file and
-    !json are named to such an editor in its setting `yaml.customTags`.
+    init` has done both; after an upgrade of seeder, save it anew. The tags !env, !file,
+    !json, !now and !uuid are named to such an editor in its setting `yaml.customTags`.
 
     \b
     Example:

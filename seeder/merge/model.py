@@ -7,7 +7,7 @@ import decimal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -58,6 +58,13 @@ class Text(str):
     """
 
     __slots__ = ()
+
+
+class Generator(Enum):
+    """What the server makes anew for every row that it inserts."""
+
+    NOW = "now"
+    UUID = "uuid"
 
 
 Cell: TypeAlias = (
@@ -112,6 +119,8 @@ class SeedColumn:
     secret: bool = False
     was: str | None = None
     """The column's former name; its ledger values move to the new one."""
+    generator: Generator | None = None
+    """Of a column in `SeedSet.generated`."""
     file: str | None = field(default=None, compare=False)
     """Project-relative: where the column is first named."""
     line: int | None = field(default=None, compare=False)
@@ -214,11 +223,14 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     shapes: tuple[frozenset[str], ...] = ()
     """Names of the columns that rows of each shape give; empty means that every row
     gives every column."""
+    generated: tuple[SeedColumn, ...] = ()
+    """Columns that the server fills in, wherever a row leaves them out, when it inserts the
+    row, and that nothing changes afterwards; none of the key's."""
     scope: tuple[tuple[str, Cell], ...] = ()
     """Constants, sorted by column name; also present in `columns` and in every row."""
     when: When = When.EMPTY
     removed: Removed = Removed.KEEP
-    removed_values: tuple[tuple[str, Cell], ...] = ()
+    removed_values: tuple[tuple[str, Cell | Generator], ...] = ()
     """For `Removed.SET`: column and value."""
     deleted: str | None = None
     """A soft-delete column: non-null or true counts as gone."""

@@ -37,6 +37,7 @@ def test_the_samples_of_the_seed_file_page_are_a_catalog(tmp_path: Path, environ
         "roles": ["owner", "viewer"],
         "role_permissions": ["owner,orders.view", "viewer,orders.view"],
         "settings": ["smtp_password"],
+        "accounts": ["support@example.test"],
     }
     assert [task.name for task in catalog.tasks] == ["2026.11_close_trials", "assign_free_tier"]
 

@@ -21,6 +21,7 @@ from seeder.database.staging import (
     stage,
 )
 from seeder.database.staging.context import WRITTEN, Known, Seeding
+from seeder.database.staging.generated import with_generators
 from seeder.database.staging.work import SetWork, scope_condition
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import Mode, SeedSet, SetReference, When
@@ -187,7 +188,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     by_name = {each.name: each for each in seeding.catalog.sets}
     # A survey may follow a seeding in the same transaction, whose stages are still there.
     for number, each in enumerate(sets, start=1 if seeding.writes else _SURVEYED):
-        table = seeding.tables[each.table]
+        table = with_generators(seeding.tables[each.table], each)
         base = bases[each.name]
         seeding.works[each.name] = SetWork(
             seed_set=each,

@@ -7,9 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from seeder.database.schema.tables import Table
+from seeder.database.staging.generated import takes
 from seeder.database.staging.work import SetTarget, TableTarget, Target
 from seeder.errors import Problem
-from seeder.merge.model import SeedColumn, SeedSet, SetReference, TableName, TableReference
+from seeder.merge.model import (
+    Generator,
+    SeedColumn,
+    SeedSet,
+    SetReference,
+    TableName,
+    TableReference,
+)
 
 Tables = Mapping[TableName, Table]
 
@@ -110,9 +118,12 @@ def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -
 def _columns(each: SeedSet, table: Table) -> _Found:
     named: list[tuple[str, str, SeedColumn | None]]
     named = [(column.name, "column", column) for column in each.columns]
+    named += [(column.name, "column", column) for column in each.generated]
     named += [(name, "`removed` column", None) for name, _ in each.removed_values]
     if each.deleted is not None:
         named.append((each.deleted, "`deleted` column", None))
+    generators = {column.name: column.generator for column in each.generated}
+    generators |= {name: v for name, v in each.removed_values if isinstance(v, Generator)}
     for name, what, at in named:
         column = table.columns.get(name)
         if column is None:
@@ -127,6 +138,13 @@ def _columns(each: SeedSet, table: Table) -> _Found:
         elif column.base in ("oid", "lo"):
             yield _Misfit(
                 f"the column {name} of {table} refers to a large object.", "Leave it out.", at
+            )
+        elif (generator := generators.get(name)) is not None and not takes(column, generator):
+            yield _Misfit(
+                f"the column {name} of {table} is of type {column.type}, which cannot hold"
+                f" !{generator.value}.",
+                None,
+                at,
             )
 
 
@@ -185,8 +203,9 @@ def _left_out(each: SeedSet, table: Table) -> _Found:
         return
     if not _has_rows(each):
         return
+    generated = {column.name for column in each.generated}
     for name, column in table.columns.items():
-        if not column.not_null or column.fills_itself:
+        if not column.not_null or column.fills_itself or name in generated:
             continue
         given = any(one.name == name for one in each.columns)
         everywhere = given and all(name in shape for shape in each.shapes)

@@ -10,8 +10,9 @@ from psycopg import sql
 from seeder.database.ledger.bases import Base
 from seeder.database.schema.equality import canonical, cast, copy_text
 from seeder.database.schema.tables import Column, Table
+from seeder.database.staging.generated import made
 from seeder.database.staging.stage import Stage
-from seeder.merge.model import Cell, Removed, SeedSet, TableReference
+from seeder.merge.model import Cell, Generator, Removed, SeedSet, TableReference
 from seeder.merge.plan import SetDecision
 
 
@@ -130,8 +131,10 @@ class SetWork(Struct, frozen=True, kw_only=True):
         )
 
 
-def constant(value: Cell, column: Column) -> sql.Composed:
-    """A constant from the catalog as SQL in the column's type."""
+def constant(value: Cell | Generator, column: Column) -> sql.Composed:
+    """A constant from the catalog, or what is made once, as SQL in the column's type."""
+    if isinstance(value, Generator):
+        return sql.SQL("({})").format(sql.SQL(made(value, column)))
     return cast(sql.Literal(copy_text(value, column)), column)
 
 

@@ -136,6 +136,8 @@ def insertion(
             default = default_text(work.live(name))
             value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, value, default)
         columns[name] = value
+    for generated in work.seed_set.generated:
+        columns.setdefault(generated.name, default_text(work.live(generated.name)))
     for position, name in enumerate(work.base.primary_key):
         drawn = new_key(work, position)
         if position in work.stage.allocated and drawn is not None:

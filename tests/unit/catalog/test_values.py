@@ -129,3 +129,63 @@ def test_compiled_files_are_refused_too(project):
     project.core(t=HEAD + "rows: [{k: a, v: !file x.pyc}]\n")
     project.write({"seeds/core/x.pyc": "x"})
     assert "`x.pyc` is where seeder looks at nothing" in project.problem()
+
+
+def test_generated_columns_are_left_to_the_server(project):
+    project.core(t=HEAD + "defaults: {id: !uuid}\nrows: [{k: a, at: !now}, {k: b, at: !now}]\n")
+    found = project.set("t")
+    assert [(each.name, each.generator.value) for each in found.generated] == [
+        ("id", "uuid"),
+        ("at", "now"),
+    ]
+    assert [column.name for column in found.columns] == ["k"]
+    assert [row.values for row in found.rows] == [("a",), ("b",)]
+
+
+@pytest.mark.parametrize("rows", ["[{k: a, at: !now}]", "[{k: a, at: !now },\n {at: !now, k: b}]"])
+def test_a_bare_tag_may_stand_right_before_a_bracket(project, rows):
+    project.core(t=HEAD + f"rows: {rows}\n")
+    assert [each.name for each in project.set("t").generated] == ["at"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "rows: [{k: !uuid }]",
+            "t.yaml:3:12: the key column `k` cannot be !uuid. A key tells next time which row it"
+            " is: name a column whose value is written.",
+        ),
+        (
+            "rows: [{k: a, at: !now 2020}]",
+            "t.yaml:3:19: `!now` takes nothing behind it.",
+        ),
+        (
+            "rows: [{k: a, at: [!now , 1]}]",
+            "t.yaml:3:20: `!now` is made when a row is inserted and cannot stand here. It is for a"
+            " column of a row, of `defaults` or of `removed: {set: ...}`.",
+        ),
+        (
+            "columns: {at: {update: always}}\nrows: [{k: a, at: !now }]",
+            "t.yaml:4:19: `at` is !now, which is written when a row is inserted and never again."
+            " Leave `update: always` out.",
+        ),
+        (
+            "rows: [{k: a, at: !now }, {k: b}]",
+            "t.yaml:1:1: some rows leave out `at`, which is !now in others. Write `at: !now` under"
+            " `defaults:`, or null in those rows.",
+        ),
+        (
+            "rows: [{k: a, at: !now }, {k: b, at: !uuid }]",
+            "t.yaml:3:38: `at` is both !now and !uuid. All rows of a set leave a column to the"
+            " same.",
+        ),
+        (
+            "scope: {org: !uuid }\nrows: [{k: a}]",
+            "t.yaml:3:14: `scope` takes one value for `org`, not !uuid.",
+        ),
+    ],
+)
+def test_a_generator_where_it_means_nothing_is_a_problem(project, text, said):
+    project.core(t=HEAD + text + "\n")
+    assert project.problem() == said
