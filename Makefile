@@ -2,7 +2,7 @@
 # All of it stays inside the checkout: .venv (packages), .seeder (the embedded Postgres).
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench bench-node lint format docs lock image clean
+.PHONY: help run test test-fast bench bench-node lint format docs site lock image wheel clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -16,14 +16,21 @@ BENCH ?=
 BENCH_HOME := .seeder/bench
 
 help:  ## Say what there is
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
-		printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS="$$(printf '\t')" read -r name what; do \
+		printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 run: $(VENV)/run.stamp  ## Run the job on the bundled starter and an embedded Postgres
 	@$(BIN)/seeder run --embedded
 
 test: $(VENV)/dev.stamp  ## Run all tests; container tests where a Docker engine answers
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+# The subset that one runs while coding: rules, files, and the job's main paths on a real Postgres.
+FAST := tests/unit/merge tests/unit/catalog tests/unit/test_cli.py tests/unit/test_settings.py \
+	tests/report/test_words.py tests/integration/test_job.py tests/integration/test_story.py
+
+test-fast: $(VENV)/dev.stamp  ## Run the subset of the tests for while you are coding
+	$(BIN)/python -m pytest -n auto -q $(FAST) $(PYTEST_ARGS)
 
 bench: $(BENCH_HOME)/bench.stamp bench-node  ## Measure beside psql, Django, SQLAlchemy, Alembic, Knex, Liquibase
 	@$(BENCH_HOME)/venv/bin/python -m benchmarks $(BENCH)
@@ -41,6 +48,14 @@ format: $(VENV)/dev.stamp  ## Put all Python files into shape
 
 docs: $(VENV)/run.stamp  ## Bring the generated parts of docs/ up to date
 	@$(BIN)/python docs/generate.py
+
+site: $(VENV)/site.stamp  ## Build the documentation site in build/site
+	$(BIN)/mkdocs build --quiet --strict
+	@echo "built: build/site/index.html"
+
+wheel: $(VENV)/run.stamp  ## Build the wheel and the source distribution in dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build --target wheel --target sdist
 
 image:  ## Build the container image
 	docker build --tag $(IMAGE) .
@@ -72,6 +87,10 @@ $(VENV)/run.stamp: requirements/build.txt requirements/run.txt pyproject.toml | 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/run.stamp
 	@echo "Installing the development packages."
 	@$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(VENV)/site.stamp: requirements/site.txt $(VENV)/run.stamp
+	@$(PIP) -r requirements/site.txt
 	@touch $@
 
 # What is compared with lives apart from the project's own packages. npm, if there is one, fetches
@@ -112,6 +131,7 @@ lock: $(VENV)/lock.stamp  ## Resolve the locks in requirements/ anew from pyproj
 	$(CONSTRAINED) --group image --output-file requirements/image-tools.txt
 	$(CONSTRAINED) --group build --output-file requirements/build.txt
 	$(COMPILE) --group lock --output-file requirements/lock.txt
+	$(CONSTRAINED) --group site --output-file requirements/site.txt
 	$(CONSTRAINED) pyproject.toml --extra panel examples/flask-saas/requirements.in \
 		--output-file examples/flask-saas/requirements.txt
 

