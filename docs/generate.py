@@ -197,7 +197,8 @@ _ADVICE: Mapping[int, str] = {
     " supported.",
     14: "Mend the revision files; where there are two heads, merge them with `alembic merge`."
     " `seeder check` finds this before a deploy.",
-    15: "Deploy an image that has the revision, or set the database to one that this image has.",
+    15: "Put a revision that was not applied on top; after a squash use `seeder baseline`; else"
+    " deploy an image that has the revision.",
     16: "Mend the revision. Those before it stay applied, and the next run goes on from there.",
     17: "Drop what was left behind (the message names the invalid index), then run again.",
     18: "Read the message: it names the row and the constraint, or the set whose rows are gone.",

@@ -108,7 +108,7 @@ class MigrationsInvalid(SeederError):
 
 
 class RevisionUnknown(SeederError):
-    """The database is at a revision that no image ever told it about."""
+    """The database came to its revision by another history than this image's."""
 
     exit_code = 15
 

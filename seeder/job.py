@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from seeder.database.connection.target import Target
     from seeder.database.ledger.ledger import Ledger, Meta
     from seeder.database.migrations.migrate import MigrationOutcome
-    from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
     from seeder.merge.plan import Plan
 
@@ -108,7 +107,7 @@ class _Job:
                 ledger = locked(
                     settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
                 )
-                meta = self.open_ledger(connection, ledger, catalog, graph)
+                meta = self.open_ledger(connection, ledger, catalog)
                 if meta is None:
                     return self.left_alone(catalog, "its ledger is of a newer seeder")
             with self.working("migrate", otherwise=MigrationFailed):
@@ -208,13 +207,8 @@ class _Job:
 
     # -- under the lock -----------------------------------------------------------------
 
-    def open_ledger(
-        self, connection: Connection, ledger: Ledger, catalog: Catalog, graph: RevisionGraph
-    ) -> Meta | None:
+    def open_ledger(self, connection: Connection, ledger: Ledger, catalog: Catalog) -> Meta | None:
         """Create or read the ledger, check the marker, record that a run has started.
-
-        The revision graph is recorded before the migrations: should they stop half-way, an
-        older image still finds its way.
 
         None: the ledger is of a newer seeder, which this one must leave alone.
         """
@@ -237,7 +231,6 @@ class _Job:
                     environment=meta.environment,
                     release=catalog.release,
                 )
-                ledger.record_revisions(connection, graph.revisions, run=self.number)
                 if meta.first_run is None:
                     ledger.remember_tables(connection)
             self.log.carry(run=self.number)
@@ -267,7 +260,8 @@ class _Job:
                 project=catalog.project,
                 lock_key=key,
                 ddl_lock_timeout=self.settings.ddl_lock_timeout,
-                known_revisions=ledger.revisions(connection),
+                known=ledger.revisions(connection),
+                remember=lambda news: ledger.record_revisions(connection, news, run=self.number),
                 environment=self.child_environment(target),
                 log=self.log,
                 deadline=self.deadline,

@@ -123,6 +123,8 @@ class Planner(Struct, frozen=True, kw_only=True):
     meta: Meta | None
     left_alone: str | None
     """Why this image would leave the database as it is; None: it would not."""
+    edited: tuple[str, ...] = ()
+    """What was changed in revisions that are applied here, as warnings."""
     rows: int | None = None
     """How many rows of a set a plan names; None: all."""
     progress: Progress | None = None
@@ -141,18 +143,22 @@ class Planner(Struct, frozen=True, kw_only=True):
         rows: int | None = None,
     ) -> Planner:
         """Read what decides; `migrated` says that the migrations are behind."""
-        from seeder.database.migrations.migrate import MigrationState, current, state_of
+        from seeder.database.migrations.lineage import Lineage, MigrationState
+        from seeder.database.migrations.version_table import current
 
         meta = ledger.meta(connection)
         left_alone = None
+        edited: tuple[str, ...] = ()
         revisions = current(connection, catalog.migrations)
         by_command = catalog.migrations.command is not None
         if meta is not None and not meta.readable:
             left_alone = "its ledger is of a newer seeder"
         elif catalog.migrations.alembic is not None:
             known = {} if meta is None else ledger.revisions(connection)
-            if state_of(revisions, graph, known_revisions=known) is MigrationState.OLDER_IMAGE:
+            standing = Lineage(revisions, graph, known=known).standing()
+            if standing.state is MigrationState.OLDER_IMAGE:
                 left_alone = "its migrations are ahead of this image"
+            edited = standing.warnings
         if meta is not None:
             require_same_class(meta.environment, settings)
         pending = () if by_command or left_alone else graph.pending(revisions)
@@ -167,6 +173,7 @@ class Planner(Struct, frozen=True, kw_only=True):
             may_migrate=not migrated and bool(pending or by_command),
             meta=meta,
             left_alone=left_alone,
+            edited=edited,
             rows=rows,
         )
 
@@ -254,7 +261,7 @@ class Planner(Struct, frozen=True, kw_only=True):
                 draft,
                 sets=sets,
                 tasks=self._tasks(decision.mode),
-                warnings=(*warnings, *self.catalog.warnings),
+                warnings=(*self.edited, *warnings, *self.catalog.warnings),
                 provisional=bool(self.migrations) or awaits,
             )
         return replace(draft, id=plan_id(draft))

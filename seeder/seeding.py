@@ -167,7 +167,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
     ) -> None:
         """Record the release, once nothing is left unadopted, and what the run ran on."""
         from seeder.database.ledger.unchanged import env_digest
-        from seeder.database.migrations.migrate import current
+        from seeder.database.migrations.version_table import current
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
         whole = not any(each.decision is SetDecision.UNADOPTED for each in outcomes)
@@ -245,7 +245,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             revision_after=self.migrated.after,
             tasks=ran,
             requests=requests,
-            warnings=(*warnings, *self.catalog.warnings),
+            warnings=(*self.migrated.warnings, *warnings, *self.catalog.warnings),
             phases=self.phases,
             counts=counts,
             run_id=self.number,

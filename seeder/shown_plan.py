@@ -91,7 +91,7 @@ def require_same_image(shown: Plan, catalog: Catalog, graph: RevisionGraph) -> N
 
 def require_migrated(shown: Plan, connection: Connection, catalog: Catalog) -> None:
     """Raise PlanStale before migrations that the plan did not know of are applied."""
-    from seeder.database.migrations.migrate import current
+    from seeder.database.migrations.version_table import current
 
     revisions = current(connection, catalog.migrations)
     if sorted(revisions) != sorted(shown.revisions):

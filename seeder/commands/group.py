@@ -28,6 +28,7 @@ COMMANDS = (
     "adopt",
     "export",
     "mark",
+    "baseline",
     "prune",
     "init",
     "schema",

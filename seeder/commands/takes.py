@@ -287,6 +287,26 @@ TAKES: Mapping[str, tuple[str, Mapping[str, str], bool]] = {
         },
         False,
     ),
+    "baseline": (
+        "Usage: seeder baseline [OPTIONS] REVISION...",
+        {
+            "--database": VALUE,
+            "--json": FLAG,
+            "--actor": VALUE,
+            "--project": VALUE,
+            "--environment": VALUE,
+            "--embedded": OPTIONAL,
+            "--wait-timeout": VALUE,
+            "--deadline": VALUE,
+            "--set-role": VALUE,
+            "--lock-timeout": VALUE,
+            "--ddl-lock-timeout": VALUE,
+            "--schema": VALUE,
+            "--log-format": VALUE,
+            "--help": FLAG,
+        },
+        False,
+    ),
     "prune": (
         "Usage: seeder prune [OPTIONS]",
         {

@@ -124,7 +124,8 @@ class _Waiting(Struct, kw_only=True):
 
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
-        from seeder.database.migrations.migrate import MigrationState, current, state_of
+        from seeder.database.migrations.lineage import Lineage, MigrationState
+        from seeder.database.migrations.version_table import current
 
         meta = ledger.meta(connection)
         if meta is None:
@@ -141,7 +142,8 @@ class _Waiting(Struct, kw_only=True):
         older = False
         if self.project.migrations.alembic is not None:
             try:
-                state = state_of(live, self.graph, known_revisions=ledger.revisions(connection))
+                lineage = Lineage(live, self.graph, known=ledger.revisions(connection))
+                state = lineage.standing().state
             except RevisionUnknown as error:
                 return error.message.removesuffix(".")
             if state is MigrationState.UPGRADED:

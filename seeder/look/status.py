@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from seeder.errors import DatabaseUnavailable
+from seeder.errors import DatabaseUnavailable, RevisionUnknown
 from seeder.log import Log
 from seeder.merge.found import AppliedRelease, Status, UnfitSet
 from seeder.merge.mode import ModeFacts, decide_mode
@@ -56,7 +56,7 @@ def _read(
 ) -> Status:
     from seeder.database.connection import lock
     from seeder.database.ledger import history
-    from seeder.database.migrations.migrate import current
+    from seeder.database.migrations.version_table import current
 
     meta = ledger.meta(connection)
     # A newer seeder's ledger may look otherwise inside: only what it promises is read.
@@ -78,6 +78,7 @@ def _read(
         migrations=_migrated_by(catalog),
         revision_live=live,
         revision_head=graph.heads,
+        other_history=_other_history(connection, ledger, live, graph) if ours else None,
         unadopted=_named(found, SetDecision.UNADOPTED),
         pending=_named(found, SetDecision.PENDING),
         update=_update(catalog, environment, releases) if ours and _fits(graph, live) else None,
@@ -114,6 +115,21 @@ def _pending(catalog: Catalog, graph: RevisionGraph, live: tuple[str, ...]) -> b
 def _fits(graph: RevisionGraph, live: tuple[str, ...]) -> bool:
     """Whether this image may work here: the database is not ahead, nor another project's."""
     return not graph.revisions or set(live) <= set(graph.revisions)
+
+
+def _other_history(
+    connection: Connection, ledger: Ledger, live: tuple[str, ...], graph: RevisionGraph
+) -> str | None:
+    """Why a run of this image would be refused for its revisions; None: it would not."""
+    from seeder.database.migrations.lineage import Lineage
+
+    if not graph.revisions:
+        return None
+    try:
+        Lineage(live, graph, known=ledger.revisions(connection)).standing()
+    except RevisionUnknown as error:
+        return error.message
+    return None
 
 
 def _update(catalog: Catalog, environment: str, releases: tuple[AppliedRelease, ...]) -> str | None:

@@ -100,6 +100,8 @@ class Status(Struct, frozen=True, kw_only=True):
     revision_live: tuple[str, ...] = ()
     revision_head: tuple[str, ...] = ()
     """Empty where only somebody else knows it."""
+    other_history: str | None = None
+    """Why a run would be refused: the database did not come there by this image's revisions."""
     unadopted: tuple[str, ...] = ()
     """Names of sets."""
     pending: tuple[str, ...] = ()

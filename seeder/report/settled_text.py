@@ -127,8 +127,9 @@ def _result(result: str) -> Span:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    # A mark is told in a sentence of its own.
-    return ", ".join(text for text, _ in done({k: n for k, n in counts.items() if k != "mark"}))
+    # A mark and a baseline are told in a sentence of their own.
+    rows = {name: n for name, n in counts.items() if name not in ("mark", "baseline")}
+    return ", ".join(text for text, _ in done(rows))
 
 
 def _details(found: RunDetails) -> Iterator[Line]:

@@ -162,6 +162,9 @@ def _status(found: Status) -> Iterator[Line]:
         ],
         indent=2,
     )
+    if found.other_history:
+        told = f"A run of this image would be refused. {found.other_history}"
+        yield line(Span("! ", Ink.LOUD), *prose(told), hang=2)
     yield from _open_conflicts(found)
     yield from _unfit(found)
     waits = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
 from seeder.merge.settled import Settlement
 from seeder.settings import Settings
@@ -17,14 +16,7 @@ def mark(settings: Settings, *, log: Log, environment: str, database: str) -> Se
     with held(settings, log=log) as opened:
         connection = opened.connection
         before = opened.meta().environment
-        row = connection.execute("SELECT current_database()").fetchone()
-        connected = "" if row is None else str(row[0])
-        if connected != database:
-            raise ConfigurationInvalid(
-                f"The connected database is {connected}, not {database}.",
-                hint="Nothing was changed. Check the database URL: a mark decides whether dev"
-                " data may go in.",
-            )
+        opened.require_database(database, why="a mark decides whether dev data may go in.")
 
         def work(run: int) -> Done:
             from seeder.database.ledger.maintenance import mark as mark_database

@@ -124,6 +124,15 @@ class Held(Struct, frozen=True, kw_only=True):
         found = self.ledger.meta(self.connection)
         return require_readable(found)
 
+    def require_database(self, name: str, *, why: str) -> None:
+        """Raise ConfigurationInvalid unless that is the name of the connected database."""
+        connected = self.connection.info.dbname
+        if connected != name:
+            raise ConfigurationInvalid(
+                f"The connected database is {connected}, not {name}.",
+                hint=f"Nothing was changed. Check the database URL: {why}",
+            )
+
     def open_run(self, mode: str, *, release: str | None = None) -> int:
         """Record in the open transaction that somebody does something; returns its number."""
         number = self.ledger.open_run(

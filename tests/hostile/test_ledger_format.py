@@ -187,11 +187,12 @@ def test_of_a_ledger_closed_to_this_image_one_can_still_look(newer: Shop) -> Non
     assert newer.snapshot() == before
 
 
-@pytest.mark.parametrize("command", [*SETTLING, "mark"])
+@pytest.mark.parametrize("command", [*SETTLING, "mark", "baseline"])
 def test_nothing_is_settled_in_a_ledger_closed_to_this_image(newer: Shop, command: str) -> None:
     before = newer.snapshot()
-    mark = ("mark", "staging", "--database", newer.database.name)
-    done = newer.command(*SETTLING.get(command, mark))
+    arguments = {"mark": ("staging",), "baseline": ("0001",)}.get(command, ())
+    named = (command, *arguments, "--database", newer.database.name)
+    done = newer.command(*SETTLING.get(command, named))
     assert done.exit_code == 10, done.stderr
     assert "newer seeder" in done.failed["message"]
     assert newer.snapshot() == before

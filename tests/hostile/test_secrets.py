@@ -235,6 +235,7 @@ def commands(shop: Shop) -> Mapping[str, Callable[[], Done]]:
         "export": lambda: run(shop, "export", "roles", values=("stdout",)),
         "prune": lambda: run(shop, "prune", "--keep", "1d", *actor),
         "mark": lambda: run(shop, "mark", "staging", "--database", database, *actor),
+        "baseline": lambda: run(shop, "baseline", "0002", "--database", database, *actor),
     }
 
 

@@ -12,14 +12,10 @@ from typing import Any
 import pytest
 
 from seeder.database.connection import lock, session
-from seeder.database.migrations.migrate import (
-    MigrationOutcome,
-    MigrationState,
-    current,
-    state_of,
-    upgrade,
-)
+from seeder.database.migrations.lineage import KnownRevision, Lineage, MigrationState
+from seeder.database.migrations.migrate import MigrationOutcome, upgrade
 from seeder.database.migrations.revisions import RevisionGraph, read_graph
+from seeder.database.migrations.version_table import current
 from seeder.errors import (
     AccessDenied,
     ConfigurationInvalid,
@@ -324,6 +320,16 @@ def test_a_revision_that_leaves_a_session_setting_is_undone_by_restore(
 GRAPH = RevisionGraph(revisions={"a": (), "b": ("a",)}, heads=("b",))
 
 
+def known(**revisions: str) -> dict[str, KnownRevision]:
+    """What the ledger keeps of empty revisions, each with the name of the one below it."""
+    return {
+        name: KnownRevision(
+            down=tuple(down.split()), file=f"versions/{name}.py", digest="", texts={"": ""}
+        )
+        for name, down in revisions.items()
+    }
+
+
 def test_an_image_older_than_its_database_migrates_nothing(
     job: Job, scripts: Scripts, database: Database, events: Events
 ) -> None:
@@ -331,8 +337,7 @@ def test_an_image_older_than_its_database_migrates_nothing(
     scripts.add("b")
     job.migrate()
     database.execute("UPDATE alembic_version SET version_num = 'd'")
-    known = {"a": (), "b": ("a",), "c": ("b",), "d": ("c",)}
-    assert job.migrate(known_revisions=known) == MigrationOutcome(
+    assert job.migrate(known=known(a="", b="a", c="b", d="c")) == MigrationOutcome(
         state=MigrationState.OLDER_IMAGE, before=("d",), after=("d",)
     )
     assert events.named("migration.older_image")
@@ -353,12 +358,13 @@ def test_an_image_older_than_its_database_migrates_nothing(
 def test_the_state_follows_from_the_graph(
     revisions: tuple[str, ...], expected: MigrationState
 ) -> None:
-    assert state_of(revisions, GRAPH, known_revisions={"c": ("b",)}) is expected
+    lineage = Lineage(revisions, GRAPH, known=known(a="", b="a", c="b"))
+    assert lineage.standing().state is expected
 
 
 def test_another_branch_is_not_a_newer_image() -> None:
-    with pytest.raises(RevisionUnknown, match="another branch"):
-        state_of(("x",), GRAPH, known_revisions={"x": ("a",)})
+    with pytest.raises(RevisionUnknown, match=r"by another history .*: b was not applied\."):
+        Lineage(("x",), GRAPH, known=known(a="", x="a")).standing()
 
 
 def test_several_heads_may_be_the_target(job: Job, scripts: Scripts) -> None:

@@ -13,11 +13,12 @@ from typing import Any
 
 import psycopg
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from seeder.database.ledger.ledger_tables import TABLES
+from seeder.database.migrations.lineage import KnownRevision
 
 FORMAT = 1
 MINIMUM_READER = 1
@@ -300,27 +301,41 @@ class Ledger(Struct, frozen=True, kw_only=True):
             [state, run, request],
         )
 
-    def revisions(self, connection: psycopg.Connection[Any]) -> dict[str, tuple[str, ...]]:
+    def revisions(self, connection: psycopg.Connection[Any]) -> dict[str, KnownRevision]:
         """The migration graph that all images so far told this database about."""
-        rows = connection.execute(self.sql("SELECT revision, down FROM {s}.revisions")).fetchall()
-        return {row[0]: tuple(row[1]) for row in rows}
+        rows = connection.execute(
+            self.sql("SELECT revision, down, file, digest, texts FROM {s}.revisions")
+        ).fetchall()
+        return {
+            row[0]: KnownRevision(down=tuple(row[1]), file=row[2], digest=row[3], texts=row[4])
+            for row in rows
+        }
 
     def record_revisions(
         self,
         connection: psycopg.Connection[Any],
-        graph: Mapping[str, Sequence[str]],
+        known: Mapping[str, KnownRevision],
         *,
         run: int,
     ) -> None:
-        """Add this image's migration graph to what the database knows."""
+        """Add to what the database knows of revisions, or put it right."""
+        if not known:
+            return
         connection.execute(
             self.sql(
-                "INSERT INTO {s}.revisions (revision, down, run)"
-                " SELECT r.key, ARRAY(SELECT jsonb_array_elements_text(r.value)), %s"
-                " FROM jsonb_each(%s) r ON CONFLICT DO NOTHING"
+                "INSERT INTO {s}.revisions (revision, down, file, digest, texts, run)"
+                " SELECT r.revision, r.down, r.file, r.digest, r.texts, %s"
+                " FROM jsonb_to_recordset(%s) AS r (revision text, down text[], file text,"
+                " digest text, texts jsonb)"
+                " ON CONFLICT (revision) DO UPDATE SET (down, file, digest, texts, run)"
+                " = (excluded.down, excluded.file, excluded.digest, excluded.texts, excluded.run)"
             ),
-            [run, Jsonb({revision: list(down) for revision, down in graph.items()})],
+            [run, Jsonb([{"revision": name, **asdict(each)} for name, each in known.items()])],
         )
+
+    def forget_revisions(self, connection: psycopg.Connection[Any]) -> None:
+        """Forget every revision: the history begins anew."""
+        connection.execute(self.sql("DELETE FROM {s}.revisions"))
 
     def store_plan(
         self,

@@ -96,6 +96,9 @@ CREATE TABLE {s}.requests (
 CREATE TABLE {s}.revisions (       -- what every image told this database about its chain
     revision text PRIMARY KEY,
     down text[] NOT NULL,
+    file text NOT NULL,
+    digest text NOT NULL,          -- of what it did when it was applied
+    texts jsonb NOT NULL,          -- hash of each text it had since, and of what that does
     run bigint NOT NULL REFERENCES {s}.runs
 );
 CREATE TABLE {s}.pending_plan (

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import translated
 from seeder.database.migrations.invalid_indexes import invalid_indexes
+from seeder.database.migrations.lineage import KnownRevision, Lineage, MigrationState
 from seeder.database.migrations.migration_command import run_command
-from seeder.database.migrations.revisions import RevisionGraph, read_graph
+from seeder.database.migrations.revisions import read_graph
+from seeder.database.migrations.version_table import create_schema, current
 from seeder.errors import (
     ConnectionLost,
     DeadlineExceeded,
     MigrationFailed,
     MigrationPartial,
-    RevisionUnknown,
     SeederError,
 )
 from seeder.log import Log
@@ -39,17 +38,6 @@ _MOST_RETRIES = 100
 _LONGEST_PAUSE = 10.0
 
 
-class MigrationState(StrEnum):
-    """What became of the migrations."""
-
-    UPGRADED = "upgraded"
-    UP_TO_DATE = "up_to_date"
-    OLDER_IMAGE = "older_image"
-    """The database is ahead of this image: neither migrate nor seed."""
-    NONE = "none"
-    """The project has no migrations."""
-
-
 class MigrationOutcome(Struct, frozen=True, kw_only=True):
     """What a run's migrations did."""
 
@@ -59,52 +47,7 @@ class MigrationOutcome(Struct, frozen=True, kw_only=True):
     after: tuple[str, ...] = ()
     applied: tuple[str, ...] = ()
     """Revisions applied by this run, in order; empty for a command without Alembic."""
-
-
-def current(connection: Connection, migrations: Migrations) -> tuple[str, ...]:
-    """The revisions in the version table, sorted; empty where there is no such table."""
-    if migrations.none:
-        return ()
-    schema, table = migrations.version_table_schema, migrations.version_table
-    name = sql.Identifier(schema, table) if schema else sql.Identifier(table)
-    with translated(doing="reading the version table", otherwise=MigrationFailed):
-        found = connection.execute(
-            "SELECT to_regclass(%s) IS NOT NULL", [name.as_string(connection)]
-        ).fetchone()
-        if not found or not found[0]:
-            return ()
-        query = sql.SQL("SELECT version_num FROM {} ORDER BY version_num").format(name)
-        return tuple(revision for (revision,) in connection.execute(query).fetchall())
-
-
-def state_of(
-    revisions: Sequence[str],
-    graph: RevisionGraph,
-    *,
-    known_revisions: Mapping[str, tuple[str, ...]],
-) -> MigrationState:
-    """Whether a database at these revisions is to be upgraded (as opposed to: was).
-
-    `known_revisions` are the revisions that earlier images recorded, with what each builds
-    on. Raises RevisionUnknown for a database at a revision that neither this image nor
-    those know, or that has taken another branch than this image.
-    """
-    unknown = [revision for revision in revisions if revision not in graph.revisions]
-    if not unknown:
-        return MigrationState.UPGRADED if graph.pending(revisions) else MigrationState.UP_TO_DATE
-    everything = RevisionGraph(revisions={**known_revisions, **graph.revisions})
-    never_seen = [revision for revision in unknown if revision not in everything.revisions]
-    if not never_seen and everything.ancestors(revisions).issuperset(graph.heads):
-        return MigrationState.OLDER_IMAGE
-    names = ", ".join(never_seen or unknown)
-    raise RevisionUnknown(
-        f"The database is at revision {names}, which no image has told it about."
-        if never_seen
-        else f"The database is at revision {names}, on another branch than this image.",
-        hint="Deploy the image that has this revision, or a later one.",
-        revisions=tuple(revisions),
-        heads=graph.heads,
-    )
+    warnings: tuple[str, ...] = ()
 
 
 def upgrade(
@@ -115,7 +58,8 @@ def upgrade(
     lock_key: int,
     log: Log,
     ddl_lock_timeout: float = 5.0,
-    known_revisions: Mapping[str, tuple[str, ...]] | None = None,
+    known: Mapping[str, KnownRevision] | None = None,
+    remember: Callable[[Mapping[str, KnownRevision]], None] = lambda _: None,
     environment: Mapping[str, str] | None = None,
     deadline: float | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -124,7 +68,10 @@ def upgrade(
     """Apply what this image has and the database lacks; the caller holds the advisory lock.
 
     `project` and `environment` are for migrations by command: its directory and variables
-    (None: this process' own). Call `session.restore` afterwards, whatever the outcome.
+    (None: this process' own). `known` is what earlier images recorded of their revisions;
+    `remember` gets what is to be known from now on, before anything is applied: should it stop
+    half-way, an older image still finds its way. Call `session.restore` afterwards, whatever
+    the outcome.
 
     Raises MigrationsInvalid, RevisionUnknown, MigrationFailed (what was applied before it
     stays), MigrationPartial while an invalid index is there, RetriesExhausted,
@@ -149,12 +96,14 @@ def upgrade(
         return _outcome(before, current(connection, migrations), ())
 
     graph = read_graph(migrations)
-    state = state_of(before, graph, known_revisions=known_revisions or {})
-    if state is MigrationState.OLDER_IMAGE:
+    lineage = Lineage(before, graph, known=known or {})
+    standing = lineage.standing()
+    if standing.state is MigrationState.OLDER_IMAGE:
         log.warning("migration.older_image", database=before, image=graph.heads)
-        return MigrationOutcome(state=state, before=before, after=before)
+        return MigrationOutcome(state=standing.state, before=before, after=before)
+    remember(lineage.news())
     applied: tuple[str, ...] = ()
-    if state is MigrationState.UPGRADED:
+    if standing.state is MigrationState.UPGRADED:
         _set_up(connection, migrations, ddl_lock_timeout=ddl_lock_timeout)
         applied = _apply(
             connection,
@@ -175,7 +124,7 @@ def upgrade(
             revisions=after,
         )
     _require_valid_indexes(connection)
-    return _outcome(before, after, applied)
+    return _outcome(before, after, applied, warnings=standing.warnings)
 
 
 def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout: float) -> None:
@@ -184,12 +133,7 @@ def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout:
         connection.execute("SELECT set_config('lock_timeout', %s, false)", [milliseconds])
         # As under Alembic itself; seeding wants an error instead of hidden rows.
         connection.execute("SET row_security = on")
-        schema = migrations.version_table_schema
-        if schema is not None:
-            create = sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
-            found = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema])
-            if found.fetchone() == (None,):
-                connection.execute(create)
+        create_schema(connection, migrations)
 
 
 def _apply(
@@ -280,8 +224,14 @@ def _require_valid_indexes(connection: Connection, *, after: SeederError | None 
 
 
 def _outcome(
-    before: tuple[str, ...], after: tuple[str, ...], applied: tuple[str, ...]
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+    applied: tuple[str, ...],
+    *,
+    warnings: tuple[str, ...] = (),
 ) -> MigrationOutcome:
     changed = before != after
     state = MigrationState.UPGRADED if changed else MigrationState.UP_TO_DATE
-    return MigrationOutcome(state=state, before=before, after=after, applied=applied)
+    return MigrationOutcome(
+        state=state, before=before, after=after, applied=applied, warnings=warnings
+    )

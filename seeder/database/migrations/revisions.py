@@ -13,6 +13,7 @@ from types import ModuleType
 
 from msgspec import Struct, field
 
+from seeder.database.migrations.revision_text import meaning_digest, text_digest
 from seeder.errors import MigrationsInvalid, Problem
 from seeder.merge.model import Migrations
 
@@ -28,6 +29,14 @@ class RevisionGraph(Struct, frozen=True, kw_only=True):
     heads: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
     """Revision to file name."""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """Revision to the `text_digest` of its file."""
+
+    def meaning(self, revision: str) -> str:
+        """The `meaning_digest` of its file, which is read for it."""
+        path = self.paths.get(revision)
+        return "" if path is None else meaning_digest(path.read_bytes())
 
     def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
         """The revisions themselves and all that they build on; unknown ones alone."""
@@ -48,6 +57,8 @@ class RevisionGraph(Struct, frozen=True, kw_only=True):
 
 class _Revision(Struct, frozen=True, kw_only=True):
     name: str
+    path: Path
+    text: str
     file: str
     down: tuple[str, ...]
     depends_on: tuple[str, ...]
@@ -122,6 +133,8 @@ def _load(path: Path, shown: str, problems: list[Problem]) -> _Revision | None:
         return None
     return _Revision(
         name=module.revision,
+        path=path,
+        text=text_digest(path.read_bytes()),
         file=shown,
         down=_names(getattr(module, "down_revision", None)),
         depends_on=_names(getattr(module, "depends_on", None)),
@@ -167,6 +180,8 @@ def _link(loaded: Mapping[str, _Revision], problems: list[Problem]) -> RevisionG
         revisions={name: edges[name] for name in order},
         heads=tuple(name for name in order if name not in below),
         files={revision.name: revision.file for revision in loaded.values()},
+        paths={revision.name: revision.path for revision in loaded.values()},
+        texts={revision.name: revision.text for revision in loaded.values()},
     )
 
 

@@ -1,0 +1,56 @@
+"""`seeder baseline REVISION --database NAME`: this schema is the one that a revision leaves."""
+
+from __future__ import annotations
+
+import click
+
+from seeder.commands import flags
+from seeder.commands.invocation import Invocation
+
+
+@click.command("baseline", short_help="Say which revision a schema is at, after a squash.")
+@click.argument("revisions", metavar="REVISION...", nargs=-1, required=True)
+@click.option(
+    "--database",
+    "database_name",
+    metavar="NAME",
+    required=True,
+    help="The name of the connected database, to be sure that it is the one you mean.",
+)
+@flags.AS_JSON
+@flags.ACTOR
+@flags.PROJECT
+@flags.WAIT
+@flags.LOCK
+@flags.LEDGER
+@flags.LOG_FORMAT
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    /,
+    *,
+    revisions: tuple[str, ...],
+    database_name: str,
+    as_json: bool,
+    **given: object,
+) -> None:
+    """Record that the schema is what this image's REVISION leaves, without running anything.
+
+    For revisions that were squashed or named anew after they had been applied here: a run of
+    such an image ends with 15, since it cannot know that the schema is the same. Revisions
+    above REVISION are applied by the next run. Several only where branches are not joined.
+
+    \b
+    Example:
+      DATABASE_URL=postgresql://app@db/shop seeder baseline 0001 --database shop --project db
+    """
+    settings = invocation.open("baseline", given)
+    # Imported here, as in `run`.
+    from seeder.report import json_report, settled_text
+    from seeder.settle.baseline import baseline
+
+    settled = baseline(settings, log=invocation.log, revisions=revisions, database=database_name)
+    if as_json:
+        invocation.print(json_report.document(settled).decode())
+    else:
+        invocation.print(settled_text.settlement(settled, invocation.screen))

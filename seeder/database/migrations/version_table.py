@@ -1,0 +1,61 @@
+"""Alembic's own table: which revisions a database is at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from seeder.database.connection.connect import Connection
+from seeder.database.connection.failures import translated
+from seeder.errors import MigrationFailed
+from seeder.merge.model import Migrations
+
+
+def current(connection: Connection, migrations: Migrations) -> tuple[str, ...]:
+    """The revisions in the version table, sorted; empty where there is no such table."""
+    if migrations.none:
+        return ()
+    name = _name(migrations)
+    with translated(doing="reading the version table", otherwise=MigrationFailed):
+        found = connection.execute(
+            "SELECT to_regclass(%s) IS NOT NULL", [name.as_string(connection)]
+        ).fetchone()
+        if not found or not found[0]:
+            return ()
+        query = sql.SQL("SELECT version_num FROM {} ORDER BY version_num").format(name)
+        return tuple(revision for (revision,) in connection.execute(query).fetchall())
+
+
+def create_schema(connection: Connection, migrations: Migrations) -> None:
+    """Make the schema that the version table is to be in, where it is named and not there."""
+    schema = migrations.version_table_schema
+    if schema is None:
+        return
+    # IF NOT EXISTS would ask for the right to create schemas, even where this one exists.
+    found = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema])
+    if found.fetchone() == (None,):
+        connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+
+
+def write_revisions(
+    connection: Connection, migrations: Migrations, revisions: Sequence[str]
+) -> None:
+    """Put these revisions into the version table, which is made as Alembic makes it."""
+    name = _name(migrations)
+    create_schema(connection, migrations)
+    connection.execute(
+        sql.SQL(
+            "CREATE TABLE IF NOT EXISTS {} (version_num varchar(32) NOT NULL,"
+            " CONSTRAINT {} PRIMARY KEY (version_num))"
+        ).format(name, sql.Identifier(f"{migrations.version_table}_pkc"))
+    )
+    connection.execute(sql.SQL("DELETE FROM {}").format(name))
+    connection.execute(
+        sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(name), [list(revisions)]
+    )
+
+
+def _name(migrations: Migrations) -> sql.Identifier:
+    schema, table = migrations.version_table_schema, migrations.version_table
+    return sql.Identifier(schema, table) if schema else sql.Identifier(table)
