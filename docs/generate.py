@@ -18,15 +18,12 @@ from pathlib import Path
 import click
 from generate_seed_files import SEED_FILE_PARTS
 from generate_table import table
-from generate_takes import takes
 
 from seeder import errors, options, settings
 from seeder.commands import group
 from seeder.commands import plan as plan_command
 
 DOCS = Path(__file__).parent
-
-TAKES = DOCS.parent / "seeder" / "commands" / "takes.py"
 
 PART = re.compile(r"(<!-- generated: (\S+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -46,9 +43,6 @@ def stale() -> Iterator[tuple[Path, str]]:
         wanted = PART.sub(_filled, text)
         if wanted != text:
             yield page, wanted
-    wanted = takes(group.seeder, _commands())
-    if not TAKES.exists() or TAKES.read_text(encoding="utf-8") != wanted:
-        yield TAKES, wanted
 
 
 def _filled(match: re.Match[str]) -> str:

@@ -14,8 +14,6 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         # Before any import: this is what people time, and what a smoke test of an image calls.
         return _print_version()
-    if _mistaken(sys.argv[1:]):
-        return 2
     _end_quietly_when_told()
     # Imports and catalogs make many objects and next to no cycles, for which Python by itself looks
     # after every few hundred of them, or few thousand, by its version.
@@ -37,20 +35,6 @@ def _print_version() -> int:
         print(f"seeder: stdout: {error.strerror}", file=sys.stderr)
         os._exit(1)  # not by way of one more flush
     return 0
-
-
-def _mistaken(arguments: list[str]) -> bool:
-    """Tell of a plain mistake, before anything else is imported; False where there is none."""
-    from seeder.commands import mistakes
-
-    told = mistakes.told(arguments)
-    if told is None or sys.stderr is None or "_SEEDER_COMPLETE" in os.environ:
-        return False
-    try:
-        sys.stderr.write(f"{told}\n")
-    except OSError:  # nobody reads it
-        os._exit(2)
-    return True
 
 
 def _end_quietly_when_told() -> None:

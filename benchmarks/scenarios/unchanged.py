@@ -31,8 +31,6 @@ def run(bench: Bench) -> Outcome:
             Case(name="unchanged", command=(*SEEDER, "run"), prepare=lambda: url),
             Case(name="unchanged, 45 MB", command=run_large, prepare=lambda: large_url),
             Case(name="--version", command=(*SEEDER, "--version")),
-            Case(name="unknown command", command=(*SEEDER, "rnu"), exit_code=2),
-            Case(name="unknown option", command=(*SEEDER, "run", "--moed"), exit_code=2),
         ],
         rounds=bench.rounds * 4,
     )
@@ -55,8 +53,6 @@ def run(bench: Bench) -> Outcome:
                 "unchanged deploy, a CSV of 45 MB / psycopg", "unchanged, 45 MB", "psycopg", 1.15
             ),
             ratio("`seeder --version` / bare Python", "--version", "bare Python", 2.5),
-            ratio("an unknown command / bare Python", "unknown command", "bare Python", 2.5),
-            ratio("an unknown option / bare Python", "unknown option", "bare Python", 2.5),
         ],
         medians=times,
     )

@@ -36,6 +36,23 @@ COMMANDS = (
 """In the order of the help; each is `command` in the module of its name below `commands`."""
 
 
+ELSEWHERE = {
+    "apply": ["run"],
+    "deploy": ["run"],
+    "diff": ["plan"],
+    "help": ["--help"],
+    "migrate": ["run --mode none"],
+    "revert": ["undo"],
+    "rollback": ["undo"],
+    "seed": ["run"],
+    "up": ["run"],
+    "upgrade": ["run"],
+    "validate": ["check"],
+    "version": ["--version"],
+}
+"""What other tools call a command, and what it is here."""
+
+
 def invoke(arguments: list[str], invocation: Invocation) -> None:
     """Carry out a command; what click has to say itself goes to stderr."""
     # Not seeder.main(): click would turn a KeyboardInterrupt, and with it every signal that
@@ -82,9 +99,9 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command; for one that is not there, say which it may have been."""
-        near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-        if args[0] not in COMMANDS and near and not ctx.resilient_parsing:
-            ctx.fail(f"No such command {args[0]!r}. Did you mean '{near[0]}'?")
+        meant = ELSEWHERE.get(args[0]) or difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and meant and not ctx.resilient_parsing:
+            ctx.fail(f"No such command {args[0]!r}. Did you mean '{meant[0]}'?")
         return super().resolve_command(ctx, args)
 
 
@@ -93,7 +110,7 @@ class Commands(click.Group):
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.version_option(__version__, message="seeder %(version)s")
+@click.version_option(__version__, "-V", "--version", message="seeder %(version)s")
 def seeder() -> None:
     """Bring a Postgres database up to a release: schema first, then the data it must have.
 

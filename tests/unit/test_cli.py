@@ -301,3 +301,17 @@ def test_a_mistyped_command_is_told_the_one_that_may_be_meant():
     assert done.returncode == 2
     assert "No such command 'runn'. Did you mean 'run'?" in done.stderr
     assert "Did you mean" not in seeder("zzz").stderr
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "here"),
+    [("apply", "run"), ("diff", "plan"), ("rollback", "undo"), ("validate", "check")],
+)
+def test_what_other_tools_call_a_command_is_told_by_its_name_here(elsewhere: str, here: str):
+    done = seeder(elsewhere)
+    assert done.returncode == 2
+    assert f"Did you mean '{here}'?" in done.stderr
+
+
+def test_the_version_is_told_for_the_short_flag_too():
+    assert seeder("-V").stdout == seeder("--version").stdout
