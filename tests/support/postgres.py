@@ -5,11 +5,14 @@
   URL) replaces it with a running one.
 - `own_server`: a factory for servers that a test may configure, kill and restart.
 
-`SEEDER_TEST_POSTGRES_BIN` names the `bin` directory of another Postgres version.
+`SEEDER_TEST_POSTGRES_BIN` names the `bin` directory of another Postgres version, as `make test
+PG=14` does.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
 import itertools
 import os
 import shutil
@@ -29,9 +32,25 @@ from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy.engine import URL
 
 from seeder.database.embedded import embedded_server
+from seeder.database.embedded.embedded_files import SHELTER_ROOT, accessible, service_account
 
-_PROGRAMS = os.environ.get("SEEDER_TEST_POSTGRES_BIN")
 _numbers = itertools.count(1)
+
+
+@functools.cache
+def _programs() -> Path | None:
+    """The `bin` directory asked for, or a copy where the server's account cannot enter it."""
+    if not (given := os.environ.get("SEEDER_TEST_POSTGRES_BIN")):
+        return None
+    programs = Path(given).resolve()
+    if os.geteuid() or accessible(programs, service_account(Path("/nonexistent"))):
+        return programs
+    copy = Path(tempfile.mkdtemp(prefix="seeder-programs-", dir=SHELTER_ROOT))
+    atexit.register(shutil.rmtree, copy, ignore_errors=True)
+    copy.chmod(0o755)
+    for part in ("bin", "lib", "share"):
+        shutil.copytree(programs.parent / part, copy / part, symlinks=True)
+    return copy / "bin"
 
 
 def prepare_template(connection: psycopg.Connection[Any]) -> None:
@@ -124,7 +143,7 @@ def server() -> Iterator[Server]:
         return
     with embedded_server.throwaway(
         settings={"max_connections": "200", "log_min_messages": "warning"},
-        programs=Path(_PROGRAMS) if _PROGRAMS else None,
+        programs=_programs(),
     ) as running:
         yield Server(running.conninfo())
 
@@ -198,7 +217,7 @@ class OwnServer(Server):
         self.running = embedded_server.start(
             self._directory,
             settings={**embedded_server.THROWAWAY_SETTINGS, **self._settings},
-            programs=Path(_PROGRAMS) if _PROGRAMS else None,
+            programs=_programs(),
             sync=False,
         )
         super().__init__(self.running.conninfo())
