@@ -130,7 +130,8 @@ def _record(connection: Connection, ledger: Ledger, task: Task, state: str, run:
 
 
 def _run(connection: Connection, task: Task) -> None:
-    before = _transaction(connection)
+    before, path = _transaction(connection)
+    connection.execute("SET LOCAL search_path TO DEFAULT")  # the project's own, whatever it names
     try:
         if task.kind is TaskKind.SQL:
             connection.execute((task.sql or "").encode())
@@ -144,15 +145,21 @@ def _run(connection: Connection, task: Task) -> None:
         raise as_seeder_error(
             error, doing=f"running the task {task.name} ({task.file})", otherwise=SeedingFailed
         ) from None
-    if _transaction(connection) != before:
+    if _transaction(connection)[0] != before:
         raise SeedingFailed(
             f"The task {task.name} ({task.file}) ended the seeding transaction.",
             hint="A task must not BEGIN, COMMIT or ROLLBACK: it shares its transaction.",
         )
+    connection.execute("SELECT pg_catalog.set_config('search_path', %s::text, true)", [path])
 
 
-def _transaction(connection: Connection) -> object:
-    return connection.execute("SELECT txid_current()").fetchone()
+def _transaction(connection: Connection) -> tuple[object, str]:
+    """The transaction's number and search_path."""
+    row = connection.execute(
+        "SELECT pg_catalog.txid_current(), pg_catalog.current_setting('search_path')"
+    ).fetchone()
+    assert row is not None  # noqa: S101  # a query without FROM has one row
+    return row[0], row[1]
 
 
 def _call(connection: Connection, task: Task) -> None:

@@ -24,10 +24,10 @@ _LONGEST_PAUSE = 1.0
 _TELL_EVERY = 10.0
 
 _HOLDER = """
-    SELECT pid, coalesce(application_name, ''), backend_start, pid = pg_backend_pid()
+    SELECT pid, coalesce(application_name, ''), backend_start, pid = pg_catalog.pg_backend_pid()
     FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND database = (SELECT oid FROM pg_database WHERE datname = pg_catalog.current_database())
       AND (classid::bigint << 32 | objid::bigint) = %s
 """
 
@@ -122,11 +122,11 @@ def holder(connection: Connection, key: int) -> Holder | None:
 def release(connection: Connection, key: int) -> None:
     """Give the lock back early; closing the connection does it anyway."""
     with translated(doing="releasing the advisory lock", otherwise=ConnectionLost):
-        connection.execute("SELECT pg_advisory_unlock(%s)", [key])
+        connection.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", [key])
 
 
 def _try(connection: Connection, key: int) -> bool:
-    row = connection.execute("SELECT pg_try_advisory_lock(%s)", [key]).fetchone()
+    row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", [key]).fetchone()
     return bool(row and row[0])
 
 

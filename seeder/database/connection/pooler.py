@@ -66,7 +66,7 @@ def _shares_processes(connection: Connection, target: Target) -> bool:
 
 def _begin(other: Connection) -> int | None:
     """Begin a transaction and return its process; None if no process comes in time."""
-    other.pgconn.send_query(b"BEGIN; SELECT pg_backend_pid()")
+    other.pgconn.send_query(b"BEGIN; SELECT pg_catalog.pg_backend_pid()")
     until = time.monotonic() + _PATIENCE
     pid = None
     while True:
@@ -83,6 +83,6 @@ def _begin(other: Connection) -> int | None:
 
 
 def _server_process(connection: Connection) -> int:
-    row = connection.execute("SELECT pg_backend_pid()").fetchone()
+    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
     assert row is not None  # noqa: S101  # a query without FROM has one row
     return int(row[0])

@@ -40,8 +40,8 @@ _SETTINGS: Mapping[str, str] = {
     # What is looked up by ctid was read or written a moment ago, and lies in a cache.
     "random_page_cost": "1.1",
 }
-"""Neither `search_path`, which is the project's business, nor `default_transaction_read_only`:
-a provider switches that on to protect a full disk."""
+"""Neither `search_path`, which triggers and functions of the project rely on, nor
+`default_transaction_read_only`: a provider switches that on to protect a full disk."""
 
 _OF_THE_NETWORK: Mapping[str, str] = {
     "tcp_keepalives_idle": "keepalives_idle",
@@ -53,11 +53,20 @@ _OF_THE_NETWORK: Mapping[str, str] = {
 notice after two hours that a host has vanished, and hold the lock until then."""
 
 _APPLY = """
-    SELECT set_config(name, wanted.value, false)
-    FROM unnest(%(names)s::text[], %(values)s::text[]) AS wanted (name, value)
-    JOIN pg_settings USING (name)
-    WHERE setting IS DISTINCT FROM wanted.value
+    SELECT pg_catalog.set_config(name, wanted.value, false)
+    FROM ROWS FROM (pg_catalog.unnest(%(names)s::text[]), pg_catalog.unnest(%(values)s::text[]))
+         AS wanted (given, value)
+    JOIN pg_catalog.pg_settings ON name OPERATOR(pg_catalog.=) given
+    WHERE coalesce(setting OPERATOR(pg_catalog.<>) wanted.value, true)
+  UNION ALL
+    -- Where a search_path does not name pg_catalog, that comes first, as it should.
+    SELECT pg_catalog.set_config('search_path', coalesce((
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s::text), ', '::text)
+        FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) s
+        WHERE s OPERATOR(pg_catalog.<>) 'pg_catalog'::name), ''), false)
+    WHERE 'pg_catalog'::name OPERATOR(pg_catalog.=) ANY (pg_catalog.current_schemas(false))
 """
+# Of the project's search_path nothing is known yet, so that every operator is qualified.
 
 
 def prepare(
@@ -72,6 +81,9 @@ def prepare(
     client = connection.info.get_parameters()
     watch = {name: client[own] for name, own in _OF_THE_NETWORK.items() if own in client}
     settings = {**_SETTINGS, **watch, "lock_timeout": str(milliseconds)}
+    if role is not None:  # first: "$user" in a search_path is the role
+        with translated(doing="setting the role", otherwise=AccessDenied):
+            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
     with translated(doing="preparing the session", otherwise=DatabaseUnavailable):
         connection.execute(_APPLY, {"names": list(settings), "values": list(settings.values())})
         # A killed job's lock is free at once, instead of after its running statement. Servers
@@ -83,9 +95,6 @@ def prepare(
         # handed it on.
         with suppress(psycopg.errors.InvalidParameterValue):
             connection.execute("SET temp_buffers = '128MB'")
-    if role is not None:
-        with translated(doing="setting the role", otherwise=AccessDenied):
-            connection.execute(sql.SQL("SET ROLE {}").format(sql.Identifier(role)))
 
 
 def restore(

@@ -136,7 +136,8 @@ def _require_supported(connection: Connection) -> None:
 
 def _require_writable(connection: Connection) -> None:
     row = connection.execute(
-        "SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool"
+        "SELECT pg_catalog.pg_is_in_recovery(),"
+        " pg_catalog.current_setting('default_transaction_read_only')::bool"
     ).fetchone()
     standby, read_only = row or (False, False)
     if standby or read_only:

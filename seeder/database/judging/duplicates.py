@@ -42,7 +42,7 @@ def require_distinct(connection: psycopg.Connection[Any], work: SetWork) -> None
         sql.SQL(
             "WITH known AS MATERIALIZED"
             " (SELECT DISTINCT b FROM {diff} WHERE s IS NOT NULL AND b IS NOT NULL)"
-            " SELECT array_agg(place), array_agg(addr)"
+            " SELECT pg_catalog.array_agg(place), pg_catalog.array_agg(addr)"
             " FROM ({matches}) m GROUP BY b HAVING count(*) > 1 LIMIT {limit}"
         ).format(
             diff=work.diff,
@@ -61,7 +61,7 @@ def require_distinct_adoptions(connection: psycopg.Connection[Any], work: SetWor
     same_row = [sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
     found = connection.execute(
         sql.SQL(
-            "SELECT array_agg(s.addr) FROM {verdict} w JOIN {stage} s ON {row} = w.s"
+            "SELECT pg_catalog.array_agg(s.addr) FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             " WHERE w.b IS NULL AND w.row_at IS NOT NULL"
             " GROUP BY {same_row} HAVING count(*) > 1 LIMIT {limit}"
         ).format(

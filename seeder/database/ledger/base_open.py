@@ -224,7 +224,8 @@ def _list(connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_Ne
         ledger.sql(
             "INSERT INTO {s}.bases (table_schema, table_name, key, primary_key, columns,"
             " next_column) SELECT table_schema, table_name, key, primary_key, columns, next_column"
-            " FROM jsonb_to_recordset(%s) AS new (table_schema text, table_name text, key text[],"
+            " FROM pg_catalog.jsonb_to_recordset(%s) AS new (table_schema text, table_name"
+            " text, key text[],"
             " primary_key text[], columns jsonb, next_column integer)"
             " RETURNING id, table_schema, table_name, key"
         ),

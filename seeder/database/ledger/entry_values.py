@@ -16,8 +16,8 @@ def noted(part: str, column: BaseColumn, otherwise: sql.Composable) -> sql.Compo
     """A value that an entry's notes hold under `part`, else another expression."""
     name = sql.Literal(column.name)
     return sql.SQL(
-        "CASE WHEN b.notes -> {part} ? {name}"
-        " THEN (b.notes -> {part} ->> {name})::{storage} ELSE {otherwise} END"
+        "CASE WHEN b.notes -> {part}::text ? {name}::text"
+        " THEN (b.notes -> {part}::text ->> {name}::text)::{storage} ELSE {otherwise} END"
     ).format(
         part=sql.Literal(part),
         name=name,
@@ -38,9 +38,13 @@ def stored(column: BaseColumn) -> sql.Composable:
 
 def unknown(column: BaseColumn) -> sql.Composable:
     """Condition: what was last applied to the column is not known."""
-    return sql.SQL("coalesce(b.notes -> 'unknown' ? {}, false)").format(sql.Literal(column.name))
+    return sql.SQL("coalesce(b.notes -> 'unknown'::text ? {}::text, false)").format(
+        sql.Literal(column.name)
+    )
 
 
 def unasked(column: BaseColumn) -> sql.Composable:
     """Condition: the row never gave the column, and its default varies from row to row."""
-    return sql.SQL("coalesce(b.notes -> 'unasked' ? {}, false)").format(sql.Literal(column.name))
+    return sql.SQL("coalesce(b.notes -> 'unasked'::text ? {}::text, false)").format(
+        sql.Literal(column.name)
+    )

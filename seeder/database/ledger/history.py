@@ -64,7 +64,9 @@ def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
         for (number,) in bases
     ]
     row = connection.execute(
-        sql.SQL("SELECT sum(n)::bigint FROM ({}) q").format(sql.SQL(" UNION ALL ").join(counts))
+        sql.SQL("SELECT pg_catalog.sum(n)::bigint FROM ({}) q").format(
+            sql.SQL(" UNION ALL ").join(counts)
+        )
     ).fetchone()
     return int(row[0]) if row else 0
 
@@ -77,8 +79,9 @@ def open_conflicts(
     if not bases:
         return ()
     each = (
-        "SELECT s.name, b.addr, ARRAY(SELECT jsonb_object_keys(b.notes -> 'offered')) AS columns,"
-        " b.notes ? 'stays' AS left_catalog"
+        "SELECT s.name, b.addr, ARRAY(SELECT pg_catalog.jsonb_object_keys(b.notes ->"
+        " 'offered'::text)) AS columns,"
+        " b.notes ? 'stays'::text AS left_catalog"
         " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
     )
     found = [

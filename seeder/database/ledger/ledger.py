@@ -78,13 +78,15 @@ class Ledger(Struct, frozen=True, kw_only=True):
     def exists(self, connection: psycopg.Connection[Any]) -> bool:
         """Whether this database has a ledger."""
         row = connection.execute(
-            "SELECT to_regclass(%s) IS NOT NULL", [f'"{self.schema}".meta']
+            "SELECT pg_catalog.to_regclass(%s) IS NOT NULL", [f'"{self.schema}".meta']
         ).fetchone()
         return bool(row and row[0])
 
     def create(self, connection: psycopg.Connection[Any], *, environment: str) -> None:
         """Create the ledger and mark the database with its environment."""
-        found = connection.execute("SELECT to_regnamespace(%s) IS NULL", [f'"{self.schema}"'])
+        found = connection.execute(
+            "SELECT pg_catalog.to_regnamespace(%s) IS NULL", [f'"{self.schema}"']
+        )
         # IF NOT EXISTS would ask for the right to create schemas, even where this one exists.
         if found.fetchone() == (True,):
             connection.execute(self.sql("CREATE SCHEMA {s}"))
@@ -93,8 +95,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
             self.sql(
                 "INSERT INTO {s}.meta (format, minimum_reader, environment, system_identifier,"
                 " database_name, database_oid)"
-                " SELECT %s, %s, %s, %s, current_database(), oid"
-                " FROM pg_database WHERE datname = current_database()"
+                " SELECT %s, %s, %s, %s, pg_catalog.current_database(), oid"
+                " FROM pg_database WHERE datname = pg_catalog.current_database()"
             ),
             [FORMAT, MINIMUM_READER, environment, system_identifier(connection)],
         )
@@ -152,7 +154,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """
         connection.execute(
             self.sql(
-                "UPDATE {s}.runs SET result = 'lost', finished_at = clock_timestamp()"
+                "UPDATE {s}.runs SET result = 'lost', finished_at = pg_catalog.clock_timestamp()"
                 " WHERE result = 'running'"
             )
         )
@@ -182,7 +184,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         before, after = revisions or (None, None)
         connection.execute(
             self.sql(
-                "UPDATE {s}.runs SET finished_at = clock_timestamp(), result = %s, exit_code = %s,"
+                "UPDATE {s}.runs SET finished_at = pg_catalog.clock_timestamp(), result = %s,"
+                " exit_code = %s,"
                 " mode = coalesce(%s, mode), counts = %s, summary = %s,"
                 " revisions_before = coalesce(%s, revisions_before),"
                 " revisions_after = coalesce(%s, revisions_after) WHERE id = %s"
@@ -237,10 +240,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """
         connection.execute(
             self.sql(
-                "UPDATE {s}.meta SET tables_before = ARRAY(SELECT concat(n.nspname, '.',"
+                "UPDATE {s}.meta SET tables_before = ARRAY(SELECT pg_catalog.concat(n.nspname, '.',"
                 " c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                 " WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema'"
-                " AND n.nspname !~ '^pg_' AND n.nspname <> %s) WHERE tables_before IS NULL"
+                " AND n.nspname !~ '^pg_'::text AND n.nspname <> %s) WHERE tables_before IS NULL"
             ),
             [self.schema],
         )
@@ -296,7 +299,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """Record what became of an approval: applied, stale or void."""
         connection.execute(
             self.sql(
-                "UPDATE {s}.requests SET state = %s, run = %s, settled_at = now() WHERE id = %s"
+                "UPDATE {s}.requests SET state = %s, run = %s, settled_at = pg_catalog.now()"
+                " WHERE id = %s"
             ),
             [state, run, request],
         )
@@ -325,7 +329,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
             self.sql(
                 "INSERT INTO {s}.revisions (revision, down, file, digest, texts, run)"
                 " SELECT r.revision, r.down, r.file, r.digest, r.texts, %s"
-                " FROM jsonb_to_recordset(%s) AS r (revision text, down text[], file text,"
+                " FROM pg_catalog.jsonb_to_recordset(%s) AS r (revision text, down text[], file"
+                " text,"
                 " digest text, texts jsonb)"
                 " ON CONFLICT (revision) DO UPDATE SET (down, file, digest, texts, run)"
                 " = (excluded.down, excluded.file, excluded.digest, excluded.texts, excluded.run)"
@@ -359,9 +364,11 @@ class Ledger(Struct, frozen=True, kw_only=True):
 def system_identifier(connection: psycopg.Connection[Any]) -> str | None:
     """The cluster's system identifier, where this role may read it."""
     row = connection.execute(
-        "SELECT has_function_privilege('pg_control_system()', 'EXECUTE')"
+        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
     ).fetchone()
     if not row or not row[0]:
         return None
-    row = connection.execute("SELECT system_identifier::text FROM pg_control_system()").fetchone()
+    row = connection.execute(
+        "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"
+    ).fetchone()
     return None if row is None else str(row[0])

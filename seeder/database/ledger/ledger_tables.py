@@ -11,7 +11,7 @@ CREATE TABLE {s}.meta (
     system_identifier text,
     database_name text NOT NULL,
     database_oid oid NOT NULL,
-    marked_at timestamptz NOT NULL DEFAULT now(),
+    marked_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     first_run bigint,              -- the first run that completed
     completed_run bigint,          -- the last run that completed, and what it ran on:
     fingerprint text,              -- version, environment, bytes of seeds and migrations
@@ -23,7 +23,7 @@ CREATE TABLE {s}.meta (
 );
 CREATE TABLE {s}.runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     finished_at timestamptz,
     seeder_version text NOT NULL,
     mode text NOT NULL,
@@ -41,7 +41,7 @@ CREATE TABLE {s}.runs (
 CREATE TABLE {s}.releases (
     release text PRIMARY KEY,
     run bigint NOT NULL REFERENCES {s}.runs,
-    applied_at timestamptz NOT NULL DEFAULT now()
+    applied_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 CREATE TABLE {s}.bases (           -- one per target table and natural key
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -60,7 +60,7 @@ CREATE TABLE {s}.sets (
     name text NOT NULL,
     digest text NOT NULL,          -- of the rows and policies last applied
     run bigint NOT NULL REFERENCES {s}.runs,
-    seeded_at timestamptz NOT NULL DEFAULT now(),
+    seeded_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     UNIQUE (base, scope, name)
 );
 CREATE TABLE {s}.changes (         -- writes other than inserts, with images for undo
@@ -82,13 +82,13 @@ CREATE TABLE {s}.tasks (
     digest text NOT NULL,
     state text NOT NULL CHECK (state IN ('baseline', 'applied')),
     run bigint NOT NULL REFERENCES {s}.runs,
-    at timestamptz NOT NULL DEFAULT now()
+    at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 CREATE TABLE {s}.requests (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     plan_id text NOT NULL,
     actor text NOT NULL,
-    requested_at timestamptz NOT NULL DEFAULT now(),
+    requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'applied', 'stale', 'void')),
     run bigint REFERENCES {s}.runs,
     settled_at timestamptz
@@ -106,6 +106,6 @@ CREATE TABLE {s}.pending_plan (
     plan_id text NOT NULL,
     document jsonb NOT NULL,
     run bigint REFERENCES {s}.runs,
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
 );
 """

@@ -16,8 +16,9 @@ def mark(connection: psycopg.Connection[Any], ledger: Ledger, environment: str, 
     connection.execute(
         ledger.sql(
             "UPDATE {s}.meta SET environment = %s, system_identifier = %s,"
-            " database_name = current_database(), database_oid = (SELECT oid FROM pg_database"
-            " WHERE datname = current_database()), marked_at = now(), fingerprint = NULL"
+            " database_name = pg_catalog.current_database(), database_oid ="
+            " (SELECT oid FROM pg_database WHERE datname = pg_catalog.current_database()),"
+            " marked_at = pg_catalog.now(), fingerprint = NULL"
         ),
         [environment, system_identifier(connection)],
     )
@@ -35,7 +36,7 @@ def prune(
 
     What was last applied to each row, releases, tasks and requests stay for good.
     """
-    old = sql.SQL("r.started_at < now() - {}::interval").format(sql.Literal(keep))
+    old = sql.SQL("r.started_at < pg_catalog.now() - {}::interval").format(sql.Literal(keep))
     images = connection.execute(
         ledger.sql(
             "DELETE FROM {s}.changes c USING {s}.runs r WHERE r.id = c.run AND {old}", old=old

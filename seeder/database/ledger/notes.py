@@ -11,7 +11,7 @@ EMPTY = sql.SQL("'{}'::jsonb")
 
 def as_object(name: str, value: sql.Composable) -> sql.Composable:
     """An object of one member: a column's name, and its value as text."""
-    return sql.SQL("jsonb_build_object({}, ({})::text)").format(sql.Literal(name), value)
+    return sql.SQL("pg_catalog.jsonb_build_object({}, ({})::text)").format(sql.Literal(name), value)
 
 
 def objects(
@@ -26,7 +26,7 @@ def objects(
 
 def as_array(name: str) -> sql.Composable:
     """An array of one member: a column's name."""
-    return sql.SQL("jsonb_build_array({}::text)").format(sql.Literal(name))
+    return sql.SQL("pg_catalog.jsonb_build_array({}::text)").format(sql.Literal(name))
 
 
 def joined(parts: dict[str, list[sql.Composable]]) -> sql.Composable:
@@ -39,7 +39,7 @@ def joined(parts: dict[str, list[sql.Composable]]) -> sql.Composable:
         pieces.append(
             sql.SQL(
                 "CASE WHEN {whole} IN ('[]', '{{}}') THEN {empty} ELSE"
-                " jsonb_build_object({name}, {whole}) END"
+                " pg_catalog.jsonb_build_object({name}, {whole}) END"
             ).format(whole=sql.SQL("({})").format(whole), name=sql.Literal(name), empty=EMPTY)
         )
     if not pieces:

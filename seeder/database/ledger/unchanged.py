@@ -40,7 +40,8 @@ def marked_if_unchanged(
         row = connection.execute(
             sql.SQL(
                 "SELECT fingerprint, env_names, env_digest, version_table, revisions, environment,"
-                " EXISTS (SELECT FROM {s}.requests WHERE state = 'open') FROM {s}.meta"
+                " EXISTS (SELECT FROM {s}.requests"
+                " WHERE state OPERATOR(pg_catalog.=) 'open'::text) FROM {s}.meta"
             ).format(s=sql.Identifier(schema))
         ).fetchone()
         if row is None or row[0] != fingerprint or row[6]:

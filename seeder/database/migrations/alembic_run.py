@@ -193,14 +193,16 @@ def _watch_autocommit(engine: Engine, connection: Connection, progress: Progress
     def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if lifts(statement):
             progress.concurrently.append(statement)
-            row = connection.execute("SELECT current_setting('lock_timeout')").fetchone()
+            row = connection.execute("SELECT pg_catalog.current_setting('lock_timeout')").fetchone()
             timeouts.append(str(row[0]) if row else "0")
             connection.execute("SET lock_timeout = 0")
 
     @event.listens_for(engine, "after_cursor_execute")
     def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if lifts(statement):
-            connection.execute("SELECT set_config('lock_timeout', %s, false)", [timeouts.pop()])
+            connection.execute(
+                "SELECT pg_catalog.set_config('lock_timeout', %s, false)", [timeouts.pop()]
+            )
 
 
 class _translated:

@@ -130,7 +130,10 @@ def upgrade(
 def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout: float) -> None:
     with translated(doing="preparing the migrations", otherwise=MigrationFailed):
         milliseconds = str(max(1, round(ddl_lock_timeout * 1000)))
-        connection.execute("SELECT set_config('lock_timeout', %s, false)", [milliseconds])
+        connection.execute(
+            "SELECT pg_catalog.set_config('lock_timeout', %s, false)", [milliseconds]
+        )
+        connection.execute("SET search_path TO DEFAULT")  # the project's own, whatever it names
         # As under Alembic itself; seeding wants an error instead of hidden rows.
         connection.execute("SET row_security = on")
         create_schema(connection, migrations)

@@ -109,8 +109,8 @@ def column_rule(name: str) -> sql.Literal:
 def clear_stages(connection: psycopg.Connection[Any]) -> None:
     """Drop the temporary tables of one pass, so that another may follow in the transaction."""
     rows = connection.execute(
-        "SELECT relname FROM pg_class WHERE relnamespace = pg_my_temp_schema()"
-        " AND relkind = 'r' AND relname LIKE 'seeder\\_%'"
+        "SELECT relname FROM pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()"
+        " AND relkind = 'r' AND relname LIKE 'seeder\\_%'::text"
     ).fetchall()
     for (name,) in rows:
         connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier("pg_temp", name)))

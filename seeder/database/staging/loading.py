@@ -157,7 +157,7 @@ CREATE OR REPLACE FUNCTION pg_temp.seeder_fits(value text) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
     -- Not a cast: an explicit one cuts a text that is too long.
-    EXECUTE format('INSERT INTO pg_temp.seeder_probe VALUES (%L)', value);
+    EXECUTE pg_catalog.format('INSERT INTO pg_temp.seeder_probe VALUES (%L)', value);
     RETURN true;
 EXCEPTION WHEN data_exception OR invalid_text_representation OR check_violation THEN
     RETURN false;
@@ -196,7 +196,7 @@ def _rejected_in(
             sql.SQL("CREATE TEMP TABLE seeder_probe (v {})").format(sql.SQL(live.type))
         )
         refused = connection.execute(
-            "SELECT n FROM unnest(%s::text[]) WITH ORDINALITY v(value, n)"
+            "SELECT n FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY v(value, n)"
             " WHERE value IS NOT NULL AND NOT pg_temp.seeder_fits(value) ORDER BY n",
             [[None if n in lacking else text for n, text in enumerate(texts)]],
         ).fetchall()

@@ -85,7 +85,8 @@ def warn_of_leftovers(seeding: Seeding) -> None:
         row = seeding.connection.execute(
             seeding.ledger.sql(
                 "SELECT EXISTS (SELECT FROM {s}.{base} WHERE seed_set = %s AND state = 'a')"
-                " AND to_regclass(format('%%I.%%I', %s::text, %s::text)) IS NOT NULL",
+                " AND pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', %s::text, %s::text))"
+                " IS NOT NULL",
                 base=sql.Identifier(f"base_{known.base}"),
             ),
             [known.id, known.table.schema, known.table.name],
@@ -117,9 +118,10 @@ def _register(seeding: Seeding, works: Sequence[SetWork]) -> dict[str, int]:
     rows = seeding.connection.execute(
         seeding.ledger.sql(
             "INSERT INTO {s}.sets (base, scope, name, digest, run)"
-            " SELECT base, scope, name, digest, %(run)s FROM unnest(%(bases)s::integer[],"
-            " %(scopes)s::text[], %(names)s::text[], %(digests)s::text[])"
-            " AS given (base, scope, name, digest)"
+            " SELECT base, scope, name, digest, %(run)s"
+            " FROM ROWS FROM (pg_catalog.unnest(%(bases)s::integer[]),"
+            " pg_catalog.unnest(%(scopes)s::text[]), pg_catalog.unnest(%(names)s::text[]),"
+            " pg_catalog.unnest(%(digests)s::text[])) AS given (base, scope, name, digest)"
             " ON CONFLICT (base, scope, name) DO UPDATE"
             " SET digest = coalesce(nullif(excluded.digest, ''), sets.digest), run = excluded.run"
             " RETURNING name, id"
