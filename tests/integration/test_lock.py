@@ -107,7 +107,7 @@ def test_a_killed_process_frees_the_lock_in_the_middle_of_a_statement(
 ) -> None:
     job = """
 import sys
-from seeder.database import connect, lock, session, target
+from seeder.database.connection import connect, lock, session, target
 from tests.support.events import Events
 connection = connect.connect(target.Target.parse(sys.argv[1]))
 session.prepare(connection)
