@@ -64,6 +64,8 @@ class _Job:
     phases: dict[str, float] = field(default_factory=dict)
     deadline: float = 0.0
     number: int = 0
+    migrated: MigrationOutcome | None = None
+    """What the migrations did, once they are through."""
 
     @property
     def project(self) -> str:
@@ -115,6 +117,7 @@ class _Job:
                 if shown is not None:
                     require_migrated(shown, connection, catalog)
                 migrated = self.migrate(connection, ledger, catalog, target)
+                self.migrated = migrated
             if migrated.state.value == "older_image":
                 why = "its migrations are ahead of this image"
                 result = self.left_alone(catalog, why, marked=meta.environment)
@@ -137,6 +140,7 @@ class _Job:
                     shown=shown,
                 ).run()
         except (SeederError, Interrupted) as error:
+            self.tell_what_stays(error)
             self.record_failure(connection, ledger, error)
             raise
 
@@ -302,6 +306,16 @@ class _Job:
             run_id=self.number or None,
         )
 
+    def tell_what_stays(self, error: SeederError | Interrupted) -> None:
+        """Say of a failure behind the migrations that these were committed before it."""
+        if self.migrated is None or self.migrated.before == self.migrated.after:
+            return
+        names = self.migrated.applied or self.migrated.after
+        error.facts["migrated"] = names
+        if isinstance(error, SeederError):
+            told = f"The migrations of this run stay applied: {', '.join(names)}."
+            error.hint = f"{error.hint} {told}" if error.hint else told
+
     def record_failure(
         self, connection: Connection, ledger: Ledger | None, error: SeederError | Interrupted
     ) -> None:
@@ -317,7 +331,11 @@ class _Job:
                 self.number,
                 result="interrupted" if isinstance(error, Interrupted) else "failed",
                 exit_code=error.exit_code,
-                summary={"error": error.documented_class},
+                summary={
+                    "error": error.documented_class,
+                    "migrations": list(self.migrated.applied) if self.migrated else [],
+                },
+                revisions=(self.migrated.before, self.migrated.after) if self.migrated else None,
             )
 
 

@@ -233,7 +233,8 @@ class Seeding(Struct, frozen=True, kw_only=True):
             if number:
                 counts[decision.value] = number
         idle = {"keep", "skip", "conflicts", "unadopted", "pending"}
-        did = bool(self.migrated.applied or ran or set(counts) - idle)
+        migrated = self.migrated.before != self.migrated.after
+        did = bool(migrated or ran or set(counts) - idle)
         return RunResult(
             result=Result.DONE if did else Result.NOTHING_TO_DO,
             mode=mode,

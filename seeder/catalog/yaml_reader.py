@@ -8,6 +8,7 @@ repeats, so that an alias bomb goes off later, in whoever walks the result.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import yaml
 from msgspec import Struct, field
@@ -102,6 +103,8 @@ class _Open(Struct):
     places: dict[str, tuple[int, int]] = field(default_factory=dict)
     merged: list[Mapping] = field(default_factory=list)
     key: str | None = None
+    key_end: int = -1
+    """Where it ends, as an index into the text."""
     repeated_key: bool = False
     size: int = 1
     height: int = 1
@@ -166,6 +169,8 @@ class _Builder:
                 return
         tag = event.tag
         if tag is None and event.implicit[0]:
+            if event.value == "":
+                self._require_colon(event)
             try:
                 node = Scalar(plain(event.value), line, column)
             except Surprise as surprise:
@@ -200,6 +205,24 @@ class _Builder:
         else:
             top.places[key] = (line, column)
         top.key = key
+        top.key_end = _index(event.end_mark)
+
+    def _require_colon(self, empty: yaml.ScalarEvent) -> None:
+        """Report a key that nothing follows, `b and c` in `{text: a, b and c}`.
+
+        To YAML it is a key whose value is null.
+        """
+        top = self._stack[-1] if self._stack else None
+        if top is None or top.key is None or _index(empty.start_mark) != top.key_end:
+            return
+        line, column = top.places[top.key]
+        self._report(
+            f"`{top.key}` has no value: in braces a comma begins the next key",
+            'Quote a value that holds a comma, such as "a, b"; for no value write'
+            f" `{top.key}: null`.",
+            line,
+            column,
+        )
 
     def _tag(self, tag: str, line: int, column: int) -> str | None:
         if tag in _TAGS:
@@ -315,6 +338,10 @@ class _Builder:
 def _place(event: yaml.Event) -> tuple[int, int]:
     mark = event.start_mark
     return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+
+
+def _index(mark: Any) -> int:
+    return -1 if mark is None else int(mark.index)
 
 
 def _syntax(error: yaml.MarkedYAMLError, text: str) -> Unreadable:

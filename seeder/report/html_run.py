@@ -21,6 +21,7 @@ from seeder.report.words import (
     done,
     done_by_name,
     duration,
+    from_to,
     moment,
     place,
     tally,
@@ -63,7 +64,7 @@ def _body(result: RunResult, made: datetime.datetime) -> Iterator[Html | None]:
             ("environment", result.environment),
             ("run", "none was recorded" if result.run_id is None else str(result.run_id)),
             ("finished", moment(made)),
-            ("revision", _revision(result)),
+            ("revision", from_to(result.revision_before, result.revision_after)),
             *((name, duration(seconds)) for name, seconds in result.phases.items() if seconds >= 1),
         ]
     )
@@ -80,11 +81,6 @@ def _body(result: RunResult, made: datetime.datetime) -> Iterator[Html | None]:
     yield _steps(result)
     yield html_rows.kept([row for each in result.sets for row in each.rows])
     yield _sets(result)
-
-
-def _revision(result: RunResult) -> str:
-    before, after = ", ".join(result.revision_before), ", ".join(result.revision_after)
-    return (after or "none") if before == after else f"{before or 'none'} → {after}"
 
 
 def _numbers(result: RunResult) -> Iterator[tuple[str, Ink, str]]:
@@ -120,11 +116,13 @@ def _set(each: SetOutcome) -> Html:
 
 
 def _steps(result: RunResult) -> Html | None:
-    if not result.migrations and not result.tasks and not result.requests:
-        return None
     names = [f"migration {name}" for name in result.migrations]
+    if not names and result.revision_before != result.revision_after:  # by a command
+        names = [f"migrations: {from_to(result.revision_before, result.revision_after)}"]
     names += [f"task {name}" for name in result.tasks]
     names += [f"request {each.id} of {each.actor}: {each.state}" for each in result.requests]
+    if not names:
+        return None
     items = tag("ol", [tag("li", name) for name in names])
     return section("Migrations, tasks, requests", items, id_="migrations")
 

@@ -17,7 +17,7 @@ from seeder.report.layout import PLAIN, Ink, Line, Piece, Screen, Span, line, pr
 from seeder.report.rows_text import attention
 from seeder.report.text import RESULTS
 from seeder.report.values import one, shown
-from seeder.report.words import ACTIONS, count, done, duration, moment
+from seeder.report.words import ACTIONS, count, done, duration, from_to, moment
 
 _LEFT = frozenset({RowAction.KEEP, RowAction.SKIP})
 
@@ -149,6 +149,7 @@ def _details(found: RunDetails) -> Iterator[Line]:
 
 
 def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
+    migrated = run.revisions_before or run.revisions_after
     finished = "not finished"
     if run.finished_at:
         took = duration((run.finished_at - run.started_at).total_seconds())
@@ -162,16 +163,11 @@ def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
         ("started", moment(run.started_at)),
         ("finished", finished),
         ("seeder", run.seeder_version),
-        ("revision", _revision(run)),
+        ("revision", from_to(run.revisions_before, run.revisions_after) if migrated else None),
         ("migrated", ", ".join(run.migrations)),
         ("tasks", ", ".join(run.tasks)),
         ("rows", _counts(run.counts)),
     )
-
-
-def _revision(run: RunRecord) -> str:
-    before, after = ", ".join(run.revisions_before), ", ".join(run.revisions_after)
-    return after if before == after else f"{before or 'none'} → {after}"
 
 
 def _images(row: RowRecord) -> Iterator[tuple[Piece, ...]]:

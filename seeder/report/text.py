@@ -19,6 +19,7 @@ from seeder.report.words import (
     count,
     done,
     duration,
+    from_to,
     kind_of,
     listed,
     moment,
@@ -102,6 +103,8 @@ def _headline(result: RunResult) -> Iterator[Piece]:
 def _facts(result: RunResult) -> Iterator[tuple[Cell, ...]]:
     if result.migrations:
         yield Span("migrated", Ink.DIM), ", ".join(result.migrations)
+    elif result.revision_before != result.revision_after:  # by a command
+        yield Span("migrated", Ink.DIM), from_to(result.revision_before, result.revision_after)
     told = [each for each in result.sets if each.counts or each.decision in LEFT_ALONE]
     for each in told:
         yield each.name, _outcome(each)

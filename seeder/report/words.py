@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 
 from msgspec import Struct
@@ -232,6 +232,16 @@ def place(set_name: str, table: str) -> str:
 def moment(time: datetime.datetime) -> str:
     """A time in UTC, to the second."""
     return time.astimezone(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def from_to(before: Sequence[str], after: Sequence[str]) -> str:
+    """The revisions of a database before and after, as one text.
+
+    >>> from_to((), ("0002",))
+    'none → 0002'
+    """
+    was, now = (", ".join(each) or "none" for each in (before, after))
+    return now if was == now else f"{was} → {now}"
 
 
 def duration(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Callable
 
@@ -90,3 +91,105 @@ def test_a_command_that_does_not_exist_is_a_matter_of_configuration(commanded: S
     done = commanded.run()
     assert done.exit_code == 10
     assert "'no-such-program' cannot be run" in done.failed["message"]
+
+
+BY_ALEMBIC = """
+    import os, sys
+    from alembic import command
+    from alembic.config import Config
+    config = Config()
+    config.set_main_option("script_location", "migrations")
+    command.upgrade(config, "head")
+"""
+ENV = """
+    import os
+    from alembic import context
+    from sqlalchemy import create_engine
+    url = os.environ["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:")
+    with create_engine(url).connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+
+
+@pytest.fixture
+def by_alembic(shop: Shop) -> Shop:
+    """The shop, whose revisions are run by a script that calls Alembic, each by itself."""
+    shop.write("migrate.py", BY_ALEMBIC)
+    shop.write("migrations/env.py", ENV)
+    configure(shop)
+    return shop
+
+
+def test_what_a_command_did_is_told_by_the_revisions_before_and_after(by_alembic: Shop) -> None:
+    shop = by_alembic
+    shop.run("--mode", "none")
+    shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
+    shop.scripts.add("0004", "ALTER TABLE roles ADD hint text")
+    report = shop.directory / "report.json"
+    done = shop.run("--mode", "none", "--report", str(report))
+    assert (done.exit_code, done.finished["result"]) == (0, "done"), done.stderr
+    (advanced,) = done.named("migration.advanced")
+    assert (advanced["revision_before"], advanced["revision_after"]) == (["0002"], ["0004"])
+    told = json.loads(report.read_text())
+    assert (told["revision_before"], told["revision_after"]) == (["0002"], ["0004"])
+    shop.scripts.add("0005", "ALTER TABLE roles ADD remark text")
+    text = shop.run("--mode", "none", SEEDER_LOG_FORMAT="text").stdout
+    assert text.startswith("Done in ")
+    assert "  migrated  0004 → 0005" in text.splitlines()
+    page = shop.directory / "report.html"
+    shop.scripts.add("0006", "ALTER TABLE roles ADD mark text")
+    assert shop.run("--mode", "none", "--report", str(page)).exit_code == 0
+    assert "migrations: 0005 → 0006" in page.read_text()
+
+
+def test_how_far_a_command_has_come_is_told_while_it_runs(by_alembic: Shop) -> None:
+    shop = by_alembic
+    shop.scripts.add("0003", "SELECT pg_sleep(5)")
+    done = shop.run()
+    assert done.exit_code == 0, done.stderr
+    steps = [each["revision_after"] for each in done.named("migration.advanced")]
+    assert steps == [["0002"], ["0003"]]
+
+
+def test_what_a_command_applied_before_it_failed_is_told(by_alembic: Shop) -> None:
+    shop = by_alembic
+    shop.run()
+    shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
+    failing = shop.scripts.add("0004", "SELECT 1 / 0")
+    done = shop.run()
+    assert done.exit_code == 16
+    assert "It went from revision 0002 to 0003, which stays applied." in done.failed["message"]
+    assert shop.rows("SELECT version_num FROM alembic_version") == [("0003",)]
+    assert "is at revision 0003, as before" in shop.run().failed["message"]
+    failing.write_text(failing.read_text().replace("1 / 0", "1"))
+    assert shop.run().exit_code == 0
+    assert shop.rows("SELECT version_num FROM alembic_version") == [("0004",)]
+
+
+@pytest.mark.parametrize("each", [True, False])
+def test_what_the_projects_env_py_applied_before_it_failed_is_told(
+    by_alembic: Shop, each: bool
+) -> None:
+    shop = by_alembic
+    shop.write(
+        "migrations/env.py",
+        f"""
+        from alembic import context
+        connection = context.config.attributes["connection"]
+        context.configure(connection=connection, transaction_per_migration={each})
+        with context.begin_transaction():
+            context.run_migrations()
+        """,
+    )
+    shop.configure(migrations='alembic = "migrations"\nenv = "project"')
+    shop.run()
+    shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
+    shop.scripts.add("0004", "SELECT 1 / 0")
+    done = shop.run()
+    assert done.exit_code == 16
+    at = shop.value("SELECT version_num FROM alembic_version")
+    assert at == ("0003" if each else "0002")
+    says = "from revision 0002 to 0003, which stays" if each else "at revision 0002, as before"
+    assert says in done.failed["message"]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,18 +81,22 @@ def upgrade(
     if migrations.none:
         return MigrationOutcome(state=MigrationState.NONE)
     before = current(connection, migrations)
+    told = _Told(connection, migrations, log, before)
     if migrations.command is not None:
-        run_command(
-            connection,
-            migrations.command,
-            project=project,
-            lock_key=lock_key,
-            log=log,
-            environment=environment,
-            deadline=deadline,
-            clock=clock,
-            sleep=sleep,
-        )
+        with told.how_far():
+            run_command(
+                connection,
+                migrations.command,
+                project=project,
+                lock_key=lock_key,
+                log=log,
+                look=told.look,
+                environment=environment,
+                deadline=deadline,
+                clock=clock,
+                sleep=sleep,
+            )
+        told.look()
         _require_valid_indexes(connection)
         return _outcome(before, current(connection, migrations), ())
 
@@ -105,17 +110,18 @@ def upgrade(
     applied: tuple[str, ...] = ()
     if standing.state is MigrationState.UPGRADED:
         _set_up(connection, migrations, ddl_lock_timeout=ddl_lock_timeout)
-        applied = _apply(
-            connection,
-            migrations,
-            graph.pending(before),
-            lock_key=lock_key,
-            ddl_lock_timeout=ddl_lock_timeout,
-            log=log,
-            deadline=deadline,
-            clock=clock,
-            sleep=sleep,
-        )
+        with told.how_far() if migrations.project_env else nullcontext():
+            applied = _apply(
+                connection,
+                migrations,
+                graph.pending(before),
+                lock_key=lock_key,
+                ddl_lock_timeout=ddl_lock_timeout,
+                log=log,
+                deadline=deadline,
+                clock=clock,
+                sleep=sleep,
+            )
     after = current(connection, migrations)
     if set(graph.heads) - graph.ancestors(after):
         raise MigrationFailed(
@@ -125,6 +131,43 @@ def upgrade(
         )
     _require_valid_indexes(connection)
     return _outcome(before, after, applied, warnings=standing.warnings)
+
+
+class _Told:
+    """How far migrations have come that seeder does not run itself: by the version table."""
+
+    def __init__(
+        self, connection: Connection, migrations: Migrations, log: Log, before: tuple[str, ...]
+    ) -> None:
+        self._connection = connection
+        self._migrations = migrations
+        self._log = log
+        self._before = self._seen = before
+
+    def look(self) -> None:
+        """Log where the database has come since the last look; what is committed shows."""
+        with suppress(SeederError):  # a lost connection, or a lock on the table: others tell
+            now = current(self._connection, self._migrations)
+            if now != self._seen:
+                self._log.info("migration.advanced", revision_before=self._seen, revision_after=now)
+                self._seen = now
+
+    @contextmanager
+    def how_far(self) -> Iterator[None]:
+        """Add to a failure what stays of the migrations all the same."""
+        try:
+            yield
+        except SeederError as error:
+            self.look()
+            before, now = (", ".join(each) or "none" for each in (self._before, self._seen))
+            error.facts |= {"revision_before": self._before, "revision_after": self._seen}
+            if isinstance(error, ConnectionLost):
+                pass
+            elif now == before:
+                error.message += f" The database is at revision {before}, as before."
+            else:
+                error.message += f" It went from revision {before} to {now}, which stays applied."
+            raise
 
 
 def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout: float) -> None:

@@ -31,6 +31,7 @@ def run_command(
     project: Path,
     lock_key: int,
     log: Log,
+    look: Callable[[], None] = lambda: None,
     environment: Mapping[str, str] | None = None,
     deadline: float | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -40,7 +41,7 @@ def run_command(
 
     The command works on a connection of its own, so seeder's lock protects it only as long
     as seeder looks: when the lock is lost, the deadline passes or a signal comes, the child
-    and its children are stopped.
+    and its children are stopped. `look` is called now and then while it runs.
 
     Raises MigrationFailed, ConnectionLost, DeadlineExceeded, and ConfigurationInvalid for a
     command that does not exist.
@@ -71,6 +72,7 @@ def run_command(
                 raise DeadlineExceeded("The migration command ran into the overall deadline.")
             if clock() - verified >= _VERIFY_EVERY:
                 lock.verify(connection, lock_key)
+                look()
                 verified = clock()
             sleep(_LOOK_EVERY)
     finally:

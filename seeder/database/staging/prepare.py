@@ -10,6 +10,7 @@ from seeder.database.connection.batch import AT_ONCE, at_most, send
 from seeder.database.ledger.base_open import Shared, open_bases
 from seeder.database.ledger.bases import Base, BaseKey, base_key
 from seeder.database.ledger.digests import digest_of
+from seeder.database.ledger.entries import read_bases
 from seeder.database.schema.tables import read_tables
 from seeder.database.staging import (
     copy_to_base,
@@ -40,6 +41,8 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     checked = [each for each in sets if each.name not in seeding.decisions]
     found = schema_check.problems(checked, seeding.tables)
     if found:
+        remembered = _remembered(seeding)
+        found = schema_check.problems(checked, seeding.tables, remembered=remembered)
         by_name = {each.name: each for each in sets}
         fitting = [s for s in checked if not schema_check.misfit(s, seeding.tables, by_name)]
         found += _values_that_do_not_fit(seeding, fitting)
@@ -51,6 +54,16 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     decide(seeding, sets)
     _open(seeding, edges)
     return groups
+
+
+def _remembered(seeding: Seeding) -> schema_check.Remembered:
+    if not seeding.ledger.exists(seeding.connection):
+        return {}
+    found: dict[int, dict[str, str]] = {}
+    for base in read_bases(seeding.connection, seeding.ledger).open:
+        columns = {each.name: each.type for each in base.columns.values()}
+        found.setdefault(base.table.oid, {}).update(columns)
+    return found
 
 
 def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:

@@ -20,6 +20,8 @@ from seeder.merge.model import (
 )
 
 Tables = Mapping[TableName, Table]
+Remembered = Mapping[int, Mapping[str, str]]
+"""By a table's oid, the columns that were seeded there before, with their types."""
 
 
 def tables_of(sets: Iterable[SeedSet]) -> set[TableName]:
@@ -35,8 +37,13 @@ def tables_of(sets: Iterable[SeedSet]) -> set[TableName]:
     return names
 
 
-def problems(sets: Sequence[SeedSet], tables: Tables) -> list[Problem]:
-    """Everything about the sets that the schema contradicts, in file order."""
+def problems(
+    sets: Sequence[SeedSet], tables: Tables, *, remembered: Remembered | None = None
+) -> list[Problem]:
+    """Everything about the sets that the schema contradicts, in file order.
+
+    With what is `remembered`, a column that looks renamed is told as such.
+    """
     by_name = {each.name: each for each in sets}
     return [
         Problem(
@@ -46,13 +53,13 @@ def problems(sets: Sequence[SeedSet], tables: Tables) -> list[Problem]:
             line=found.column.line if found.column else None,
         )
         for each in sets
-        for found in _of_set(each, tables, by_name)
+        for found in _of_set(each, tables, by_name, remembered or {})
     ]
 
 
 def misfit(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> str | None:
     """The first thing about a set that the schema contradicts; None where it fits."""
-    return next((found.message for found in _of_set(each, tables, by_name)), None)
+    return next((found.message for found in _of_set(each, tables, by_name, {})), None)
 
 
 class _Misfit(NamedTuple):
@@ -74,7 +81,9 @@ _KINDS = {
 }
 
 
-def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
+def _of_set(
+    each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet], remembered: Remembered
+) -> _Found:
     table = tables.get(each.table)
     if table is None:
         yield _Misfit(
@@ -88,7 +97,7 @@ def _of_set(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _F
         )
         return
     yield from _neighbours(each, tables, by_name)
-    yield from _columns(each, table)
+    yield from _columns(each, table, remembered.get(table.oid, {}))
     yield from _constants(each)
     yield from _key(each, table)
     yield from _left_out(each, table)
@@ -115,7 +124,7 @@ def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -
             )
 
 
-def _columns(each: SeedSet, table: Table) -> _Found:
+def _columns(each: SeedSet, table: Table, remembered: Mapping[str, str]) -> _Found:
     named: list[tuple[str, str, SeedColumn | None]]
     named = [(column.name, "column", column) for column in each.columns]
     named += [(column.name, "column", column) for column in each.generated]
@@ -127,10 +136,9 @@ def _columns(each: SeedSet, table: Table) -> _Found:
     for name, what, at in named:
         column = table.columns.get(name)
         if column is None:
-            near = difflib.get_close_matches(name, table.columns, n=1)
             yield _Misfit(
                 f"the table {table} has no {what} {name}.",
-                f"Did you mean {near[0]}?" if near else None,
+                _renamed(name, each, table, remembered) or _near(name, table),
                 at,
             )
         elif column.generated:
@@ -146,6 +154,29 @@ def _columns(each: SeedSet, table: Table) -> _Found:
                 None,
                 at,
             )
+
+
+def _near(name: str, table: Table) -> str | None:
+    near = difflib.get_close_matches(name, table.columns, n=1)
+    return f"Did you mean {near[0]}?" if near else None
+
+
+def _renamed(name: str, each: SeedSet, table: Table, remembered: Mapping[str, str]) -> str | None:
+    """How to follow a migration that has renamed a column; None where it looks otherwise."""
+    if name not in remembered:
+        return None
+    taken = {*(column.name for column in each.columns), *remembered, *table.primary_key}
+    new = [
+        column.name
+        for column in table.columns.values()
+        if column.name not in taken and column.base == remembered[name]
+    ]
+    if len(new) != 1:
+        return f"A migration has dropped or renamed {name}, which was seeded here before."
+    return (
+        f"It was seeded here before, and looks renamed: write {new[0]} in its place, and under"
+        f" `columns:` {new[0]}: {{was: {name}}}."
+    )
 
 
 def _constants(each: SeedSet) -> _Found:

@@ -31,6 +31,13 @@ def test_nested_values_become_documents(rows_of):
     assert row["doc"] == {"list": [1, Decimal("2.5")], "no": None}
 
 
+def test_an_empty_value_behind_a_colon_is_null(rows_of):
+    assert rows_of("- {v: , k: a}\n- k: b\n  v:\n") == [
+        {"k": "a", "v": None},
+        {"k": "b", "v": None},
+    ]
+
+
 def test_str_tag_and_exclamation_mark_make_text(rows_of):
     (row,) = rows_of("- {k: a, b: !!str 010, c: ! NO}\n")
     assert (row["b"], row["c"]) == ("010", "NO")
@@ -55,6 +62,9 @@ def test_anchors_aliases_and_merge_keys_work_and_own_values_win(rows_of):
         (HEAD + "rows:\n\t- {k: 1}\n", "t.yaml:4:1: is not valid YAML: found character"),
         (HEAD + "rows: [\n", "t.yaml:4:1: is not valid YAML: "),
         (HEAD + "rows:\n- {k: a: b}\n", "t.yaml:4:8: is not valid YAML: "),
+        (HEAD + "rows:\n- {k: a, b and c}\n", "t.yaml:4:10: `b and c` has no value: in braces"),
+        (HEAD + "rows:\n- {k: a, 'b c', d: 1}\n", "t.yaml:4:10: `b c` has no value: in braces"),
+        (HEAD + "columns: {k}\nrows: []\n", "t.yaml:3:11: `k` has no value: in braces"),
         (HEAD + "rows:\n- {k: *gone}\n", "t.yaml:4:7: the alias `*gone` has no anchor before it."),
         (HEAD + "rows: &a [*a]\n", "t.yaml:3:11: the alias `*a` stands inside its own anchor."),
         (HEAD + "rows:\n- {<<: 7, k: a}\n", "t.yaml:4:8: `<<` merges mappings only."),
