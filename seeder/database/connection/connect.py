@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+import re
+from typing import Any, Self, TypeAlias
 
 import psycopg
+from psycopg.abc import Params, Query
 from psycopg.rows import TupleRow
 
-from seeder.database.connection.failures import connect_failure
+from seeder.database.connection.failures import OF_DDL, connect_failure
 from seeder.database.connection.target import Target
 from seeder.errors import SeederError
 
@@ -16,6 +18,25 @@ Connection: TypeAlias = psycopg.Connection[TupleRow]
 
 SHORTEST_TIMEOUT = 2.0
 """Seconds; libpq and psycopg raise anything shorter to this."""
+
+
+_DDL = re.compile(rb"\s*(CREATE|ALTER|DROP|COMMENT|GRANT|REVOKE|REFRESH|REINDEX)\b", re.IGNORECASE)
+
+
+class _Cursor(psycopg.Cursor[TupleRow]):
+    """Marks what the database raised in answer to DDL.
+
+    That comes from an event trigger, which speaks to whoever changes the schema and sees no row.
+    """
+
+    def execute(self, query: Query, params: Params | None = None, **options: Any) -> Self:
+        """As psycopg's."""
+        try:
+            return super().execute(query, params, **options)  # type: ignore[arg-type]  # Template is later
+        except psycopg.errors.RaiseException as error:
+            if self._query is not None and _DDL.match(self._query.query):
+                error.add_note(OF_DDL)
+            raise
 
 
 def connect(target: Target, *, timeout: float = 10.0) -> Connection:
@@ -32,6 +53,7 @@ def connect(target: Target, *, timeout: float = 10.0) -> Connection:
             # psycopg.connect quotes keyword values; a conninfo string is never built here.
             **{**target.parameters, "connect_timeout": int(seconds)},  # type: ignore[arg-type]  # mypy matches ** with every keyword
             autocommit=True,
+            cursor_factory=_Cursor,
             prepare_threshold=None,  # a pooler may hand the next statement to another backend
         )
     except psycopg.Error as error:

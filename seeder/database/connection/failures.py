@@ -206,6 +206,10 @@ _SPEAKS_OF_SCHEMA_ONLY = re.compile(r"42|0A|25|2B|3[DF]|53|54|55|57|58")
 """SQLSTATEs whose message names schema objects and limits, never values."""
 
 
+OF_DDL = "raised in answer to DDL"
+"""A note on an exception that the database raised then: `connect` adds it."""
+
+
 def describe(error: psycopg.Error) -> str:
     """Say what happened without any row value: condition, names, and safe messages.
 
@@ -218,7 +222,8 @@ def describe(error: psycopg.Error) -> str:
     if state:
         text += f" ({state})"
     message = error.diag.message_primary
-    if message and state and _SPEAKS_OF_SCHEMA_ONLY.match(state):
+    of_schema = state and _SPEAKS_OF_SCHEMA_ONLY.match(state)
+    if message and (of_schema or OF_DDL in getattr(error, "__notes__", ())):
         # 42601 quotes the SQL text, which may hold a literal.
         text += ": " + (_QUOTED.sub('"..."', message) if state == "42601" else message)
     elif names:

@@ -167,6 +167,8 @@ def _create(
         if write:
             relation = sql.Identifier(ledger.schema, f"base_{number}")
             statements.append(sql.SQL("CREATE TABLE {} ({})").format(relation, made))
+            # It has no key, and a publication FOR ALL TABLES takes no updates without an identity.
+            statements.append(sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(relation))
         else:
             name = f"seeder_base_{table.oid}_{abs(hash(key)) % 10**6}"
             relation = sql.Identifier("pg_temp", name)

@@ -158,6 +158,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 " WHERE result = 'running'"
             )
         )
+        self.advance_numbers(connection)
         row = connection.execute(
             self.sql(
                 "INSERT INTO {s}.runs (seeder_version, mode, environment, release)"
@@ -167,6 +168,28 @@ class Ledger(Struct, frozen=True, kw_only=True):
         ).fetchone()
         assert row is not None  # noqa: S101  # RETURNING of a one-row insert
         return int(row[0])
+
+    def advance_numbers(self, connection: psycopg.Connection[Any]) -> None:
+        """Bring the ledger's sequences past the numbers that are there.
+
+        Logical replication copies rows and leaves sequences where they were.
+        """
+        tops = sql.SQL(" UNION ALL ").join(
+            self.sql(
+                "SELECT pg_catalog.pg_get_serial_sequence({name}, 'id')::regclass AS number,"
+                " pg_catalog.max(id)::bigint AS top FROM {table}",
+                name=sql.Literal(sql.Identifier(self.schema, each).as_string(None)),
+                table=sql.Identifier(self.schema, each),
+            )
+            for each in ("runs", "bases", "sets", "requests")
+        )
+        connection.execute(
+            self.sql(
+                "SELECT pg_catalog.setval(number, top) FROM ({tops}) q WHERE top >"
+                " coalesce(pg_catalog.pg_sequence_last_value(number::oid), 0::bigint)",
+                tops=tops,
+            )
+        )
 
     def close_run(
         self,

@@ -71,6 +71,12 @@ def allocate(connection: psycopg.Connection[Any], work: SetWork) -> None:
     drawn = {position: value for position, value in values.items() if value is not None}
     if not drawn or work.decision is SetDecision.INSERT:
         return
+    # A copy of the database whose sequences did not travel would draw what is taken.
+    inserts = sql.SQL("EXISTS (SELECT FROM {} WHERE verdict = ANY ({}))").format(
+        work.verdict, INSERTING
+    )
+    columns = [work.base.primary_key[position] for position in drawn]
+    advance_sequences(connection, work, columns, where=inserts)
     connection.execute(
         sql.SQL(
             "UPDATE {verdict} w SET {sets} FROM (SELECT o.s, {values} FROM"
@@ -231,9 +237,15 @@ def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: froz
         )
 
 
-def advance_sequences(connection: psycopg.Connection[Any], work: SetWork) -> None:
-    """Bring sequences past explicit values that were written into their columns."""
-    for name in work.names:
+def advance_sequences(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    columns: Sequence[str] | None = None,
+    *,
+    where: sql.Composable = EVERY,
+) -> None:
+    """Bring sequences past the values in their columns; those that the set gives, if not said."""
+    for name in work.names if columns is None else columns:
         column = work.live(name)
         if column.sequence is None:
             continue
@@ -244,11 +256,12 @@ def advance_sequences(connection: psycopg.Connection[Any], work: SetWork) -> Non
                 " pg_sequence_last_value(p.seqrelid) AS last FROM {live}) q"
                 " WHERE p.seqrelid = {seq} AND q.top BETWEEN p.seqmin AND p.seqmax"
                 " AND sign(p.seqincrement) * (q.top::numeric - coalesce(q.last, p.seqstart))"
-                " > CASE WHEN q.last IS NULL THEN -1 ELSE 0 END"
+                " > CASE WHEN q.last IS NULL THEN -1 ELSE 0 END AND {where}"
             ).format(
                 seq=sql.Literal(column.sequence),
                 col=sql.Identifier(name),
                 live=work.table.identifier,
+                where=where,
             )
         )
 

@@ -49,6 +49,7 @@ CREATE TABLE seeder.base_1 (
     c1 text,
     c2 text
 );
+ALTER TABLE ONLY seeder.base_1 REPLICA IDENTITY FULL;
 CREATE TABLE seeder.base_2 (
     scope text NOT NULL,
     addr text NOT NULL,
@@ -62,6 +63,7 @@ CREATE TABLE seeder.base_2 (
     c2 integer,
     c3 text
 );
+ALTER TABLE ONLY seeder.base_2 REPLICA IDENTITY FULL;
 CREATE TABLE seeder.base_3 (
     scope text NOT NULL,
     addr text NOT NULL,
@@ -77,6 +79,7 @@ CREATE TABLE seeder.base_3 (
     c2 integer,
     r2 text
 );
+ALTER TABLE ONLY seeder.base_3 REPLICA IDENTITY FULL;
 CREATE TABLE seeder.bases (
     id integer NOT NULL,
     table_schema text NOT NULL,
@@ -266,17 +269,17 @@ INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, '', 'permiss
 INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 2, 2, '', 'roles', 'owner', 'update', 'the catalog has changed', '{"level": "3"}', '{"level": "4"}');
 INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 3, 2, '', 'roles', 'editor', 'update', 'the catalog has changed', '{"note": null}', '{"note": "writes"}');
 INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 4, 2, '', 'roles', 'guest', 'delete', 'left the catalog', '{"id": "3", "code": "guest", "note": null, "level": "0"}', NULL);
-INSERT INTO seeder.meta VALUES (true, 1, 1, 'production', '7713176510400602323', 'stored', 16384, '2026-11-28 11:04:19.458606+00', 1, 2, '0.1.0 production 8fc13f70a9ca23c5470972a71b07809359642c7e7edcc7767a042fbadf90cb03', '{}', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'public.alembic_version', '{0002}', NULL);
-INSERT INTO seeder.releases VALUES ('1', 1, '2026-11-28 11:04:20.754622+00');
-INSERT INTO seeder.releases VALUES ('2', 2, '2026-11-28 11:04:21.261053+00');
+INSERT INTO seeder.meta VALUES (true, 1, 1, 'production', '7713182058140194386', 'stored', 16384, '2026-11-28 11:25:50.12975+00', 1, 2, '0.1.0 production 8fc13f70a9ca23c5470972a71b07809359642c7e7edcc7767a042fbadf90cb03', '{}', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'public.alembic_version', '{0002}', NULL);
+INSERT INTO seeder.releases VALUES ('1', 1, '2026-11-28 11:25:51.155353+00');
+INSERT INTO seeder.releases VALUES ('2', 2, '2026-11-28 11:25:51.845042+00');
 INSERT INTO seeder.revisions VALUES ('0001', '{}', 'migrations/versions/0001.py', '331f65384289436923725cebc17c5a944914a7b94ef0f56a2ea3a7def889ca6a', '{"69b3846010f66594f5a44ae00d4c186e8048b81a0cac79ccbe4e49287da51e8c": "331f65384289436923725cebc17c5a944914a7b94ef0f56a2ea3a7def889ca6a"}', 1);
 INSERT INTO seeder.revisions VALUES ('0002', '{0001}', 'migrations/versions/0002.py', 'c07d10fed1eb7feb44098c7f0047599e0ed40b1da80c1b4c763a178a48656d14', '{"98435419996ff93c08a74bbad702ba38310f3542beccdb0f9d4e95fb25a9e914": "c07d10fed1eb7feb44098c7f0047599e0ed40b1da80c1b4c763a178a48656d14"}', 2);
-INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (1, '2026-11-28 11:04:19.790914+00', '2026-11-28 11:04:21.017394+00', '0.1.0', 'update', 'production', '1', 'done', 0, NULL, NULL, '{}', '{0001}', '{"insert": 12}', '{"sets": [{"name": "permissions", "insert": 3, "decision": "insert"}, {"name": "roles", "insert": 4, "decision": "insert"}, {"name": "grants", "insert": 5, "decision": "insert"}], "tasks": [], "warnings": [], "migrations": ["0001"]}');
-INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (2, '2026-11-28 11:04:21.155981+00', '2026-11-28 11:04:22.005514+00', '0.1.0', 'update', 'production', '2', 'done', 0, NULL, NULL, '{0001}', '{0002}', '{"delete": 1, "insert": 5, "record": 1, "update": 3, "conflicts": 1}', '{"sets": [{"name": "permissions", "insert": 1, "update": 1, "decision": "merge"}, {"name": "roles", "delete": 1, "insert": 1, "update": 2, "decision": "merge", "conflicts": 1}, {"name": "grants", "insert": 3, "record": 1, "decision": "merge"}], "tasks": ["2_note"], "warnings": [], "migrations": ["0002"]}');
-INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (1, 1, '', 'permissions', 'eaa20c362599e54d58808dce6bb6b0e530babd551ea86b6dbf4d5a9aa9b1be84', 2, '2026-11-28 11:04:20.754622+00');
-INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (2, 2, '', 'roles', '98dc2e99013ce4c853902f6047a4567cc9e88fa5074d13aed9c2f667fa07a110', 2, '2026-11-28 11:04:20.754622+00');
-INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (3, 3, '', 'grants', 'fe8f96289e278410038edcc5e2889e1be8879b8dc260d8232ec4c9482ef0fc7f', 2, '2026-11-28 11:04:20.754622+00');
-INSERT INTO seeder.tasks VALUES ('2_note', '2', '0279a89f38a596e5375f0bdacbc8a1357de2405b436649812260fa415271d7e5', 'applied', 2, '2026-11-28 11:04:21.261053+00');
+INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (1, '2026-11-28 11:25:50.489636+00', '2026-11-28 11:25:51.411803+00', '0.1.0', 'update', 'production', '1', 'done', 0, NULL, NULL, '{}', '{0001}', '{"insert": 12}', '{"sets": [{"name": "permissions", "insert": 3, "decision": "insert"}, {"name": "roles", "insert": 4, "decision": "insert"}, {"name": "grants", "insert": 5, "decision": "insert"}], "tasks": [], "warnings": [], "migrations": ["0001"]}');
+INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (2, '2026-11-28 11:25:51.662256+00', '2026-11-28 11:25:52.783082+00', '0.1.0', 'update', 'production', '2', 'done', 0, NULL, NULL, '{0001}', '{0002}', '{"delete": 1, "insert": 5, "record": 1, "update": 3, "conflicts": 1}', '{"sets": [{"name": "permissions", "insert": 1, "update": 1, "decision": "merge"}, {"name": "roles", "delete": 1, "insert": 1, "update": 2, "decision": "merge", "conflicts": 1}, {"name": "grants", "insert": 3, "record": 1, "decision": "merge"}], "tasks": ["2_note"], "warnings": [], "migrations": ["0002"]}');
+INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (1, 1, '', 'permissions', 'eaa20c362599e54d58808dce6bb6b0e530babd551ea86b6dbf4d5a9aa9b1be84', 2, '2026-11-28 11:25:51.155353+00');
+INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (2, 2, '', 'roles', '98dc2e99013ce4c853902f6047a4567cc9e88fa5074d13aed9c2f667fa07a110', 2, '2026-11-28 11:25:51.155353+00');
+INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (3, 3, '', 'grants', 'fe8f96289e278410038edcc5e2889e1be8879b8dc260d8232ec4c9482ef0fc7f', 2, '2026-11-28 11:25:51.155353+00');
+INSERT INTO seeder.tasks VALUES ('2_note', '2', '0279a89f38a596e5375f0bdacbc8a1357de2405b436649812260fa415271d7e5', 'applied', 2, '2026-11-28 11:25:51.845042+00');
 SELECT pg_catalog.setval('public.permissions_id_seq', 4, true);
 SELECT pg_catalog.setval('public.roles_id_seq', 5, true);
 SELECT pg_catalog.setval('seeder.bases_id_seq', 3, true);
