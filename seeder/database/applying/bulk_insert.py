@@ -16,6 +16,7 @@ from psycopg import sql
 from seeder.database.connection.batch import send
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, kind_of
+from seeder.database.judging import duplicates
 from seeder.database.staging import references
 from seeder.database.staging.context import MERGING, Seeding
 from seeder.database.staging.work import SetTarget, SetWork
@@ -74,6 +75,8 @@ def _goes_together(
         and not work.table.rewrites
         # Another set's rows may have to make way in the table.
         and work.table.oid not in merging
+        # Two spellings of one key are told before the index does.
+        and not duplicates.respellable(work)
         # A set that refers to rows that wait is held back.
         and not (waits and work.stage.references)
         and not any(

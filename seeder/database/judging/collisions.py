@@ -22,7 +22,7 @@ from seeder.database.judging.verdict_rows import (
     is_written,
     writing,
 )
-from seeder.database.schema.equality import all_of, cast
+from seeder.database.schema.equality import all_of, cast, compared_by, equal
 from seeder.database.schema.tables import Guard, Table
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import SetDecision
@@ -66,7 +66,7 @@ def changes_of(work: SetWork, written: Iterable[str]) -> Changes:
             work.verdict,
             work.stage.relation,
             work.stage.row(),
-            work.table.identifier,
+            work.table.rows,
             at_live(work),
         ),
         at=at_live(work),
@@ -80,7 +80,7 @@ def changes_of(work: SetWork, written: Iterable[str]) -> Changes:
 
 
 def in_the_way_of_inserts(works: Iterable[SetWork]) -> sql.Composable | None:
-    """SELECT of the primary keys of live rows that hold what rows to be inserted want.
+    """SELECT of where the live rows are that hold what rows to be inserted want.
 
     The works share a table. None: it has no index in which that could happen.
     """
@@ -147,20 +147,20 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
     rows = connection.execute(
         sql.SQL(
             "SELECT b.addr FROM {} b JOIN {} t ON {} WHERE b.scope = {} AND b.seed_set = ANY ({})"
-            " AND b.state IN ('a', 'k', 's') AND ({}) IN ({}) ORDER BY 1 LIMIT 5"
+            " AND b.state IN ('a', 'k', 's') AND (t.tableoid, t.ctid) IN ({}) ORDER BY 1 LIMIT 5"
         ).format(
             work.base.relation,
-            work.table.identifier,
+            work.table.rows,
             work.at_primary_key("t", "b"),
             sql.Literal(work.scope),
             sql.Literal(list(work.own_ids)),
-            sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key),
             sql.SQL(" UNION ALL ").join(selects),
         )
     ).fetchall()
     return [row[0] for row in rows]
 
 
+_HOLDER = sql.SQL("t.tableoid, t.ctid")
 _ROW = sql.SQL("DISTINCT n.seeder_row")
 
 
@@ -190,37 +190,43 @@ def holders(
     wanting: sql.Composable,
     *,
     others: bool = False,
-    selected: sql.Composable | None = None,
+    selected: sql.Composable = _HOLDER,
     wanted: sql.Composable = EVERY,
     holding: sql.Composable = EVERY,
 ) -> sql.Composed:
     """SELECT from `takers` `n` and the live rows `t` that hold what they want.
 
     `wanted` and `holding` are conditions on the one and the other; `others` leaves out a row
-    that holds what it wants itself.
+    that holds what it wants itself. By default it selects where the live rows are.
     """
-    primary_key = place.primary_key if isinstance(place, Place) else place.base.primary_key
-    equal = "{} IS NOT DISTINCT FROM {}" if guard.nulls_collide else "{} {} {}"
     conditions: list[sql.Composable] = [wanted, holding]
-    for number, operator in enumerate(guard.operators, start=1):
+    compared = zip(guard.operators, guard.collations, strict=True)
+    for number, (operator, collation) in enumerate(compared, start=1):
         one, other = sql.Identifier("n", f"u{number}"), sql.Identifier("h", f"u{number}")
-        parts = (one, other) if guard.nulls_collide else (one, sql.SQL(operator), other)
-        conditions.append(sql.SQL(equal).format(*parts))
+        collide = compared_by(one, operator, other, collation)
+        if guard.nulls_collide:
+            both_null = sql.SQL("({} IS NULL AND {} IS NULL OR {})")
+            collide = both_null.format(one, other, collide)
+        conditions.append(collide)
     conditions.append(sql.SQL("h.guarded"))
     if others:
+        primary_key = place.primary_key if isinstance(place, Place) else place.base.primary_key
         same = all_of(
-            sql.SQL("{} = {}").format(sql.Identifier("t", name), sql.Identifier("n", f"k{number}"))
+            equal(
+                sql.Identifier("t", name),
+                sql.Identifier("n", f"k{number}"),
+                place.table.columns[name],
+            )
             for number, name in enumerate(primary_key, start=1)
         )
         conditions.append(sql.SQL("NOT ({})").format(same))
-    keys = sql.SQL(", ").join(sql.Identifier("t", name) for name in primary_key)
     return sql.SQL(
         "SELECT {selected} FROM ({wanting}) n\n"
         "JOIN ({live} t CROSS JOIN LATERAL (SELECT {values} FROM (SELECT t.*) r) h) ON {match}"
     ).format(
-        selected=selected or keys,
+        selected=selected,
         wanting=wanting,
-        live=place.table.identifier,
+        live=place.table.rows,
         values=_values(guard),
         match=all_of(conditions),
     )

@@ -10,6 +10,7 @@ from psycopg import sql
 
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, writing
+from seeder.database.schema.equality import all_of, equal, refers
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Removed
@@ -76,8 +77,9 @@ def _holding(
     work: SetWork, keys: Sequence[ForeignKey], works: Mapping[str, SetWork], *, written: bool
 ) -> sql.Composed:
     itself = sql.SQL("NOT ({})").format(
-        sql.SQL(" AND ").join(
-            sql.SQL("c.{0} = t.{0}").format(sql.Identifier(name)) for name in work.base.primary_key
+        all_of(
+            equal(sql.Identifier("c", name), sql.Identifier("t", name), work.live(name))
+            for name in work.base.primary_key
         )
     )
     held = sql.SQL(" OR ").join(
@@ -99,7 +101,7 @@ def _holding(
         base=work.base.relation,
         held=sql.Literal(HELD),
         before=sql.Literal(_STILL_HELD),
-        live=work.table.identifier,
+        live=work.table.rows,
         leaving=_LEAVING,
         at_live=at_live(work),
         condition=held,
@@ -108,13 +110,9 @@ def _holding(
 
 def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Composable:
     """Condition: a row `c` of the foreign key's table refers to live row `t`."""
-    pairs = [
-        sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other))
-        for one, other in zip(key.columns, key.target_columns, strict=True)
-    ]
     return sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
         sql.Identifier(key.table.schema or "public", key.table.name),
-        sql.SQL(" AND ").join([*pairs, *restrictions]),
+        all_of([refers(key, "c", "t"), *restrictions]),
     )
 
 

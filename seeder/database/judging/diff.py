@@ -14,7 +14,7 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.judging.expressions import base_key, desired_is_asked, entry_match
-from seeder.database.schema.equality import all_of, type_sql
+from seeder.database.schema.equality import all_of, equal, type_sql
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Update
 
@@ -72,6 +72,7 @@ def find_differences(
 ) -> Differences:
     """Fill the empty diff with the desired rows that could need anything."""
     missing = _missing(connection, work)
+    joins = all(work.joins(name) for name in work.seed_set.key)
     own = sql.SQL("b.state = 'a' AND b.seed_set = ANY ({})").format(sql.Literal(list(work.own_ids)))
     in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
     # What has left the catalog is counted only: those entries are found again once everything
@@ -81,9 +82,12 @@ def find_differences(
             "INSERT INTO {diff} (s, b, missing)\n"
             "SELECT {row}, b.entry, {missing}\n"
             "FROM {stage} s\n"
-            "FULL JOIN (SELECT b.ctid AS entry, b.* FROM {base} b WHERE {in_scope}) b ON {match}\n"
-            "WHERE CASE WHEN {row} IS NULL THEN {own} ELSE {different} OR {missing} END"
+            "{join} JOIN (SELECT b.ctid AS entry, b.* FROM {base} b WHERE {in_scope}) b\n"
+            "  ON {match}\n"
+            "WHERE CASE WHEN {row} IS NULL THEN {own} ELSE {different} OR {missing} END{left}"
         ).format(
+            join=sql.SQL("FULL" if joins else "LEFT"),
+            left=sql.SQL("") if joins else sql.SQL("\nUNION ALL\n") + _left(work, in_scope, own),
             diff=work.diff,
             row=work.stage.row(),
             stage=work.stage.relation,
@@ -109,6 +113,20 @@ def find_differences(
     return Differences(entries=entries, missing=missing_rows, leaving=leaving, known=known)
 
 
+def _left(work: SetWork, in_scope: sql.Composable, own: sql.Composable) -> sql.Composable:
+    """What a FULL JOIN would add, for keys that Postgres cannot hash or merge by."""
+    return sql.SQL(
+        "SELECT NULL, b.ctid, false FROM {base} b WHERE {in_scope} AND {own}"
+        " AND NOT EXISTS (SELECT FROM {stage} s WHERE {match})"
+    ).format(
+        base=work.base.relation,
+        in_scope=in_scope,
+        own=own,
+        stage=work.stage.relation,
+        match=entry_match(work),
+    )
+
+
 _NAMED = 1_000
 """Vanished entries that are handed over one by one; of more, the server keeps the list."""
 
@@ -127,14 +145,14 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
         "AND ({first} IS NULL OR NOT ({same_key}))"
     ).format(
         base=work.base.relation,
-        live=work.table.identifier,
+        live=work.table.rows,
         live_here=sql.SQL("{} AND {} AND NOT ({})").format(
             work.at_primary_key("l", "b"), work.in_scope("l"), work.soft_deleted("l")
         ),
         scope=sql.Literal(work.scope),
         first=sql.Identifier("l", work.base.primary_key[0]),
         same_key=all_of(
-            sql.SQL("{} = {}").format(sql.Identifier("l", name), base_key(work, name))
+            equal(sql.Identifier("l", name), base_key(work, name), work.live(name))
             for name in work.seed_set.key
         ),
     )

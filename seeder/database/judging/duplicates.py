@@ -20,6 +20,63 @@ from seeder.errors import ConfigurationInvalid, Problem
 _NAMED = 20
 
 
+_ONE_SPELLING = frozenset(
+    {"text", "character varying", "smallint", "integer", "bigint", "boolean", "date", "uuid"}
+)
+"""Key types whose values a file hardly writes in two ways; the index tells where one does."""
+
+
+def respellable(work: SetWork) -> bool:
+    """Whether a key may well be written in two ways: `Abc` and `abc` in citext, `1` and `1.0`."""
+    keys = [work.live(name) for name in work.seed_set.key]
+    return any(key.base not in _ONE_SPELLING or key.collation for key in keys)
+
+
+def require_distinct_keys(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Refuse rows whose keys are one by the types of their columns, known or not.
+
+    References are resolved. Raises ConfigurationInvalid, with the place of each of them.
+    """
+    stages = (work.stage, *work.siblings)
+    rows = [
+        sql.SQL("SELECT {place} AS place, s.addr, {keys} FROM {stage} s").format(
+            place=sql.Literal(place),
+            keys=sql.SQL(", ").join(_own_key(work, stage)),
+            stage=stage.relation,
+        )
+        for place, stage in enumerate(stages)
+    ]
+    names = [f"k{n}" for n in range(1, len(_own_key(work, work.stage)) + 1)]
+    found = connection.execute(
+        sql.SQL(
+            "SELECT array_agg(place), array_agg(addr) FROM ({rows}) q GROUP BY {names}"
+            " HAVING count(*) > 1 AND 0 = ANY (array_agg(place)) LIMIT {limit}"
+        ).format(
+            rows=sql.SQL(" UNION ALL ").join(rows),
+            names=sql.SQL(", ").join(map(sql.Identifier, names)),
+            limit=sql.Literal(_NAMED),
+        )
+    ).fetchall()
+    _refuse(work, stages, [list(zip(*each, strict=True)) for each in found])
+
+
+def _own_key(work: SetWork, stage: Stage) -> list[sql.Composable]:
+    """A stage's key columns, and what a reference asks for that leads nowhere yet, numbered."""
+    values: list[sql.Composable] = []
+    for name in work.seed_set.key:
+        collation = work.live(name).collation
+        collated = sql.SQL(f" COLLATE {collation}" if collation else "")
+        values.append(sql.SQL("{}{}").format(stage.d(name), collated))
+        if stage.seed_set.column(name).reference is not None:
+            values.append(
+                sql.SQL("CASE WHEN {} IS NULL THEN {} END").format(stage.d(name), stage.r(name))
+            )
+    return [
+        sql.SQL("{} AS {}").format(value, sql.Identifier(f"k{n}"))
+        for n, value in enumerate(values, start=1)
+    ]
+
+
 def require_distinct(connection: psycopg.Connection[Any], work: SetWork) -> None:
     """Refuse rows of the diff whose entry is that of another desired row as well.
 

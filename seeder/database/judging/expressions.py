@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from psycopg import sql
 
 from seeder.database.ledger.entry_values import asked, last_asked, stored
-from seeder.database.schema.equality import all_of, canonical, cast, same
+from seeder.database.schema.equality import all_of, canonical, cast, equal, same
 from seeder.database.staging.work import SetTarget, SetWork
 
 
@@ -25,7 +25,7 @@ def entry_match(work: SetWork, stage_number: int | None = None) -> sql.Composabl
         if stage.seed_set.column(name).reference is not None:
             conditions.append(sql.SQL("{} = b.{}").format(stage.r(name), column.symbol))
         else:
-            conditions.append(sql.SQL("{} = {}").format(stage.d(name), base_key(work, name)))
+            conditions.append(equal(stage.d(name), base_key(work, name), work.live(name)))
     return all_of(conditions)
 
 
@@ -42,24 +42,26 @@ def untouched(
 
     The latter where ON UPDATE CASCADE carries on that the referenced row has another key.
     """
-    now = canonical(live, work.live(name))
     column = work.base.columns[name]
-    as_stored = same(now, stored(column))
+    as_stored = same(canonical(live, work.live(name)), stored(column), work.live(name))
     target = work.targets.get(name)
     if not isinstance(target, SetTarget) or target.set not in others:
         return as_stored
     other = others[target.set]
     return sql.SQL(
-        "({as_stored} OR coalesce((b.{symbol}, {live}) IN (SELECT e.addr, t.{stored}"
-        " FROM {base} e JOIN {table} t ON {at_primary_key} AND {in_scope}"
-        " WHERE e.scope = {scope} AND e.state IN ('a', 'k', 's')), false))"
+        "({as_stored} OR EXISTS (SELECT FROM {base} e"
+        " JOIN {table} t ON {at_primary_key} AND {in_scope} WHERE e.scope = {scope}"
+        " AND e.state IN ('a', 'k', 's') AND e.addr = b.{symbol} AND {refers}))"
     ).format(
         as_stored=as_stored,
         symbol=column.symbol,
-        live=live,
-        stored=sql.Identifier(target.stored),
+        refers=equal(
+            sql.Identifier("t", target.stored),
+            cast(live, other.live(target.stored)),
+            other.live(target.stored),
+        ),
         base=other.base.relation,
-        table=other.table.identifier,
+        table=other.table.rows,
         at_primary_key=other.at_primary_key("t", "e"),
         in_scope=other.in_scope("t"),
         scope=sql.Literal(other.scope),
@@ -75,7 +77,7 @@ def desired_is_asked(work: SetWork, name: str, *, noted: bool = True) -> sql.Com
     """Condition: the catalog asks for what it asked for last time (D = B)."""
     column = work.base.columns[name]
     before = last_asked(column) if noted else asked(column)
-    equal = same(desired(work, name), before)
+    equal = same(desired(work, name), before, work.live(name))
     if work.seed_set.column(name).reference is None:
         return equal
     # The symbol of a moved row is its new one already; only its value tells.

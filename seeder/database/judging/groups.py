@@ -25,6 +25,10 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
     works = [seeding.works[name] for name in group if name in seeding.works]
     know_rows(seeding, works, judged)
     for work in works:
+        inserts_missing = work.decision is SetDecision.INSERT_MISSING
+        if work.decision in WRITTEN and not inserts_missing and duplicates.respellable(work):
+            duplicates.require_distinct_keys(connection, work)
+    for work in works:
         if work.decision in MERGING:
             found = diff.find_differences(
                 connection, work, refresh=work.decision is SetDecision.REFRESH

@@ -9,7 +9,7 @@ from psycopg import sql
 
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import Fact, numbers, verdict_number
-from seeder.database.schema.equality import all_of, cast
+from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.work import SetWork
 from seeder.merge.rules import IDENTITY_RULES, EntryState, Identity
 
@@ -38,11 +38,11 @@ def sources(work: SetWork, *, gone: bool) -> sql.Composable:
         row=work.stage.row(),
         stage=work.stage.relation,
         base=work.base.relation,
-        live=work.table.identifier,
+        live=work.table.rows,
         by_primary_key=work.at_primary_key("lp", "b"),
         scope_lp=work.in_scope("lp"),
         by_key=all_of(
-            sql.SQL("{} = {}").format(sql.Identifier("lk", name), key)
+            equal(sql.Identifier("lk", name), key, work.live(name))
             for name, key in _keys(work, gone=gone).items()
         ),
         scope_lk=work.in_scope("lk"),
@@ -56,46 +56,39 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
     first = work.base.primary_key[0]
     at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
     same = all_of(
-        sql.SQL("{} = {}").format(sql.Identifier("lp", name), key) for name, key in keys.items()
+        equal(sql.Identifier("lp", name), key, work.live(name)) for name, key in keys.items()
     )
     same_key = sql.SQL("coalesce({}, false)").format(same)
 
-    def owned_by(selected: list[sql.Composable]) -> sql.Composable:
-        return sql.SQL("SELECT {} FROM {} o WHERE o.scope = {} AND o.state = ANY ({})").format(
-            sql.SQL(", ").join(selected),
-            work.base.relation,
-            sql.Literal(work.scope),
-            _states(OWNING),
+    def owned_by(condition: sql.Composable) -> sql.Composable:
+        return sql.SQL(
+            "EXISTS (SELECT FROM {} o WHERE o.scope = {} AND o.state = ANY ({}) AND {})"
+        ).format(work.base.relation, sql.Literal(work.scope), _states(OWNING), condition)
+
+    def has_key_of(entry: str) -> sql.Composable:
+        return all_of(
+            equal(sql.Identifier("lp", name), base_key(work, name, entry), work.live(name))
+            for name in keys
         )
 
     # The key that the entry itself knows is no other's, even if a reference in it leads nowhere.
-    other_key = sql.SQL("(({}) IN ({}) AND NOT coalesce({}, false))").format(
-        sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
-        owned_by([base_key(work, name, "o") for name in keys]),
-        all_of(
-            sql.SQL("{} = {}").format(sql.Identifier("lp", name), base_key(work, name))
-            for name in keys
-        ),
+    other_key = sql.SQL("({} AND NOT coalesce({}, false))").format(
+        owned_by(has_key_of("o")), has_key_of("b")
     )
-    owners = owned_by(
-        [
-            cast(sql.SQL("o.{}").format(work.base.p(n)), work.live(name))
-            for n, name in enumerate(work.base.primary_key)
-        ]
-    )
-    owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND ({}) IN ({}))").format(
-        sql.SQL(", ").join(sql.Identifier("lk", name) for name in work.base.primary_key), owners
+    owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND {})").format(
+        owned_by(work.at_primary_key("lk", "o"))
     )
     # An entry without a claim gives way to whoever else the row is, or is about to be.
     claimed = sql.SQL(
-        "coalesce(b.state IN ('d', 'r') AND (({primary_key}) IN ({owners})"
-        " OR (NOT ({same_key}) AND ({key}) IN (SELECT {desired} FROM {stage} q))), false)"
+        "coalesce(b.state IN ('d', 'r') AND ({owned}"
+        " OR (NOT ({same_key}) AND EXISTS (SELECT FROM {stage} q WHERE {desired}))), false)"
     ).format(
-        primary_key=sql.SQL(", ").join(sql.Identifier("lp", n) for n in work.base.primary_key),
-        owners=owners,
+        owned=owned_by(work.at_primary_key("lp", "o")),
         same_key=same,
-        key=sql.SQL(", ").join(sql.Identifier("lp", name) for name in keys),
-        desired=sql.SQL(", ").join(work.stage.d(name, "q") for name in keys),
+        desired=all_of(
+            equal(sql.Identifier("lp", name), work.stage.d(name, "q"), work.live(name))
+            for name in keys
+        ),
         stage=work.stage.relation,
     )
     # A row that the set itself has marked as deleted is there, unless it was made anew since.
@@ -125,13 +118,13 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
         owned=owned,
         soft_deleted=sql.SQL("false")
         if work.seed_set.deleted is None
-        else sql.SQL(
-            "({} IS NULL AND coalesce(({}) IN (SELECT {} FROM {} ls WHERE {} AND {}), false))"
-        ).format(
+        else sql.SQL("({} IS NULL AND EXISTS (SELECT FROM {} ls WHERE {} AND {} AND {}))").format(
             sql.Identifier("lk", first),
-            sql.SQL(", ").join(keys.values()),
-            sql.SQL(", ").join(sql.Identifier("ls", name) for name in keys),
-            work.table.identifier,
+            work.table.rows,
+            all_of(
+                equal(sql.Identifier("ls", name), key, work.live(name))
+                for name, key in keys.items()
+            ),
             work.in_scope("ls"),
             work.soft_deleted("ls"),
         ),

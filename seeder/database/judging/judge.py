@@ -16,7 +16,7 @@ from seeder.database.judging import identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
 from seeder.database.judging.facts import Fact, numbers, verdict_number
 from seeder.database.ledger.entry_values import unasked, unknown
-from seeder.database.schema.equality import all_of, canonical, same
+from seeder.database.schema.equality import all_of, canonical, equal, same
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Conflict, Removed, Update
@@ -124,9 +124,9 @@ def judge_gone(
         "on_removal_set": work.seed_set.removed is Removed.SET,
         "modified": False if decided else sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
         "referenced": sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND ({}))").format(
-            work.table.identifier,
+            work.table.rows,
             all_of(
-                sql.SQL("{} = c.{}").format(sql.Identifier("t", name), sql.Identifier(f"k{n}"))
+                equal(sql.Identifier("t", name), sql.Identifier("c", f"k{n}"), work.live(name))
                 for n, name in enumerate(work.base.primary_key, start=1)
             ),
             referenced,
@@ -230,7 +230,7 @@ def _column_facts(
     number = work.stage.position(name)
     base = work.base.columns.get(name)
     live = canonical(sql.Identifier("v", f"l{number}"), work.live(name))
-    equal: sql.Composable = same(live, desired(work, name))
+    equal: sql.Composable = same(live, desired(work, name), work.live(name))
     if column.reference is not None:
         equal = sql.SQL("({} AND ({} IS NULL OR {} IS NOT NULL))").format(
             equal, work.stage.r(name), work.stage.d(name)

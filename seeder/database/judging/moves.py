@@ -17,7 +17,7 @@ from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import writing
 from seeder.database.ledger.bases import Base
-from seeder.database.schema.equality import all_of, canonical, cast
+from seeder.database.schema.equality import all_of, canonical, cast, equal
 from seeder.database.staging.work import SetTarget, SetWork, constant
 from seeder.merge.model import Move
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
@@ -50,7 +50,7 @@ def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> Non
     if not names:
         return
     same_values = [
-        sql.SQL("{} = {}").format(work.stage.d(name), base_key(work, name))
+        equal(work.stage.d(name), base_key(work, name), work.live(name))
         for name in work.seed_set.key
     ]
     written_otherwise = [
@@ -113,11 +113,12 @@ def _follow_cascade(
     before = sql.Identifier("w", f"k{work.base.primary_key.index(stored) + 1}")
     after = work.stage.d(stored)
     now_there = all_of(
-        sql.SQL("{} = {}").format(
+        equal(
             sql.Identifier("t", part),
             after
             if part == name
             else cast(sql.SQL("b.{}").format(other.base.p(position)), other.live(part)),
+            other.live(part),
         )
         for position, part in enumerate(other.base.primary_key)
     )
@@ -139,7 +140,7 @@ def _follow_cascade(
             writes=numbers(COLUMN_RULES, COLUMN_WRITES),
             scope=sql.Literal(other.scope),
             before=canonical(before, work.live(stored)),
-            live=other.table.identifier,
+            live=other.table.rows,
             now_there=now_there,
         )
     )

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.entry_values import last_asked, stored, unknown
 from seeder.database.schema.equality import canonical
 from seeder.database.staging.stage import BLOCKED
@@ -159,11 +160,8 @@ def _query(
         row=work.stage.row(),
         stage=work.stage.relation,
         base=work.base.relation,
-        live=work.table.identifier,
-        at=sql.SQL(" AND ").join(
-            sql.SQL("{} = w.{}").format(sql.Identifier("l", key), sql.Identifier(f"k{n}"))
-            for n, key in enumerate(work.base.primary_key, start=1)
-        ),
+        live=work.table.rows,
+        at=at_live(work, "l"),
         where=where,
         limit=sql.Literal(limit),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from psycopg import sql
 
 from seeder.database.judging.facts import numbers
+from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
@@ -41,8 +42,8 @@ def removing() -> sql.Composable:
 
 def at_live(work: SetWork, alias: str = "t") -> sql.Composable:
     """Condition: live row `t` is the one that verdict row `w` is about."""
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = w.{}").format(sql.Identifier(alias, name), sql.Identifier(f"k{n}"))
+    return all_of(
+        equal(sql.Identifier(alias, name), sql.Identifier("w", f"k{n}"), work.live(name))
         for n, name in enumerate(work.base.primary_key, start=1)
     )
 

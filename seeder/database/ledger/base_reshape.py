@@ -11,7 +11,7 @@ from psycopg import sql
 
 from seeder.database.ledger.bases import Base, BaseColumn, Wanted, definitions, document, new_column
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.schema.equality import canonical, cast
+from seeder.database.schema.equality import all_of, canonical, cast, equal
 from seeder.database.schema.tables import Column
 
 
@@ -246,7 +246,7 @@ def _follow_primary_key(
     connection.execute(
         sql.SQL("UPDATE {base} b SET {sets} FROM {live} l WHERE {match}").format(
             base=base.relation,
-            live=table.identifier,
+            live=table.rows,
             sets=sql.SQL(", ").join(
                 sql.SQL("{} = {}").format(
                     base.p(position),
@@ -254,10 +254,11 @@ def _follow_primary_key(
                 )
                 for position, name in enumerate(primary_key)
             ),
-            match=sql.SQL(" AND ").join(
-                sql.SQL("{} = b.{}").format(
-                    canonical(sql.Identifier("l", name), table.columns[name]),
-                    base.columns[name].asked,
+            match=all_of(
+                equal(
+                    sql.Identifier("l", name),
+                    cast(sql.SQL("b.{}").format(base.columns[name].asked), table.columns[name]),
+                    table.columns[name],
                 )
                 for name in base.key
             ),

@@ -12,7 +12,7 @@ from psycopg import sql
 from seeder.database.ledger.bases import Base, BaseColumn
 from seeder.database.ledger.entry_values import stored
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.schema.equality import canonical, cast, same
+from seeder.database.schema.equality import all_of, canonical, cast, equal, same
 from seeder.database.schema.tables import read_tables
 from seeder.merge.model import TableName
 
@@ -69,10 +69,11 @@ def from_text(base: Base, name: str, text: sql.Composable) -> sql.Composable:
 
 def at_key(base: Base, live: str, numbered: str) -> sql.Composable:
     """Condition: a live row has the primary key in the columns k1.. of another relation."""
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(
+    return all_of(
+        equal(
             sql.Identifier(live, name),
             from_text(base, name, sql.Identifier(numbered, f"k{n}")),
+            base.table.columns[name],
         )
         for n, name in enumerate(base.primary_key, start=1)
     )
@@ -82,8 +83,10 @@ def is_stored(base: Base, column: BaseColumn, live: str = "t") -> sql.Composable
     """Condition: a live row still holds what seeder stored, by entry `b`."""
     now = base.table.columns[column.name]
     if column.type == now.base:
-        return same(canonical(sql.Identifier(live, column.name), now), stored(column))
-    return same(live_text(base, column.name, live), sql.SQL("({})::text").format(stored(column)))
+        return same(canonical(sql.Identifier(live, column.name), now), stored(column), now)
+    return sql.SQL("({} IS NOT DISTINCT FROM ({})::text)").format(
+        live_text(base, column.name, live), stored(column)
+    )
 
 
 def image(pieces: Iterable[tuple[str, sql.Composable]]) -> sql.Composable:

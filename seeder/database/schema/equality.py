@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from psycopg import sql
 
-from seeder.database.schema.tables import Column
+from seeder.database.schema.tables import Column, ForeignKey
 from seeder.merge.model import Cell, Text
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
@@ -30,7 +30,7 @@ def copy_text(value: Cell, column: Column) -> str | None:
         return value
     if column.is_json:
         return _json(value)
-    if isinstance(value, list | tuple) and column.is_array:
+    if isinstance(value, list | tuple) and column.kind.is_array:
         return _array(value)
     return _scalar(value)
 
@@ -77,43 +77,94 @@ def _array(values: list[Cell] | tuple[Cell, ...]) -> str:
 
 
 def type_sql(column: Column) -> sql.SQL:
-    """The column's type in a staging table: domains are resolved, so that NULL passes."""
-    is_domain = column.type.partition("(")[0] != column.base and not _same_type(column)
-    return sql.SQL(column.base if is_domain else column.type)
+    """The type of values on their way to the column: domains are resolved, so that NULL passes."""
+    return sql.SQL(column.kind.limited or column.type)
 
 
-def _same_type(column: Column) -> bool:
-    """`numeric(4,2)`, `timestamp(3) with time zone`, `bit varying(3)[]` keep their modifier."""
-    words = column.type
-    start, end = words.find("("), words.find(")")
-    return start >= 0 and (words[:start] + words[end + 1 :]) == column.base
+def staged_type(column: Column) -> sql.SQL:
+    """The type of a stage's column: `type_sql`, but money as a number, whatever `lc_monetary`."""
+    return sql.SQL("numeric") if column.base == "money" else type_sql(column)
 
 
 def cast(expression: sql.Composable, column: Column) -> sql.Composed:
     """An expression cast to the column's type."""
+    if column.base == "money":
+        return sql.SQL("({})::numeric::money").format(expression)
     return sql.SQL("({})::{}").format(expression, type_sql(column))
 
 
 def canonical(expression: sql.Composable, column: Column) -> sql.Composed:
-    """An expression of the column's type in the form in which values are compared.
+    """An expression of the column's type in the form in which the ledger keeps values.
 
     A plain type stands for itself. Everything else is text under the session settings
-    that seeder fixes; json goes through jsonb, so that spelling makes no difference.
+    that seeder fixes; json goes through jsonb, and money through numeric, which says the same
+    under every `lc_monetary`.
     """
     match column.base:
         case "text":
             return sql.SQL('({})::text COLLATE "C"').format(expression)
         case "json":
             return sql.SQL('(({})::jsonb)::text COLLATE "C"').format(expression)
-        case base if base == column.storage:
-            return sql.SQL("({})::{}").format(expression, sql.SQL(base))
+        case base if base == column.storage or base == "money":
+            return sql.SQL("({})::{}").format(expression, sql.SQL(column.storage))
         case _:
             return sql.SQL('({})::text COLLATE "C"').format(expression)
 
 
-def same(one: sql.Composable, other: sql.Composable) -> sql.Composed:
-    """Whether two canonical expressions are equal, NULL being a value like any other."""
-    return sql.SQL("({} IS NOT DISTINCT FROM {})").format(one, other)
+def same(one: sql.Composable, other: sql.Composable, column: Column) -> sql.Composed:
+    """Whether two values in canonical form are the same, NULL being a value like any other.
+
+    Not what `equal` says: `a` and `A` of citext are one key and two values.
+    """
+    by_form = sql.SQL("(({}) IS NOT DISTINCT FROM ({}))").format(one, other)
+    if column.kind.compared is None:
+        return by_form
+    return sql.SQL(
+        "CASE WHEN {by_form} THEN true"
+        " ELSE coalesce(({one})::{kind} OPERATOR(pg_catalog.=) ({other})::{kind}, false) END"
+    ).format(by_form=by_form, one=one, other=other, kind=sql.SQL(column.kind.compared))
+
+
+def same_text(live: sql.Composable, text: sql.Composable, column: Column) -> sql.Composed:
+    """Whether a value of the column is the one that a text form stands for, as `same` does."""
+    return same(sql.SQL("({})::text").format(canonical(live, column)), text, column)
+
+
+def equal(one: sql.Composable, other: sql.Composable, column: Column) -> sql.Composed:
+    """Whether two values of the column's type are one key; NULL where one of them is NULL.
+
+    By the operator and in the collation that keep the column unique, never by what `=` means
+    on the search_path.
+    """
+    if column.kind.equals is None:
+        one, other = canonical(one, column), canonical(other, column)
+        return sql.SQL("{} OPERATOR(pg_catalog.=) {}").format(one, other)
+    return compared_by(one, column.kind.equals, other, column.collation)
+
+
+def equal_or_null(one: sql.Composable, other: sql.Composable, column: Column) -> sql.Composed:
+    """As `equal`, two NULLs being one key; never NULL."""
+    return sql.SQL("coalesce({equal}, {one} IS NULL AND {other} IS NULL)").format(
+        equal=equal(one, other, column), one=one, other=other
+    )
+
+
+def compared_by(
+    one: sql.Composable, operator: str, other: sql.Composable, collation: str | None = None
+) -> sql.Composed:
+    """Two values compared by a qualified operator, in a qualified collation."""
+    parts = one, sql.SQL(operator), other, sql.SQL(f" COLLATE {collation}" if collation else "")
+    return sql.SQL("{} {} {}{}").format(*parts)
+
+
+def refers(key: ForeignKey, referring: str, target: str) -> sql.Composed:
+    """Condition: a row refers to another by the foreign key; both are aliases."""
+    return all_of(
+        compared_by(sql.Identifier(target, there), operator, sql.Identifier(referring, here))
+        for here, there, operator in zip(
+            key.columns, key.target_columns, key.operators, strict=True
+        )
+    )
 
 
 def all_of(conditions: Iterable[sql.Composable]) -> sql.Composed:

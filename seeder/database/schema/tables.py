@@ -10,24 +10,8 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.schema.types import PLAIN, Type, read_types
 from seeder.merge.model import TableName
-
-PLAIN = {
-    "smallint",
-    "integer",
-    "bigint",
-    "boolean",
-    "text",
-    "date",
-    "timestamp without time zone",
-    "timestamp with time zone",
-    "uuid",
-    "bytea",
-    "numeric",
-    "real",
-    "double precision",
-}
-"""Types that the ledger stores as themselves; everything else is stored as text."""
 
 
 class Column(Struct, frozen=True, kw_only=True):
@@ -36,8 +20,9 @@ class Column(Struct, frozen=True, kw_only=True):
     name: str
     type: str
     """As `format_type` writes it, length and precision included: usable in SQL."""
-    base: str
-    """The same after domains are resolved, without length and precision."""
+    kind: Type
+    collation: str | None
+    """Where it tells less than the bytes do: that of the column's unique indexes, or its own."""
     not_null: bool
     default: str | None
     """The default expression as SQL, a domain's where the column has none of its own; for
@@ -47,19 +32,28 @@ class Column(Struct, frozen=True, kw_only=True):
     generated: bool
     sequence: int | None
     """Oid of the sequence that the column owns, or that its default alone draws from."""
-    is_array: bool
-    nested: bool = False
-    """A composite type, or an array of one."""
+
+    @property
+    def base(self) -> str:
+        """The type after domains are resolved, without length and precision."""
+        return self.kind.base
 
     @property
     def storage(self) -> str:
         """The type in which the ledger keeps values of this column."""
+        if self.base == "money":
+            return "numeric"
         return self.base if self.base in PLAIN else "text"
 
     @property
     def is_json(self) -> bool:
         """Whether the column holds JSON documents."""
         return self.base in ("json", "jsonb")
+
+    @property
+    def is_large_object(self) -> bool:
+        """Whether its numbers are those of large objects (extension lo); `oid` is a number."""
+        return self.base == "oid" and self.type.rpartition(".")[2] == "lo"
 
     @property
     def fills_itself(self) -> bool:
@@ -102,7 +96,9 @@ class Guard(Struct, frozen=True, kw_only=True):
     """All that it depends on."""
     expressions: tuple[str, ...]
     operators: tuple[str, ...]
-    """By which two rows collide, one for each expression."""
+    """By which two rows collide, qualified, one for each expression."""
+    collations: tuple[str | None, ...]
+    """In which they do, where that tells less than the bytes do."""
     predicate: str | None
     """The WHERE clause of a partial index."""
     nulls_collide: bool
@@ -117,6 +113,9 @@ class ForeignKey(Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     target: TableName
     target_columns: tuple[str, ...]
+    operators: tuple[str, ...]
+    """By which a value of each target column equals that of the column that refers; of a
+    temporal key, overlaps it."""
     deferrable: bool
 
 
@@ -146,6 +145,11 @@ class Table(Struct, frozen=True, kw_only=True):
         return sql.Identifier(self.schema, self.name)
 
     @property
+    def rows(self) -> sql.Composable:
+        """What SELECT, UPDATE and DELETE name: rows of tables that inherit from it are not its."""
+        return self.identifier if self.kind == "p" else sql.SQL("ONLY {}").format(self.identifier)
+
+    @property
     def qualified(self) -> TableName:
         """The qualified name."""
         return TableName(schema=self.schema, name=self.name)
@@ -163,13 +167,16 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
        (SELECT jsonb_agg(jsonb_build_object(
             'name', a.attname,
             'type', format_type(a.atttypid, a.atttypmod),
-            'base', (WITH RECURSIVE d(oid, base, kind) AS (
-                        SELECT t.oid, t.typbasetype, t.typtype FROM pg_type t
-                        WHERE t.oid = a.atttypid
-                        UNION ALL
-                        SELECT t.oid, t.typbasetype, t.typtype FROM d JOIN pg_type t
-                        ON d.kind = 'd' AND t.oid = d.base)
-                     SELECT format_type(d.oid, NULL) FROM d WHERE d.kind <> 'd'),
+            'type_oid', a.atttypid::bigint,
+            'collation', (
+                SELECT format('%%I.%%I', o.nspname, l.collname)
+                FROM pg_collation l JOIN pg_namespace o ON o.oid = l.collnamespace
+                WHERE NOT l.collisdeterministic AND l.oid = ANY (coalesce(
+                    (SELECT array_agg(i.indcollation[k.ord - 1])
+                     FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(num, ord)
+                     WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+                       AND k.num = a.attnum AND k.ord <= i.indnkeyatts),
+                    ARRAY[a.attcollation])) LIMIT 1),
             'not_null', a.attnotnull,
             'default', CASE WHEN a.attgenerated = '' THEN coalesce(
                 pg_get_expr(d.adbin, d.adrelid),
@@ -189,11 +196,7 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                  WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
                    AND s.refclassid = 'pg_class'::regclass
                    AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
-                   AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%::regclass)' LIMIT 1)),
-            'is_array', (SELECT t.typcategory = 'A' FROM pg_type t WHERE t.oid = a.atttypid),
-            'nested', (SELECT coalesce(e.typtype, t.typtype) = 'c' FROM pg_type t
-                       LEFT JOIN pg_type e ON e.oid = nullif(t.typelem, 0)
-                       WHERE t.oid = a.atttypid)
+                   AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%::regclass)' LIMIT 1))
         ) ORDER BY a.attnum)
         FROM pg_attribute a
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -212,13 +215,23 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                           AND p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid),
             'expressions', (SELECT jsonb_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k)
                             FROM generate_series(1, i.indnkeyatts) k),
-            'operators', (SELECT jsonb_agg(format('OPERATOR(%%I.%%s)', on_.nspname, o.oprname)
-                                           ORDER BY x.ord)
-                          FROM pg_constraint e,
-                               unnest(e.conexclop) WITH ORDINALITY x(oid, ord)
-                          JOIN pg_operator o ON o.oid = x.oid
-                          JOIN pg_namespace on_ ON on_.oid = o.oprnamespace
-                          WHERE e.conindid = i.indexrelid AND e.contype = 'x'),
+            'operators', coalesce(
+                (SELECT jsonb_agg(format('OPERATOR(%%I.%%s)', h.nspname, o.oprname) ORDER BY x.ord)
+                 FROM pg_constraint e, unnest(e.conexclop) WITH ORDINALITY x(oid, ord)
+                 JOIN pg_operator o ON o.oid = x.oid JOIN pg_namespace h ON h.oid = o.oprnamespace
+                 WHERE e.conindid = i.indexrelid AND e.conexclop IS NOT NULL),
+                (SELECT jsonb_agg(format('OPERATOR(%%I.%%s)', h.nspname, o.oprname) ORDER BY x.ord)
+                 FROM unnest(i.indclass::oid[]) WITH ORDINALITY x(oid, ord)
+                 JOIN pg_opclass y ON y.oid = x.oid
+                 JOIN pg_amop p ON p.amopfamily = y.opcfamily AND p.amopstrategy = 3
+                     AND p.amoplefttype = y.opcintype AND p.amoprighttype = y.opcintype
+                 JOIN pg_operator o ON o.oid = p.amopopr
+                 JOIN pg_namespace h ON h.oid = o.oprnamespace)),
+            'collations', (SELECT jsonb_agg(CASE WHEN NOT l.collisdeterministic
+                                  THEN format('%%I.%%I', h.nspname, l.collname) END ORDER BY x.ord)
+                           FROM unnest(i.indcollation::oid[]) WITH ORDINALITY x(oid, ord)
+                           LEFT JOIN pg_collation l ON l.oid = x.oid
+                           LEFT JOIN pg_namespace h ON h.oid = l.collnamespace),
             'nulls_collide', coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false),
             'deferrable', NOT i.indimmediate) ORDER BY i.indexrelid)
         FROM pg_index i
@@ -232,7 +245,16 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                         JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.num),
             'target_columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
                         FROM unnest(f.confkey) WITH ORDINALITY k(num, ord)
-                        JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num)
+                        JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num),
+            'operators', (SELECT jsonb_agg(
+                            CASE WHEN to_jsonb(f) ->> 'conperiod' = 'true'
+                                      AND k.ord = cardinality(f.conkey)
+                                 THEN 'OPERATOR(pg_catalog.&&)'
+                                 ELSE format('OPERATOR(%%I.%%s)', h.nspname, o.oprname)
+                            END ORDER BY k.ord)
+                        FROM unnest(f.conpfeqop) WITH ORDINALITY k(oid, ord)
+                        JOIN pg_operator o ON o.oid = k.oid
+                        JOIN pg_namespace h ON h.oid = o.oprnamespace)
         ) ORDER BY f.conname, f.oid)
         FROM pg_constraint f
         JOIN pg_class sc ON sc.oid = f.conrelid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
@@ -253,7 +275,8 @@ def read_tables(
     """The tables that exist, by the names that were asked for."""
     wanted = {_quoted(name): name for name in names}
     rows = connection.execute(_QUERY, {"names": list(wanted)}).fetchall()
-    return {wanted[row[0]]: _table(row) for row in rows}
+    types = read_types(connection, {each["type_oid"] for row in rows for each in row[6] or ()})
+    return {wanted[row[0]]: _table(row, types) for row in rows}
 
 
 def _quoted(name: TableName) -> str:
@@ -261,7 +284,7 @@ def _quoted(name: TableName) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
-def _table(row: tuple[Any, ...]) -> Table:
+def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
     _, schema, name, oid, kind, row_security, columns, indexes, foreign, rewrites = row
     keys = [_foreign_key(each) for each in foreign or ()]
     here = TableName(schema=schema, name=name)
@@ -271,7 +294,7 @@ def _table(row: tuple[Any, ...]) -> Table:
         name=name,
         oid=oid,
         kind=kind,
-        columns={each["name"]: Column(**each) for each in columns or ()},
+        columns={each["name"]: _column(each, types) for each in columns or ()},
         primary_key=next((tuple(i["columns"]) for i in indexes if i["primary"]), ()),
         uniques=tuple(
             Unique(columns=tuple(i["columns"]), predicate=i["predicate"])
@@ -286,12 +309,18 @@ def _table(row: tuple[Any, ...]) -> Table:
     )
 
 
+def _column(each: Mapping[str, Any], types: Mapping[int, Type]) -> Column:
+    facts = {name: value for name, value in each.items() if name != "type_oid"}
+    return Column(**facts, kind=types[each["type_oid"]])
+
+
 def _guard(each: Mapping[str, Any]) -> Guard:
     expressions = tuple(each["expressions"])
     return Guard(
         columns=tuple(sorted({*(each["columns"] or ()), *(each["depends"] or ())})),
         expressions=expressions,
-        operators=tuple(each["operators"] or ["="] * len(expressions)),
+        operators=tuple(each["operators"]),
+        collations=tuple(each["collations"][: len(expressions)]),
         predicate=each["predicate"],
         nulls_collide=each["nulls_collide"],
         deferrable=each["deferrable"],
@@ -305,5 +334,6 @@ def _foreign_key(each: Mapping[str, Any]) -> ForeignKey:
         columns=tuple(each["columns"]),
         target=TableName(schema=each["target_schema"], name=each["target"]),
         target_columns=tuple(each["target_columns"]),
+        operators=tuple(each["operators"]),
         deferrable=each["deferrable"],
     )

@@ -15,6 +15,7 @@ import psycopg
 from msgspec import Struct, field
 from psycopg import sql
 
+from seeder.database.schema.equality import canonical
 from seeder.database.schema.tables import Column, ForeignKey, Table, read_tables
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import SetReference, TableName, TableReference, row_key
@@ -204,7 +205,7 @@ def _has_nulls(connection: psycopg.Connection[Any], table: Table, columns: Seque
         return False
     row = connection.execute(
         sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(
-            table.identifier,
+            table.rows,
             sql.SQL(" OR ").join(
                 sql.SQL("{} IS NULL").format(sql.Identifier(name)) for name in nullable
             ),
@@ -224,7 +225,7 @@ def _choose_columns(
         column = draft.table.columns[name]
         if column.generated:
             continue
-        if column.base in ("oid", "lo"):
+        if column.is_large_object:
             draft.remarks.append(f"{name}: left out; it refers to a large object.")
             continue
         if _fills_itself(column) and name not in draft.key:
@@ -241,6 +242,8 @@ def _kind(column: Column) -> Kind:
         case "boolean":
             return Kind.BOOLEAN
         case "smallint" | "integer" | "bigint" | "numeric" | "real" | "double precision":
+            return Kind.NUMBER
+        case "oid" | "money":
             return Kind.NUMBER
         case "json" | "jsonb":
             return Kind.JSON
@@ -313,7 +316,7 @@ def _read_rows(
     rows = connection.execute(
         sql.SQL("SELECT {} FROM {} t ORDER BY {}").format(
             sql.SQL(", ").join(values),
-            draft.table.identifier,
+            draft.table.rows,
             sql.SQL(", ").join(sql.Identifier("t", name) for name in order),
         )
     ).fetchall()
@@ -327,6 +330,8 @@ def _text(column: Column, kind: Kind) -> sql.Composable:
     match kind:
         case Kind.JSON:
             return sql.SQL("{}::jsonb::text").format(name)
+        case Kind.NUMBER:
+            return sql.SQL("{}::text").format(canonical(name, column))
         case Kind.LIST:
             return sql.SQL(
                 "CASE WHEN {0}::text LIKE '[%' THEN to_json({0}::text)::text"

@@ -76,7 +76,7 @@ def take(
     judge_set(seeding, work)
     connection.execute(
         sql.SQL("SELECT FROM {} t JOIN {} w ON {} FOR NO KEY UPDATE OF t").format(
-            work.table.identifier, work.verdict, at_live(work)
+            work.table.rows, work.verdict, at_live(work)
         )
     )
     connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
@@ -125,7 +125,7 @@ def _conflicts(
             verdict=work.verdict,
             stage=work.stage.relation,
             row=work.stage.row(),
-            live=work.table.identifier,
+            live=work.table.rows,
             at=at_live(work),
         )
     ).fetchone()

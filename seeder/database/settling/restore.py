@@ -13,7 +13,7 @@ from seeder.database.judging.expressions import entry_match
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.schema.equality import all_of, canonical
+from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.schema.tables import Column
 from seeder.database.settling.partial import (
     find_few,
@@ -175,7 +175,7 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
     _find_marked(connection, work, name, keys)
     connection.execute(
         sql.SQL("SELECT FROM {} t JOIN {} w ON {} ORDER BY {} FOR NO KEY UPDATE OF t").format(
-            work.table.identifier,
+            work.table.rows,
             relation,
             at_live(work),
             sql.SQL(", ").join(sql.Identifier("t", each) for each in work.base.primary_key),
@@ -197,13 +197,13 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
             now=canonical(sql.Identifier("t", column), live),
             none=sql.SQL("'false'" if live.base == "boolean" else "NULL::text"),
             w=relation,
-            live=work.table.identifier,
+            live=work.table.rows,
             at=at_live(work),
         )
     ).fetchall()
     connection.execute(
         sql.SQL("UPDATE {} t SET {} = {} FROM {} w WHERE {}").format(
-            work.table.identifier,
+            work.table.rows,
             sql.Identifier(column),
             _not_deleted(live),
             relation,
@@ -253,7 +253,7 @@ def _find_marked(
     """The soft-deleted row of each key: at the entry's primary key, else the one of that key."""
     has_key = {
         alias: all_of(
-            sql.SQL("{} = {}").format(sql.Identifier(alias, each), work.stage.d(each))
+            equal(sql.Identifier(alias, each), work.stage.d(each), work.live(each))
             for each in work.seed_set.key
         )
         for alias in ("l", "o")
@@ -276,7 +276,7 @@ def _find_marked(
             base=work.base.relation,
             scope=sql.Literal(work.scope),
             match=entry_match(work),
-            live=work.table.identifier,
+            live=work.table.rows,
             at_primary_key=work.at_primary_key("l", "b"),
             has_key=has_key["l"],
             in_scope=work.in_scope("l"),

@@ -9,8 +9,15 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.ledger.bases import Base
-from seeder.database.ledger.entries import at_key, from_text, is_stored, live_text
+from seeder.database.ledger.entries import at_key, from_text, is_stored
 from seeder.database.ledger.entry_values import unasked, unknown
+from seeder.database.schema.equality import (
+    all_of,
+    compared_by,
+    equal_or_null,
+    refers,
+    same_text,
+)
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.settling.undo_list import Undoing
 from seeder.merge.model import TableName
@@ -79,10 +86,7 @@ def _keep_referenced(
 
 
 def _is_referenced(key: ForeignKey, works: Sequence[Undoing]) -> sql.Composable:
-    conditions: list[sql.Composable] = [
-        sql.SQL("c.{} = t.{}").format(sql.Identifier(one), sql.Identifier(other))
-        for one, other in zip(key.columns, key.target_columns, strict=True)
-    ]
+    conditions: list[sql.Composable] = [refers(key, "c", "t")]
     conditions += [
         sql.SQL(
             "NOT EXISTS (SELECT FROM {} x WHERE x.kind = 'inserted' AND x.verdict = 'do' AND {})"
@@ -122,8 +126,8 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " WHERE w.kind = 'deleted'"
         )
     )
-    same_key = sql.SQL(" AND ").join(
-        sql.SQL("{} IS NOT DISTINCT FROM {}").format(sql.Identifier("t", name), _before(base, name))
+    same_key = all_of(
+        equal_or_null(sql.Identifier("t", name), _before(base, name), base.table.columns[name])
         for name in base.key
     )
     keep(
@@ -150,9 +154,9 @@ def _before(base: Base, name: str) -> sql.Composable:
 def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
     """Condition on `w`: the row that its image refers to is neither there nor coming."""
     base = work.base
-    here = sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier("p", other), _before(base, one))
-        for one, other in zip(key.columns, key.target_columns, strict=True)
+    here = all_of(
+        compared_by(sql.Identifier("p", other), operator, _before(base, one))
+        for one, other, operator in zip(key.columns, key.target_columns, key.operators, strict=True)
     )
     coming: sql.Composable = sql.SQL("true")
     if key.target == base.table.qualified:
@@ -190,19 +194,20 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
         column = base.table.columns.get(name)
         if column is None or column.generated:
             continue
-        parts = {"name": sql.Literal(name), "now": live_text(base, name)}
+        parts = {
+            "name": sql.Literal(name),
+            "written": _holds(base, name, "after"),
+            "before": _holds(base, name, "before"),
+        }
         revertible.append(
             sql.SQL(
-                "CASE WHEN w.after ? {name} AND {now} IS NOT DISTINCT FROM w.after ->> {name}"
+                "CASE WHEN w.after ? {name} AND {written}"
                 " AND w.before ->> {name} IS DISTINCT FROM w.after ->> {name} AND {parent}"
                 " THEN ARRAY[{name}] ELSE '{{}}' END"
             ).format(parent=_parent_is_there(base, name), **parts)
         )
         moot.append(
-            sql.SQL(
-                "CASE WHEN w.after ? {name} AND {now} IS NOT DISTINCT FROM w.before ->> {name}"
-                " THEN 1 ELSE 0 END"
-            ).format(**parts)
+            sql.SQL("CASE WHEN w.after ? {name} AND {before} THEN 1 ELSE 0 END").format(**parts)
         )
     connection.execute(
         work.compose(
@@ -230,17 +235,24 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
     connection.execute(work.compose("DELETE FROM {w} WHERE verdict = 'moot'"))
 
 
+def _holds(base: Base, name: str, side: str) -> sql.Composable:
+    """Condition: live row `t` holds what the image of `w` says of a column."""
+    text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+    return same_text(sql.Identifier("t", name), text, base.table.columns[name])
+
+
 def _parent_is_there(base: Base, name: str) -> sql.Composable:
     """Condition: what the column referred to before still exists."""
     conditions: list[sql.Composable] = [sql.SQL("true")]
     conditions += [
         sql.SQL(
-            "(w.before ->> {name} IS NULL OR EXISTS (SELECT FROM {target} p WHERE p.{there} = {v}))"
+            "(w.before ->> {name} IS NULL OR EXISTS (SELECT FROM {target} p WHERE {there}))"
         ).format(
             name=sql.Literal(name),
             target=_identifier(key.target),
-            there=sql.Identifier(key.target_columns[0]),
-            v=_before(base, name),
+            there=compared_by(
+                sql.Identifier("p", key.target_columns[0]), key.operators[0], _before(base, name)
+            ),
         )
         for key in base.table.foreign_keys
         if key.columns == (name,)

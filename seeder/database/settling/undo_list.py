@@ -36,7 +36,7 @@ class Undoing(Struct, frozen=True, kw_only=True):
         return sql.SQL(text).format(
             w=self.relation,
             base=self.base.relation,
-            live=self.base.table.identifier,
+            live=self.base.table.rows,
             at=at_key(self.base, "t", "w"),
             **parts,
         )

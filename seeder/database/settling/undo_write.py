@@ -46,7 +46,7 @@ def record_deleted(
             id=sql.Literal(base.id),
             image=image(pieces),
             w=work,
-            live=base.table.identifier,
+            live=base.table.rows,
             at=at_key(base, "t", "w"),
         )
     )
@@ -66,7 +66,7 @@ def delete(
         sql.SQL(
             "{} AS (DELETE FROM {} t USING {} w WHERE {} AND w.kind = 'inserted'"
             " AND w.verdict = 'do')"
-        ).format(sql.Identifier(f"d{n}"), base.table.identifier, work, at_key(base, "t", "w"))
+        ).format(sql.Identifier(f"d{n}"), base.table.rows, work, at_key(base, "t", "w"))
         for n, (base, work) in enumerate(works)
     ]
     connection.execute(sql.SQL("WITH {} SELECT").format(sql.SQL(",\n").join(deletes)))
@@ -141,10 +141,10 @@ def bring_back(
 def comes_after_changes(connection: psycopg.Connection[Any], base: Base, work: _Work) -> bool:
     """Whether a row to be brought back wants a unique value that a changed row has to give up."""
     chosen = sql.SQL("w.kind = {} AND w.verdict = 'do'")
-    updated = sql.SQL("({}) IN (SELECT {} FROM {} t JOIN {} w ON {} WHERE {})").format(
-        sql.SQL(", ").join(sql.Identifier("t", name) for name in base.primary_key),
-        sql.SQL(", ").join(sql.Identifier("t", name) for name in base.primary_key),
-        base.table.identifier,
+    updated = sql.SQL(
+        "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {} t JOIN {} w ON {} WHERE {})"
+    ).format(
+        base.table.rows,
         work,
         at_key(base, "t", "w"),
         chosen.format(sql.Literal("updated")),
@@ -211,7 +211,7 @@ def set_back(
             sql.SQL(
                 "UPDATE {live} t SET {sets} FROM {w} w WHERE {at} AND {changing} AND {among}"
             ).format(
-                live=base.table.identifier,
+                live=base.table.rows,
                 sets=sql.SQL(", ").join(
                     sql.SQL("{} = {}").format(sql.Identifier(name), after(name)) for name in names
                 ),
@@ -227,7 +227,7 @@ def set_back(
         primary_key=base.primary_key,
         relation=work,
         source=sql.SQL("{} w JOIN {} t ON {}").format(
-            work, base.table.identifier, at_key(base, "t", "w")
+            work, base.table.rows, at_key(base, "t", "w")
         ),
         at=at_key(base, "t", "w"),
         changing=changing,

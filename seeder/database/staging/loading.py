@@ -11,19 +11,18 @@ from typing import Any, BinaryIO
 import psycopg
 from psycopg import sql
 
-from seeder.database.schema.equality import NotRepresentable, copy_text
+from seeder.database.connection.failures import Kind, kind_of
+from seeder.database.schema.equality import NotRepresentable, copy_text, staged_type
+from seeder.database.schema.tables import Column
 from seeder.database.staging.stage import Stage, copied_as_file, copied_key
 from seeder.errors import ConfigurationInvalid, Problem
-from seeder.merge.model import CsvFile, SeedColumn, SeedRow
+from seeder.merge.model import Cell, CsvFile, SeedColumn, SeedRow, Text
 from seeder.progress import Progress
 
 _CHUNK = 1 << 20
 
 _COUNTED = 1024
 """Rows between two looks at how far a load is."""
-
-_UNFIT = (psycopg.DataError, psycopg.errors.NotNullViolation, NotRepresentable)
-"""What a value that does not fit its column raises."""
 
 
 def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progress) -> None:
@@ -36,8 +35,10 @@ def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progres
     try:
         with connection.transaction():
             _copy(connection, stage, progress)
-    except _UNFIT:
-        problems = tuple(_rejected(connection, stage))
+    except (psycopg.Error, NotRepresentable) as error:
+        problems = tuple(_rejected(connection, stage)) if _is_of_a_value(error) else ()
+        if not problems:
+            raise
         raise ConfigurationInvalid(
             f"Values of set {stage.seed_set.name} do not fit the table {stage.table}.",
             problems=problems,
@@ -59,9 +60,19 @@ def load_together(
             for stage in stages:
                 _copy(connection, stage, progress)
                 fitting += 1
-    except _UNFIT:
+    except (psycopg.Error, NotRepresentable) as error:
+        if not _is_of_a_value(error):
+            raise
         return fitting
     return None
+
+
+def _is_of_a_value(error: psycopg.Error | NotRepresentable) -> bool:
+    """Whether a value that does not fit its column may have raised it.
+
+    Types raise errors of every class: a bad ltree is a syntax error, a geometry an internal one.
+    """
+    return isinstance(error, NotRepresentable) or kind_of(error) is Kind.OTHER
 
 
 def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
@@ -115,10 +126,10 @@ def _copied_columns(stage: Stage) -> list[sql.Composable]:
     columns: list[sql.Composable] = [sql.Identifier("addr")]
     if len(stage.seed_set.shapes) > 1:
         columns.append(sql.Identifier("shape"))
-    columns += [
-        sql.Identifier(f"{'d' if column.reference is None else 'r'}{number}")
-        for number, column in enumerate(stage.seed_set.columns, start=1)
-    ]
+    for number, column in enumerate(stage.seed_set.columns, start=1):
+        columns.append(sql.Identifier(f"{'d' if column.reference is None else 'r'}{number}"))
+        if column.name in stage.lookups:
+            columns.append(sql.Identifier(f"q{number}"))
     return columns
 
 
@@ -143,6 +154,8 @@ def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
     for column, value in zip(stage.seed_set.columns, row.values, strict=True):
         if column.reference is not None:
             fields.append(None if value is None else str(value))
+            if column.name in stage.lookups:
+                fields.append(fields[-1])
         else:
             fields.append(copy_text(value, stage.table.columns[column.name]))
     return fields
@@ -159,7 +172,7 @@ BEGIN
     -- Not a cast: an explicit one cuts a text that is too long.
     EXECUTE pg_catalog.format('INSERT INTO pg_temp.seeder_probe VALUES (%L)', value);
     RETURN true;
-EXCEPTION WHEN data_exception OR invalid_text_representation OR check_violation THEN
+EXCEPTION WHEN OTHERS THEN  -- all but a cancellation
     RETURN false;
 END $$
 """
@@ -180,12 +193,13 @@ def _rejected_in(
     connection: psycopg.Connection[Any], stage: Stage, block: list[SeedRow]
 ) -> Iterator[Problem]:
     for number, column in enumerate(stage.seed_set.columns):
-        live = stage.table.columns[column.name]
+        live = stage.lookups.get(column.name) or stage.table.columns[column.name]
+        probed = column.reference is None or column.name in stage.lookups
         texts: list[str | None] = []
         for row in block:
             try:
-                value = row.values[number] if column.reference is None else None
-                texts.append(copy_text(value, live))
+                value = row.values[number] if probed else None
+                texts.append(copy_text(value if column.reference is None else _text(value), live))
             except NotRepresentable as reason:
                 texts.append(None)
                 yield _problem(stage, column, row, str(reason))
@@ -193,7 +207,9 @@ def _rejected_in(
         unencodable = _unencodable(connection, texts, lacking)
         lacking |= unencodable
         connection.execute(
-            sql.SQL("CREATE TEMP TABLE seeder_probe (v {})").format(sql.SQL(live.type))
+            sql.SQL("CREATE TEMP TABLE seeder_probe (v {})").format(
+                staged_type(live) if live.base == "money" else sql.SQL(live.type)
+            )
         )
         refused = connection.execute(
             "SELECT n FROM pg_catalog.unnest(%s::text[]) WITH ORDINALITY v(value, n)"
@@ -202,13 +218,23 @@ def _rejected_in(
         ).fetchall()
         connection.execute("DROP TABLE pg_temp.seeder_probe")
         for (n,) in refused:
-            yield _problem(stage, column, block[n - 1], f"the value does not cast to {live.type}")
+            yield _problem(stage, column, block[n - 1], _does_not_cast(live))
         for row, text in zip(block, texts, strict=True):
             if text and "\0" in text:
                 yield _problem(stage, column, row, "the value contains a NUL character")
         for n in sorted(unencodable):
             message = "the value has a character that the database's encoding lacks"
             yield _problem(stage, column, block[n], message)
+
+
+def _text(value: Cell) -> Text | None:
+    return None if value is None else Text(value)
+
+
+def _does_not_cast(live: Column) -> str:
+    if live.base == "money":
+        return "the value is no plain number; what `1,50` and `$2` mean differs between servers"
+    return f"the value does not cast to {live.type}"
 
 
 def _unencodable(

@@ -11,7 +11,7 @@ from seeder.database.ledger.base_open import Shared, open_bases
 from seeder.database.ledger.bases import Base, BaseKey, base_key
 from seeder.database.ledger.digests import digest_of
 from seeder.database.ledger.entries import read_bases
-from seeder.database.schema.tables import read_tables
+from seeder.database.schema.tables import Column, read_tables
 from seeder.database.staging import (
     copy_to_base,
     loading,
@@ -23,7 +23,7 @@ from seeder.database.staging import (
 )
 from seeder.database.staging.context import WRITTEN, Known, Seeding
 from seeder.database.staging.generated import with_generators
-from seeder.database.staging.work import SetWork, scope_condition
+from seeder.database.staging.work import SetWork, TableTarget, Target, scope_condition
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import Mode, SeedSet, SetReference, When
 from seeder.merge.order import in_groups
@@ -114,6 +114,7 @@ def _await(seeding: Seeding, reasons: dict[str, str]) -> None:
 def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[Problem]:
     """What is wrong with the rows of sets whose tables and columns are in order."""
     problems: list[Problem] = []
+    by_name = {each.name: each for each in seeding.catalog.sets}
     for number, each in enumerate(sets, start=1):
         table = seeding.tables[each.table]
         staged = stage.Stage(
@@ -121,6 +122,7 @@ def _values_that_do_not_fit(seeding: Seeding, sets: Sequence[SeedSet]) -> list[P
             seed_set=each,
             table=table,
             primary_key=table.primary_key or each.key,
+            lookups=_lookups(_targets(seeding, each, by_name)),
         )
         seeding.connection.execute(stage.creation(staged, allocate=False))
         try:
@@ -168,7 +170,7 @@ def _filled(seeding: Seeding, sets: Iterable[SeedSet]) -> set[str]:
     for some in at_most(AT_ONCE, placed):
         questions = [
             sql.SQL("EXISTS (SELECT FROM {} t WHERE {})").format(
-                table.identifier, scope_condition(each, table, "t")
+                table.rows, scope_condition(each, table, "t")
             )
             for each, table in some
         ]
@@ -203,18 +205,19 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     for number, each in enumerate(sets, start=1 if seeding.writes else _SURVEYED):
         table = with_generators(seeding.tables[each.table], each)
         base = bases[each.name]
+        targets = _targets(seeding, each, by_name)
         seeding.works[each.name] = SetWork(
             seed_set=each,
             table=table,
             base=base,
             stage=stage.Stage(
-                number=number, seed_set=each, table=table, primary_key=base.primary_key
+                number=number,
+                seed_set=each,
+                table=table,
+                primary_key=base.primary_key,
+                lookups=_lookups(targets),
             ),
-            targets={
-                column.name: schema_check.target_of(each, column, seeding.tables, by_name)
-                for column in each.columns
-                if column.reference is not None
-            },
+            targets=targets,
             decision=seeding.decisions[each.name][0],
         )
         if each.name in seeding.rescoped:
@@ -228,6 +231,22 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     if seeding.orders.mode is not Mode.INIT:
         registry.warn_of_leftovers(seeding)
     _load(seeding)
+
+
+def _targets(seeding: Seeding, each: SeedSet, by_name: Mapping[str, SeedSet]) -> dict[str, Target]:
+    return {
+        column.name: schema_check.target_of(each, column, seeding.tables, by_name)
+        for column in each.columns
+        if column.reference is not None
+    }
+
+
+def _lookups(targets: Mapping[str, Target]) -> dict[str, Column]:
+    return {
+        name: target.table.columns[target.reference.key]
+        for name, target in targets.items()
+        if isinstance(target, TableTarget)
+    }
 
 
 def _load(seeding: Seeding) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.schema.equality import cast
+from seeder.database.schema.equality import all_of, cast, equal
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork, TableTarget
@@ -131,26 +131,34 @@ def resolution(
 def _in_table(
     work: SetWork, column: str, target: TableTarget, judged: list[SetWork]
 ) -> sql.Composable:
-    """Rows of a table by their natural key as text, and those that a survey finds missing."""
+    """Rows of a table by their natural key, and those that a survey finds missing."""
     key = target.reference.key
+    live = target.table.columns[key]
+    wanted = work.stage.q(column, "a")
     awaited = [
-        sql.SQL("  SELECT {}::text, NULL, true, 2 FROM {} q{}").format(
-            other.stage.d(key, "q"),
-            other.stage.relation,
-            _to_be_inserted(other, frozenset({other.name})),
+        sql.SQL(
+            "  SELECT a.{r}, NULL, true, 2 FROM {stage} a JOIN (SELECT {key} AS key FROM {other} q"
+            "{inserted}) o ON {same}"
+        ).format(
+            r=sql.Identifier(f"r{work.stage.position(column)}"),
+            stage=work.stage.relation,
+            key=other.stage.d(key, "q"),
+            other=other.stage.relation,
+            inserted=_to_be_inserted(other, frozenset({other.name})),
+            same=equal(sql.Identifier("o", "key"), wanted, live),
         )
         for other in judged
         if other.table.qualified == target.table.qualified and other.stage.has(key)
     ]
     there = sql.SQL(
-        "  SELECT t.{key}::text AS addr, t.{stored} AS value, false AS awaited, 0 AS rank"
-        " FROM {table} t WHERE t.{key}::text IN (SELECT {r} FROM {stage} s)"
+        "  SELECT {r} AS addr, t.{stored} AS value, false AS awaited, 0 AS rank"
+        " FROM {stage} a JOIN {table} t ON {same}"
     ).format(
-        key=sql.Identifier(target.reference.key),
+        r=work.stage.r(column, "a"),
         stored=sql.Identifier(target.stored),
-        table=target.table.identifier,
-        r=work.stage.r(column),
         stage=work.stage.relation,
+        table=target.table.rows,
+        same=equal(sql.Identifier("t", key), wanted, live),
     )
     return sql.SQL("\n  UNION ALL\n").join([there, *awaited])
 
@@ -166,7 +174,7 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
     ).format(
         stored=stored,
         base=other.base.relation,
-        live=other.table.identifier,
+        live=other.table.rows,
         at_primary_key=other.at_primary_key("l", "b"),
         in_scope=other.in_scope("l"),
         gone=other.soft_deleted("l"),
@@ -180,9 +188,9 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
     ).format(
         stored=stored,
         stage=other.stage.relation,
-        live=other.table.identifier,
-        match=sql.SQL(" AND ").join(
-            sql.SQL("{} = {}").format(sql.Identifier("l", name), other.stage.d(name, "q"))
+        live=other.table.rows,
+        match=all_of(
+            equal(sql.Identifier("l", name), other.stage.d(name, "q"), other.live(name))
             for name in other.seed_set.key
         ),
         in_scope=other.in_scope("l"),
@@ -204,17 +212,13 @@ def _own(other: SetWork) -> sql.Composable:
         return sql.SQL("true")
     return sql.SQL(
         "(q.addr IN (SELECT e.addr FROM {base} e WHERE {owning})"
-        " OR NOT (({keys}) IN (SELECT {places} FROM {base} e WHERE {owning})))"
+        " OR NOT EXISTS (SELECT FROM {base} e WHERE {owning} AND {placed}))"
     ).format(
         base=other.base.relation,
         owning=sql.SQL("e.scope = {} AND e.state IN ('a', 'k', 's')").format(
             sql.Literal(other.scope)
         ),
-        keys=sql.SQL(", ").join(sql.Identifier("l", name) for name in other.base.primary_key),
-        places=sql.SQL(", ").join(
-            cast(sql.SQL("e.{}").format(other.base.p(n)), other.live(name))
-            for n, name in enumerate(other.base.primary_key)
-        ),
+        placed=other.at_primary_key("l", "e"),
     )
 
 
@@ -297,9 +301,9 @@ def fill_inserted(
                     sql.SQL("l.{}").format(sql.Identifier(target.stored)), work.live(column.name)
                 ),
                 target=other.stage.relation,
-                live=other.table.identifier,
-                match=sql.SQL(" AND ").join(
-                    sql.SQL("{} = {}").format(sql.Identifier("l", name), other.stage.d(name, "q"))
+                live=other.table.rows,
+                match=all_of(
+                    equal(sql.Identifier("l", name), other.stage.d(name, "q"), other.live(name))
                     for name in other.seed_set.key
                 ),
                 in_scope=other.in_scope("l"),

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.schema.equality import all_of, cast
+from seeder.database.schema.equality import all_of, cast, equal
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import Known, Seeding
 from seeder.database.staging.work import SetWork, has_scope, scope_condition, scope_text
@@ -61,11 +61,12 @@ def _follows(seeding: Seeding, each: SeedSet, table: Table, known: Known) -> boo
             "SELECT EXISTS (SELECT FROM {s}.{base} b JOIN {live} t ON {same} AND {in_scope}"
             " WHERE b.scope = %s AND b.seed_set = %s AND b.state IN ('a', 'k', 's'))",
             base=sql.Identifier(f"base_{known.base}"),
-            live=table.identifier,
+            live=table.rows,
             same=all_of(
-                sql.SQL("{} = {}").format(
+                equal(
                     sql.Identifier("t", name),
                     cast(sql.SQL("b.{}").format(sql.Identifier(f"p{n}")), table.columns[name]),
+                    table.columns[name],
                 )
                 for n, name in enumerate(primary_key, start=1)
             ),
@@ -97,11 +98,11 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     connection, base = seeding.connection, work.base.relation
     at = work.at_primary_key("t", "b")
     carried = sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND {})").format(
-        work.table.identifier, at, work.in_scope("t")
+        work.table.rows, at, work.in_scope("t")
     )
     if _agree(work.seed_set, work.table, before.scope):
         carried = sql.SQL("({} OR NOT EXISTS (SELECT FROM {} t WHERE {}))").format(
-            carried, work.table.identifier, at
+            carried, work.table.rows, at
         )
     named = {
         "base": base,

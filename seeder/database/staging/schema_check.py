@@ -143,7 +143,7 @@ def _columns(each: SeedSet, table: Table, remembered: Mapping[str, str]) -> _Fou
             )
         elif column.generated:
             yield _Misfit(f"the column {name} of {table} is generated.", "Leave it out.", at)
-        elif column.base in ("oid", "lo"):
+        elif column.is_large_object:
             yield _Misfit(
                 f"the column {name} of {table} refers to a large object.", "Leave it out.", at
             )

@@ -2,7 +2,8 @@
 
 Columns: `addr` (the row key), `shape` (only where rows give different columns), `d1`..
 (the desired values, in the order of `SeedSet.columns`), `r1`.. (for reference columns the
-row key asked for; `d` holds the stored value once it is resolved), `missing` (only with
+row key asked for; `d` holds the stored value once it is resolved), `q1`.. (the same in the
+type of the column by which rows that no set owns are found), `missing` (only with
 references: 0 all resolved, 1 a referenced row is not there, 2 it is yet to be inserted),
 `n` (only with references: the row's number) and `p1`.. for parts of the primary key that
 the database itself fills in.
@@ -15,7 +16,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 from psycopg import sql
 
-from seeder.database.schema.equality import cast, type_sql
+from seeder.database.schema.equality import cast, staged_type, type_sql
 from seeder.database.schema.tables import Column, Table
 from seeder.merge.model import CsvFile, SeedColumn, SeedSet
 
@@ -46,6 +47,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     primary_key: tuple[str, ...]
     stand_in: StandIn | None = None
     """A table that holds it instead (`direct`)."""
+    lookups: Mapping[str, Column] = {}
+    """By the references to rows that no set owns: the columns by which those are found."""
 
     @property
     def name(self) -> str:
@@ -89,11 +92,15 @@ class Stage(Struct, frozen=True, kw_only=True):
 
     def d(self, column: str, alias: str = "s") -> sql.Composable:
         """The desired value of a column."""
-        return sql.Identifier(alias, self.holder(column))
+        return _held(sql.Identifier(alias, self.holder(column)), self.table.columns[column])
 
     def r(self, column: str, alias: str = "s") -> sql.Composable:
         """The row key that a reference column asks for."""
         return sql.Identifier(alias, f"r{self.position(column)}")
+
+    def q(self, column: str, alias: str = "s") -> sql.Composable:
+        """The row key that a reference to a table asks for, as a value of that table's key."""
+        return _held(sql.Identifier(alias, f"q{self.position(column)}"), self.lookups[column])
 
     def given(self, column: str, alias: str = "s") -> sql.Composable | None:
         """Whether a row gives the column; None where every row does."""
@@ -134,6 +141,10 @@ class Stage(Struct, frozen=True, kw_only=True):
         return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, self.d(name, alias), own)
 
 
+def _held(value: sql.Composable, column: Column) -> sql.Composable:
+    return value if staged_type(column) == type_sql(column) else cast(value, column)
+
+
 def next_value(column: Column) -> sql.Composable | None:
     """The expression that fills the column in when an insert leaves it out."""
     if column.identity and column.sequence is not None:
@@ -153,13 +164,16 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
     if len(seed_set.shapes) > 1:
         definitions.append(sql.SQL("shape smallint NOT NULL"))
     for column in seed_set.columns:
-        kind: sql.Composable = type_sql(table.columns[column.name])
+        kind: sql.Composable = staged_type(table.columns[column.name])
         number = stage.position(column.name)
         if column.name == generated:
             kind = sql.SQL("{} GENERATED ALWAYS AS ({}) STORED").format(kind, recast(stage))
         definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"d{number}"), kind))
         if column.reference is not None:
             definitions.append(sql.SQL("{} text").format(sql.Identifier(f"r{number}")))
+        if column.name in stage.lookups:
+            kind = staged_type(stage.lookups[column.name])
+            definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"q{number}"), kind))
     if stage.references:
         definitions.append(sql.SQL("missing smallint NOT NULL DEFAULT 0"))
         definitions.append(sql.SQL("n bigint GENERATED ALWAYS AS IDENTITY"))

@@ -8,7 +8,7 @@ from msgspec import Struct, field
 from psycopg import sql
 
 from seeder.database.ledger.bases import Base
-from seeder.database.schema.equality import canonical, cast, copy_text
+from seeder.database.schema.equality import all_of, cast, copy_text, equal, same_text
 from seeder.database.schema.tables import Column, Table
 from seeder.database.staging.generated import made
 from seeder.database.staging.stage import Stage
@@ -92,6 +92,12 @@ class SetWork(Struct, frozen=True, kw_only=True):
         """A column of the live table."""
         return self.table.columns[column]
 
+    def joins(self, column: str) -> bool:
+        """Whether Postgres can hash or merge by the column's key values."""
+        kind = self.live(column).kind
+        by_form = self.seed_set.column(column).reference is not None or kind.equals is None
+        return by_form or kind.joins
+
     def in_scope(self, alias: str) -> sql.Composable:
         """Condition: a live row is in the set's scope."""
         return scope_condition(self.seed_set, self.table, alias)
@@ -110,20 +116,26 @@ class SetWork(Struct, frozen=True, kw_only=True):
         if name is None or self.seed_set.removed is not Removed.SET:
             return sql.SQL("false")
         return sql.SQL(
-            "({base}.state = 's' AND {base}.notes -> 'removed' ? {name} AND"
-            " ({now})::text IS NOT DISTINCT FROM {base}.notes #>> ARRAY['removed', {name}, '1'])"
+            "({base}.state = 's' AND {base}.notes -> 'removed' ? {name} AND {as_marked})"
         ).format(
             base=sql.Identifier(base),
             name=sql.Literal(name),
-            now=canonical(sql.Identifier(live, name), self.live(name)),
+            as_marked=same_text(
+                sql.Identifier(live, name),
+                sql.SQL("{}.notes #>> ARRAY['removed', {}, '1']").format(
+                    sql.Identifier(base), sql.Literal(name)
+                ),
+                self.live(name),
+            ),
         )
 
     def at_primary_key(self, live: str, base: str) -> sql.Composable:
         """Condition: a live row is at the primary key that an entry knows."""
-        return sql.SQL(" AND ").join(
-            sql.SQL("{} = {}").format(
+        return all_of(
+            equal(
                 sql.Identifier(live, name),
                 cast(sql.SQL("{}.{}").format(sql.Identifier(base), self.base.p(n)), column),
+                column,
             )
             for n, (name, column) in enumerate(
                 (name, self.live(name)) for name in self.base.primary_key
@@ -151,10 +163,9 @@ def scope_condition(seed_set: SeedSet, table: Table, alias: str) -> sql.Composab
         if value is None:
             conditions.append(sql.SQL("{} IS NULL").format(column))
         else:
-            conditions.append(
-                sql.SQL("{} = {}").format(column, constant(value, table.columns[name]))
-            )
-    return sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("true")
+            kind = table.columns[name]
+            conditions.append(equal(column, constant(value, kind), kind))
+    return all_of(conditions) if conditions else sql.SQL("true")
 
 
 def scope_text(seed_set: SeedSet, table: Table) -> str:

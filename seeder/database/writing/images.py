@@ -43,7 +43,7 @@ def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
         work.verdict,
         work.stage.relation,
         work.stage.row(),
-        work.table.identifier,
+        work.table.rows,
         at_live(work),
         writing(work),
     )
@@ -120,7 +120,7 @@ def reread(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
             verdict=work.verdict,
             stage=work.stage.relation,
             row=work.stage.row(),
-            live=work.table.identifier,
+            live=work.table.rows,
             at_live=at_live_now(work),
             run=sql.Literal(run),
             base=sql.Literal(work.base.id),

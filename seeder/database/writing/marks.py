@@ -13,7 +13,7 @@ from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases import BaseColumn
 from seeder.database.ledger.entry_values import stored, unknown
 from seeder.database.ledger.notes import EMPTY
-from seeder.database.schema.equality import canonical, same
+from seeder.database.schema.equality import canonical, cast, same, same_text
 from seeder.database.staging.work import SetWork, constant
 
 
@@ -24,11 +24,13 @@ def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
         live = work.live(name)
         value = constant(cell, live)
         now = canonical(sql.Identifier("t", name), live)
-        differs = sql.SQL("NOT {}").format(same(now, canonical(value, live)))
+        differs = sql.SQL("NOT {}").format(same(now, canonical(value, live), live))
         base = work.base.columns.get(name)
         untouched: sql.Composable = sql.SQL("true")
         if base is not None:
-            untouched = sql.SQL("(NOT {} AND {})").format(unknown(base), same(now, stored(base)))
+            untouched = sql.SQL("(NOT {} AND {})").format(
+                unknown(base), same(now, stored(base), live)
+            )
         marked[name] = (sql.SQL("({} AND {})").format(differs, untouched), value)
     return marked
 
@@ -83,7 +85,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
             ),
             verdict=work.verdict,
             base=work.base.relation,
-            live=work.table.identifier,
+            live=work.table.rows,
             at_live=at_live(work),
             removing=removing(),
             run=sql.Literal(run),
@@ -146,7 +148,7 @@ def _reread_marks(
                 name=sql.Literal(name),
                 now=now,
                 noted=noted,
-                live=work.table.identifier,
+                live=work.table.rows,
                 scope=sql.Literal(work.scope),
                 run=sql.Literal(run),
                 at=work.at_primary_key("t", "b"),
@@ -191,20 +193,23 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
         live = work.live(name)
         written += connection.execute(
             sql.SQL(
-                "UPDATE {live} t SET {col} = (b.notes #>> ARRAY['removed', {name}, '0'])::{kind}\n"
+                "UPDATE {live} t SET {col} = {before}\n"
                 "FROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
-                "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live}"
-                " AND ({now})::text IS NOT DISTINCT FROM"
-                " b.notes #>> ARRAY['removed', {name}, '1']"
+                "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live} AND {as_marked}"
             ).format(
-                live=work.table.identifier,
+                live=work.table.rows,
                 col=sql.Identifier(name),
-                name=sql.Literal(name),
-                kind=sql.SQL(live.type),
+                before=cast(
+                    sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(sql.Literal(name)), live
+                ),
                 verdict=work.verdict,
                 base=work.base.relation,
                 at_live=at_live(work),
-                now=canonical(sql.Identifier("t", name), live),
+                as_marked=same_text(
+                    sql.Identifier("t", name),
+                    sql.SQL("b.notes #>> ARRAY['removed', {}, '1']").format(sql.Literal(name)),
+                    live,
+                ),
             )
         ).rowcount
     return written

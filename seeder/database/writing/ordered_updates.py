@@ -117,7 +117,7 @@ def step_aside(
                 " (SELECT w.*, row_number() OVER (ORDER BY {row}) AS seeder_turn FROM {relation} w"
                 " WHERE {changing} AND {among}) w WHERE {at}"
             ).format(
-                live=changes.table.identifier,
+                live=changes.table.rows,
                 sets=sql.SQL(", ").join(sets),
                 row=changes.row,
                 relation=changes.relation,
@@ -153,7 +153,7 @@ def _unused(changes: Changes, name: str) -> sql.Composable | None:
     live = changes.table.columns[name]
     top = sql.SQL(
         "(SELECT max(v) FROM (SELECT {} FROM {} UNION ALL SELECT {} FROM {}) q(v))"
-    ).format(sql.Identifier(name), changes.table.identifier, changes.after(name), changes.source)
+    ).format(sql.Identifier(name), changes.table.rows, changes.after(name), changes.source)
     match live.base:
         case base if base in _TEXTS:
             length = live.type.partition("(")[2].partition(")")[0]

@@ -17,7 +17,7 @@ from seeder.database.judging.collisions import Changes
 from seeder.database.judging.expressions import untouched
 from seeder.database.judging.verdict_rows import EVERY
 from seeder.database.ledger.notes import objects
-from seeder.database.schema.equality import all_of, canonical
+from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.ordered_updates import step_aside
@@ -28,7 +28,7 @@ from seeder.merge.model import Removed
 def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> None:
     """Give up the wanted values of rows that have left the set and that nobody has changed.
 
-    `wanted` is a SELECT of the primary keys of live rows that are in the way.
+    `wanted` is a SELECT of where the live rows are that are in the way.
     """
     if work.seed_set.removed is not Removed.DELETE or work.name in seeding.aside:
         return
@@ -40,7 +40,7 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
             "CREATE TEMP TABLE {aside} ON COMMIT DROP AS"
             " SELECT row_number() OVER () AS n, b.addr, {keys}, {before} AS before"
             " FROM {diff} d JOIN {base} b ON b.ctid = d.b JOIN {live} t ON {at}"
-            " WHERE d.s IS NULL AND ({primary_key}) IN ({wanted}) AND {untouched}"
+            " WHERE d.s IS NULL AND (t.tableoid, t.ctid) IN ({wanted}) AND {untouched}"
         ).format(
             aside=sql.Identifier(_name(work)),
             keys=sql.SQL(", ").join(
@@ -55,11 +55,8 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
             else sql.SQL("NULL::jsonb"),
             diff=work.diff,
             base=work.base.relation,
-            live=work.table.identifier,
+            live=work.table.rows,
             at=work.at_primary_key("t", "b"),
-            primary_key=sql.SQL(", ").join(
-                sql.Identifier("t", name) for name in work.base.primary_key
-            ),
             wanted=wanted,
             untouched=all_of(
                 untouched(work, name, sql.Identifier("t", name), seeding.works) for name in names
@@ -88,7 +85,7 @@ def settle(seeding: Seeding) -> None:
         at = _at(work)
         rows = seeding.connection.execute(
             sql.SQL("SELECT w.addr FROM {} w JOIN {} t ON {} ORDER BY 1 LIMIT 5").format(
-                _relation(work), work.table.identifier, at
+                _relation(work), work.table.rows, at
             )
         ).fetchall()
         if rows:
@@ -133,7 +130,7 @@ def _relation(work: SetWork) -> sql.Identifier:
 
 def _at(work: SetWork) -> sql.Composable:
     return all_of(
-        sql.SQL("{} = {}").format(sql.Identifier("t", name), sql.Identifier("w", f"k{n}"))
+        equal(sql.Identifier("t", name), sql.Identifier("w", f"k{n}"), work.live(name))
         for n, name in enumerate(work.base.primary_key, start=1)
     )
 
@@ -143,9 +140,7 @@ def _changes(work: SetWork, names: list[str]) -> Changes:
         table=work.table,
         primary_key=work.base.primary_key,
         relation=_relation(work),
-        source=sql.SQL("{} w JOIN {} t ON {}").format(
-            _relation(work), work.table.identifier, _at(work)
-        ),
+        source=sql.SQL("{} w JOIN {} t ON {}").format(_relation(work), work.table.rows, _at(work)),
         at=_at(work),
         changing=EVERY,
         row=sql.SQL("w.n"),
@@ -170,7 +165,7 @@ def _note(connection: psycopg.Connection[Any], work: SetWork, name: str) -> None
             name=sql.Literal(name),
             now=now,
             aside=_relation(work),
-            live=work.table.identifier,
+            live=work.table.rows,
             at=_at(work),
             scope=sql.Literal(work.scope),
         )

@@ -18,7 +18,7 @@ from seeder.database.judging.verdict_rows import (
 )
 from seeder.database.ledger.bases import BaseColumn
 from seeder.database.ledger.notes import EMPTY, as_array, as_object, joined
-from seeder.database.schema.equality import canonical, cast, same
+from seeder.database.schema.equality import all_of, canonical, cast, equal, same
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.write import applied, new_key
@@ -77,9 +77,9 @@ def new_entries(work: SetWork, *, run: int) -> sql.Composed:
         )
         source = sql.SQL("{} JOIN {} l ON {} AND {}").format(
             source,
-            work.table.identifier,
-            sql.SQL(" AND ").join(
-                sql.SQL("{} = {}").format(sql.Identifier("l", name), value)
+            work.table.rows,
+            all_of(
+                equal(sql.Identifier("l", name), value, work.live(name))
                 for name, value in pairs.items()
             ),
             work.in_scope("l") if by_key else sql.SQL("true"),
@@ -157,7 +157,9 @@ def _rewritten(work: SetWork, name: str) -> sql.Composable:
     """`{column: text}` where live row `l` holds something else than was desired."""
     live = canonical(sql.Identifier("l", name), work.live(name))
     return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-        same(live, canonical(work.stage.d(name), work.live(name))), EMPTY, as_object(name, live)
+        same(live, canonical(work.stage.d(name), work.live(name)), work.live(name)),
+        EMPTY,
+        as_object(name, live),
     )
 
 
@@ -211,7 +213,7 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
             verdict=work.verdict,
             stage=work.stage.relation,
             row=work.stage.row(),
-            live=work.table.identifier,
+            live=work.table.rows,
             at_live=at_live(work, "l"),
             adopting=numbers(ROW_RULES, {RowAction.ADOPT, RowAction.RECORD}),
         )
@@ -267,7 +269,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
             verdict=work.verdict,
             stage=work.stage.relation,
             row=work.stage.row(),
-            live=sql.SQL("\nLEFT JOIN {} l ON {}").format(work.table.identifier, at_live_now(work))
+            live=sql.SQL("\nLEFT JOIN {} l ON {}").format(work.table.rows, at_live_now(work))
             if work.table.rewrites
             else sql.SQL(""),
             recorded=recorded,
@@ -278,8 +280,8 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
 
 def at_live_now(work: SetWork) -> sql.Composable:
     """Live row `l` of verdict row `w`, also where this very update moved its key."""
-    return sql.SQL(" AND ").join(
-        sql.SQL("{} = {}").format(sql.Identifier("l", name), _key_now(work, position))
+    return all_of(
+        equal(sql.Identifier("l", name), _key_now(work, position), work.live(name))
         for position, name in enumerate(work.base.primary_key)
     )
 

@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.connection.failures import Kind, describe, kind_of, names_of
-from seeder.database.judging import collisions, verdict_rows
+from seeder.database.judging import collisions, duplicates, verdict_rows
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import write
 from seeder.errors import Problem, SeedingFailed
@@ -57,6 +57,8 @@ def rejected(
         key: str | None
         match writes:
             case Writes.INSERTS:
+                if isinstance(error, psycopg.errors.UniqueViolation):
+                    duplicates.require_distinct_keys(connection, work)
                 key = _first_inserted(connection, work, late)
             case Writes.UPDATES:
                 key = _first_updated(connection, work)

@@ -64,7 +64,7 @@ def remove(
 
 def _delete(work: SetWork) -> sql.Composed:
     return sql.SQL("DELETE FROM {} t USING {} w WHERE w.s IS NULL AND {} AND {}").format(
-        work.table.identifier, work.verdict, at_live(work), removing()
+        work.table.rows, work.verdict, at_live(work), removing()
     )
 
 
@@ -134,7 +134,7 @@ def _record_images(
         )
     source = sql.SQL(
         "{} w JOIN {} b ON b.ctid = w.b JOIN {} t ON {}\nWHERE w.s IS NULL AND {}"
-    ).format(work.verdict, work.base.relation, work.table.identifier, at_live(work), removing())
+    ).format(work.verdict, work.base.relation, work.table.rows, at_live(work), removing())
     images.keep(
         connection,
         ledger,

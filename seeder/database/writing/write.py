@@ -22,6 +22,7 @@ from seeder.database.judging.verdict_rows import (
     is_inserted,
     writing,
 )
+from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import default_text, next_value
 from seeder.database.staging.work import SetWork
@@ -53,7 +54,7 @@ def lock(
         ).format(
             verdict=work.verdict,
             rows=rows,
-            live=work.table.identifier,
+            live=work.table.rows,
             at_live=at_live(work),
             key=sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.key),
             strength=sql.SQL(strength),
@@ -198,7 +199,7 @@ def update(
             "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
             "WHERE {at} AND {writing} AND {among}"
         ).format(
-            live=work.table.identifier,
+            live=work.table.rows,
             sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
             verdict=work.verdict,
             stage=work.stage.relation,
@@ -217,15 +218,15 @@ def _assignment(work: SetWork, name: str) -> sql.Composable:
 def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: frozenset[str]) -> None:
     """Fill in references that had to wait for the rows they refer to."""
     for name in columns:
-        key = sql.SQL(" AND ").join(
-            sql.SQL("t.{} = {}").format(sql.Identifier(each), work.stage.d(each))
+        key = all_of(
+            equal(sql.Identifier("t", each), work.stage.d(each), work.live(each))
             for each in work.seed_set.key
         )
         connection.execute(
             sql.SQL(
                 "UPDATE {} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL AND {}"
             ).format(
-                work.table.identifier,
+                work.table.rows,
                 sql.Identifier(name),
                 work.stage.d(name),
                 inserted_rows(work),

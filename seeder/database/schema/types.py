@@ -1,0 +1,194 @@
+"""What the types of columns are: domains resolved, operators qualified, parts named.
+
+Read from the catalogs by oid, so that no search_path has a say in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+
+PLAIN = frozenset(
+    {
+        "smallint",
+        "integer",
+        "bigint",
+        "boolean",
+        "text",
+        "date",
+        "timestamp without time zone",
+        "timestamp with time zone",
+        "uuid",
+        "bytea",
+        "numeric",
+        "real",
+        "double precision",
+        "oid",
+    }
+)
+"""Types that the ledger stores as themselves; everything else is stored as text."""
+
+_RESPELLED = {"numeric", "json", "jsonb"}
+"""Types of which equal values may have several text forms: `10` and `10.0`."""
+
+_EXACT = _RESPELLED | {
+    *PLAIN,
+    "bit",
+    "bit varying",
+    "character varying",
+    "cidr",
+    "inet",
+    "macaddr",
+    "macaddr8",
+    "name",
+    "time without time zone",
+    "time with time zone",
+}
+"""Types whose `=` tells all values apart that a person would. Not among them: citext and
+character(n) (`a` is `A`, or `a `), intervals (`1 mon` is `30 days`), shapes (areas)."""
+
+
+_MOMENTS = {
+    "date",
+    "time without time zone",
+    "time with time zone",
+    "timestamp without time zone",
+    "timestamp with time zone",
+}
+
+
+class Type(Struct, frozen=True, kw_only=True):
+    """The type of a column."""
+
+    base: str
+    """As `format_type` writes it, domains resolved, without length and precision."""
+    limited: str | None = None
+    """The same with the length and precision that a domain gives it; None outside domains."""
+    category: str
+    """`pg_type.typcategory`: 'S' strings, 'N' numbers, 'D' dates and times, 'A' arrays, ..."""
+    is_array: bool = False
+    nested: bool = False
+    """A composite type, or an array of one."""
+    equals: str | None = None
+    """The operator by which two values are the same key, qualified; None where there is none:
+    the one of the type's B-tree class, else of its hash class."""
+    joins: bool = False
+    """Whether Postgres can hash or merge by it."""
+    elements: str | None = None
+    """Of an array: the array type of its elements with their domain resolved."""
+    parts: frozenset[str] = frozenset()
+    """The types that values are made of, the base itself where it is not made of others;
+    `domain` where one of them adds constraints, `collated` where a collation tells less."""
+
+    @property
+    def compared(self) -> str | None:
+        """The type in which two text forms are compared that differ; None where they tell all.
+
+        Numbers have several forms, and jsonb, arrays, ranges and composites keep them.
+        """
+        if self.base in ("json", "jsonb"):
+            return "jsonb"
+        composed = self.parts != {self.base}
+        if not composed or not self.parts <= _EXACT or not self.parts & _RESPELLED:
+            return None
+        if self.elements is None:
+            return None if "json" in self.parts else self.base
+        return "jsonb[]" if self.parts == {"json"} else self.elements
+
+    @property
+    def holds_moments(self) -> bool:
+        """A date or time, or made of such: `now` stands for another value in every run."""
+        return not self.parts.isdisjoint(_MOMENTS)
+
+
+def read_types(connection: psycopg.Connection[Any], oids: Iterable[int]) -> dict[int, Type]:
+    """What types are, by their oids."""
+    rows = connection.execute(_QUERY, {"oids": list(oids)}).fetchall()
+    return {
+        oid: Type(
+            base=base,
+            limited=limited,
+            category=category,
+            is_array=is_array,
+            nested=nested,
+            equals=equals,
+            joins=joins,
+            elements=elements,
+            parts=frozenset(parts),
+        )
+        for oid, base, limited, category, is_array, nested, equals, joins, elements, parts in rows
+    }
+
+
+_QUERY = """
+WITH RECURSIVE domain (root, oid, typmod) AS (
+    SELECT t.oid, t.oid, -1 FROM pg_type t WHERE t.oid = ANY (%(oids)s::oid[])
+    UNION ALL
+    SELECT d.root, t.typbasetype, greatest(d.typmod, t.typtypmod)
+    FROM domain d JOIN pg_type t ON t.oid = d.oid WHERE t.typtype = 'd'
+), base AS (
+    SELECT d.root, d.typmod, t.oid, t.typtype, t.typcategory, t.typelem,
+           t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc AS is_array
+    FROM domain d JOIN pg_type t ON t.oid = d.oid WHERE t.typtype <> 'd'
+), part (root, oid, element, inner_domain, collated) AS (
+    SELECT root, oid, false, false, false FROM base
+    UNION
+    SELECT p.root, q.oid, q.element, q.inner_domain, coalesce(NOT c.collisdeterministic, false)
+    FROM part p JOIN pg_type t ON t.oid = p.oid
+    CROSS JOIN LATERAL (
+        SELECT t.typbasetype, p.element, NOT p.element, 0::oid WHERE t.typtype = 'd'
+        UNION ALL
+        SELECT t.typelem, p.oid IN (SELECT b.oid FROM base b WHERE b.root = p.root), false, 0
+        WHERE t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc
+        UNION ALL
+        SELECT r.rngsubtype, false, false, r.rngcollation FROM pg_range r
+        WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
+        UNION ALL
+        SELECT a.atttypid, false, false, a.attcollation FROM pg_attribute a
+        WHERE t.typtype = 'c' AND a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    ) q (oid, element, inner_domain, ordered_by)
+    LEFT JOIN pg_collation c ON c.oid = q.ordered_by
+)
+SELECT b.root, format_type(b.oid, NULL),
+       CASE WHEN b.oid <> b.root THEN format_type(b.oid, b.typmod) END,
+       b.typcategory::text, b.is_array,
+       coalesce((SELECT e.typtype FROM pg_type e WHERE b.is_array AND e.oid = b.typelem), b.typtype)
+           = 'c',
+       equal.operator, coalesce(equal.joins, false),
+       (SELECT format_type(e.typarray, NULL) FROM part p JOIN pg_type e ON e.oid = p.oid
+        WHERE b.is_array AND p.root = b.root AND p.element AND e.typtype <> 'd'),
+       (SELECT array_agg(DISTINCT CASE WHEN p.collated THEN 'collated'
+                WHEN p.inner_domain THEN 'domain' ELSE format_type(t.oid, NULL) END)
+        FROM part p JOIN pg_type t ON t.oid = p.oid
+        WHERE p.root = b.root AND (p.inner_domain OR p.collated OR t.typtype = 'e'
+            OR t.typtype = 'b' AND NOT
+               (t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc)))
+FROM base b
+LEFT JOIN LATERAL (
+    SELECT format('OPERATOR(%%I.%%s)', n.nspname, o.oprname), o.oprcanhash OR o.oprcanmerge
+    FROM pg_opclass c
+    JOIN pg_am m ON m.oid = c.opcmethod AND m.amname IN ('btree', 'hash')
+    JOIN pg_amop a ON a.amopfamily = c.opcfamily AND a.amoplefttype = c.opcintype
+        AND a.amoprighttype = c.opcintype AND a.amoppurpose = 's'
+        AND a.amopstrategy = CASE m.amname WHEN 'btree' THEN 3 ELSE 1 END
+    JOIN pg_operator o ON o.oid = a.amopopr
+    JOIN pg_namespace n ON n.oid = o.oprnamespace
+    JOIN pg_type t ON t.oid = c.opcintype
+    WHERE c.opcdefault AND (
+        c.opcintype = b.oid
+        OR c.opcintype = CASE
+            WHEN b.is_array THEN 'anyarray'::regtype
+            WHEN b.typtype = 'e' THEN 'anyenum'::regtype
+            WHEN b.typtype = 'r' THEN 'anyrange'::regtype
+            WHEN b.typtype = 'm' THEN 'anymultirange'::regtype
+            WHEN b.typtype = 'c' THEN 'record'::regtype END
+        OR EXISTS (SELECT FROM pg_cast k WHERE k.castsource = b.oid AND k.casttarget = c.opcintype
+                   AND k.castmethod = 'b' AND k.castcontext = 'i'))
+    ORDER BY c.opcintype = b.oid DESC, m.amname, t.typispreferred DESC LIMIT 1
+) equal (operator, joins) ON true
+"""
+# As `GetDefaultOpClass` of Postgres chooses: the type's own class, then one of a polymorphic type
+# or one that it is binary coercible to. Strategy 3 of a B-tree, and 1 of a hash index, is equality.
