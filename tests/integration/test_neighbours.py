@@ -8,7 +8,9 @@ from tests.support.shop import ROLES_SEED, Shop
 def edited(shop: Shop, release: str) -> None:
     """A new default, a row that is new and one that leaves, in another release."""
     text = ROLES_SEED.replace("key: code", "key: code\n    removed: delete")
-    text = text.replace("editor, level: 2", "editor, level: 5").replace("viewer", f"guest_{release}")
+    text = text.replace("editor, level: 2", "editor, level: 5").replace(
+        "viewer", f"guest_{release}"
+    )
     shop.seed("roles", text)
     shop.configure(release=release)
 
