@@ -1,7 +1,7 @@
 # seeder: a one-shot release job for Postgres. docs/image.md says what is in here and why.
 #
 #   docker build --tag seeder .
-#   docker run --rm --env DATABASE_URL=postgresql://... seeder
+#   docker run --rm --volume ./db:/db:ro --env DATABASE_URL=postgresql://... seeder
 #
 # Everything lives in /opt/seeder, with an interpreter and a C library of its own, so that the
 # directory can be copied into any Linux image: COPY --from=seeder /opt/seeder /opt/seeder

@@ -24,7 +24,7 @@ help:  ## Say what there is
 		printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 run: $(VENV)/run.stamp  ## Run the job on the bundled starter and an embedded Postgres
-	@$(BIN)/seeder run --embedded
+	@$(BIN)/seeder run --project starter --embedded
 
 test: $(VENV)/dev.stamp $(POSTGRES)  ## Run all tests, on Postgres PG=14 to 18; container tests where a Docker engine answers
 	$(if $(POSTGRES),SEEDER_TEST_POSTGRES_BIN=$(CURDIR)/$(dir $(POSTGRES))) \

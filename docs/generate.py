@@ -150,7 +150,7 @@ def settings_table() -> str:
 
 
 _DEFAULTS = {
-    "project": "the starter",
+    "project": "the nearest",
     "log_format": "json",
 }
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from seeder.log import LogFormat, redact
 from seeder.merge.given import Mode
+from seeder.whereabouts import STARTER, STARTER_NAME
 
 EMBEDDED_DIRECTORY = ".seeder/postgres"
 """Where `--embedded` without a directory keeps its data, below the working directory."""
@@ -92,7 +93,15 @@ def _log_format(text: str) -> LogFormat:
     return LogFormat(text)
 
 
-def _directory(text: str) -> Path:
+def _project(text: str) -> Path:
+    if text == STARTER_NAME:
+        if os.path.isfile(f"{text}/seeder.toml"):  # noqa: PTH113  # as below
+            _refuse(
+                text,
+                "the bundled example and a directory here",
+                f"Write ./{text} for the directory.",
+            )
+        return STARTER
     if not os.path.isdir(text):  # noqa: PTH112  # Path.is_dir raises for a long name
         _refuse(text, "not a directory", "Name the directory that holds seeder.toml.")
     return Path(text).absolute()
@@ -153,7 +162,7 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "ddl_lock_timeout": _seconds,
     "deadline": _seconds,
     "environment": _environment,
-    "project": _directory,
+    "project": _project,
     "mode": _mode,
     "log_format": _log_format,
     "report": Path,

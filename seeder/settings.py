@@ -19,9 +19,9 @@ from seeder.errors import ConfigurationInvalid, Problem
 from seeder.log import LogFormat
 from seeder.merge.given import Mode
 from seeder.options import PARSERS
+from seeder.whereabouts import NotFound, nearest
 
-STARTER = Path(__file__).parent / "starter"
-"""The bundled project, seeded where no other is named."""
+DEFAULT_ENVIRONMENT = "production"
 
 
 class Secret:
@@ -56,9 +56,9 @@ class Settings:
     """For one attempt of a migration to lock a table."""
     deadline: float = 1500.0
     """For the command as a whole."""
-    environment: str = "production"
-    project: Path = STARTER
-    """Absolute."""
+    environment: str = DEFAULT_ENVIRONMENT
+    project: Path = Path()
+    """Absolute; for a command that works on one."""
     mode: Mode = Mode.AUTO
     log_format: LogFormat = LogFormat.JSON
     report: Path | None = None
@@ -82,11 +82,14 @@ def read_settings(
     database_required: bool = True,
     terminal: bool = False,
     ignored: Collection[str] = (),
+    directory: Path | None = None,
 ) -> Settings:
     """Parse the flags of a command (by option, None where not given) and the environment.
 
     Variables of `ignored` options are not looked at: the command does not take them.
-    `terminal` says whether logs go to a terminal, which decides their default format.
+    `directory` is where a project is looked for from, upwards, if none is named; None: the
+    working directory. `terminal` says whether logs go to a terminal, which decides their default
+    format.
     Raises ConfigurationInvalid with every problem there is.
     """
     given = _Given(flags, environ)
@@ -96,6 +99,8 @@ def read_settings(
         for name in PARSERS
         if name not in ignored and (value := given.parse(name)) is not None
     }
+    if "project" not in ignored and not given.has("project"):
+        values["project"] = _nearest(given, directory)
     values.setdefault("log_format", _default_format(terminal=terminal))
     if database_required and "embedded" not in values:
         values["database"] = _database(given)
@@ -139,6 +144,10 @@ class _Given:
     def variable(self, name: str) -> str | None:
         return self.environ.get(name) or None
 
+    def has(self, name: str) -> bool:
+        """Whether an option was given."""
+        return name in self.flags or self.variable(options.variable(name)) is not None
+
     def parse(self, name: str) -> Any:
         """Return the option's value, of its field's type; None if not given, or bad."""
         source, text = options.flag(name), self.flags.get(name)
@@ -180,6 +189,16 @@ def _refuse_unknown(given: _Given) -> None:
             f"Did you mean {own[close[0]]}?" if close else f"Known are {', '.join(_VARIABLES)}."
         )
         given.complain(f"{name} is not a variable of seeder.", remedy)
+
+
+def _nearest(given: _Given, directory: Path | None) -> Path | None:
+    try:
+        return nearest(directory or Path.cwd())
+    except NotFound as error:
+        given.complain(error.message, error.remedy)
+    except OSError as error:
+        given.complain(f"The working directory cannot be read: {error.strerror}.")
+    return None
 
 
 # The database's address: from a variable, or from the file that a variable names.

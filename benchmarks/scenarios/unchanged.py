@@ -21,14 +21,22 @@ def run(bench: Bench) -> Outcome:
     url = {"DATABASE_URL": bench.url(starter)}
     large_url = {"DATABASE_URL": bench.url(large)}
     run_large = (*SEEDER, "run", "--project", project)
-    once(Case(name="first run", command=(*SEEDER, "run"), prepare=lambda: url))
+    once(
+        Case(
+            name="first run", command=(*SEEDER, "run", "--project", "starter"), prepare=lambda: url
+        )
+    )
     once(Case(name="first run, 45 MB", command=run_large, prepare=lambda: large_url))
 
     samples = interleaved(
         [
             Case(name="bare Python", command=(*PYTHON, "-c", "")),
             Case(name="psycopg", command=(*PYTHON, "-c", FLOOR), prepare=lambda: url),
-            Case(name="unchanged", command=(*SEEDER, "run"), prepare=lambda: url),
+            Case(
+                name="unchanged",
+                command=(*SEEDER, "run", "--project", "starter"),
+                prepare=lambda: url,
+            ),
             Case(name="unchanged, 45 MB", command=run_large, prepare=lambda: large_url),
             Case(name="--version", command=(*SEEDER, "--version")),
         ],

@@ -80,7 +80,7 @@ def sets(
     try:
         project = read_project(invocation.project_named(context.params.get("project")))
         found = [*project.seeds.rglob("*.y*ml"), *project.seeds.rglob("*.json")]
-    except (SeederError, OSError):
+    except (SeederError, LookupError, ValueError, OSError):
         return []  # a project that is not in order offers nothing
     names = sorted({set_name(file.stem) for file in found})
     return [_offer(name) for name in names if name.startswith(incomplete)]

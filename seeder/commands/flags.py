@@ -58,7 +58,7 @@ PROJECT = all_of(
     option(
         "project",
         "DIR",
-        "Where seeder.toml is; without it, the bundled starter.",
+        "Where seeder.toml is; without it, the nearest from the working directory up.",
         shell_complete=completion.directories,
     ),
     option(

@@ -43,7 +43,6 @@ class Invocation:
         self._log: Log | None = None
         self._report: Path | None = None
         self._project: Path | None = None
-        self._starter = False
         self._finished = False
 
     def open(
@@ -53,7 +52,7 @@ class Invocation:
 
         The log is ready before, so that bad settings are reported like any other failure.
         """
-        from seeder.settings import STARTER, read_output, read_settings
+        from seeder.settings import read_output, read_settings
 
         self._command = command
         terminal = self._stderr.isatty()
@@ -68,7 +67,6 @@ class Invocation:
             ignored=ignored,
         )
         self._project = settings.project
-        self._starter = "project" not in ignored and settings.project == STARTER
         return settings
 
     @property
@@ -103,10 +101,11 @@ class Invocation:
 
     def project_named(self, flag: str | None) -> Path:
         """The project's directory before any setting is checked, for a shell's completion."""
-        from seeder.settings import STARTER
+        from seeder.options import parse_option
+        from seeder.whereabouts import nearest
 
         given = flag or self._environ.get("SEEDER_PROJECT")
-        return Path(given).absolute() if given else STARTER
+        return Path(str(parse_option("project", given))) if given else nearest(Path.cwd())
 
     def print(self, text: str) -> None:
         """Write a result to stdout; a reader who has gone (`| head`) is no failure."""
@@ -135,11 +134,9 @@ class Invocation:
 
     def fail(self, error: BaseException) -> int:
         """Report the error that ended the command and return its exit code."""
-        from seeder.report.failure import OF_THE_PROJECT, describe, log_fields, with_hint
+        from seeder.report.failure import describe, log_fields
 
         failure = describe(error)
-        if self._starter and failure.exit_code in OF_THE_PROJECT:
-            failure = with_hint(failure, _STARTER_USED)
         if self._format is LogFormat.TEXT:
             from seeder.report import failure_text
 
@@ -198,8 +195,6 @@ class Invocation:
         except OSError as error:
             self.log.warning("report.failed", path=str(path), reason=error.strerror)
 
-
-_STARTER_USED = "No --project was given: this is about the starter that comes with seeder."
 
 _NARROWEST, _WIDEST = 40, 120
 """Columns: below, wrapping makes it worse; above, lines are too long to read."""

@@ -9,36 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from seeder.errors import (
-    ConfigurationInvalid,
     Interrupted,
-    MigrationFailed,
-    MigrationPartial,
-    MigrationsInvalid,
     Problem,
-    RevisionUnknown,
     SeederError,
-    SeedingFailed,
 )
 from seeder.log import redact
 from seeder.merge.result import Failure, Result
-
-OF_THE_PROJECT = frozenset(
-    error.exit_code
-    for error in (
-        ConfigurationInvalid,
-        MigrationsInvalid,
-        RevisionUnknown,
-        MigrationFailed,
-        MigrationPartial,
-        SeedingFailed,
-    )
-)
-"""Exit codes of failures that another project might not have."""
-
-
-def with_hint(failure: Failure, hint: str) -> Failure:
-    """The failure with one more hint, after its own."""
-    return dataclasses.replace(failure, hint=f"{failure.hint} {hint}" if failure.hint else hint)
 
 
 def describe(error: BaseException) -> Failure:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from pathlib import Path
 
+from seeder.catalog.project import identity_for
 from seeder.errors import ConfigurationInvalid
-from seeder.settings import STARTER
+from seeder.whereabouts import STARTER
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
+_PROJECT = Path("db/seeder.toml")
+_WHY = """\
+# Which project this is: the ledger of a database keeps it, and refuses the image of another.
+# It stays as it is for good, and no other project has it."""
 _FROM_STARTER = (
     "alembic.ini",
     "migrations/env.py",
@@ -40,8 +46,16 @@ def init(directory: Path) -> tuple[Path, ...]:
         for name, source in sorted(sources.items()):
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             # Not its mode: an installed package may be read-only.
-            shutil.copyfile(source, directory / name)
+            if name == _PROJECT:
+                (directory / name).write_text(_identified(directory.absolute() / "db", source))
+            else:
+                shutil.copyfile(source, directory / name)
             written.append(name)
     except OSError as error:
         raise ConfigurationInvalid(f"Cannot write to {directory}: {error.strerror}.") from None
     return tuple(written)
+
+
+def _identified(root: Path, template: Path) -> str:
+    line = f'identity = "{identity_for(root, secrets.token_hex(4))}"'
+    return f"{_WHY}\n{line}\n\n{template.read_text()}"

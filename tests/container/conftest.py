@@ -186,14 +186,16 @@ def start_job(image: str, network: Network) -> Iterator[StartJob]:
         env: Mapping[str, str] | None = None,
         options: Sequence[object] = (),
         image: str = image,
+        project: str | None = "starter",
     ) -> Job:
+        env = ({} if project is None else {"SEEDER_PROJECT": project}) | dict(env or {})
         job = Job(f"seeder-test-{uuid.uuid4().hex[:12]}")
-        variables = [part for name in (env or {}) for part in ("--env", name)]
+        variables = [part for name in env for part in ("--env", name)]
         started.append(job)
         docker(
             *("run", "--detach", "--name", job.name, "--network", network.name),
             *(*variables, *options, image, *arguments),
-            env={**os.environ, **(env or {})},
+            env={**os.environ, **env},
         )
         return job
 
@@ -217,7 +219,7 @@ def project(tmp_path: Path) -> Path:
     """A directory with a small catalog of one table; tests add to it."""
     project = tmp_path / "db"
     files = {
-        "seeder.toml": '[migrations]\nalembic = "migrations"\n',
+        "seeder.toml": 'identity = "colours"\n[migrations]\nalembic = "migrations"\n',
         "migrations/versions/0001_colours.py": revision(
             "0001", None, "CREATE TABLE colours (name text PRIMARY KEY, hex text)"
         ),

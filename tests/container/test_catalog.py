@@ -58,7 +58,7 @@ def test_catalog_in_an_image_of_its_own(
         f"FROM {image}\nCOPY db/ /db/\nENV SEEDER_PROJECT=/db\n",
         tag="seeder-test-own",
     )
-    done = run_job(image=own, env={"DATABASE_URL": db.url})
+    done = run_job(image=own, project=None, env={"DATABASE_URL": db.url})
     assert done.exit_code == 0, done.output
     assert db.value("SELECT count(*) FROM colours") == 1
 
@@ -127,6 +127,27 @@ def test_packages_added_for_a_python_seed_file(
         "ENV SEEDER_PROJECT=/db\n",
         tag="seeder-test-packages",
     )
-    done = run_job(image=own, env={"DATABASE_URL": db.url})
+    done = run_job(image=own, project=None, env={"DATABASE_URL": db.url})
     assert done.exit_code == 0, done.output
     assert db.value("SELECT hex LIKE '$2b$%' FROM colours WHERE name = 'hashed'")
+
+
+def test_without_a_catalog_the_image_seeds_nothing(run_job: RunJob, db: Database) -> None:
+    done = run_job(project=None, env={"DATABASE_URL": db.url})
+    assert done.finished["exit_code"] == 10
+    assert "There is no project here" in done.output
+    assert (
+        db.value("SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace") == 0
+    )
+
+
+def test_a_catalog_in_db_is_found_and_another_projects_is_refused(
+    run_job: RunJob, db: Database, project: Path
+) -> None:
+    mounted = ["--volume", f"{project}:/db:ro"]
+    assert run_job(project=None, env={"DATABASE_URL": db.url}, options=mounted).exit_code == 0
+    assert db.value("SELECT count(*) FROM colours") == 1
+    other = run_job(env={"DATABASE_URL": db.url})
+    assert other.finished["exit_code"] == 10
+    assert "belongs to the project colours" in other.output
+    assert db.value("SELECT to_regclass('roles') IS NULL")

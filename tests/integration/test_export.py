@@ -11,9 +11,9 @@ from seeder import job
 from seeder.cli import main
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.settled import ExportedSet
-from seeder.settings import STARTER
 from seeder.settle.adopt import adopt
 from seeder.settle.export import export
+from seeder.whereabouts import STARTER
 from tests.support.events import Events
 from tests.support.merge import Project
 

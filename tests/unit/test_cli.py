@@ -12,8 +12,15 @@ from seeder.commands.group import COMMANDS
 from seeder.commands.invocation import Invocation
 from seeder.errors import Interrupted, MigrationFailed
 from seeder.merge.result import Result, RunResult
+from seeder.whereabouts import STARTER
 
 HEAVY = {"psycopg", "sqlalchemy", "alembic", "yaml", "msgspec", "structlog", "tenacity", "flask"}
+
+
+@pytest.fixture(autouse=True)
+def in_a_project(monkeypatch):
+    """Without a name, the project of the working directory is meant."""
+    monkeypatch.chdir(STARTER)
 
 
 def seeder(*arguments, **environ):

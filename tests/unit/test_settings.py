@@ -9,10 +9,17 @@ from seeder.errors import ConfigurationInvalid
 from seeder.log import LogFormat
 from seeder.merge.model import Mode
 from seeder.options import PARSERS, flag, variable
-from seeder.settings import STARTER, Settings, read_settings
+from seeder.settings import Settings, read_settings
+from seeder.whereabouts import STARTER
 
 URL = "postgresql://app:hunter2@db:5432/shop"
 DATABASE = {"DATABASE_URL": URL}
+
+
+@pytest.fixture(autouse=True)
+def in_a_project(monkeypatch):
+    """Without a name, the project of the working directory is meant."""
+    monkeypatch.chdir(STARTER)
 
 
 def complaints(flags=None, environ=None, **keywords):
@@ -27,7 +34,7 @@ def revealed(environ, flags=None):
 
 def test_every_option_has_its_documented_default():
     settings = read_settings({}, DATABASE)
-    assert settings == Settings(database=settings.database, environ=DATABASE)
+    assert settings == Settings(database=settings.database, environ=DATABASE, project=STARTER)
     assert (settings.wait_timeout, settings.lock_timeout) == (60.0, 600.0)
     assert (settings.ddl_lock_timeout, settings.deadline) == (5.0, 1500.0)
     assert (settings.environment, settings.mode) == ("production", Mode.AUTO)
