@@ -97,6 +97,8 @@ _MIGRATIONS: Mapping[str, tuple[str, str]] = {
 }
 
 _TOP: Mapping[str, str] = {
+    "identity": "A word that no other project has: the ledger keeps it, and another project's image"
+    " is refused. `seeder init` writes one.",
     "release": "Text. The first run on a database that never had this release is an update.",
     "migrations": "How migrations run; exactly one of `alembic`, `command` and `none`."
     " Without the table: `migrations/`, if it has a `versions` directory.",

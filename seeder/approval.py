@@ -7,6 +7,8 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, PlanStale
 from seeder.log import Log
 from seeder.merge.found import RequestRecord, Requests
@@ -40,20 +42,21 @@ def approve(
     from seeder.database.ledger import requests as asked
 
     with _opened(settings, log=log, writable=True, clock=clock) as (connection, ledger):
-        stored = asked.pending_plan(connection, ledger)
-        if stored is None or not _names(plan_id, stored.id) or stored.provisional:
+        pending = asked.pending_plans(connection, ledger)
+        project, stored = next((p for p in pending if _names(plan_id, p[1].id)), (0, None))
+        if stored is None or stored.provisional:
             raise PlanStale(
                 "No plan is pending here."
-                if stored is None
+                if not pending
                 else "The pending plan is provisional."
-                if _names(plan_id, stored.id)
+                if stored is not None
                 else "The pending plan has another id.",
                 hint="`seeder requests` names the pending plan, `seeder plan --mode update` shows"
                 f" it. The first {_ENOUGH} digits of its id are enough.",
             )
         request = _open_request(connection, ledger, stored.id)
         if request is None:
-            asked.approve(connection, ledger, stored.id, actor=actor)
+            asked.approve(connection, replace(ledger, project=project), stored.id, actor=actor)
             request = _open_request(connection, ledger, stored.id)
             assert request is not None  # noqa: S101  # just written, in this transaction
             log.info("plan.approved", plan=stored.id, request=request.id)
@@ -82,9 +85,8 @@ def requests(
     from seeder.database.ledger import requests as asked
 
     with _opened(settings, log=log, writable=False, clock=clock) as (connection, ledger):
-        stored = asked.pending_plan(connection, ledger)
         return Requests(
-            pending=None if stored is None else stored.id,
+            pending=tuple(plan.id for _, plan in asked.pending_plans(connection, ledger)),
             requests=asked.all_requests(connection, ledger),
         )
 

@@ -26,7 +26,14 @@ from seeder.errors import (
 from seeder.log import Log
 from seeder.merge.given import Mode
 from seeder.merge.result import Result, RunResult
-from seeder.opening import connected, locked, read_catalog, require_same_class, target_of
+from seeder.opening import (
+    connected,
+    image_of,
+    locked,
+    read_catalog,
+    require_same_environment,
+    target_of,
+)
 from seeder.settings import Settings
 from seeder.signals import alarm
 
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
     from seeder.database.connection.target import Target
     from seeder.database.ledger.ledger import Ledger, Meta
     from seeder.database.migrations.migrate import MigrationOutcome
+    from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
     from seeder.merge.plan import Plan
 
@@ -109,9 +117,10 @@ class _Job:
                 ledger = locked(
                     settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
                 )
-                meta = self.open_ledger(connection, ledger, catalog)
-                if meta is None:
+                opened = self.open_ledger(connection, ledger, catalog, graph)
+                if opened is None:
                     return self.left_alone(catalog, "its ledger is of a newer seeder")
+                ledger, meta = opened
             with self.working("migrate", otherwise=MigrationFailed):
                 importing.result()
                 if shown is not None:
@@ -211,23 +220,28 @@ class _Job:
 
     # -- under the lock -----------------------------------------------------------------
 
-    def open_ledger(self, connection: Connection, ledger: Ledger, catalog: Catalog) -> Meta | None:
+    def open_ledger(
+        self, connection: Connection, ledger: Ledger, catalog: Catalog, graph: RevisionGraph
+    ) -> tuple[Ledger, Meta] | None:
         """Create or read the ledger, check the marker, record that a run has started.
 
-        None: the ledger is of a newer seeder, which this one must leave alone.
+        Returns this project's record, and what it says. None: the ledger is of a newer seeder,
+        which this one must leave alone.
         """
         from seeder.database.connection.failures import translated
+        from seeder.database.ledger import projects
 
         with translated(doing="opening the ledger", otherwise=SeedingFailed):
             with connection.transaction():
                 if not ledger.exists(connection):
                     ledger.create(connection, environment=self.settings.environment)
                     self.log.info("ledger.created", schema=ledger.schema)
-                meta = ledger.meta(connection)
+                meta = ledger.read(connection)
                 assert meta is not None  # noqa: S101  # just created
                 if not meta.readable:
                     return None
-                require_same_class(meta.environment, self.settings)
+                require_same_environment(meta.environment, self.settings)
+                ledger = projects.enrolled(connection, ledger, image_of(catalog, graph))
                 self.number = ledger.open_run(
                     connection,
                     version=seeder.__version__,
@@ -235,10 +249,11 @@ class _Job:
                     environment=meta.environment,
                     release=catalog.release,
                 )
-                if meta.first_run is None:
-                    ledger.remember_tables(connection)
+                ledger.remember_tables(connection)
+                meta = ledger.read(connection)
+                assert meta is not None  # noqa: S101  # as above
             self.log.carry(run=self.number)
-            return ledger.meta(connection)
+            return ledger, meta
 
     def migrate(
         self, connection: Connection, ledger: Ledger, catalog: Catalog, target: Target

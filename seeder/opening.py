@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
-from seeder.merge.given import is_disposable
-from seeder.settings import Settings
+from seeder.settings import DEFAULT_ENVIRONMENT, Settings
 
 if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from seeder.database.ledger.ledger import Ledger
     from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
+    from seeder.merge.ownership import Image
 
 
 @contextmanager
@@ -96,16 +96,28 @@ def locked(
     return Ledger(schema=settings.schema)
 
 
-def require_same_class(marked: str, settings: Settings) -> None:
-    """Refuse a run whose environment is of the other class than the database's marker."""
-    if is_disposable(marked) == is_disposable(settings.environment):
+def require_same_environment(marked: str, settings: Settings) -> None:
+    """Refuse a command whose environment is not the one that the database is marked with."""
+    if marked == settings.environment:
         return
     raise ConfigurationInvalid(
-        f"This database is marked {marked}, and the run is for {settings.environment}.",
-        hint="Check SEEDER_ENVIRONMENT and the database URL. A copy that is to change its role is"
-        " re-marked with `seeder mark`.",
+        f"This database is marked {marked}, and this is for {settings.environment}.",
+        hint=f"Check SEEDER_ENVIRONMENT (without it: {DEFAULT_ENVIRONMENT}) and the database URL."
+        f" `seeder mark {settings.environment} --database NAME` marks it anew, where it has"
+        " changed its role.",
         marked=marked,
         environment=settings.environment,
+    )
+
+
+def image_of(catalog: Catalog, graph: RevisionGraph) -> Image:
+    """What an image says of its project, for the ledger to know it by."""
+    from seeder.merge.ownership import Image
+
+    return Image(
+        identity=catalog.identity,
+        revisions=frozenset(graph.revisions),
+        sets=frozenset(each.name for each in (*catalog.sets, *catalog.inactive)),
     )
 
 

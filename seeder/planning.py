@@ -20,7 +20,7 @@ from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import ROWS
 from seeder.merge.plan_id import plan_id
-from seeder.opening import connected, read_catalog, require_same_class, target_of
+from seeder.opening import connected, image_of, read_catalog, require_same_environment, target_of
 from seeder.progress import Progress
 from seeder.settings import Settings
 from seeder.shown_plan import require_same
@@ -42,6 +42,7 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
     """
     from seeder.database.connection import pooler
     from seeder.database.connection.failures import translated
+    from seeder.database.ledger import projects
     from seeder.database.ledger.ledger import Ledger
 
     deadline = clock() + settings.deadline
@@ -66,7 +67,7 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
             return make_plan(
                 settings,
                 connection,
-                ledger,
+                projects.opened(connection, ledger, image_of(catalog, graph)),
                 catalog,
                 graph,
                 mode=settings.mode,
@@ -160,7 +161,7 @@ class Planner(Struct, frozen=True, kw_only=True):
                 left_alone = "its migrations are ahead of this image"
             edited = standing.warnings
         if meta is not None:
-            require_same_class(meta.environment, settings)
+            require_same_environment(meta.environment, settings)
         pending = () if by_command or left_alone else graph.pending(revisions)
         return cls(
             settings=settings,

@@ -19,7 +19,7 @@ from seeder.catalog.drafts import Draft
 from seeder.catalog.fingerprints import digest_of
 from seeder.catalog.moves import MoveReader
 from seeder.catalog.problems import Problems
-from seeder.catalog.project import FILE, Project, parse_project
+from seeder.catalog.project import FILE, Project, identity_for, parse_project
 from seeder.catalog.seed_files import Role, SeedFile, check_strays, seed_files
 from seeder.catalog.sources import DeclaredSet, SourceReader
 from seeder.catalog.values import Values
@@ -50,7 +50,17 @@ def load_catalog(
         catalog = loader.load()
         problems.raise_if_any()
         # Taken once all is read: a plan must not seem to be of files that have changed since.
-        return replace(catalog, digest=digest_of(found))
+        digest = digest_of(found)
+        warnings = (*_nameless(found, digest), *catalog.warnings)
+        return replace(catalog, digest=digest, warnings=warnings)
+
+
+def _nameless(project: Project, digest: str) -> Iterator[str]:
+    if project.identity is None:
+        yield (
+            "seeder.toml has no identity, so another project's image would not be refused on this"
+            f' database. Add a line at its top: identity = "{identity_for(project.root, digest)}".'
+        )
 
 
 class _Loader:
@@ -92,6 +102,7 @@ class _Loader:
         order = in_order(list(by_name), needs(list(by_name.values())))
         return Catalog(
             project=self._project.root,
+            identity=self._project.identity,
             release=self._project.release,
             environment=self._environment,
             migrations=self._project.migrations,

@@ -18,7 +18,8 @@ from seeder.merge.given import Migrations
 
 FILE = "seeder.toml"
 
-_TOP = ("release", "migrations", "seeds")
+_TOP = ("identity", "release", "migrations", "seeds")
+_IDENTITY = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _MIGRATIONS = (
     "alembic",
     "command",
@@ -37,6 +38,8 @@ class Project:
 
     root: Path
     """Absolute."""
+    identity: str | None
+    """Which project it is, wherever its files are; None: seeder.toml does not say."""
     release: str | None
     migrations: Migrations
     seeds: Path
@@ -45,6 +48,17 @@ class Project:
     def name(self, path: Path) -> str:
         """The path relative to the project, with forward slashes."""
         return path.relative_to(self.root).as_posix()
+
+
+def identity_for(root: Path, digits: str) -> str:
+    """A word for a new project: what its directory is called, and eight digits of a draw.
+
+    >>> identity_for(Path("/srv/My Shop/db"), "3f9c21ab66")
+    'my-shop-3f9c21ab'
+    """
+    name = root.parent.name if root.name == "db" else root.name
+    word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40]
+    return f"{word or 'project'}-{digits[:8]}"
 
 
 def read_project(project: Path) -> Project:
@@ -105,11 +119,26 @@ class _Reader:
         self._known("seeds", seeds, ("path",))
         return Project(
             root=self._root,
+            identity=self._identity(document),
             release=self._release(document),
             migrations=self._migrations(document),
             seeds=self._directory("seeds", "path", seeds.get("path", "seeds"), "path" in seeds)
             or self._root / "seeds",
         )
+
+    def _identity(self, document: Mapping[str, object]) -> str | None:
+        identity = document.get("identity")
+        if identity is None:
+            return None
+        if isinstance(identity, str) and re.fullmatch(_IDENTITY, identity):
+            return identity
+        self._bad(
+            "",
+            "identity",
+            "`identity` must be a word of up to 63 letters, digits, dots, dashes and underscores",
+            'Such as identity = "shop-3f9c21ab".',
+        )
+        return None
 
     def _release(self, document: Mapping[str, object]) -> str | None:
         release = document.get("release")

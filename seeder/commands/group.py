@@ -29,6 +29,7 @@ COMMANDS = (
     "export",
     "mark",
     "baseline",
+    "claim",
     "prune",
     "init",
     "schema",

@@ -20,7 +20,8 @@ from seeder.errors import (
 )
 from seeder.log import Log
 from seeder.merge.found import Readiness
-from seeder.opening import connected, target_of
+from seeder.merge.ownership import Image
+from seeder.opening import connected, require_same_environment, target_of
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,7 +49,8 @@ def ready(
 
     Raises:
         DatabaseUnavailable: it is not ready in time; `facts["reason"]` says why.
-        ConfigurationInvalid: `release` is asked for, and seeder.toml names none.
+        ConfigurationInvalid: `release` is asked for, and seeder.toml names none; or the database
+            is another project's, marked with another environment, or works in another schema.
     """
     from seeder.database.migrations.revisions import read_graph
 
@@ -62,6 +64,7 @@ def ready(
     waiting = _Waiting(
         settings=settings,
         project=project,
+        image=Image(identity=project.identity, whole=False),
         graph=read_graph(project.migrations),
         release=project.release if release else None,
         log=log,
@@ -79,6 +82,7 @@ class _Waiting(Struct, kw_only=True):
 
     settings: Settings
     project: Project
+    image: Image
     graph: RevisionGraph
     release: str | None
     log: Log
@@ -108,6 +112,7 @@ class _Waiting(Struct, kw_only=True):
 
     def poll(self, connection: Connection) -> Readiness:
         from seeder.database.connection.failures import translated
+        from seeder.database.ledger import projects
         from seeder.database.ledger.ledger import Ledger
 
         ledger = Ledger(schema=self.settings.schema)
@@ -117,7 +122,7 @@ class _Waiting(Struct, kw_only=True):
                 connection.transaction(),
             ):
                 connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                found = self.look(connection, ledger)
+                found = self.look(connection, projects.opened(connection, ledger, self.image))
             if isinstance(found, Readiness):
                 return found
             self.pause(found)
@@ -130,6 +135,9 @@ class _Waiting(Struct, kw_only=True):
         meta = ledger.meta(connection)
         if meta is None:
             return "no run of seeder has begun on this database"
+        require_same_environment(meta.environment, self.settings)
+        if meta.readable and not ledger.project:
+            return "no run of this project has begun on this database"
         live = current(connection, self.project.migrations)
         if not meta.readable:
             # A newer seeder has run here, and this image's own job leaves it at that.

@@ -12,7 +12,7 @@ from seeder.merge.found import AppliedRelease, Status, UnfitSet
 from seeder.merge.mode import ModeFacts, decide_mode
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
-from seeder.opening import connected, read_catalog, target_of
+from seeder.opening import connected, image_of, read_catalog, require_same_environment, target_of
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def status(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mo
     connecting raises.
     """
     from seeder.database.connection.failures import translated
+    from seeder.database.ledger import projects
     from seeder.database.ledger.ledger import Ledger
 
     deadline = clock() + settings.deadline
     catalog, graph = read_catalog(settings)
-    ledger = Ledger(schema=settings.schema)
     with (
         target_of(settings) as target,
         connected(
@@ -44,6 +44,9 @@ def status(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mo
     ):
         # One moment for all answers, although a job may be at work.
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        ledger = projects.opened(
+            connection, Ledger(schema=settings.schema), image_of(catalog, graph)
+        )
         return _read(settings, connection, ledger, catalog, graph)
 
 
@@ -59,6 +62,8 @@ def _read(
     from seeder.database.migrations.version_table import current
 
     meta = ledger.meta(connection)
+    if meta is not None:
+        require_same_environment(meta.environment, settings)
     # A newer seeder's ledger may look otherwise inside: only what it promises is read.
     ours = meta is not None and meta.readable
     live = current(connection, catalog.migrations)
@@ -71,6 +76,7 @@ def _read(
     return Status(
         database=connection.info.dbname,
         environment=environment,
+        project=catalog.identity,
         initialised=meta is not None,
         ledger_format=meta.format if meta else None,
         newer_ledger=meta is not None and not ours,

@@ -27,8 +27,8 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
 class Requests(Struct, frozen=True, kw_only=True):
     """What waits for approval, and what was approved."""
 
-    pending: str | None = None
-    """The id of the pending plan."""
+    pending: tuple[str, ...] = ()
+    """The ids of the pending plans: one at most of each project."""
     requests: tuple[RequestRecord, ...] = ()
     """Newest first."""
 
@@ -88,6 +88,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """The database's name."""
     environment: str
     """As the database is marked; as this image is set up, where it is not yet marked."""
+    project: str | None = None
+    """The image's identity."""
     initialised: bool
     """False: no run has ever come to the point of creating the ledger."""
     ledger_format: int | None = None

@@ -278,6 +278,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """Everything a project directory asks for, checked as far as files alone allow."""
 
     project: Path
+    identity: str | None = None
+    """Which project it is, whatever its directory; None: seeder.toml does not say."""
     release: str | None
     environment: str
     migrations: Migrations

@@ -51,6 +51,8 @@ class RunRecord(Struct, frozen=True, kw_only=True):
     exit_code: int | None = None
     mode: str
     environment: str
+    project: str | None = None
+    """Its identity; None: of a project that has none, or of all."""
     release: str | None = None
     seeder_version: str
     actor: str | None = None

@@ -28,6 +28,7 @@ def panel(
     actor: Callable[[], str],
     may_approve: Callable[[], bool] | None = None,
     schema: str = "seeder",
+    project: str | None = None,
     title: str = "Seeder",
     home: str | None = None,
     name: str = "seeder",
@@ -42,6 +43,7 @@ def panel(
         actor: the name of whoever is logged in, for the record of an approval.
         may_approve: whether they may approve as well; None: whoever may look may.
         schema: the ledger's.
+        project: the identity in seeder.toml, where several projects share the ledger.
         title: the heading of every page.
         home: URL of the application, for a link back.
         name: of the blueprint, where an application has several.
@@ -52,7 +54,7 @@ def panel(
     access = Access(authorize=authorize, actor=actor, may_approve=may_approve)
     if not callable(connect):
         raise TypeError("panel() needs connect=, a function that hands out a connection")
-    ledger = Ledger(connect=connect, schema=schema)
+    ledger = Ledger(connect=connect, schema=schema, project=project)
     pages = Pages(title=title, home=home)
     made = Blueprint(name, __name__, static_folder="static", static_url_path="/static")
     made.before_request(access.refusal)

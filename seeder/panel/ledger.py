@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import sql
 from psycopg.rows import tuple_row
 
@@ -96,6 +97,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     connect: Connect
     schema: str = "seeder"
+    project: str | None = None
+    """Its identity; None: the one project that the ledger is of."""
 
     @contextmanager
     def look(self) -> Iterator[Look]:
@@ -123,7 +126,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 return Approval(request=None, pending=pending)
             if look.open_request(plan_id) is None:
                 look.rows(
-                    "INSERT INTO {s}.requests (plan_id, actor) VALUES (%s, %s) RETURNING id",
+                    "INSERT INTO {s}.requests (project, plan_id, actor) VALUES ({p}, %s, %s)"
+                    " RETURNING id",
                     [plan_id, actor],
                 )
             return Approval(request=look.open_request(plan_id), pending=pending)
@@ -140,7 +144,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 look.rows(f"SET TRANSACTION {characteristics}")
                 look.rows("SELECT set_config('statement_timeout', %s, true)", [_PATIENCE])
                 look.require_readable()
-                yield look
+                yield look.of(self.project)
         except psycopg.Error as error:
             # Without its cause: driver errors may hold row values and passwords.
             raise _translated(error) from None
@@ -151,12 +155,16 @@ class Look(Struct, frozen=True, kw_only=True):
 
     cursor: psycopg.Cursor[tuple[Any, ...]]
     schema: str
+    project: int = 0
+    """Its number in the ledger's list."""
 
     def rows(
         self, text: str, values: Sequence[object] = (), **parts: sql.Composable
     ) -> list[tuple[Any, ...]]:
-        """Run a statement in which `{s}` is the ledger's schema."""
-        statement = sql.SQL(text).format(s=sql.Identifier(self.schema), **parts)
+        """Run a statement in which `{s}` is the ledger's schema, `{p}` the project."""
+        statement = sql.SQL(text).format(
+            s=sql.Identifier(self.schema), p=sql.Literal(self.project), **parts
+        )
         self.cursor.execute(statement, values or None)
         return self.cursor.fetchall() if self.cursor.description else []
 
@@ -172,11 +180,24 @@ class Look(Struct, frozen=True, kw_only=True):
                 hint="Update the package `seeder` in this application.",
             )
 
+    def of(self, identity: str | None) -> Look:
+        """The same on the record of one project; raises ConfigurationInvalid without it."""
+        known = self.rows("SELECT id, identity FROM {s}.projects ORDER BY id")
+        wanted = [number for number, each in known if identity in (None, each)]
+        if len(wanted) > 1 or (known and not wanted):
+            names = ", ".join(each or "one without an identity" for _, each in known)
+            raise ConfigurationInvalid(
+                f"The ledger of this database is of these projects: {names}.",
+                hint="Name one of them: panel(..., project=...).",
+            )
+        return replace(self, project=wanted[0]) if wanted else self
+
     def marker(self) -> Marker:
         """What the ledger says of its database."""
         (row,) = self.rows(
-            "SELECT database_name, environment, format, revisions, version_table, marked_at"
-            " FROM {s}.meta"
+            "SELECT database_name, environment, format, coalesce(revisions, '{{}}'),"
+            " version_table, marked_at"
+            " FROM {s}.meta LEFT JOIN {s}.projects p ON p.id = {p}"
         )
         return Marker(
             database=row[0],
@@ -190,7 +211,8 @@ class Look(Struct, frozen=True, kw_only=True):
     def releases(self) -> tuple[AppliedRelease, ...]:
         """Every release that was applied here, newest first."""
         rows = self.rows(
-            "SELECT release, applied_at, run FROM {s}.releases ORDER BY run DESC, release"
+            "SELECT release, applied_at, run FROM {s}.releases WHERE project = {p}"
+            " ORDER BY run DESC, release"
         )
         return tuple(AppliedRelease(release=row[0], applied_at=row[1], run=row[2]) for row in rows)
 
@@ -198,7 +220,9 @@ class Look(Struct, frozen=True, kw_only=True):
 
     def pending(self) -> PendingPlan | None:
         """The update that waits, as the last run left it."""
-        rows = self.rows("SELECT plan_id, document, run, created_at FROM {s}.pending_plan")
+        rows = self.rows(
+            "SELECT plan_id, document, run, created_at FROM {s}.pending_plan WHERE project = {p}"
+        )
         if not rows:
             return None
         plan_id, document, run, stored_at = rows[0]
@@ -220,7 +244,7 @@ class Look(Struct, frozen=True, kw_only=True):
     def _requests(self, which: sql.Composable, *, limit: int) -> tuple[RequestRecord, ...]:
         rows = self.rows(
             "SELECT id, plan_id, actor, requested_at, state, run, settled_at FROM {s}.requests"
-            " WHERE {which} ORDER BY id DESC LIMIT {limit}",
+            " WHERE project = {p} AND {which} ORDER BY id DESC LIMIT {limit}",
             which=which,
             limit=sql.Literal(limit),
         )
@@ -252,7 +276,8 @@ class Look(Struct, frozen=True, kw_only=True):
         rows = self.rows(
             "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
             " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary"
-            " FROM {s}.runs WHERE {which} ORDER BY id DESC LIMIT {limit}",
+            " FROM {s}.runs WHERE coalesce(project, {p}) = {p} AND {which}"
+            " ORDER BY id DESC LIMIT {limit}",
             which=which,
             limit=sql.Literal(limit),
         )
@@ -284,7 +309,9 @@ class Look(Struct, frozen=True, kw_only=True):
         """Columns kept against the catalog and not settled, and how many rows they are in."""
         found: list[OpenConflict] = []
         total = 0
-        for number, columns in self.rows("SELECT id, columns FROM {s}.bases ORDER BY id"):
+        for number, columns in self.rows(
+            "SELECT id, columns FROM {s}.bases WHERE project = {p} ORDER BY id"
+        ):
             base = sql.Identifier(self.schema, f"base_{number}")
             ((here,),) = self.rows(
                 "SELECT count(*) FROM {base}"

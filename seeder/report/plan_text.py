@@ -126,7 +126,8 @@ def summary(found: Plan) -> Iterator[Piece]:
 
 
 def _requests(found: Requests) -> Iterator[Line]:
-    yield line(f"Pending plan: {found.pending or 'none'}")
+    for plan_id in found.pending or ("none",):
+        yield line(f"Pending plan: {plan_id}")
     if not found.requests:
         yield line("No requests.")
     yield from table([_request(each) for each in found.requests], indent=2)

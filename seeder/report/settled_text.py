@@ -95,14 +95,16 @@ def _row(address: str, action: str, reason: str) -> Iterator[Line]:
 def _history(found: History) -> Iterator[Line]:
     if not found.runs:
         yield line("No run yet.")
+    several = len({each.project for each in found.runs} - {None}) > 1
     for each in found.runs:
-        yield from _told(each)
+        yield from _told(each, project=each.project if several else None)
     if found.more:
         yield line("There are older ones: use --limit.")
 
 
-def _told(each: RunRecord) -> Iterator[Line]:
+def _told(each: RunRecord, *, project: str | None) -> Iterator[Line]:
     facts = (
+        project,
         each.mode,
         f"release {each.release}" if each.release else None,
         f"by {each.actor}" if each.actor else None,
@@ -127,9 +129,9 @@ def _result(result: str) -> Span:
 
 
 def _counts(counts: Mapping[str, int]) -> str:
-    # A mark and a baseline are told in a sentence of their own.
-    rows = {name: n for name, n in counts.items() if name not in ("mark", "baseline")}
-    return ", ".join(text for text, _ in done(rows))
+    # These are told in sentences of their own.
+    told = ("mark", "claim", "baseline")
+    return ", ".join(text for text, _ in done({k: n for k, n in counts.items() if k not in told}))
 
 
 def _details(found: RunDetails) -> Iterator[Line]:
@@ -157,6 +159,7 @@ def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
     return (
         ("mode", run.mode),
         ("environment", run.environment),
+        ("project", run.project),
         ("release", run.release),
         ("actor", run.actor),
         ("plan", run.plan_id),

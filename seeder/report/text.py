@@ -150,8 +150,10 @@ def _status(found: Status) -> Iterator[Line]:
     if found.newer_ledger:
         yield from _status_closed(found)
         return
+    project = [] if found.project is None else [(Span("project", Ink.DIM), found.project)]
     yield from table(
         [
+            *project,
             (Span("revision", Ink.DIM), _revision(found)),
             (
                 Span("releases", Ink.DIM),

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seeder.log import Log
 from seeder.merge.plan import RowChange
 from seeder.merge.settled import SHOWN, Settlement
-from seeder.opening import read_catalog, require_same_class
+from seeder.opening import image_of, read_catalog
 from seeder.progress import Progress
 from seeder.settings import Settings
-from seeder.settle.recorded import Done, held, require_readable
+from seeder.settle.recorded import Done, held, of_project
+
+if TYPE_CHECKING:
+    from seeder.database.ledger.ledger import Ledger
 
 _WRITTEN = "Nothing but the ledger was written."
 _WAITS = "The catalog's release counts as applied once an update has run:"
@@ -26,19 +30,20 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
     Creates the ledger where there is none, and rows are recorded. Raises ConfigurationInvalid
     for either catalog.
     """
-    catalog, _ = read_catalog(settings)
+    catalog, graph = read_catalog(settings)
+    image = image_of(catalog, graph)
     old = None
     if as_of is not None:
         from seeder.catalog import load
 
         old = load(as_of, environment=settings.environment, environ=settings.environ)
     with held(settings, log=log) as opened:
-        connection, ledger = opened.connection, opened.ledger
-        known = ledger.exists(connection)
+        connection = opened.connection
+        known = opened.ledger.exists(connection)
         if known:
-            require_same_class(require_readable(ledger.meta(connection)).environment, settings)
+            opened = of_project(opened, image)
 
-        def notes(counts: Mapping[str, int]) -> tuple[str, ...]:
+        def notes(counts: Mapping[str, int], ledger: Ledger) -> tuple[str, ...]:
             applied = ledger.releases(connection)
             waits = catalog.release is not None and catalog.release not in applied
             if not any(counts.values()):
@@ -46,8 +51,10 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
             return (f"{_WRITTEN} {_WAITS} {_LOOK}" if waits else _WRITTEN,)
 
         def work(run: int) -> Done:
+            from seeder.database.ledger import projects
             from seeder.database.settling.adopt import adopt as adopt_rows
 
+            ledger = projects.opened(connection, opened.ledger, image)
             rows: list[RowChange] = []
             counts: dict[str, int] = {}
             progress = Progress(log)
@@ -59,15 +66,17 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
                 more, numbers = adopt_rows(connection, ledger, catalog, run=run, progress=progress)
             for name, number in numbers.items():
                 counts[name] = counts.get(name, 0) + number
-            return Done(rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=notes(counts))
+            return Done(
+                rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=notes(counts, ledger)
+            )
 
         settlement = opened.settle(
             "adopt",
             work,
             subject=catalog.project.name,
             summary={"as_of": None if as_of is None else as_of.name},
-            create=not known,
+            enrols=image,
         )
         if not known and settlement.run is not None:
-            log.info("ledger.created", schema=ledger.schema)
+            log.info("ledger.created", schema=opened.ledger.schema)
         return settlement

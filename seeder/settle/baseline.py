@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from seeder.catalog import read_project
 from seeder.errors import ConfigurationInvalid, RevisionUnknown
 from seeder.log import Log
+from seeder.merge.ownership import Image
 from seeder.merge.settled import Settlement
 from seeder.settings import Settings
 from seeder.settle.recorded import Done, held
@@ -39,20 +40,24 @@ def baseline(
         )
     graph = read_graph(project.migrations)
     _require_fitting(revisions, graph)
+    image = Image(identity=project.identity)
     with held(settings, log=log) as opened:
+        from seeder.database.ledger import projects
         from seeder.database.migrations.lineage import Lineage
         from seeder.database.migrations.version_table import current, write_revisions
 
-        connection, ledger = opened.connection, opened.ledger
+        connection = opened.connection
         opened.require_database(database, why="what is recorded here is never run here.")
         live = current(connection, project.migrations)
-        exists = ledger.exists(connection)
+        exists = opened.ledger.exists(connection)
         if exists:
             opened.meta()
+        ledger = projects.opened(connection, opened.ledger, image)
         known = ledger.revisions(connection) if exists else {}
         _require_another_history(live, revisions, Lineage(live, graph, known=known))
 
         def work(run: int) -> Done:
+            ledger = projects.opened(connection, opened.ledger, image)
             write_revisions(connection, project.migrations, revisions)
             ledger.forget_revisions(connection)
             news = Lineage(revisions, graph, known={}).news()
@@ -76,7 +81,7 @@ def baseline(
             work,
             subject=f"{database} at {', '.join(revisions)}",
             summary={"before": list(live), "after": list(revisions)},
-            create=not exists,
+            enrols=image,
         )
 
 

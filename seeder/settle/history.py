@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
 from seeder.merge.settled import SHOWN, History, RunDetails
 from seeder.settings import Settings
@@ -23,15 +22,12 @@ def history(settings: Settings, *, log: Log, limit: int) -> History:
 def show(settings: Settings, *, log: Log, run: int, limit: int = SHOWN) -> RunDetails:
     """One run and its rows; raises ConfigurationInvalid if the ledger does not know it."""
     from seeder.database.connection.failures import translated
+    from seeder.database.ledger import projects
     from seeder.database.ledger.run_history import read_rows, read_run
 
     with looking(settings, log=log) as opened, translated(doing="reading the history"):
         opened.meta()
-        found = read_run(opened.connection, opened.ledger, run)
-        if found is None:
-            raise ConfigurationInvalid(
-                f"There is no run {run} in the ledger of this database.",
-                hint="`seeder history` lists the runs.",
-            )
-        rows, total = read_rows(opened.connection, opened.ledger, run, limit=limit)
+        ledger = projects.of_run(opened.connection, opened.ledger, run)
+        found = read_run(opened.connection, ledger, run)
+        rows, total = read_rows(opened.connection, ledger, run, limit=limit)
     return RunDetails(run=found, rows=rows, total=total)

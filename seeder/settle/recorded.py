@@ -10,18 +10,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 import seeder
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
 from seeder.merge.plan import RowChange
 from seeder.merge.settled import Settlement
-from seeder.opening import connected, locked, target_of
+from seeder.opening import connected, locked, require_same_environment, target_of
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
     from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.merge.ownership import Image
 
 Outcome = TypeVar("Outcome")
 Clock = Callable[[], float]
@@ -75,11 +77,12 @@ class Held(Struct, frozen=True, kw_only=True):
         subject: str,
         dry_run: bool = False,
         summary: Mapping[str, object] | None = None,
-        create: bool = False,
+        enrols: Image | None = None,
     ) -> Settlement:
         """Do something and record it as a run, all in one transaction.
 
-        With `create` the ledger is made in it, and so is gone where nothing comes of it.
+        With `enrols` the ledger is made in it, and this image's project enters its list, where
+        they are not there; both are gone again where nothing comes of it.
 
         `work` gets the number of the run. A dry run, and one that comes to nothing, are
         rolled back and leave no record.
@@ -88,9 +91,7 @@ class Held(Struct, frozen=True, kw_only=True):
 
         def recorded() -> Settlement:
             with self.connection.transaction() as savepoint:
-                if create:
-                    self.ledger.create(self.connection, environment=self.settings.environment)
-                run = self.open_run(command)
+                run = (self.enrolled(enrols) if enrols else self).open_run(command)
                 done = work(run)
                 came_to_something = any(n for name, n in done.counts.items() if name != "keep")
                 recorded = came_to_something and not dry_run
@@ -118,6 +119,15 @@ class Held(Struct, frozen=True, kw_only=True):
                 counts=dict(settlement.counts),
             )
         return settlement
+
+    def enrolled(self, image: Image) -> Held:
+        """The same with the project in the ledger's list, in the open transaction."""
+        from seeder.database.ledger import projects
+
+        if not self.ledger.exists(self.connection):
+            self.ledger.create(self.connection, environment=self.settings.environment)
+        ledger = projects.enrolled(self.connection, self.ledger, image)
+        return replace(self, ledger=ledger)
 
     def meta(self) -> Meta:
         """What the ledger says of this database; raises ConfigurationInvalid without one."""
@@ -156,7 +166,9 @@ class Held(Struct, frozen=True, kw_only=True):
             self.connection, run, result="done", exit_code=0, counts=counts, summary=summary
         )
         # The next deploy may find something to do although its image is the same.
-        self.connection.execute(self.ledger.sql("UPDATE {s}.meta SET fingerprint = NULL"))
+        self.connection.execute(
+            self.ledger.sql("UPDATE {s}.projects SET fingerprint = NULL WHERE {p} IN (0, id)")
+        )
 
 
 @contextmanager
@@ -198,6 +210,15 @@ def looking(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> I
             deadline=deadline,
             clock=clock,
         )
+
+
+def of_project(opened: Held, image: Image) -> Held:
+    """The record of the image's project; raises ConfigurationInvalid where it has none here."""
+    from seeder.database.ledger import projects
+
+    require_same_environment(opened.meta().environment, opened.settings)
+    ledger = projects.opened(opened.connection, opened.ledger, image)
+    return replace(opened, ledger=ledger)
 
 
 def require_readable(meta: Meta | None) -> Meta:

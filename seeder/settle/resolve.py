@@ -10,10 +10,10 @@ from seeder.log import Log
 from seeder.merge.choices import AFTERWARDS, LEFT_AFTERWARDS, LEFT_MEANING, MEANING, Take
 from seeder.merge.model import Catalog, SeedSet
 from seeder.merge.settled import Settlement
-from seeder.opening import read_catalog, require_same_class
+from seeder.opening import image_of, read_catalog
 from seeder.settings import Settings
 from seeder.settle.addresses import may_have_left, rows_of, unknown
-from seeder.settle.recorded import Done, Held, held
+from seeder.settle.recorded import Done, Held, held, of_project
 
 
 def resolve(
@@ -24,13 +24,13 @@ def resolve(
     A row that has left the catalog is settled as a whole. Raises ConfigurationInvalid for an
     unknown address or column.
     """
-    catalog, _ = read_catalog(settings)
+    catalog, graph = read_catalog(settings)
     left = may_have_left(catalog, address)
     if not left:
         ((name, (key,)),) = rows_of(catalog, [address]).items()
         _require_columns(next(each for each in catalog.sets if each.name == name), columns)
-    with held(settings, log=log) as opened:
-        require_same_class(opened.meta().environment, settings)
+    with held(settings, log=log) as everybodys:
+        opened = of_project(everybodys, image_of(catalog, graph))
 
         def work(run: int) -> Done:
             from seeder.database.settling.resolve_conflict import take as take_value

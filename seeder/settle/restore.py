@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from seeder.log import Log
 from seeder.merge.settled import Settlement
-from seeder.opening import read_catalog, require_same_class
+from seeder.opening import image_of, read_catalog
 from seeder.settings import Settings
 from seeder.settle.addresses import rows_of
-from seeder.settle.recorded import Done, held
+from seeder.settle.recorded import Done, held, of_project
 
 
 def restore(settings: Settings, *, log: Log, addresses: Sequence[str]) -> Settlement:
@@ -17,10 +17,10 @@ def restore(settings: Settings, *, log: Log, addresses: Sequence[str]) -> Settle
 
     Raises ConfigurationInvalid for an unknown address, SeedingFailed for a rejected row.
     """
-    catalog, _ = read_catalog(settings)
+    catalog, graph = read_catalog(settings)
     wanted = rows_of(catalog, addresses)
-    with held(settings, log=log) as opened:
-        require_same_class(opened.meta().environment, settings)
+    with held(settings, log=log) as everybodys:
+        opened = of_project(everybodys, image_of(catalog, graph))
 
         def work(run: int) -> Done:
             from seeder.database.settling.restore import restore as restore_rows

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from seeder.errors import ConfigurationInvalid
+from msgspec.structs import replace
+
 from seeder.log import Log
 from seeder.merge.settled import Settlement
 from seeder.settings import Settings
@@ -22,7 +23,7 @@ def undo(settings: Settings, *, log: Log, run: int, dry_run: bool) -> Settlement
     """
     with held(settings, log=log) as opened:
         opened.meta()
-        _require_known(opened, run)
+        opened = _opened(opened, run)
 
         def work(by: int) -> Done:
             from seeder.database.settling.undo import undo as undo_rows
@@ -35,10 +36,8 @@ def undo(settings: Settings, *, log: Log, run: int, dry_run: bool) -> Settlement
         )
 
 
-def _require_known(opened: Held, run: int) -> None:
-    statement = opened.ledger.sql("SELECT FROM {s}.runs WHERE id = %s")
-    if not opened.connection.execute(statement, [run]).fetchall():
-        raise ConfigurationInvalid(
-            f"There is no run {run} in the ledger of this database.",
-            hint="`seeder history` lists the runs.",
-        )
+def _opened(opened: Held, run: int) -> Held:
+    """The record of the project whose run it is."""
+    from seeder.database.ledger import projects
+
+    return replace(opened, ledger=projects.of_run(opened.connection, opened.ledger, run))

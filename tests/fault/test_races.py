@@ -70,7 +70,7 @@ def test_twenty_jobs_apply_an_approved_plan_once(empty_shop: Shop) -> None:
     assert shop.run().exit_code == 0
     assert shop.rows("SELECT entry FROM journal") == []
     shop.database.execute(
-        "INSERT INTO seeder.requests (plan_id, actor) SELECT plan_id, 'anna'"
+        "INSERT INTO seeder.requests (project, plan_id, actor) SELECT project, plan_id, 'anna'"
         " FROM seeder.pending_plan"
     )
     all_succeeded(run_at_once(shop))

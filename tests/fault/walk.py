@@ -139,7 +139,7 @@ _LEDGER = (
     "SELECT set_name, addr, action, reason FROM seeder.changes ORDER BY 1, 2, 3, 4",
     "SELECT revision, down FROM seeder.revisions ORDER BY 1",
     "SELECT environment, fingerprint, env_names, env_digest, version_table, revisions,"
-    " first_run IS NULL, tables_before FROM seeder.meta",
+    " first_run IS NULL, tables_before FROM seeder.projects CROSS JOIN seeder.meta",
     "SELECT plan_id FROM seeder.pending_plan",
 )
 

@@ -10,6 +10,7 @@ from psycopg import sql
 from seeder.database.applying.seed import seed
 from seeder.database.applying.survey import survey
 from seeder.database.connection import session
+from seeder.database.ledger import projects
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.staging.context import Orders
 from seeder.merge.model import (
@@ -29,7 +30,7 @@ from seeder.merge.plan import SetOutcome
 from tests.histories.model import Database
 from tests.histories.state import Column, Entry, Row, Set, Table, Value
 
-LEDGER = Ledger()
+LEDGER = Ledger(project=1)
 
 
 def connect(database) -> psycopg.Connection:
@@ -37,6 +38,7 @@ def connect(database) -> psycopg.Connection:
     connection = database.connect()
     session.prepare(connection)
     LEDGER.create(connection, environment="production")
+    assert projects.add(connection, Ledger(), None) == LEDGER
     return connection
 
 

@@ -187,7 +187,7 @@ def test_of_a_ledger_closed_to_this_image_one_can_still_look(newer: Shop) -> Non
     assert newer.snapshot() == before
 
 
-@pytest.mark.parametrize("command", [*SETTLING, "mark", "baseline"])
+@pytest.mark.parametrize("command", [*SETTLING, "mark", "baseline", "claim"])
 def test_nothing_is_settled_in_a_ledger_closed_to_this_image(newer: Shop, command: str) -> None:
     before = newer.snapshot()
     arguments = {"mark": ("staging",), "baseline": ("0001",)}.get(command, ())

@@ -217,7 +217,7 @@ def test_the_application_uses_the_tables_and_has_nothing_to_do_with_the_ledger(
         [
             "SELECT * FROM seeder.meta",
             "UPDATE seeder.base_1 SET state = 'd'",
-            "INSERT INTO seeder.requests (plan_id, actor) VALUES ('p', 'me')",
+            "INSERT INTO seeder.requests (project, plan_id, actor) VALUES (1, 'p', 'me')",
             "CREATE TABLE public.mine ()",
             "CREATE TEMPORARY TABLE mine ()",
         ],
@@ -242,7 +242,8 @@ def test_the_panels_role_reads_the_ledger_asks_and_does_nothing_else(
     ):
         as_role(roles, "seeder_panel", f"SELECT * FROM seeder.{table}")
     ask = (
-        "INSERT INTO seeder.requests (plan_id, actor) SELECT plan_id, 'jo' FROM seeder.pending_plan"
+        "INSERT INTO seeder.requests (project, plan_id, actor)"
+        " SELECT project, plan_id, 'jo' FROM seeder.pending_plan"
     )
     as_role(roles, "seeder_panel", ask)
     is_denied(roles, "seeder_panel", SERVER)
@@ -253,7 +254,8 @@ def test_the_panels_role_reads_the_ledger_asks_and_does_nothing_else(
             "SELECT * FROM roles",
             "UPDATE roles SET level = 1",
             "UPDATE seeder.requests SET state = 'applied'",
-            "INSERT INTO seeder.requests (plan_id, actor, state) VALUES ('p', 'jo', 'applied')",
+            "INSERT INTO seeder.requests (project, plan_id, actor, state)"
+            " VALUES (1, 'p', 'jo', 'applied')",
             "UPDATE seeder.pending_plan SET plan_id = 'p'",
             "UPDATE seeder.base_1 SET state = 'd'",
             "CREATE TEMPORARY TABLE mine ()",

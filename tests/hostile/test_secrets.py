@@ -236,6 +236,7 @@ def commands(shop: Shop) -> Mapping[str, Callable[[], Done]]:
         "prune": lambda: run(shop, "prune", "--keep", "1d", *actor),
         "mark": lambda: run(shop, "mark", "staging", "--database", database, *actor),
         "baseline": lambda: run(shop, "baseline", "0002", "--database", database, *actor),
+        "claim": lambda: run(shop, "claim", "--database", database, *actor),
     }
 
 

@@ -93,26 +93,11 @@ def test_an_explicit_mode_looks_closely_and_writes_no_row(shop: Shop) -> None:
     assert shop.snapshot(ledger=False) == before
 
 
-def test_the_starter_runs_where_no_project_is_named(shop: Shop) -> None:
-    done = shop.run(SEEDER_PROJECT="")
+def test_the_starter_runs_where_it_is_asked_for_by_name(shop: Shop) -> None:
+    done = shop.run(SEEDER_PROJECT="starter")
     assert done.exit_code == 0
     assert shop.value("SELECT count(*) FROM permissions") >= 40
-    assert shop.run(SEEDER_PROJECT="").finished["result"] == "nothing-to-do"
-
-
-@pytest.mark.parametrize("command", ["run", "plan"])
-def test_a_failure_of_the_starter_says_that_no_project_was_given(shop: Shop, command: str) -> None:
-    shop.scripts.add("f00d", "ALTER TABLE roles ADD name text")
-    assert shop.run().exit_code == 0
-    told = "No --project was given: this is about the starter that comes with seeder."
-    done = shop.command(command, SEEDER_PROJECT="")
-    assert done.exit_code == 15
-    assert done.failed["hint"].endswith(told)
-    own = shop.command(command, SEEDER_ENVIRONMENT="dev")
-    assert own.exit_code == 10
-    assert told not in own.failed["hint"]
-    nowhere = shop.command(command, SEEDER_PROJECT="", DATABASE_URL="")
-    assert told not in nowhere.failed.get("hint", "")
+    assert shop.run("--project", "starter").finished["result"] == "nothing-to-do"
 
 
 # Reports.
@@ -308,18 +293,32 @@ def test_a_revision_that_no_image_told_of_is_refused(shop: Shop) -> None:
 # The marker.
 
 
-@pytest.mark.parametrize(("marked", "other"), [("production", "dev"), ("test", "staging")])
-def test_a_run_for_the_other_class_of_environment_is_refused(
-    shop: Shop, marked: str, other: str
-) -> None:
+@pytest.mark.parametrize(
+    ("marked", "other"),
+    [("production", "dev"), ("test", "staging"), ("production", "staging"), ("dev", "test")],
+)
+def test_a_run_for_another_environment_is_refused(shop: Shop, marked: str, other: str) -> None:
     assert shop.run("--environment", marked).exit_code == 0
     before = shop.snapshot()
     done = shop.run("--environment", other)
     assert done.exit_code == 10
     assert f"marked {marked}" in done.failed["message"]
     assert "SEEDER_ENVIRONMENT" in done.failed["hint"]
+    assert f"seeder mark {other}" in done.failed["hint"]
+    for command in ("plan", "status", "ready"):
+        assert shop.command(command, "--environment", other).exit_code == 10
     assert shop.snapshot() == before
     assert shop.runs() == [("done", 0)]
+
+
+def test_plan_run_and_status_name_the_environment_that_the_database_is_marked_with(
+    shop: Shop,
+) -> None:
+    shop.environ["SEEDER_ENVIRONMENT"] = "staging"
+    assert shop.run().finished["environment"] == "staging"
+    assert json.loads(shop.command("plan", "--json").stdout)["environment"] == "staging"
+    assert json.loads(shop.command("status", "--json").stdout)["environment"] == "staging"
+    assert shop.command("ready").exit_code == 0
 
 
 def test_refresh_is_refused_where_the_database_is_protected(shop: Shop) -> None:

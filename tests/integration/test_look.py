@@ -82,7 +82,7 @@ def test_tables_with_rows_from_before_are_unadopted(shop: Shop) -> None:
     found = status(shop)
     assert found["unadopted"] == []
     assert found["initialised"] is True
-    shop.database.execute("UPDATE seeder.meta SET tables_before = '{public.roles}'")
+    shop.database.execute("UPDATE seeder.projects SET tables_before = '{public.roles}'")
     found = status(shop)
     assert (found["unadopted"], found["pending"]) == (["roles"], ["members"])
 
@@ -112,19 +112,6 @@ def test_a_set_that_no_migration_is_going_to_fit_is_named_with_the_reason(shop: 
     done = shop.command("plan")
     assert done.exit_code == 10
     assert reason in done.failed["problems"][0]
-
-
-def test_another_projects_database_does_not_fit_the_starter(shop: Shop) -> None:
-    shop.scripts.add("f00d", "ALTER TABLE roles ADD COLUMN name text")
-    shop.run()
-    done = shop.command("status", "--json", SEEDER_PROJECT="")
-    assert done.exit_code == 0, done.stderr
-    found = json.loads(done.stdout)
-    assert found["awaiting"] == []
-    assert {"name": "permissions", "message": "the table permissions does not exist."} in found[
-        "unfit"
-    ]
-    assert "roles" in [each["name"] for each in found["unfit"]]
 
 
 def test_conflicts_are_counted_until_they_are_settled(shop: Shop) -> None:

@@ -29,7 +29,7 @@ def remark(project: Project, environment: str, name: str | None = None) -> None:
     )
 
 
-def test_a_run_of_the_new_class_is_let_in_and_one_of_the_old_is_not(roles: Project) -> None:
+def test_a_run_for_the_new_environment_is_let_in_and_one_for_the_old_is_not(roles: Project) -> None:
     remark(roles, "dev")
     with pytest.raises(ConfigurationInvalid, match="marked dev"):
         roles.run(Mode.INIT)
@@ -53,7 +53,7 @@ def test_a_copy_is_known_by_its_own_name_from_then_on(roles: Project) -> None:
 
 
 def test_open_requests_are_void(roles: Project) -> None:
-    roles.sql("INSERT INTO seeder.requests (plan_id, actor) VALUES ('abc', 'jo')")
+    roles.sql("INSERT INTO seeder.requests (project, plan_id, actor) VALUES (1, 'abc', 'jo')")
     remark(roles, "staging")
     assert roles.rows("SELECT state, run FROM seeder.requests") == [
         ("void", roles.value("SELECT max(id) FROM seeder.runs"))
@@ -83,6 +83,7 @@ def test_a_run_names_the_database_as_it_is_marked(shop: Shop) -> None:
         "The database is marked staging now; before, it was marked production.",
     ]
     assert "1 mark" not in shop.command("history").stdout
+    shop.environ["SEEDER_ENVIRONMENT"] = "staging"
     looks_again, unchanged = shop.run(), shop.run()
     assert "run.unchanged" not in looks_again.names
     assert "run.unchanged" in unchanged.names

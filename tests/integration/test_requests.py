@@ -304,7 +304,7 @@ def test_requests_are_listed_newest_first(waiting: Shop) -> None:
     approve(waiting, "al")
     done = waiting.command("requests", "--json")
     found = json.loads(done.stdout)
-    assert found["pending"] == pending_id(waiting)
+    assert found["pending"] == [pending_id(waiting)]
     assert [(each["actor"], each["state"]) for each in found["requests"]] == [
         ("al", "open"),
         ("jo", "stale"),

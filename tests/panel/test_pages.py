@@ -127,8 +127,8 @@ def test_history_goes_back_page_by_page(launched: Shop, visit: Visit) -> None:
 
 def test_approvals_go_back_page_by_page(launched: Shop, visit: Visit) -> None:
     launched.database.execute(
-        "INSERT INTO seeder.requests (plan_id, actor)"
-        " SELECT 'p', 'actor-' || n || '.' FROM generate_series(1, 60) n"
+        "INSERT INTO seeder.requests (project, plan_id, actor)"
+        " SELECT 1, 'p', 'actor-' || n || '.' FROM generate_series(1, 60) n"
     )
     site = visit(launched)
     first = site.text("/approvals")

@@ -22,9 +22,11 @@ from seeder import job
 from seeder.catalog import load
 from seeder.database.applying.survey import survey
 from seeder.database.connection import session
+from seeder.database.ledger import projects
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.staging.context import Orders
 from seeder.merge.model import Mode
+from seeder.merge.ownership import Image
 from seeder.merge.plan import RowChange, SetOutcome, SetPlan
 from seeder.merge.result import RunResult
 from seeder.settings import Secret, Settings
@@ -51,6 +53,7 @@ class Project:
     def configure(self, *, release: str | None = None, migrations: str = "none = true") -> None:
         """Write seeder.toml."""
         head = "" if release is None else f'release = "{release}"\n'
+        head += 'identity = "merge"\n'
         (self.directory / "seeder.toml").write_text(f"{head}[migrations]\n{migrations}\n")
 
     def write(self, name: str, text: str) -> Path:
@@ -115,10 +118,10 @@ class Project:
     def survey(self, mode: Mode = Mode.UPDATE, *, allow_missing: tuple[str, ...] = ()) -> None:
         """Fill `plans` with what a run would do."""
         catalog = load(self.directory, environment=self.environment, environ=self.environ)
-        ledger = Ledger()
         with psycopg.connect(self.database.url, autocommit=True) as connection:
             session.prepare(connection)
             with connection.transaction(force_rollback=True):
+                ledger = projects.opened(connection, Ledger(), Image(identity=catalog.identity))
                 meta = ledger.meta(connection)
                 created = None if meta is None else meta.tables_before
                 orders = Orders(

@@ -99,7 +99,8 @@ class Shop:
 
     def configure(self, *, release: str | None = None, migrations: str | None = None) -> None:
         """Write seeder.toml."""
-        head = "" if release is None else f'release = "{release}"\n'
+        head = 'identity = "shop"\n'
+        head += "" if release is None else f'release = "{release}"\n'
         how = 'alembic = "migrations"' if migrations is None else migrations
         self.write("seeder.toml", f"{head}[migrations]\n{how}\n")
 

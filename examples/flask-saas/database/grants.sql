@@ -11,4 +11,4 @@ GRANT SELECT, INSERT, UPDATE ON orders TO web;
 GRANT USAGE ON SCHEMA seeder TO seeder_panel;
 GRANT SELECT ON ALL TABLES IN SCHEMA seeder TO seeder_panel;
 ALTER DEFAULT PRIVILEGES IN SCHEMA seeder GRANT SELECT ON TABLES TO seeder_panel;
-GRANT INSERT (plan_id, actor) ON seeder.requests TO seeder_panel;
+GRANT INSERT (project, plan_id, actor) ON seeder.requests TO seeder_panel;

@@ -121,7 +121,7 @@ def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[_Place, _
     rows = connection.execute(
         ledger.sql(
             "SELECT table_schema, table_name, key, id, primary_key, columns, next_column"
-            " FROM {s}.bases"
+            " FROM {s}.bases WHERE project = {p}"
         )
     ).fetchall()
     return {
@@ -224,8 +224,9 @@ def _list(connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_Ne
         )
     rows = connection.execute(
         ledger.sql(
-            "INSERT INTO {s}.bases (table_schema, table_name, key, primary_key, columns,"
-            " next_column) SELECT table_schema, table_name, key, primary_key, columns, next_column"
+            "INSERT INTO {s}.bases (project, table_schema, table_name, key, primary_key, columns,"
+            " next_column) SELECT {p}, table_schema, table_name, key, primary_key, columns,"
+            " next_column"
             " FROM pg_catalog.jsonb_to_recordset(%s) AS new (table_schema text, table_name"
             " text, key text[],"
             " primary_key text[], columns jsonb, next_column integer)"

@@ -30,7 +30,7 @@ def read_bases(connection: psycopg.Connection[Any], ledger: Ledger) -> Bases:
     rows = connection.execute(
         ledger.sql(
             "SELECT id, table_schema, table_name, key, primary_key, columns FROM {s}.bases"
-            " ORDER BY id"
+            " WHERE project = {p} ORDER BY id"
         )
     ).fetchall()
     names = {TableName(schema=row[1], name=row[2]) for row in rows}

@@ -19,7 +19,10 @@ _NAMED = 20
 def releases(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[AppliedRelease, ...]:
     """Every release that was applied here, newest first."""
     rows = connection.execute(
-        ledger.sql("SELECT release, applied_at, run FROM {s}.releases ORDER BY run DESC, release")
+        ledger.sql(
+            "SELECT release, applied_at, run FROM {s}.releases WHERE project = {p}"
+            " ORDER BY run DESC, release"
+        )
     ).fetchall()
     return tuple(AppliedRelease(release=row[0], applied_at=row[1], run=row[2]) for row in rows)
 
@@ -31,7 +34,7 @@ def last_runs(
     rows = connection.execute(
         ledger.sql(
             "SELECT id, started_at, finished_at, result, mode, release, counts FROM {s}.runs"
-            " ORDER BY id DESC LIMIT %s"
+            " WHERE coalesce(project, {p}) = {p} ORDER BY id DESC LIMIT %s"
         ),
         [limit],
     ).fetchall()
@@ -55,7 +58,9 @@ _OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'stays']")
 
 def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
     """Rows whose live value was kept against the catalog, and that nobody has settled."""
-    bases = connection.execute(ledger.sql("SELECT id FROM {s}.bases ORDER BY id")).fetchall()
+    bases = connection.execute(
+        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
+    ).fetchall()
     if not bases:
         return 0
     each = "SELECT count(*) AS n FROM {base} b WHERE {open}"
@@ -75,7 +80,9 @@ def open_conflicts(
     connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
 ) -> tuple[OpenConflict, ...]:
     """The first of these rows, each with the columns in question."""
-    bases = connection.execute(ledger.sql("SELECT id FROM {s}.bases ORDER BY id")).fetchall()
+    bases = connection.execute(
+        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
+    ).fetchall()
     if not bases:
         return ()
     each = (

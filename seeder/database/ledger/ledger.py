@@ -25,7 +25,7 @@ MINIMUM_READER = 1
 
 
 class Meta(Struct, frozen=True, kw_only=True):
-    """The ledger's one row about the database itself."""
+    """What the ledger says of the database, and of one project in it."""
 
     format: int
     minimum_reader: int
@@ -70,10 +70,14 @@ class Ledger(Struct, frozen=True, kw_only=True):
     """The ledger in one schema; every method runs in the caller's transaction."""
 
     schema: str = "seeder"
+    project: int = 0
+    """Whose record it is, by its number in the ledger's list; 0: of none, and empty."""
 
     def sql(self, text: str, **parts: sql.Composable) -> sql.Composed:
-        """Compose a statement in which `{s}` is the ledger's schema."""
-        return sql.SQL(text).format(s=sql.Identifier(self.schema), **parts)
+        """Compose a statement in which `{s}` is the ledger's schema, `{p}` the project."""
+        return sql.SQL(text).format(
+            s=sql.Identifier(self.schema), p=sql.Literal(self.project), **parts
+        )
 
     def exists(self, connection: psycopg.Connection[Any]) -> bool:
         """Whether this database has a ledger."""
@@ -106,8 +110,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
         Of a ledger that this code may not read, only what every format has.
         """
-        if not self.exists(connection):
-            return None
+        return self.read(connection) if self.exists(connection) else None
+
+    def read(self, connection: psycopg.Connection[Any]) -> Meta | None:
+        """The same of a ledger that is there."""
         every = connection.execute(
             self.sql("SELECT format, minimum_reader, environment FROM {s}.meta")
         ).fetchone()
@@ -119,8 +125,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
         row = connection.execute(
             self.sql(
                 "SELECT system_identifier, database_name, database_oid, first_run, completed_run,"
-                " fingerprint, env_names, env_digest, version_table, revisions, tables_before"
-                " FROM {s}.meta"
+                " fingerprint, coalesce(env_names, '{{}}'), env_digest, version_table,"
+                " coalesce(revisions, '{{}}'), tables_before"
+                " FROM {s}.meta LEFT JOIN {s}.projects p ON p.id = {p}"
             )
         ).fetchone()
         assert row is not None  # noqa: S101  # it was there a moment ago
@@ -161,8 +168,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         self.advance_numbers(connection)
         row = connection.execute(
             self.sql(
-                "INSERT INTO {s}.runs (seeder_version, mode, environment, release)"
-                " VALUES (%s, %s, %s, %s) RETURNING id"
+                "INSERT INTO {s}.runs (project, seeder_version, mode, environment, release)"
+                " VALUES (nullif({p}, 0), %s, %s, %s, %s) RETURNING id"
             ),
             [version, mode, environment, release],
         ).fetchone()
@@ -239,11 +246,12 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """Record what a completed run ran on, so that an equal one need not run."""
         connection.execute(
             self.sql(
-                "UPDATE {s}.meta SET completed_run = %(run)s,"
+                "UPDATE {s}.projects SET completed_run = %(run)s,"
                 " first_run = coalesce(first_run, %(run)s), fingerprint = %(fingerprint)s,"
                 " env_names = %(env_names)s, env_digest = %(env_digest)s,"
                 " version_table = %(version_table)s, revisions = %(revisions)s,"
-                " tables_before = NULL"
+                " tables_before = NULL, search_path = pg_catalog.current_schemas(false)"
+                " WHERE id = {p}"
             ),
             {
                 "run": run,
@@ -256,24 +264,28 @@ class Ledger(Struct, frozen=True, kw_only=True):
         )
 
     def remember_tables(self, connection: psycopg.Connection[Any]) -> None:
-        """Note which tables stand before the migrations of a launch.
+        """Note which tables stand before the migrations, if this is a launch.
 
         Kept until a run completes: a table that a failed launch's migrations created and
         filled is still this launch's own when the job is started again.
         """
         connection.execute(
             self.sql(
-                "UPDATE {s}.meta SET tables_before = ARRAY(SELECT pg_catalog.concat(n.nspname, '.',"
+                "UPDATE {s}.projects SET tables_before ="
+                " ARRAY(SELECT pg_catalog.concat(n.nspname, '.',"
                 " c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                 " WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema'"
-                " AND n.nspname !~ '^pg_'::text AND n.nspname <> %s) WHERE tables_before IS NULL"
+                " AND n.nspname !~ '^pg_'::text AND n.nspname <> %s)"
+                " WHERE id = {p} AND tables_before IS NULL AND first_run IS NULL"
             ),
             [self.schema],
         )
 
     def releases(self, connection: psycopg.Connection[Any]) -> frozenset[str]:
         """Every release that was ever applied here."""
-        rows = connection.execute(self.sql("SELECT release FROM {s}.releases")).fetchall()
+        rows = connection.execute(
+            self.sql("SELECT release FROM {s}.releases WHERE project = {p}")
+        ).fetchall()
         return frozenset(row[0] for row in rows)
 
     def record_release(
@@ -282,7 +294,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """Record that a release is applied; once and for all."""
         connection.execute(
             self.sql(
-                "INSERT INTO {s}.releases (release, run) VALUES (%s, %s) ON CONFLICT DO NOTHING"
+                "INSERT INTO {s}.releases (project, release, run) VALUES ({p}, %s, %s)"
+                " ON CONFLICT DO NOTHING"
             ),
             [release, run],
         )
@@ -290,7 +303,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
     def tasks(self, connection: psycopg.Connection[Any]) -> dict[str, AppliedTask]:
         """The tasks that this database has behind it, by name."""
         rows = connection.execute(
-            self.sql("SELECT name, release, digest, state FROM {s}.tasks")
+            self.sql("SELECT name, release, digest, state FROM {s}.tasks WHERE project = {p}")
         ).fetchall()
         return {
             name: AppliedTask(name=name, release=release, digest=digest, state=state)
@@ -303,8 +316,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """Record a task; an error if it is recorded already."""
         connection.execute(
             self.sql(
-                "INSERT INTO {s}.tasks (name, release, digest, state, run)"
-                " VALUES (%s, %s, %s, %s, %s)"
+                "INSERT INTO {s}.tasks (project, name, release, digest, state, run)"
+                " VALUES ({p}, %s, %s, %s, %s, %s)"
             ),
             [task.name, task.release, task.digest, task.state, run],
         )
@@ -312,7 +325,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
     def open_requests(self, connection: psycopg.Connection[Any]) -> tuple[Request, ...]:
         """Approvals that no run has settled yet, oldest first."""
         rows = connection.execute(
-            self.sql("SELECT id, plan_id, actor FROM {s}.requests WHERE state = 'open' ORDER BY id")
+            self.sql(
+                "SELECT id, plan_id, actor FROM {s}.requests"
+                " WHERE project = {p} AND state = 'open' ORDER BY id"
+            )
         ).fetchall()
         return tuple(Request(id=row[0], plan_id=row[1], actor=row[2]) for row in rows)
 
@@ -331,7 +347,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
     def revisions(self, connection: psycopg.Connection[Any]) -> dict[str, KnownRevision]:
         """The migration graph that all images so far told this database about."""
         rows = connection.execute(
-            self.sql("SELECT revision, down, file, digest, texts FROM {s}.revisions")
+            self.sql(
+                "SELECT revision, down, file, digest, texts FROM {s}.revisions WHERE project = {p}"
+            )
         ).fetchall()
         return {
             row[0]: KnownRevision(down=tuple(row[1]), file=row[2], digest=row[3], texts=row[4])
@@ -350,12 +368,12 @@ class Ledger(Struct, frozen=True, kw_only=True):
             return
         connection.execute(
             self.sql(
-                "INSERT INTO {s}.revisions (revision, down, file, digest, texts, run)"
-                " SELECT r.revision, r.down, r.file, r.digest, r.texts, %s"
+                "INSERT INTO {s}.revisions (project, revision, down, file, digest, texts, run)"
+                " SELECT {p}, r.revision, r.down, r.file, r.digest, r.texts, %s"
                 " FROM pg_catalog.jsonb_to_recordset(%s) AS r (revision text, down text[], file"
                 " text,"
                 " digest text, texts jsonb)"
-                " ON CONFLICT (revision) DO UPDATE SET (down, file, digest, texts, run)"
+                " ON CONFLICT (project, revision) DO UPDATE SET (down, file, digest, texts, run)"
                 " = (excluded.down, excluded.file, excluded.digest, excluded.texts, excluded.run)"
             ),
             [run, Jsonb([{"revision": name, **asdict(each)} for name, each in known.items()])],
@@ -363,7 +381,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def forget_revisions(self, connection: psycopg.Connection[Any]) -> None:
         """Forget every revision: the history begins anew."""
-        connection.execute(self.sql("DELETE FROM {s}.revisions"))
+        connection.execute(self.sql("DELETE FROM {s}.revisions WHERE project = {p}"))
 
     def store_plan(
         self,
@@ -374,11 +392,12 @@ class Ledger(Struct, frozen=True, kw_only=True):
         run: int,
     ) -> None:
         """Keep the pending plan for the panel; None: nothing is pending."""
-        connection.execute(self.sql("DELETE FROM {s}.pending_plan"))
+        connection.execute(self.sql("DELETE FROM {s}.pending_plan WHERE project = {p}"))
         if plan_id is not None:
             connection.execute(
                 self.sql(
-                    "INSERT INTO {s}.pending_plan (plan_id, document, run) VALUES (%s, %s, %s)"
+                    "INSERT INTO {s}.pending_plan (project, plan_id, document, run)"
+                    " VALUES ({p}, %s, %s, %s)"
                 ),
                 [plan_id, Jsonb(dict(document)), run],
             )

@@ -11,7 +11,13 @@ CREATE TABLE {s}.meta (
     system_identifier text,
     database_name text NOT NULL,
     database_oid oid NOT NULL,
-    marked_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    marked_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+CREATE TABLE {s}.projects (        -- that seed here, each with a record of its own
+    id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    identity text,                 -- of seeder.toml; NULL: it has none so far
+    began_nameless boolean NOT NULL, -- without one; its older images still have none
+    search_path text[],            -- schemas that the last completed run could reach, in order
     first_run bigint,              -- the first run that completed
     completed_run bigint,          -- the last run that completed, and what it ran on:
     fingerprint text,              -- version, environment, bytes of seeds and migrations
@@ -23,6 +29,7 @@ CREATE TABLE {s}.meta (
 );
 CREATE TABLE {s}.runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project integer REFERENCES {s}.projects, -- NULL: of all, such as a mark
     started_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
     finished_at timestamptz,
     seeder_version text NOT NULL,
@@ -39,19 +46,22 @@ CREATE TABLE {s}.runs (
     summary jsonb
 );
 CREATE TABLE {s}.releases (
-    release text PRIMARY KEY,
+    project integer NOT NULL REFERENCES {s}.projects,
+    release text NOT NULL,
     run bigint NOT NULL REFERENCES {s}.runs,
-    applied_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (project, release)
 );
-CREATE TABLE {s}.bases (           -- one per target table and natural key
+CREATE TABLE {s}.bases (           -- one per project, target table and natural key
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project integer NOT NULL REFERENCES {s}.projects,
     table_schema text NOT NULL,
     table_name text NOT NULL,
     key text[] NOT NULL,
     primary_key text[] NOT NULL,
     columns jsonb NOT NULL,        -- [{{"n", "name", "type", "reference"}}]
     next_column integer NOT NULL DEFAULT 1,
-    UNIQUE (table_schema, table_name, key)
+    UNIQUE (project, table_schema, table_name, key)
 );
 CREATE TABLE {s}.sets (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -77,15 +87,18 @@ CREATE TABLE {s}.changes (         -- writes other than inserts, with images for
     PRIMARY KEY (run, seq)
 );
 CREATE TABLE {s}.tasks (
-    name text PRIMARY KEY,
+    project integer NOT NULL REFERENCES {s}.projects,
+    name text NOT NULL,
     release text NOT NULL,
     digest text NOT NULL,
     state text NOT NULL CHECK (state IN ('baseline', 'applied')),
     run bigint NOT NULL REFERENCES {s}.runs,
-    at timestamptz NOT NULL DEFAULT pg_catalog.now()
+    at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    PRIMARY KEY (project, name)
 );
 CREATE TABLE {s}.requests (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project integer NOT NULL REFERENCES {s}.projects,
     plan_id text NOT NULL,
     actor text NOT NULL,
     requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -94,15 +107,17 @@ CREATE TABLE {s}.requests (
     settled_at timestamptz
 );
 CREATE TABLE {s}.revisions (       -- what every image told this database about its chain
-    revision text PRIMARY KEY,
+    project integer NOT NULL REFERENCES {s}.projects,
+    revision text NOT NULL,
     down text[] NOT NULL,
     file text NOT NULL,
     digest text NOT NULL,          -- of what it did when it was applied
     texts jsonb NOT NULL,          -- hash of each text it had since, and of what that does
-    run bigint NOT NULL REFERENCES {s}.runs
+    run bigint NOT NULL REFERENCES {s}.runs,
+    PRIMARY KEY (project, revision)
 );
 CREATE TABLE {s}.pending_plan (
-    one boolean PRIMARY KEY DEFAULT true CHECK (one),
+    project integer PRIMARY KEY REFERENCES {s}.projects,
     plan_id text NOT NULL,
     document jsonb NOT NULL,
     run bigint REFERENCES {s}.runs,

@@ -18,15 +18,24 @@ def mark(connection: psycopg.Connection[Any], ledger: Ledger, environment: str, 
             "UPDATE {s}.meta SET environment = %s, system_identifier = %s,"
             " database_name = pg_catalog.current_database(), database_oid ="
             " (SELECT oid FROM pg_database WHERE datname = pg_catalog.current_database()),"
-            " marked_at = pg_catalog.now(), fingerprint = NULL"
+            " marked_at = pg_catalog.now()"
         ),
         [environment, system_identifier(connection)],
     )
-    requests = ledger.open_requests(connection)
-    for request in requests:
-        ledger.settle_request(connection, request.id, state="void", run=run)
-    connection.execute(ledger.sql("DELETE FROM {s}.pending_plan"))
-    return len(requests)
+    return void_requests(connection, ledger, run=run)
+
+
+def void_requests(connection: psycopg.Connection[Any], ledger: Ledger, *, run: int) -> int:
+    """Forget the pending plan and the approvals of it, of all projects where none is given."""
+    void = connection.execute(
+        ledger.sql(
+            "UPDATE {s}.requests SET state = 'void', run = %s, settled_at = pg_catalog.now()"
+            " WHERE state = 'open' AND {p} IN (0, project)"
+        ),
+        [run],
+    ).rowcount
+    connection.execute(ledger.sql("DELETE FROM {s}.pending_plan WHERE {p} IN (0, project)"))
+    return void
 
 
 def prune(
@@ -57,7 +66,8 @@ def prune(
     runs = connection.execute(
         ledger.sql(
             "DELETE FROM {s}.runs r WHERE {old} AND r.id NOT IN ({referring})"
-            " AND NOT EXISTS (SELECT FROM {s}.meta m WHERE r.id IN (m.first_run, m.completed_run))",
+            " AND NOT EXISTS (SELECT FROM {s}.projects p"
+            " WHERE r.id IN (p.first_run, p.completed_run))",
             old=old,
             referring=referring,
         )

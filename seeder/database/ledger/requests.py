@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     from seeder.merge.found import RequestRecord
 
 
-def pending_plan(connection: psycopg.Connection[Any], ledger: Ledger) -> Plan | None:
-    """The update that waits, as the last run left it; its rows may be abridged."""
-    row = connection.execute(ledger.sql("SELECT document FROM {s}.pending_plan")).fetchone()
-    return None if row is None else from_document(row[0])
+def pending_plans(
+    connection: psycopg.Connection[Any], ledger: Ledger
+) -> tuple[tuple[int, Plan], ...]:
+    """The updates that wait, each with its project's number; their rows may be abridged."""
+    rows = connection.execute(
+        ledger.sql("SELECT project, document FROM {s}.pending_plan ORDER BY project")
+    ).fetchall()
+    return tuple((project, from_document(document)) for project, document in rows)
 
 
 def tasks_wait(connection: psycopg.Connection[Any], ledger: Ledger, tasks: Sequence[Task]) -> bool:
@@ -37,8 +41,8 @@ def approve(
     """
     row = connection.execute(
         ledger.sql(
-            "INSERT INTO {s}.requests (plan_id, actor) VALUES (%s, coalesce(%s, session_user))"
-            " RETURNING id"
+            "INSERT INTO {s}.requests (project, plan_id, actor)"
+            " VALUES ({p}, %s, coalesce(%s, session_user)) RETURNING id"
         ),
         [plan_id, actor],
     ).fetchone()

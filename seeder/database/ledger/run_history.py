@@ -15,7 +15,8 @@ from seeder.merge.settled import RowRecord, RunRecord, SetRecord
 
 _RUNS = (
     "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
-    " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary"
+    " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary,"
+    " (SELECT p.identity FROM {s}.projects p WHERE p.id = runs.project)"
     " FROM {s}.runs WHERE {which} ORDER BY id DESC LIMIT {limit}"
 )
 
@@ -28,11 +29,11 @@ def read_runs(
     return tuple(_run(row) for row in connection.execute(statement).fetchall())
 
 
-def read_run(connection: psycopg.Connection[Any], ledger: Ledger, number: int) -> RunRecord | None:
-    """One run; None if the ledger does not know it."""
+def read_run(connection: psycopg.Connection[Any], ledger: Ledger, number: int) -> RunRecord:
+    """One run that the ledger knows."""
     which = sql.SQL("id = {}").format(sql.Literal(number))
-    rows = connection.execute(ledger.sql(_RUNS, which=which, limit=sql.Literal(1))).fetchall()
-    return _run(rows[0]) if rows else None
+    ((*row,),) = connection.execute(ledger.sql(_RUNS, which=which, limit=sql.Literal(1))).fetchall()
+    return _run(tuple(row))
 
 
 def _run(row: tuple[Any, ...]) -> RunRecord:
@@ -56,6 +57,7 @@ def _run(row: tuple[Any, ...]) -> RunRecord:
         tasks=tuple(summary.get("tasks") or ()),
         migrations=tuple(summary.get("migrations") or ()),
         warnings=tuple(summary.get("warnings") or ()),
+        project=row[15],
     )
 
 

@@ -39,25 +39,30 @@ def marked_if_unchanged(
     try:
         row = connection.execute(
             sql.SQL(
-                "SELECT fingerprint, env_names, env_digest, version_table, revisions, environment,"
-                " EXISTS (SELECT FROM {s}.requests"
-                " WHERE state OPERATOR(pg_catalog.=) 'open'::text) FROM {s}.meta"
-            ).format(s=sql.Identifier(schema))
+                "SELECT p.env_names, p.env_digest, p.version_table, p.revisions, m.environment"
+                " FROM {s}.projects p CROSS JOIN {s}.meta m"
+                " WHERE p.fingerprint OPERATOR(pg_catalog.=) %s::text"
+                " AND p.search_path OPERATOR(pg_catalog.=)"
+                " pg_catalog.current_schemas(false)::text[]"
+                " AND NOT EXISTS (SELECT FROM {s}.requests r"
+                " WHERE r.project OPERATOR(pg_catalog.=) p.id"
+                " AND r.state OPERATOR(pg_catalog.=) 'open'::text)"
+            ).format(s=sql.Identifier(schema)),
+            [fingerprint],
         ).fetchone()
-        if row is None or row[0] != fingerprint or row[6]:
+        if row is None:
             return None
-        if env_digest(row[1], environ) != row[2]:
+        env_names, digest, version_table, revisions, marked = row
+        if env_digest(env_names, environ) != digest:
             return None
-        marked = str(row[5])
-        version_table, revisions = row[3], row[4]
         if version_table is None:
-            return marked
+            return str(marked)
         live = connection.execute(
             sql.SQL("SELECT version_num FROM {} ORDER BY 1").format(
                 sql.SQL(version_table)  # written by this program, quoted
             )
         ).fetchall()
-        return marked if [each[0] for each in live] == list(revisions) else None
+        return str(marked) if [each[0] for each in live] == list(revisions) else None
     except psycopg.errors.Error:
         if connection.closed:
             raise

@@ -70,6 +70,7 @@ def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     """Read the ledger and decide about the sets, whose tables are read and fit; stage nothing."""
     seeding.known = registry.read_known(seeding)
     sets = tuple(sets)
+    registry.require_same_schema(seeding, sets)
     rescope.find(seeding, sets)
     undecided = [each for each in sets if each.name not in seeding.decisions]
     known = {each.name: registry.same_place(seeding, each) for each in undecided}

@@ -9,8 +9,10 @@ from psycopg import sql
 
 from seeder.database.ledger.bases import former_key
 from seeder.database.ledger.digests import digest_of
+from seeder.database.schema.tables import read_tables
 from seeder.database.staging.context import WRITTEN, Known, Seeding
 from seeder.database.staging.work import SetWork, has_scope, scope_text
+from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import SeedSet, TableName
 from seeder.merge.plan import SetDecision
 
@@ -22,7 +24,8 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
     rows = seeding.connection.execute(
         seeding.ledger.sql(
             "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id"
-            " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base ORDER BY s.id"
+            " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
+            " WHERE b.project = {p} ORDER BY s.id"
         )
     ).fetchall()
     return tuple(
@@ -48,6 +51,40 @@ def same_place(seeding: Seeding, each: SeedSet) -> list[Known]:
     here = [k for k in seeding.known if k.table == qualified and k.scope == scope]
     same = [known for known in here if known.key == each.key]
     return same or [known for known in here if known.key == former_key(each)]
+
+
+def require_same_schema(seeding: Seeding, sets: Sequence[SeedSet]) -> None:
+    """Raise ConfigurationInvalid where a bare name leads to another table than it did.
+
+    Only where the table that was seeded is still there: one that moved is a matter of the set.
+    """
+    elsewhere = {
+        (known.name, known.table): each
+        for each in sets
+        if each.table.schema is None
+        and (table := seeding.tables.get(each.table)) is not None
+        and not same_place(seeding, each)
+        for known in seeding.known
+        if (known.name, known.table.name) == (each.name, table.name)
+        and known.table.schema != table.schema
+    }
+    standing = read_tables(seeding.connection, {table for _, table in elsewhere})
+    problems = tuple(
+        Problem(
+            message=f"Set {each.name}: it was seeded in {former}, and `{each.table}` leads to"
+            f" {seeding.tables[each.table]} now",
+            remedy="Give the role or the URL its search_path back, or write the schema:"
+            f" `table: {former}`.",
+            file=each.file,
+        )
+        for (_, former), each in elsewhere.items()
+        if former in standing
+    )
+    if problems:
+        raise ConfigurationInvalid(
+            "The search_path of this session leads to other tables than those that were seeded.",
+            problems=problems,
+        )
 
 
 def number(seeding: Seeding) -> None:

@@ -65,7 +65,7 @@ class ProjectUnderTest:
 
 @pytest.fixture
 def project(tmp_path: Path) -> ProjectUnderTest:
-    return ProjectUnderTest(tmp_path).write({"seeder.toml": ""})
+    return ProjectUnderTest(tmp_path).write({"seeder.toml": 'identity = "t"\n'})
 
 
 @pytest.fixture
