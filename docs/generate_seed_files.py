@@ -85,7 +85,32 @@ _MIGRATIONS: Mapping[str, tuple[str, str]] = {
         "A command that migrates, run in the project directory without a shell.",
     ),
     "none": ("`true`", "There are no migrations; something else looks after the schema."),
-    "env": ('`"project"`', "With `alembic`: run the project's own `env.py`."),
+    "env": (
+        '`"project"`',
+        "With `alembic`: run the project's own `env.py`, as `alembic upgrade` or `flask db upgrade`"
+        " would.",
+    ),
+    "config": (
+        "file",
+        "With `alembic`: Alembic's configuration; default: `alembic.ini` or `pyproject.toml` in the"
+        " script directory, beside it or above it.",
+    ),
+    "section": ("text", "With `alembic`: its main section, as `alembic --name`."),
+    "options": (
+        "table of texts",
+        "With `alembic`: what revisions and `env.py` find as `-x` arguments and in"
+        " `config.attributes`.",
+    ),
+    "import": (
+        "list of modules",
+        "With `alembic`: modules that add operations to `op`; default: what `env.py` imports, where"
+        " a revision needs it.",
+    ),
+    "flask": (
+        "text",
+        'With `env = "project"`: the application whose context `env.py` wants, as FLASK_APP names'
+        " it; default: FLASK_APP, `wsgi.py` or `app.py`.",
+    ),
     "digest": (
         "list of globs",
         "With `command`: the files on which its effect depends. Where they and all else are"

@@ -7,6 +7,7 @@ computes this while other things are still being imported.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,11 @@ def digest_of(project: Project) -> str:
 def _covered(project: Project) -> Iterator[tuple[str, Path | None]]:
     root = project.root
     yield FILE, root / FILE
+    for name in ("alembic.ini", "pyproject.toml"):
+        if project.migrations.alembic is not None and (root / name).is_file():
+            yield name, root / name
+    if project.migrations.config is not None:
+        yield os.path.relpath(project.migrations.config, root), project.migrations.config
     for directory, only in (
         (root, ".py"),
         (project.seeds, ""),

@@ -25,6 +25,11 @@ _MIGRATIONS = (
     "command",
     "none",
     "env",
+    "config",
+    "section",
+    "options",
+    "import",
+    "flask",
     "digest",
     "version_table",
     "version_table_schema",
@@ -181,9 +186,12 @@ class _Reader:
         if table.get("none", True) is not True:
             self._bad("migrations", "none", "`none` can only be true", "Leave it out.")
         self._belongs(table, "digest", "command")
-        for key in ("env", "version_table", "version_table_schema", "target"):
-            self._belongs(table, key, "alembic")
+        for key in _MIGRATIONS[3:]:
+            if key != "digest":
+                self._belongs(table, key, "alembic")
         env = table.get("env")
+        if "flask" in table and env != "project":
+            self._bad("migrations", "flask", '`flask` has a meaning only with `env = "project"`')
         if env not in (None, "project"):
             self._bad("migrations", "env", '`env` can only be "project"', "Or leave it out.")
         target = self._string(table, "target") or "head"
@@ -202,10 +210,32 @@ class _Reader:
             command=self._strings(table, "command"),
             command_digest=self._globs(table),
             project_env=env == "project",
+            config=self._config(table),
+            section=self._string(table, "section"),
+            options=self._options(table),
+            imports=self._strings(table, "import") or (),
+            flask=self._string(table, "flask"),
             version_table=self._string(table, "version_table") or "alembic_version",
             version_table_schema=self._string(table, "version_table_schema"),
             target=target,
         )
+
+    def _config(self, table: Mapping[str, object]) -> Path | None:
+        """Alembic's own file may be above the project: it is often the repository's."""
+        written = self._string(table, "config")
+        if written is None:
+            return None
+        if not (self._root / written).is_file():
+            self._bad("migrations", "config", f"there is no file `{written}`")
+            return None
+        return Path(os.path.normpath(self._root / written))
+
+    def _options(self, table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+        options = table.get("options", {})
+        if isinstance(options, dict) and all(isinstance(each, str) for each in options.values()):
+            return tuple(options.items())
+        self._bad("migrations", "options", "`options` must hold texts", 'Such as {tenant = "a"}.')
+        return ()
 
     def _belongs(self, table: Mapping[str, object], key: str, way: str) -> None:
         if key in table and way not in table:
@@ -262,7 +292,9 @@ class _Reader:
             return None
         if isinstance(value, list) and value and all(isinstance(v, str) and v for v in value):
             return tuple(value)
-        example = '["flask", "db", "upgrade"]' if key == "command" else '["app/**/*.py"]'
+        example = {"command": '["flask", "db", "upgrade"]', "import": '["geoalchemy2"]'}.get(
+            key, '["app/**/*.py"]'
+        )
         wrong = (
             "must not be empty" if value == [] else "must be a list of texts, none of them empty"
         )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -36,7 +33,7 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
     catalog, graph = _read(settings)
     warnings = [Problem(message=warning) for warning in catalog.warnings]
     if embedded:
-        warnings = _warnings(_rehearse(settings, catalog, log=log))
+        warnings = _warnings(_rehearse(settings, log=log))
     return CheckResult(
         sets=len(catalog.sets),
         rows=sum(1 for each in catalog.sets for _ in each.rows),
@@ -75,7 +72,7 @@ def _with_migrations(settings: Settings, error: ConfigurationInvalid) -> Configu
     return error
 
 
-def _rehearse(settings: Settings, catalog: Catalog, *, log: Log) -> RunResult:
+def _rehearse(settings: Settings, *, log: Log) -> RunResult:
     """Run the job on a new, empty server of the embedded Postgres."""
     # Imported here: offline, nothing of this is needed.
     from seeder.database.embedded.embedded_server import throwaway
@@ -96,28 +93,7 @@ def _rehearse(settings: Settings, catalog: Catalog, *, log: Log) -> RunResult:
             set_role=None,
             environ=Environ({**environ, "DATABASE_URL": url}),
         )
-        with _project_pointed_at(url, catalog):
-            return run(rehearsal, log=_Warnings(log))
-
-
-@contextmanager
-def _project_pointed_at(url: str, catalog: Catalog) -> Iterator[None]:
-    """Let an env.py that opens DATABASE_URL by itself find the server of the rehearsal.
-
-    This process' own environment: env.py runs in it, and would migrate another database.
-    """
-    if not catalog.migrations.project_env:
-        yield
-        return
-    before = os.environ.get("DATABASE_URL")
-    os.environ["DATABASE_URL"] = url
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["DATABASE_URL"]
-        else:
-            os.environ["DATABASE_URL"] = before
+        return run(rehearsal, log=_Warnings(log))
 
 
 def _warnings(result: RunResult) -> list[Problem]:

@@ -41,6 +41,16 @@ class Migrations:
     """Globs whose bytes stand for the command's effect, for the unchanged path."""
     project_env: bool = False
     """Run the project's own env.py instead of seeder's runner."""
+    config: Path | None = None
+    """Alembic's configuration, absolute; None: found where Alembic and Flask-Migrate put it."""
+    section: str | None = None
+    """Its main section; None: `alembic`."""
+    options: tuple[tuple[str, str], ...] = ()
+    """What revisions and env.py find as -x arguments and in `config.attributes`."""
+    imports: tuple[str, ...] = ()
+    """Modules that add operations to `op`."""
+    flask: str | None = None
+    """The Flask application that env.py asks for, as FLASK_APP names it."""
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
     target: str = "head"

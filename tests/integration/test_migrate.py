@@ -117,7 +117,7 @@ def test_a_failing_revision_keeps_what_was_applied_before_it(
         job.migrate()
     error = caught.value
     assert error.exit_code == 16
-    assert "revision 0003 (0003.py)" in error.message
+    assert "revision 0003 (0003.py:9)" in error.message
     assert "23505" in error.message
     assert "Applied before it: 0001, 0002" in error.message
     assert "hunter2" not in f"{error.message} {error.hint} {error.facts}"
@@ -130,7 +130,9 @@ def test_a_failing_revision_keeps_what_was_applied_before_it(
 
 def test_an_exception_of_a_revision_is_told_by_its_line(job: Job, scripts: Scripts) -> None:
     scripts.add("0001", "SELECT 1", "py:raise ValueError('hunter2')")
-    with pytest.raises(MigrationFailed, match=r"revision 0001: ValueError at 0001\.py:9") as caught:
+    with pytest.raises(
+        MigrationFailed, match=r"revision 0001 at 0001\.py:9: ValueError\."
+    ) as caught:
         job.migrate()
     assert "hunter2" not in caught.value.message
 

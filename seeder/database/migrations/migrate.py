@@ -33,7 +33,7 @@ from seeder.log import Log
 from seeder.merge.model import Migrations
 
 if TYPE_CHECKING:
-    from seeder.database.migrations.alembic_run import Progress
+    from seeder.database.migrations.progress import Progress
 
 _MOST_RETRIES = 100
 _LONGEST_PAUSE = 10.0
@@ -118,6 +118,7 @@ def upgrade(
                 lock_key=lock_key,
                 ddl_lock_timeout=ddl_lock_timeout,
                 log=log,
+                environment=environment,
                 deadline=deadline,
                 clock=clock,
                 sleep=sleep,
@@ -190,13 +191,17 @@ def _apply(
     lock_key: int,
     ddl_lock_timeout: float,
     log: Log,
+    environment: Mapping[str, str] | None,
     deadline: float | None,
     clock: Callable[[], float],
     sleep: Callable[[float], None],
 ) -> tuple[str, ...]:
-    from seeder.database.migrations import alembic_run  # 270 ms of imports, see above
+    # 270 ms of imports, see above
+    from seeder.database.migrations import alembic_run
+    from seeder.database.migrations.failing import RevisionConflict
+    from seeder.database.migrations.progress import Progress
 
-    progress = alembic_run.Progress()
+    progress = Progress()
     failure: SeederError | None = None
     attempt = count = 0
 
@@ -216,7 +221,15 @@ def _apply(
         count = len(progress.applied)
         try:
             if migrations.project_env:
-                alembic_run.upgrade_by_project(connection, migrations, progress, lock_key=lock_key)
+                alembic_run.upgrade_by_project(
+                    connection,
+                    migrations,
+                    progress,
+                    lock_key=lock_key,
+                    log=log,
+                    environment=environment,
+                    clock=clock,
+                )
                 return pending
             alembic_run.upgrade_by_seeder(
                 connection,
@@ -225,10 +238,11 @@ def _apply(
                 lock_key=lock_key,
                 log=log,
                 check_time=check_time,
+                environment=environment,
                 clock=clock,
             )
             return tuple(progress.applied)
-        except alembic_run.RevisionConflict as conflict:
+        except RevisionConflict as conflict:
             if len(progress.applied) > count:
                 attempt = 1
             failure = conflict.failure

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import os
 import re
-import sys
-import traceback
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from types import ModuleType
@@ -16,9 +17,14 @@ from msgspec import Struct, field
 from seeder.database.migrations.revision_text import meaning_digest, text_digest
 from seeder.errors import MigrationsInvalid, Problem
 from seeder.merge.model import Migrations
+from seeder.raised import innermost, missing_module, told
 
 _REVISION_FILE = re.compile(r"(?!\.#|__init__)(.*\.py)$")
 """Alembic's own rule."""
+
+_DECLARED = re.compile(
+    r"^(revision|down_revision|depends_on|branch_labels)\b[^=\n]*=\s*(.+?)\s*$", re.MULTILINE
+)
 
 
 class RevisionGraph(Struct, frozen=True, kw_only=True):
@@ -74,23 +80,28 @@ def read_graph(migrations: Migrations) -> RevisionGraph:
     """
     if migrations.alembic is None:
         return RevisionGraph(revisions={})
-    versions = migrations.alembic / "versions"
-    if not versions.is_dir():
-        raise MigrationsInvalid(
-            "The migrations have no directory `versions`.",
-            problems=(Problem(message="No such directory.", file=_shown(versions, migrations)),),
-        )
+    # Slow to import; the fast path has no need of them.
+    from seeder.database.migrations import alembic_config
+
+    config = alembic_config.read(migrations)
     problems: list[Problem] = []
     loaded: dict[str, _Revision] = {}
-    with importable(migrations.alembic.parent):
-        for path in sorted(p for p in versions.iterdir() if _REVISION_FILE.match(p.name)):
-            revision = _load(path, _shown(path, migrations), problems)
+    missing: dict[str, list[Problem]] = {}
+    with alembic_config.as_alembic_runs(migrations, config):
+        for path in _files(alembic_config.version_directories(config, migrations), migrations):
+            shown = _shown(path, migrations)
+            try:
+                revision = _load(path, shown, problems)
+            except _NotImportable as error:
+                missing.setdefault(error.module, []).append(error.problem)
+                revision = _as_written(path, shown)
             if revision is None:
                 continue
             if revision.name in loaded:
                 message = f"Revision {revision.name} is also in {loaded[revision.name].file}."
                 problems.append(Problem(message=message, file=revision.file))
             loaded.setdefault(revision.name, revision)
+    problems = [*_missing(missing), *problems]
     graph = _link(loaded, problems)
     if len(graph.heads) > 1 and migrations.target != "heads":
         problems += [
@@ -99,24 +110,44 @@ def read_graph(migrations: Migrations) -> RevisionGraph:
             for file in (graph.files[head],)
         ]
     if problems:
-        raise MigrationsInvalid(
-            f"The migrations have {len(problems)} problem(s): {problems[0]}",
-            hint="Join several heads with `alembic merge heads`." if len(graph.heads) > 1 else None,
-            problems=tuple(problems),
-        )
+        several = len(graph.heads) > 1 and all("heads" in each.message for each in problems)
+        hint = "Join several heads with `alembic merge heads`." if several else None
+        raise _invalid(problems, hint=hint)
     return graph
 
 
-@contextlib.contextmanager
-def importable(directory: Path) -> Iterator[None]:
-    """Let revision files import modules of the project while the block runs."""
-    entry = str(directory)
-    sys.path.insert(0, entry)
-    try:
-        yield
-    finally:
-        with contextlib.suppress(ValueError):  # a revision may have changed sys.path itself
-            sys.path.remove(entry)
+def _invalid(problems: Sequence[Problem], *, hint: str | None = None) -> MigrationsInvalid:
+    return MigrationsInvalid(
+        f"The migrations have {len(problems)} problem(s): {problems[0]}",
+        hint=hint,
+        problems=tuple(problems),
+    )
+
+
+def _files(directories: Iterable[Path], migrations: Migrations) -> Iterator[Path]:
+    for directory in directories:
+        if not directory.is_dir():
+            shown = _shown(directory, migrations)
+            raise MigrationsInvalid(
+                f"The migrations have no directory `{directory.name}`.",
+                problems=(Problem(message="No such directory.", file=shown),),
+            )
+        yield from sorted(p for p in directory.iterdir() if _REVISION_FILE.match(p.name))
+
+
+class _NotImportable(Exception):
+    """A revision imports a module that is not there."""
+
+    def __init__(self, module: str, problem: Problem) -> None:
+        self.module = module
+        self.problem = problem
+
+
+def _missing(found: Mapping[str, Sequence[Problem]]) -> Iterator[Problem]:
+    """One problem for each module, however many revisions import it."""
+    for first, *more in found.values():
+        too = f" {len(more)} more revision(s) import it too." if more else ""
+        yield replace(first, message=first.message + too)
 
 
 def _load(path: Path, shown: str, problems: list[Problem]) -> _Revision | None:
@@ -125,8 +156,11 @@ def _load(path: Path, shown: str, problems: list[Problem]) -> _Revision | None:
     try:
         module: ModuleType = load_python_file(str(path.parent), path.name)
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the project's code may raise anything
-        problems.append(_not_loaded(error, path, shown))
-        return None
+        problem = _not_loaded(error, path, shown)
+        if module_name := missing_module(error):
+            raise _NotImportable(module_name, problem) from None
+        problems.append(problem)
+        return _as_written(path, shown)
     if not hasattr(module, "revision"):
         message = "The file has no `revision`."
         problems.append(Problem(message=message, file=shown, remedy="Move other code elsewhere."))
@@ -142,15 +176,53 @@ def _load(path: Path, shown: str, problems: list[Problem]) -> _Revision | None:
     )
 
 
+def _as_written(path: Path, shown: str) -> _Revision | None:
+    """What a file that does not load says of itself: others build on it, and are in order."""
+    text = path.read_text("utf-8", "replace")
+    found: dict[str, tuple[str, ...]] = {}
+    for name, value in _DECLARED.findall(text):
+        with contextlib.suppress(ValueError, SyntaxError, TypeError):
+            found[name] = _names(ast.literal_eval(value))
+    if not found.get("revision"):
+        return None
+    return _Revision(
+        name=found["revision"][0],
+        path=path,
+        text=text_digest(path.read_bytes()),
+        file=shown,
+        down=found.get("down_revision", ()),
+        depends_on=found.get("depends_on", ()),
+        labels=found.get("branch_labels", ()),
+    )
+
+
 def _not_loaded(error: BaseException, path: Path, shown: str) -> Problem:
+    place = innermost(error, path)
+    line = place[1] if place else None
     if isinstance(error, SyntaxError) and error.filename == str(path):
-        line, said = error.lineno, f"invalid syntax: {error.msg}"
+        said = f"invalid syntax: {error.msg}"
+    elif module := missing_module(error):
+        return Problem(
+            message=f"The revision does not load: it cannot import {module}.",
+            remedy=remedy_for_module(module),
+            file=shown,
+            line=line,
+        )
     else:
-        frames = traceback.extract_tb(error.__traceback__)
-        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), None)
-        missing = isinstance(error, ImportError) and error.name
-        said = f"it cannot import {missing}" if missing else type(error).__name__
+        said = told(error)
+        raised = innermost(error, path.parents[2])
+        if raised is not None and raised[0] != path:
+            said += f" in {raised[0].relative_to(path.parents[2]).as_posix()}:{raised[1]}"
     return Problem(message=f"The revision does not load: {said}.", file=shown, line=line)
+
+
+def remedy_for_module(module: str) -> str:
+    """What to do about a module that revisions or env.py import and that is not there."""
+    return (
+        f"Install the package that has {module.partition('.')[0]} in the job's environment, or"
+        " run the migrations in the application's, by `command`; for a module of the project,"
+        " `prepend_sys_path` of Alembic's configuration says where it is."
+    )
 
 
 def _link(loaded: Mapping[str, _Revision], problems: list[Problem]) -> RevisionGraph:
@@ -201,4 +273,4 @@ def _names(given: str | Iterable[str] | None) -> tuple[str, ...]:
 
 def _shown(path: Path, migrations: Migrations) -> str:
     assert migrations.alembic is not None  # noqa: S101  # read_graph has checked it
-    return path.relative_to(migrations.alembic.parent).as_posix()
+    return Path(os.path.relpath(path, migrations.alembic.parent)).as_posix()

@@ -104,3 +104,40 @@ def test_revisions_may_import_modules_of_the_project(scripts: Scripts) -> None:
     before = list(sys.path)
     assert read_graph(scripts.migrations()).heads == ("base",)
     assert sys.path == before
+
+
+def test_a_revision_that_cannot_be_imported_is_one_problem_however_many_import_it(
+    scripts: Scripts,
+) -> None:
+    scripts.add("0001")
+    for name in ("0002", "0003", "0004"):
+        scripts.add(name, extra="import sqlmodel_is_not_here")
+    scripts.add("0005")
+    (problem,) = problems_of(scripts)
+    assert problem.startswith(
+        "migrations/versions/0002.py:5: The revision does not load: it cannot import"
+        " sqlmodel_is_not_here. 2 more revision(s) import it too. Install the package that has"
+        " sqlmodel_is_not_here in the job's environment"
+    )
+
+
+def test_a_folder_of_the_project_never_hides_what_is_installed(scripts: Scripts) -> None:
+    (scripts.project / "msgspec").mkdir()
+    (scripts.project / "msgspec/__init__.py").write_text("raise ValueError('not this one')\n")
+    (scripts.project / "shop_models.py").write_text("NAME = 'roles'\n")
+    (scripts.project / "alembic.ini").write_text("[alembic]\nprepend_sys_path = .\n")
+    sys.modules.pop("colorsys", None)
+    (scripts.project / "colorsys.py").write_text("raise ValueError('nor this one')\n")
+    scripts.add("0001", extra="import colorsys\nfrom shop_models import NAME\nimport msgspec.json")
+    assert read_graph(scripts.migrations()).heads == ("0001",)
+
+
+def test_revisions_are_where_the_configuration_says(scripts: Scripts) -> None:
+    scripts.add("0001")
+    more = scripts.project / "more"
+    more.mkdir()
+    (more / "0002.py").write_text("revision = '0002'\ndown_revision = '0001'\n")
+    (scripts.project / "alembic.ini").write_text(
+        "[alembic]\npath_separator = os\nversion_locations = %(here)s/migrations/versions:more\n"
+    )
+    assert read_graph(scripts.migrations()).heads == ("0002",)

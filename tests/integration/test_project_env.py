@@ -1,0 +1,358 @@
+"""`env = "project"`: the env.py that Alembic's and Flask-Migrate's own templates write, as it is.
+
+Each project is made by the real tool, in a process of its own, and changed only where the tool
+says so: the URL in its configuration, or the application's own settings.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.postgres import Database
+from tests.support.shop import Done, Shop
+
+BIN = Path(sys.executable).parent
+REVISION = """
+    import sqlalchemy as sa
+    from alembic import op
+    revision = "0001"
+    down_revision = None
+
+    def upgrade():
+        op.create_table("roles", sa.Column("code", sa.Text, primary_key=True))
+        print("created roles")
+"""
+
+
+def tool(directory: Path, *command: str, **environ: str) -> str:
+    """What one of the project's tools prints."""
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        cwd=directory,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def project(empty_shop: Shop) -> Shop:
+    """A project without migrations, whose seeds want the table that they make."""
+    empty_shop.seed("roles", "table: roles\nkey: code\nrows: [{code: owner}]\n")
+    (empty_shop.directory / "migrations/versions").rmdir()
+    (empty_shop.directory / "migrations").rmdir()
+    return empty_shop
+
+
+def made_by_alembic(shop: Shop, template: str, *lines: str) -> None:
+    tool(shop.directory, "alembic", "init", "--template", template, "migrations")
+    write(shop, "migrations/versions/0001.py", REVISION)
+    shop.configure(migrations="\n".join(['alembic = "migrations"', 'env = "project"', *lines]))
+
+
+def write(shop: Shop, name: str, text: str) -> None:
+    path = shop.directory / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(text).lstrip("\n"))
+
+
+def migrated(shop: Shop, done: Done) -> None:
+    assert done.exit_code == 0, done.stderr
+    assert shop.rows("SELECT code FROM roles") == [("owner",)]
+    assert shop.rows("SELECT version_num FROM alembic_version") == [("0001",)]
+    assert "created roles" in [each["line"] for each in done.named("migration.output")]
+    assert done.events[-1]["event"] == "run.finished"
+
+
+@pytest.mark.parametrize("kind", ["generic", "async", "pyproject", "pyproject_async"])
+def test_a_template_of_alembic_runs_as_it_is(project: Shop, kind: str) -> None:
+    if kind.startswith("pyproject"):
+        write(project, "pyproject.toml", '[project]\nname = "shop"\nversion = "1"\n')
+    made_by_alembic(project, kind)
+    migrated(project, project.run())
+    assert project.run().events[-1]["event"] == "run.finished"
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+asyncpg", "postgresql+psycopg"])
+def test_the_driver_that_the_configuration_names_is_used_for_the_job_s_database(
+    project: Shop, scheme: str
+) -> None:
+    made_by_alembic(project, "async")
+    ini = project.directory / "alembic.ini"
+    ini.write_text(
+        re.sub(
+            r"^sqlalchemy.url = .*",
+            f"sqlalchemy.url = {scheme}://me@localhost/mine",
+            ini.read_text(),
+            flags=re.MULTILINE,
+        )
+    )
+    write(
+        project,
+        "migrations/versions/0002.py",
+        """
+        from alembic import op
+        revision = "0002"
+        down_revision = "0001"
+
+        def upgrade():
+            print("driver", op.get_bind().dialect.driver)
+            print("same", op.get_context().config.get_main_option("sqlalchemy.url")[:18])
+        """,
+    )
+    done = project.run()
+    assert done.exit_code == 0, done.stderr
+    driver = scheme.partition("+")[2]
+    assert f"driver {driver}" in [each["line"] for each in done.named("migration.output")]
+
+
+def test_several_databases_are_migrated_together(
+    project: Shop, create_database: Callable[[], Database]
+) -> None:
+    other = create_database()
+    made_by_alembic(project, "multidb")
+    write(
+        project,
+        "migrations/versions/0001.py",
+        """
+        from alembic import op
+        revision = "0001"
+        down_revision = None
+
+        def upgrade(engine_name):
+            globals()[f"upgrade_{engine_name}"]()
+
+        def upgrade_engine1():
+            op.execute("CREATE TABLE roles (code text PRIMARY KEY)")
+            print("created roles")
+
+        def upgrade_engine2():
+            op.execute("CREATE TABLE elsewhere ()")
+        """,
+    )
+    ini = project.directory / "alembic.ini"
+    text = ini.read_text()
+    for url, name in (
+        (project.database.url, "driver://user:pass@localhost/dbname"),
+        (other.url, "driver://user:pass@localhost/dbname2"),
+    ):
+        url = url.replace("postgresql:", "postgresql+psycopg:").replace("%", "%%")
+        text = text.replace(f"sqlalchemy.url = {name}\n", f"sqlalchemy.url = {url}\n")
+    ini.write_text(text)
+    migrated(project, project.run())
+    assert other.fetch("SELECT to_regclass('elsewhere')") == [("elsewhere",)]
+    assert other.fetch("SELECT version_num FROM alembic_version") == [("0001",)]
+
+
+APP = """
+    import os
+    from flask import Flask
+    from flask_migrate import Migrate
+    from flask_sqlalchemy import SQLAlchemy
+
+    db = SQLAlchemy()
+    migrate = Migrate()
+
+    class Role(db.Model):
+        __tablename__ = "roles"
+        code = db.Column(db.Text, primary_key=True)
+
+    @migrate.configure
+    def configure(config):
+        print("configured with", getattr(config.cmd_opts, "x", None))
+        return config
+
+    def create_app(name="shop"):
+        app = Flask(name)
+        app.config["SQLALCHEMY_DATABASE_URI"] = os.environ["DATABASE_URL"].replace(
+            "postgresql:", "postgresql+psycopg:"
+        )
+        db.init_app(app)
+        migrate.init_app(app, db)
+        return app
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "environ"),
+    [
+        ('flask = "shop:create_app()"', {}),
+        ("", {"FLASK_APP": "shop:create_app('other')"}),
+    ],
+)
+def test_flask_migrate_s_env_py_finds_the_application(
+    project: Shop, lines: str, environ: dict[str, str]
+) -> None:
+    write(project, "shop.py", APP)
+    flask = {"FLASK_APP": "shop", "DATABASE_URL": project.database.url}
+    tool(project.directory, "flask", "db", "init", **flask)
+    tool(project.directory, "flask", "db", "migrate", "--rev-id", "0001", **flask)
+    revision = next((project.directory / "migrations/versions").glob("*.py"))
+    text = revision.read_text()
+    revision.write_text(
+        text.replace("def upgrade():\n", 'def upgrade():\n    print("created roles")\n')
+    )
+    project.configure(
+        migrations=f'alembic = "migrations"\nenv = "project"\n{lines}\noptions = {{tenant = "a"}}'
+    )
+    done = project.run(**environ)
+    migrated(project, done)
+    assert "configured with ['tenant=a']" in [e["line"] for e in done.named("migration.output")]
+    assert tool(project.directory, "flask", "db", "current", **flask).endswith("0001 (head)\n")
+
+
+ENV = """
+    from alembic import context
+
+    config = context.config
+    connectable = config.attributes.get("connection", None)
+    with connectable.connect() as connection:
+        context.configure(connection=connection, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+"""
+
+
+def test_the_connection_in_the_attributes_is_the_job_s_own_as_pytest_alembic_expects_it(
+    project: Shop,
+) -> None:
+    made_by_alembic(project, "generic")
+    write(project, "migrations/env.py", ENV)
+    write(
+        project,
+        "migrations/versions/0001.py",
+        REVISION + '        op.execute("SELECT pg_catalog.pg_backend_pid()")\n',
+    )
+    migrated(project, project.run())
+    connectable = ENV.replace(
+        "with connectable.connect() as connection:", "if connection := connectable:"
+    )
+    write(project, "migrations/env.py", connectable)
+    write(
+        project,
+        "migrations/versions/0002.py",
+        'revision = "0002"\ndown_revision = "0001"\n\ndef upgrade():\n    pass\n',
+    )
+    assert project.run().exit_code == 0
+    assert project.rows("SELECT version_num FROM alembic_version") == [("0002",)]
+
+
+def test_options_are_arguments_and_attributes_and_the_section_is_the_named_one(
+    project: Shop,
+) -> None:
+    made_by_alembic(
+        project, "generic", 'section = "staging"', 'options = {tenant = "a b", debug = ""}'
+    )
+    ini = project.directory / "alembic.ini"
+    ini.write_text(ini.read_text() + "\n[staging]\ncolour = red\n")
+    env = project.directory / "migrations/env.py"
+    env.write_text(
+        env.read_text()
+        .replace(
+            "target_metadata = None",
+            "print(context.get_x_argument(as_dictionary=True), config.attributes['tenant'],"
+            " config.get_main_option('colour'), config.config_ini_section,"
+            " sorted(config.get_section('staging')))",
+        )
+        .replace("target_metadata=target_metadata", "target_metadata=None")
+    )
+    done = project.run()
+    migrated(project, done)
+    assert (
+        "{'tenant': 'a b', 'debug': ''} a b red staging"
+        " ['colour', 'here', 'script_location', 'sqlalchemy.url']"
+    ) in [each["line"] for each in done.named("migration.output")]
+
+
+def test_what_env_py_does_to_logging_is_over_when_it_is_over(project: Shop) -> None:
+    import logging
+
+    before = logging.getLogger("some.library")
+    root = list(logging.getLogger().handlers)
+    made_by_alembic(project, "generic")
+    done = project.run()
+    migrated(project, done)
+    assert not before.disabled
+    assert logging.getLogger().handlers == root
+    said = [each["line"] for each in done.named("migration.output")]
+    assert any("Running upgrade  -> 0001" in line for line in said)
+
+
+@pytest.mark.parametrize(
+    ("change", "said", "hint"),
+    [
+        (
+            "import nosuchmodule",
+            r"Failed in env\.py at migrations/env\.py:\d+: ModuleNotFoundError: No module named"
+            r" 'nosuchmodule'\.",
+            "Install the package that has nosuchmodule",
+        ),
+        (
+            'import os; os.environ["SHOP_SECRET"]',
+            r"at migrations/env\.py:\d+: KeyError: the environment variable SHOP_SECRET is not set",
+            "Set SHOP_SECRET for the job.",
+        ),
+        (
+            "context.configure_all()",
+            r"at migrations/env\.py:\d+: AttributeError: module 'alembic.context' has no attribute"
+            r" 'configure_all'",
+            "",
+        ),
+        (
+            "len(5)",
+            r"at migrations/env\.py:\d+: TypeError: object of type 'int' has no len\(\)",
+            "",
+        ),
+        (
+            "int('hunter2')",
+            r"at migrations/env\.py:\d+: ValueError\.",
+            "",
+        ),
+        (
+            "import settings",
+            r"at settings\.py:1: ValueError\.",
+            "",
+        ),
+    ],
+)
+def test_an_error_in_env_py_is_told_by_its_place_class_and_names(
+    project: Shop, change: str, said: str, hint: str
+) -> None:
+    made_by_alembic(project, "generic")
+    write(project, "settings.py", "\nint('hunter2')\n")
+    env = project.directory / "migrations/env.py"
+    env.write_text(env.read_text().replace("target_metadata = None", change))
+    done = project.run()
+    assert done.exit_code == 16
+    assert re.search(said, done.failed["message"]), done.failed
+    assert hint in done.failed["hint"]
+    assert "hunter2" not in done.stderr
+
+
+def test_a_wrong_ini_is_named(project: Shop) -> None:
+    made_by_alembic(project, "generic")
+    ini = project.directory / "alembic.ini"
+    whole = ini.read_text()
+    ini.write_text("script_location = migrations\n" + whole)
+    done = project.run()
+    assert done.exit_code == 14
+    assert (
+        "Alembic's configuration cannot be read: MissingSectionHeaderError"
+        in done.failed["message"]
+    )
+    assert done.failed["problems"][0].startswith("alembic.ini:1: ")
+    ini.write_text(whole.replace("[loggers]", "[logers]"))
+    done = project.run()
+    assert done.exit_code == 16
+    assert re.search(r"env\.py at migrations/env\.py:\d+: KeyError", done.failed["message"])
