@@ -125,7 +125,7 @@ class _Job:
                 importing.result()
                 if shown is not None:
                     require_migrated(shown, connection, catalog)
-                migrated = self.migrate(connection, ledger, catalog, target)
+                migrated = self.migrate(connection, ledger, catalog, graph, target)
                 self.migrated = migrated
             if migrated.state.value == "older_image":
                 why = "its migrations are ahead of this image"
@@ -256,7 +256,12 @@ class _Job:
             return ledger, meta
 
     def migrate(
-        self, connection: Connection, ledger: Ledger, catalog: Catalog, target: Target
+        self,
+        connection: Connection,
+        ledger: Ledger,
+        catalog: Catalog,
+        graph: RevisionGraph,
+        target: Target,
     ) -> MigrationOutcome:
         """Bring the schema to this image's head and the session back to order."""
         from seeder.database.connection import lock, session
@@ -277,6 +282,7 @@ class _Job:
                 connection,
                 catalog.migrations,
                 project=catalog.project,
+                graph=graph,
                 lock_key=key,
                 ddl_lock_timeout=self.settings.ddl_lock_timeout,
                 known=ledger.revisions(connection),

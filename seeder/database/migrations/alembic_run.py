@@ -7,18 +7,15 @@ env.py for those who ask for it, in the surroundings that `alembic upgrade` give
 
 from __future__ import annotations
 
-import contextlib
 import re
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
-from alembic.script import ScriptDirectory
+from alembic.script import Script, ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -37,6 +34,7 @@ from seeder.database.migrations.project_env import (
     give_url,
     output_logged,
 )
+from seeder.database.migrations.revisions import RevisionGraph
 from seeder.errors import MigrationFailed
 from seeder.log import Log
 from seeder.merge.model import Migrations
@@ -47,6 +45,7 @@ _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 def upgrade_by_seeder(
     connection: Connection,
     migrations: Migrations,
+    graph: RevisionGraph,
     progress: Progress,
     *,
     lock_key: int,
@@ -61,6 +60,7 @@ def upgrade_by_seeder(
     MigrationFailed, and AccessDenied for a missing privilege.
     """
     config = alembic_config.read(migrations)
+    script = _Scripts(str(migrations.alembic), graph)
 
     def steps(heads: Any, _: MigrationContext) -> Iterator[MigrationStep]:
         for step in script._upgrade_revs(migrations.target, heads):
@@ -82,7 +82,6 @@ def upgrade_by_seeder(
         environment_of(environment),
         engine_over(connection) as engine,
         engine.connect() as sqlalchemy_connection,
-        _scripts(config) as script,
         EnvironmentContext(config, script, fn=steps, as_sql=False) as context,
     ):
         _watch_autocommit(engine, connection, progress)
@@ -133,24 +132,25 @@ def upgrade_by_project(
                 yield step
             progress.running = progress.file = None
 
-        with (
-            _scripts(config, as_alembic=True) as script,
-            EnvironmentContext(
-                config, script, fn=steps, as_sql=False, destination_rev=migrations.target
-            ),
+        # Puts `prepend_sys_path` in front, as Alembic does.
+        script = ScriptDirectory.from_config(config)
+        with EnvironmentContext(
+            config, script, fn=steps, as_sql=False, destination_rev=migrations.target
         ):
             script.run_env()
     lock.verify(connection, lock_key)
 
 
-@contextlib.contextmanager
-def _scripts(config: Config, *, as_alembic: bool = False) -> Iterator[ScriptDirectory]:
-    """The script directory; `as_alembic`, `prepend_sys_path` is put in front, as Alembic does."""
-    path = list(sys.path)
-    script = ScriptDirectory.from_config(config)
-    if not as_alembic:
-        sys.path[:] = path
-    yield script
+class _Scripts(ScriptDirectory):
+    """Revisions that are imported already: another time takes as long as running some of them."""
+
+    def __init__(self, directory: str, graph: RevisionGraph) -> None:
+        super().__init__(directory)
+        self._graph = graph
+
+    def _load_revisions(self) -> Iterator[Script]:
+        for name, module in self._graph.modules.items():
+            yield Script(module, name, self._graph.paths[name])
 
 
 def _begin(progress: Progress, step: RevisionStep, *, now: float) -> None:

@@ -20,7 +20,7 @@ from seeder.database.connection.failures import translated
 from seeder.database.migrations.invalid_indexes import invalid_indexes
 from seeder.database.migrations.lineage import KnownRevision, Lineage, MigrationState
 from seeder.database.migrations.migration_command import run_command
-from seeder.database.migrations.revisions import read_graph
+from seeder.database.migrations.revisions import RevisionGraph, read_graph
 from seeder.database.migrations.version_table import create_schema, current
 from seeder.errors import (
     ConnectionLost,
@@ -58,6 +58,7 @@ def upgrade(
     project: Path,
     lock_key: int,
     log: Log,
+    graph: RevisionGraph | None = None,
     ddl_lock_timeout: float = 5.0,
     known: Mapping[str, KnownRevision] | None = None,
     remember: Callable[[Mapping[str, KnownRevision]], None] = lambda _: None,
@@ -69,10 +70,10 @@ def upgrade(
     """Apply what this image has and the database lacks; the caller holds the advisory lock.
 
     `project` and `environment` are for migrations by command: its directory and variables
-    (None: this process' own). `known` is what earlier images recorded of their revisions;
-    `remember` gets what is to be known from now on, before anything is applied: should it stop
-    half-way, an older image still finds its way. Call `session.restore` afterwards, whatever
-    the outcome.
+    (None: this process' own). `graph` is of the project's revisions, where they were read
+    already. `known` is what earlier images recorded of their revisions; `remember` gets what is
+    to be known from now on, before anything is applied: should it stop half-way, an older image
+    still finds its way. Call `session.restore` afterwards, whatever the outcome.
 
     Raises MigrationsInvalid, RevisionUnknown, MigrationFailed (what was applied before it
     stays), MigrationPartial while an invalid index is there, RetriesExhausted,
@@ -100,7 +101,8 @@ def upgrade(
         _require_valid_indexes(connection)
         return _outcome(before, current(connection, migrations), ())
 
-    graph = read_graph(migrations)
+    if graph is None:
+        graph = read_graph(migrations)
     lineage = Lineage(before, graph, known=known or {})
     standing = lineage.standing()
     if standing.state is MigrationState.OLDER_IMAGE:
@@ -114,6 +116,7 @@ def upgrade(
             applied = _apply(
                 connection,
                 migrations,
+                graph,
                 graph.pending(before),
                 lock_key=lock_key,
                 ddl_lock_timeout=ddl_lock_timeout,
@@ -180,12 +183,17 @@ def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout:
         connection.execute("SET search_path TO DEFAULT")  # the project's own, whatever it names
         # As under Alembic itself; seeding wants an error instead of hidden rows.
         connection.execute("SET row_security = on")
+        if not migrations.project_env:
+            # Not a wait for the disk at every revision: what is recorded afterwards waits once,
+            # for all of them. A server that crashes before has none or the first of them.
+            connection.execute("SET synchronous_commit = off")
         create_schema(connection, migrations)
 
 
 def _apply(
     connection: Connection,
     migrations: Migrations,
+    graph: RevisionGraph,
     pending: tuple[str, ...],
     *,
     lock_key: int,
@@ -234,6 +242,7 @@ def _apply(
             alembic_run.upgrade_by_seeder(
                 connection,
                 migrations,
+                graph,
                 progress,
                 lock_key=lock_key,
                 log=log,

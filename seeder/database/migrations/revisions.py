@@ -38,6 +38,8 @@ class RevisionGraph(Struct, frozen=True, kw_only=True):
     paths: Mapping[str, Path] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
     """Revision to the `text_digest` of its file."""
+    modules: Mapping[str, ModuleType] = field(default_factory=dict)
+    """Revision to its file as it was imported."""
 
     def meaning(self, revision: str) -> str:
         """The `meaning_digest` of its file, which is read for it."""
@@ -63,6 +65,7 @@ class RevisionGraph(Struct, frozen=True, kw_only=True):
 
 class _Revision(Struct, frozen=True, kw_only=True):
     name: str
+    module: ModuleType | None = None
     path: Path
     text: str
     file: str
@@ -167,6 +170,7 @@ def _load(path: Path, shown: str, problems: list[Problem]) -> _Revision | None:
         return None
     return _Revision(
         name=module.revision,
+        module=module,
         path=path,
         text=text_digest(path.read_bytes()),
         file=shown,
@@ -254,6 +258,7 @@ def _link(loaded: Mapping[str, _Revision], problems: list[Problem]) -> RevisionG
         files={revision.name: revision.file for revision in loaded.values()},
         paths={revision.name: revision.path for revision in loaded.values()},
         texts={revision.name: revision.text for revision in loaded.values()},
+        modules={each.name: each.module for each in loaded.values() if each.module is not None},
     )
 
 
