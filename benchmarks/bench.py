@@ -25,6 +25,8 @@ SERVER_SETTINGS: Mapping[str, str] = {
     "autovacuum": "off",
     "max_wal_size": "8GB",
     "checkpoint_timeout": "1h",
+    # One revision may make a thousand tables.
+    "max_locks_per_transaction": "1024",
 }
 
 SEEDER = (str(Path(sys.executable).with_name("seeder")),)
@@ -36,7 +38,7 @@ class Ratio:
     """One line of the table."""
 
     target: int
-    """Which of the six; see docs/performance.md."""
+    """Which of the seven; see docs/performance.md."""
     what: str
     value: float
     at_most: float | None = None

@@ -125,6 +125,10 @@ _TOP: Mapping[str, str] = {
     "identity": "A word that no other project has: the ledger keeps it, and another project's image"
     " is refused. `seeder init` writes one.",
     "release": "Text. The first run on a database that never had this release is an update.",
+    "supersedes": "List of releases that this one builds on, where their names do not tell. An"
+    " update that would take back what another release has brought is left pending. Of names made"
+    " of numbers the higher one builds on the lower one: `2026.10` on `2026.9.1`, and not the"
+    " other way round.",
     "migrations": "How migrations run; exactly one of `alembic`, `command` and `none`."
     " Without the table: `migrations/`, if it has a `versions` directory.",
     "seeds": "`path`: the directory of the seeds; default `seeds`.",

@@ -20,6 +20,7 @@ from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import ROWS
 from seeder.merge.plan_id import plan_id
+from seeder.merge.release_order import Brought, ReleaseOrder
 from seeder.opening import connected, image_of, read_catalog, require_same_environment, target_of
 from seeder.progress import Progress
 from seeder.settings import Settings
@@ -106,6 +107,7 @@ class Choice(Struct, frozen=True, kw_only=True):
     """The plan that was given or approved, made again: the run keeps to it."""
     stale: str | None = None
     """Why open requests do not hold, where there are any; None where they do."""
+    warning: str | None = None
 
 
 class Planner(Struct, frozen=True, kw_only=True):
@@ -126,6 +128,10 @@ class Planner(Struct, frozen=True, kw_only=True):
     """Why this image would leave the database as it is; None: it would not."""
     edited: tuple[str, ...] = ()
     """What was changed in revisions that are applied here, as warnings."""
+    order: ReleaseOrder | None = None
+    """The releases of this database and the catalog's; None where that names none."""
+    lost: tuple[Brought, ...] = ()
+    """What an update would take back of releases that the catalog's does not build on."""
     rows: int | None = None
     """How many rows of a set a plan names; None: all."""
     progress: Progress | None = None
@@ -144,6 +150,7 @@ class Planner(Struct, frozen=True, kw_only=True):
         rows: int | None = None,
     ) -> Planner:
         """Read what decides; `migrated` says that the migrations are behind."""
+        from seeder.database.ledger.releases import read_order, taken_back
         from seeder.database.migrations.lineage import Lineage, MigrationState
         from seeder.database.migrations.version_table import current
 
@@ -163,6 +170,11 @@ class Planner(Struct, frozen=True, kw_only=True):
         if meta is not None:
             require_same_environment(meta.environment, settings)
         pending = () if by_command or left_alone else graph.pending(revisions)
+        order: ReleaseOrder | None = None
+        lost: tuple[Brought, ...] = ()
+        if catalog.release is not None and meta is not None and not left_alone:
+            order = read_order(connection, ledger, catalog.release, catalog.supersedes)
+            lost = taken_back(connection, ledger, order, catalog)
         return cls(
             settings=settings,
             connection=connection,
@@ -175,6 +187,8 @@ class Planner(Struct, frozen=True, kw_only=True):
             meta=meta,
             left_alone=left_alone,
             edited=edited,
+            order=order,
+            lost=lost,
             rows=rows,
         )
 
@@ -191,8 +205,9 @@ class Planner(Struct, frozen=True, kw_only=True):
                 asked=asked,
                 environment=self.settings.environment if meta is None else meta.environment,
                 release=self.catalog.release,
-                applied=frozenset() if meta is None else self.ledger.releases(self.connection),
+                applied=self.order.here if self.order else frozenset(),
                 approved=approved,
+                takes_back={each.set: each.release for each in self.lost},
             )
         )
 
@@ -218,6 +233,7 @@ class Planner(Struct, frozen=True, kw_only=True):
             adopt=decision.adopt,
             plan=approved,
             stale=stale,
+            warning=decision.warning,
         )
 
     def keep_to(self, shown: Plan) -> Choice:
@@ -262,7 +278,12 @@ class Planner(Struct, frozen=True, kw_only=True):
                 draft,
                 sets=sets,
                 tasks=self._tasks(decision.mode),
-                warnings=(*self.edited, *warnings, *self.catalog.warnings),
+                warnings=(
+                    *self.edited,
+                    *([decision.warning] if decision.warning else []),
+                    *warnings,
+                    *self.catalog.warnings,
+                ),
                 provisional=bool(self.migrations) or awaits,
             )
         return replace(draft, id=plan_id(draft))

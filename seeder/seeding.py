@@ -132,7 +132,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             outcomes,
             ran,
             requests,
-            (*overtaken, *warnings, *waits[1]),
+            (*([choice.warning] if choice.warning else []), *overtaken, *warnings, *waits[1]),
             pending_plan=waits[0],
         )
         record_end(connection, ledger, self.number, result, self.migrated)
@@ -166,6 +166,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         outcomes: tuple[SetOutcome, ...],
     ) -> None:
         """Record the release, once nothing is left unadopted, and what the run ran on."""
+        from seeder.database.ledger.releases import read_order, record_release
         from seeder.database.ledger.unchanged import env_digest
         from seeder.database.migrations.version_table import current
 
@@ -173,9 +174,13 @@ class Seeding(Struct, frozen=True, kw_only=True):
         whole = not any(each.decision is SetDecision.UNADOPTED for each in outcomes)
         updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
         if catalog.release is not None and whole and (updated or planner.launches):
-            ledger.record_release(connection, catalog.release, run=self.number)
+            order = planner.order or read_order(
+                connection, ledger, catalog.release, catalog.supersedes
+            )
+            record_release(connection, ledger, order, planner.lost, run=self.number)
         # After a run in mode init by hand, the next deploy may still have an update to do.
         done = updated or planner.decide(Mode.AUTO).mode is choice.mode
+        done = done and choice.warning is None  # which is to be told at every deploy
         ledger.complete(
             connection,
             self.number,

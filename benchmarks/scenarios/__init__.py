@@ -1,11 +1,20 @@
-"""The six targets, each a module with `run(bench) -> Outcome`."""
+"""The seven targets, each a module with `run(bench) -> Outcome`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench, Outcome
-from benchmarks.scenarios import curves, first_load, live, memory, small_sets, unchanged, update
+from benchmarks.scenarios import (
+    curves,
+    first_load,
+    live,
+    memory,
+    migrations,
+    small_sets,
+    unchanged,
+    update,
+)
 
 ALL: Mapping[str, Callable[[Bench], Outcome]] = {
     "unchanged": unchanged.run,
@@ -14,6 +23,7 @@ ALL: Mapping[str, Callable[[Bench], Outcome]] = {
     "small-sets": small_sets.run,
     "memory": memory.run,
     "live": live.run,
+    "migrations": migrations.run,
     "curves": curves.run,
 }
 """By the name that `--only` takes."""

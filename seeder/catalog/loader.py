@@ -104,6 +104,7 @@ class _Loader:
             project=self._project.root,
             identity=self._project.identity,
             release=self._project.release,
+            supersedes=self._project.supersedes,
             environment=self._environment,
             migrations=self._project.migrations,
             sets=tuple(by_name[name] for name in order),

@@ -18,7 +18,7 @@ from seeder.merge.given import Migrations
 
 FILE = "seeder.toml"
 
-_TOP = ("identity", "release", "migrations", "seeds")
+_TOP = ("identity", "release", "supersedes", "migrations", "seeds")
 _IDENTITY = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _MIGRATIONS = (
     "alembic",
@@ -46,6 +46,8 @@ class Project:
     identity: str | None
     """Which project it is, wherever its files are; None: seeder.toml does not say."""
     release: str | None
+    supersedes: tuple[str, ...]
+    """Releases that this one builds on, where their names do not tell."""
     migrations: Migrations
     seeds: Path
     """Absolute; may be missing where seeder.toml does not name it."""
@@ -126,6 +128,7 @@ class _Reader:
             root=self._root,
             identity=self._identity(document),
             release=self._release(document),
+            supersedes=self._supersedes(document),
             migrations=self._migrations(document),
             seeds=self._directory("seeds", "path", seeds.get("path", "seeds"), "path" in seeds)
             or self._root / "seeds",
@@ -144,6 +147,21 @@ class _Reader:
             'Such as identity = "shop-3f9c21ab".',
         )
         return None
+
+    def _supersedes(self, document: Mapping[str, object]) -> tuple[str, ...]:
+        given = document.get("supersedes", [])
+        right = isinstance(given, list) and all(isinstance(v, str) and v.strip() for v in given)
+        if right and (not given or "release" in document):
+            return tuple(given)  # type: ignore[arg-type]  # a list of texts
+        self._bad(
+            "",
+            "supersedes",
+            "`supersedes` needs a `release` of which it tells what it builds on"
+            if right
+            else "`supersedes` must be a list of releases",
+            'Such as release = "2026.9.1" and supersedes = ["2026.9"].',
+        )
+        return ()
 
     def _release(self, document: Mapping[str, object]) -> str | None:
         release = document.get("release")

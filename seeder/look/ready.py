@@ -129,6 +129,7 @@ class _Waiting(Struct, kw_only=True):
 
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
+        from seeder.database.ledger.releases import read_order
         from seeder.database.migrations.lineage import Lineage, MigrationState
         from seeder.database.migrations.version_table import current
 
@@ -159,8 +160,12 @@ class _Waiting(Struct, kw_only=True):
             older = state is MigrationState.OLDER_IMAGE
         if meta.completed_run is None:
             return "no run has completed: the first seeds are not there"
-        if self.release is not None and self.release not in ledger.releases(connection):
-            return f"release {self.release} is not applied"
+        if self.release is not None:
+            order = read_order(connection, ledger, self.release, self.project.supersedes)
+            if order.taken_back:
+                return f"release {order.taken_back} took back what {self.release} had brought"
+            if self.release not in order.here:
+                return f"release {self.release} is not applied"
         return Readiness(
             revision_live=live,
             revision_head=self.graph.heads,

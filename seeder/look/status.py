@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from seeder.errors import DatabaseUnavailable, RevisionUnknown
 from seeder.log import Log
-from seeder.merge.found import AppliedRelease, Status, UnfitSet
-from seeder.merge.mode import ModeFacts, decide_mode
+from seeder.merge.found import Status, UnfitSet
+from seeder.merge.mode import ModeDecision, ModeFacts, decide_mode
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
 from seeder.opening import connected, image_of, read_catalog, require_same_environment, target_of
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
     from seeder.database.ledger.ledger import Ledger, Meta
     from seeder.database.migrations.revisions import RevisionGraph
+    from seeder.merge.release_order import Brought, ReleaseOrder
 
 
 def status(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> Status:
@@ -72,6 +73,9 @@ def _read(
         found = _outlook(connection, ledger, catalog, meta, pending=_pending(catalog, graph, live))
     releases = history.releases(connection, ledger) if ours else ()
     environment = meta.environment if meta else settings.environment
+    next_run = None
+    if ours and _fits(graph, live):
+        next_run = _next(connection, ledger, catalog, environment)
     holder = lock.holder(connection, lock.key_of(settings.schema))
     return Status(
         database=connection.info.dbname,
@@ -87,7 +91,8 @@ def _read(
         other_history=_other_history(connection, ledger, live, graph) if ours else None,
         unadopted=_named(found, SetDecision.UNADOPTED),
         pending=_named(found, SetDecision.PENDING),
-        update=_update(catalog, environment, releases) if ours and _fits(graph, live) else None,
+        update=next_run.reason if next_run and next_run.mode is Mode.UPDATE else None,
+        held_back=next_run.warning if next_run else None,
         awaiting=_named(found, SetDecision.AWAITING_TABLE),
         unfit=tuple(UnfitSet(name=name, message=why) for name, why in found.unfit.items())
         if found
@@ -138,18 +143,27 @@ def _other_history(
     return None
 
 
-def _update(catalog: Catalog, environment: str, releases: tuple[AppliedRelease, ...]) -> str | None:
-    """Why the next ordinary run is an update, requests apart; None where it is none."""
-    decision = decide_mode(
+def _next(
+    connection: Connection, ledger: Ledger, catalog: Catalog, environment: str
+) -> ModeDecision:
+    """What the next ordinary run does, requests apart."""
+    from seeder.database.ledger.releases import read_order, taken_back
+
+    order: ReleaseOrder | None = None
+    lost: tuple[Brought, ...] = ()
+    if catalog.release is not None:
+        order = read_order(connection, ledger, catalog.release, catalog.supersedes)
+        lost = taken_back(connection, ledger, order, catalog)
+    return decide_mode(
         ModeFacts(
             asked=Mode.AUTO,
             environment=environment,
             release=catalog.release,
-            applied=frozenset(each.release for each in releases),
+            applied=order.here if order else frozenset(),
             approved=False,
+            takes_back={each.set: each.release for each in lost},
         )
     )
-    return decision.reason if decision.mode is Mode.UPDATE else None
 
 
 def _outlook(

@@ -50,6 +50,8 @@ class AppliedRelease(Struct, frozen=True, kw_only=True):
     release: str
     applied_at: datetime.datetime
     run: int
+    taken_back: str | None = None
+    """The release that took back what this one had brought, without building on it."""
 
 
 class RunSummary(Struct, frozen=True, kw_only=True):
@@ -110,6 +112,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """Names of sets."""
     update: str | None = None
     """Why the next run is an update, and so brings what is pending; None: it is none."""
+    held_back: str | None = None
+    """Why the catalog's release is left pending, where it would take back another's rows."""
     awaiting: tuple[str, ...] = ()
     """Names of sets whose tables or columns come with the pending migrations."""
     unfit: tuple[UnfitSet, ...] = ()

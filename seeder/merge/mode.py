@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.given import Mode, is_disposable
@@ -19,9 +20,11 @@ class ModeFacts(Struct, frozen=True, kw_only=True):
     release: str | None
     """The catalog's."""
     applied: AbstractSet[str]
-    """Releases that this database has had."""
+    """Releases that this database has had, and whose rows were not taken back."""
     approved: bool
     """An open request approves the very plan of an update made now."""
+    takes_back: Mapping[str, str] = field(default_factory=dict)
+    """Sets in which the release would take back what another one has brought, with its name."""
 
 
 class ModeDecision(Struct, frozen=True, kw_only=True):
@@ -31,6 +34,7 @@ class ModeDecision(Struct, frozen=True, kw_only=True):
     reason: str
     adopt: bool = False
     """Rows that were here before seeder are adopted: a person has asked for this update."""
+    warning: str | None = None
 
 
 def decide_mode(facts: ModeFacts) -> ModeDecision:
@@ -59,4 +63,16 @@ def decide_mode(facts: ModeFacts) -> ModeDecision:
         return ModeDecision(mode=Mode.INIT, reason="the catalog names no release")
     if facts.release in facts.applied:
         return ModeDecision(mode=Mode.INIT, reason=f"release {facts.release} was applied before")
+    if facts.takes_back:
+        others = ", ".join(sorted(set(facts.takes_back.values())))
+        reason = f"release {facts.release} does not build on {others}"
+        return ModeDecision(
+            mode=Mode.INIT,
+            reason=reason,
+            warning=f"Release {facts.release} is left pending: it does not build on release"
+            f" {others}, and would take back what that has brought in"
+            f" {', '.join(facts.takes_back)}. Put both into a later release; or say in seeder.toml"
+            f' that it does, supersedes = ["{others}"]; or take it back with `seeder run --mode'
+            " update`.",
+        )
     return ModeDecision(mode=Mode.UPDATE, reason=f"release {facts.release} is new here")

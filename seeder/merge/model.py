@@ -281,6 +281,8 @@ class Catalog(Struct, frozen=True, kw_only=True):
     identity: str | None = None
     """Which project it is, whatever its directory; None: seeder.toml does not say."""
     release: str | None
+    supersedes: tuple[str, ...] = ()
+    """Releases that it builds on, where their names do not tell."""
     environment: str
     migrations: Migrations
     sets: tuple[SeedSet, ...]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from seeder.merge.choices import EXPLAINED, LEFT_EXPLAINED
-from seeder.merge.found import CheckResult, Readiness, RunSummary, Status
+from seeder.merge.found import AppliedRelease, CheckResult, Readiness, RunSummary, Status
 from seeder.merge.plan import SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
 from seeder.report.excerpt import Excerpts
@@ -157,7 +157,7 @@ def _status(found: Status) -> Iterator[Line]:
             (Span("revision", Ink.DIM), _revision(found)),
             (
                 Span("releases", Ink.DIM),
-                ", ".join(each.release for each in found.releases) or "none",
+                ", ".join(_release(each) for each in found.releases) or "none",
             ),
             (Span("unadopted", Ink.DIM), _wanting(found.unadopted)),
             (Span("pending", Ink.DIM), _wanting(found.pending)),
@@ -170,6 +170,8 @@ def _status(found: Status) -> Iterator[Line]:
     if found.other_history:
         told = f"A run of this image would be refused. {found.other_history}"
         yield line(Span("! ", Ink.LOUD), *prose(told), hang=2)
+    if found.held_back:
+        yield line(Span("! ", Ink.LOUD), *prose(found.held_back), hang=2)
     yield from _open_conflicts(found)
     yield from _unfit(found)
     waits = {
@@ -240,6 +242,10 @@ def _unfit(found: Status) -> Iterator[Line]:
             indent=2,
             hang=2,
         )
+
+
+def _release(each: AppliedRelease) -> str:
+    return f"{each.release} (taken back by {each.taken_back})" if each.taken_back else each.release
 
 
 def _wanting(names: tuple[str, ...]) -> Piece:

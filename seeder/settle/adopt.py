@@ -44,7 +44,9 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
             opened = of_project(opened, image)
 
         def notes(counts: Mapping[str, int], ledger: Ledger) -> tuple[str, ...]:
-            applied = ledger.releases(connection)
+            from seeder.database.ledger.history import releases
+
+            applied = {each.release for each in releases(connection, ledger)}
             waits = catalog.release is not None and catalog.release not in applied
             if not any(counts.values()):
                 return (f"{_WAITS} {_LOOK}",) if waits else ()

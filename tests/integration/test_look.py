@@ -367,7 +367,7 @@ def test_check_against_the_schema_finds_the_migration_that_fails(shop: Shop) -> 
     shop.scripts.add("0003", "ALTER TABLE rolls ADD note text")
     done = shop.command("check", "--embedded")
     assert done.exit_code == 16
-    assert "revision 0003 (0003.py)" in done.failed["message"]
+    assert "revision 0003 (0003.py:8)" in done.failed["message"]
 
 
 def test_a_rehearsal_is_not_led_astray_by_settings_of_a_run(shop: Shop) -> None:

@@ -128,6 +128,19 @@ def test_a_failing_revision_keeps_what_was_applied_before_it(
     session.restore(job.connection, lock_key=KEY)
 
 
+def test_no_revision_waits_for_the_disk_and_what_is_recorded_afterwards_does(
+    database: Database, scripts: Scripts, events: Events
+) -> None:
+    database.execute(f"ALTER DATABASE {database.name} SET synchronous_commit = 'local'")
+    job = Job(database, scripts, events)
+    setting = "SELECT current_setting('synchronous_commit')"
+    scripts.add("0001", f"CREATE TABLE one AS {setting} AS n")
+    job.migrate()
+    session.restore(job.connection, lock_key=KEY)
+    assert database.fetch("SELECT n FROM one") == [("off",)]
+    assert job.connection.execute(setting).fetchone() == ("local",)
+
+
 def test_an_exception_of_a_revision_is_told_by_its_line(job: Job, scripts: Scripts) -> None:
     scripts.add("0001", "SELECT 1", "py:raise ValueError('hunter2')")
     with pytest.raises(
@@ -458,7 +471,13 @@ def test_a_command_is_stopped_at_the_deadline(job: Job) -> None:
 
 def test_the_graph_of_an_unchanged_directory_is_equal(scripts: Scripts) -> None:
     scripts.add("0001")
-    assert read_graph(scripts.migrations()) == read_graph(scripts.migrations())
+    first, second = (read_graph(scripts.migrations()) for _ in range(2))
+    assert (first.revisions, first.heads, first.files, first.texts) == (
+        second.revisions,
+        second.heads,
+        second.files,
+        second.texts,
+    )
 
 
 def test_importing_the_package_imports_no_alembic(database: Database) -> None:

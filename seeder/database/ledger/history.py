@@ -20,11 +20,14 @@ def releases(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[Appli
     """Every release that was applied here, newest first."""
     rows = connection.execute(
         ledger.sql(
-            "SELECT release, applied_at, run FROM {s}.releases WHERE project = {p}"
+            "SELECT release, applied_at, run, taken_back FROM {s}.releases WHERE project = {p}"
             " ORDER BY run DESC, release"
         )
     ).fetchall()
-    return tuple(AppliedRelease(release=row[0], applied_at=row[1], run=row[2]) for row in rows)
+    return tuple(
+        AppliedRelease(release=row[0], applied_at=row[1], run=row[2], taken_back=row[3])
+        for row in rows
+    )
 
 
 def last_runs(

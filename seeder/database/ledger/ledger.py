@@ -281,25 +281,6 @@ class Ledger(Struct, frozen=True, kw_only=True):
             [self.schema],
         )
 
-    def releases(self, connection: psycopg.Connection[Any]) -> frozenset[str]:
-        """Every release that was ever applied here."""
-        rows = connection.execute(
-            self.sql("SELECT release FROM {s}.releases WHERE project = {p}")
-        ).fetchall()
-        return frozenset(row[0] for row in rows)
-
-    def record_release(
-        self, connection: psycopg.Connection[Any], release: str, *, run: int
-    ) -> None:
-        """Record that a release is applied; once and for all."""
-        connection.execute(
-            self.sql(
-                "INSERT INTO {s}.releases (project, release, run) VALUES ({p}, %s, %s)"
-                " ON CONFLICT DO NOTHING"
-            ),
-            [release, run],
-        )
-
     def tasks(self, connection: psycopg.Connection[Any]) -> dict[str, AppliedTask]:
         """The tasks that this database has behind it, by name."""
         rows = connection.execute(

@@ -48,7 +48,9 @@ CREATE TABLE {s}.runs (
 CREATE TABLE {s}.releases (
     project integer NOT NULL REFERENCES {s}.projects,
     release text NOT NULL,
-    run bigint NOT NULL REFERENCES {s}.runs,
+    run bigint NOT NULL REFERENCES {s}.runs, -- the first that applied it
+    supersedes text[] NOT NULL,    -- what it says it builds on
+    taken_back text,               -- the release that took back what it had brought
     applied_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (project, release)
 );
@@ -69,6 +71,8 @@ CREATE TABLE {s}.sets (
     scope text NOT NULL,
     name text NOT NULL,
     digest text NOT NULL,          -- of the rows and policies last applied
+    release text,                  -- that brought them
+    earlier text[] NOT NULL DEFAULT '{{}}', -- digests that the set had before
     run bigint NOT NULL REFERENCES {s}.runs,
     seeded_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     UNIQUE (base, scope, name)

@@ -45,7 +45,7 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
 def same_place(seeding: Seeding, each: SeedSet) -> list[Known]:
     """What the ledger knows of the set's table, key and scope, by whatever name."""
     table = seeding.tables.get(each.table)
-    if table is None:
+    if table is None or not has_scope(each, table):
         return []
     scope, qualified = scope_text(each, table), table.qualified
     here = [k for k in seeding.known if k.table == qualified and k.scope == scope]
@@ -154,17 +154,23 @@ def _register(seeding: Seeding, works: Sequence[SetWork]) -> dict[str, int]:
         return {}
     rows = seeding.connection.execute(
         seeding.ledger.sql(
-            "INSERT INTO {s}.sets (base, scope, name, digest, run)"
-            " SELECT base, scope, name, digest, %(run)s"
+            "INSERT INTO {s}.sets (base, scope, name, digest, release, run)"
+            " SELECT base, scope, name, digest, %(release)s, %(run)s"
             " FROM ROWS FROM (pg_catalog.unnest(%(bases)s::integer[]),"
             " pg_catalog.unnest(%(scopes)s::text[]), pg_catalog.unnest(%(names)s::text[]),"
             " pg_catalog.unnest(%(digests)s::text[])) AS given (base, scope, name, digest)"
             " ON CONFLICT (base, scope, name) DO UPDATE"
-            " SET digest = coalesce(nullif(excluded.digest, ''), sets.digest), run = excluded.run"
+            " SET run = excluded.run, (digest, release, earlier) = ("
+            " SELECT sets.digest, sets.release, sets.earlier"
+            " WHERE excluded.digest IN (''::text, sets.digest)"
+            " UNION ALL SELECT excluded.digest, excluded.release,"
+            " pg_catalog.array_append(sets.earlier, sets.digest)"
+            " WHERE excluded.digest NOT IN (''::text, sets.digest))"
             " RETURNING name, id"
         ),
         {
             "run": seeding.run,
+            "release": seeding.catalog.release,
             "bases": [work.base.id for work in works],
             "scopes": [work.scope for work in works],
             "names": [work.name for work in works],

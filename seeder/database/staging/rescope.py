@@ -143,8 +143,9 @@ def _leave_behind(seeding: Seeding, work: SetWork, before: Known) -> None:
     )
     row = connection.execute(
         seeding.ledger.sql(
-            "INSERT INTO {s}.sets (base, scope, name, digest, run)"
-            " SELECT base, {before}, name, digest, run FROM {s}.sets WHERE id = {id}"
+            "INSERT INTO {s}.sets (base, scope, name, digest, release, earlier, run)"
+            " SELECT base, {before}, name, digest, release, earlier, run FROM {s}.sets"
+            " WHERE id = {id}"
             " AND EXISTS (SELECT FROM {base} WHERE {left}) RETURNING id",
             before=sql.Literal(before.scope),
             id=sql.Literal(before.id),
