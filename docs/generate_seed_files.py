@@ -30,6 +30,12 @@ _KEYS: Mapping[str, tuple[str, str]] = {
     "deleted": ("column", "A soft-delete column: non-null or true counts as gone."),
     "conflict": ("{Conflict}", "Which value wins when the live and the desired one both changed."),
     "environments": ("list of names", "The set exists only in these environments."),
+    "after": (
+        "name of a revision",
+        "The first rows go in right behind this revision, with what the ledger knows of them, in"
+        " one transaction: later revisions find them. Not with a migration command or with"
+        ' `env = "project"`.',
+    ),
     "defaults": ("column: value", "Values for columns that a row leaves out."),
     "columns": ("column: rule", "What needs saying about single columns; see below."),
     "moved": ("list of `{{from: KEY, to: KEY}}`", "Rows whose key has changed in the file."),

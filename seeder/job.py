@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from seeder.database.migrations.migrate import MigrationOutcome
     from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
-    from seeder.merge.plan import Plan
+    from seeder.merge.plan import Plan, SetOutcome
 
 
 def run(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> RunResult:
@@ -74,6 +74,8 @@ class _Job:
     number: int = 0
     migrated: MigrationOutcome | None = None
     """What the migrations did, once they are through."""
+    first: list[SetOutcome] = field(default_factory=list)
+    """What went in between migrations."""
 
     @property
     def project(self) -> str:
@@ -147,6 +149,7 @@ class _Job:
                     migrated=migrated,
                     fingerprint=fingerprint,
                     shown=shown,
+                    first=tuple(self.first),
                 ).run()
         except (SeederError, Interrupted) as error:
             self.tell_what_stays(error)
@@ -277,6 +280,10 @@ class _Job:
                 role=self.settings.set_role,
             )
 
+        def first_rows(applied: frozenset[str]) -> None:
+            restore()
+            self.first += self.insert_first(connection, ledger, catalog, applied)
+
         try:
             migrated = upgrade(
                 connection,
@@ -287,6 +294,9 @@ class _Job:
                 ddl_lock_timeout=self.settings.ddl_lock_timeout,
                 known=ledger.revisions(connection),
                 remember=lambda news: ledger.record_revisions(connection, news, run=self.number),
+                about_to_apply=lambda: ledger.remember_tables(connection),
+                stops={each.after.revision for each in catalog.sets if each.after is not None},
+                behind=first_rows,
                 environment=self.child_environment(target),
                 log=self.log,
                 deadline=self.deadline,
@@ -299,6 +309,37 @@ class _Job:
             raise
         restore()
         return migrated
+
+    def insert_first(
+        self,
+        connection: Connection,
+        ledger: Ledger,
+        catalog: Catalog,
+        applied: frozenset[str],
+    ) -> tuple[SetOutcome, ...]:
+        """Insert first rows on which later revisions build, with their ledger, in one transaction.
+
+        Raises as seeding does; the revisions before them stay applied.
+        """
+        from seeder.database.applying.first_rows import insert_first
+        from seeder.database.applying.transaction import in_transaction
+
+        try:
+            outcomes = in_transaction(
+                connection,
+                lambda: insert_first(connection, ledger, catalog, applied, run=self.number),
+                log=self.log,
+                doing="inserting rows between migrations",
+                deadline=self.deadline,
+                clock=self.clock,
+            )
+        except SeederError as error:
+            error.message = f"Between two migrations: {error.message}"
+            raise
+        for each in outcomes:
+            if each.counts:
+                self.log.info("set.first_rows", set=each.name, **each.counts)
+        return outcomes
 
     def child_environment(self, target: Target) -> Mapping[str, str]:
         """The environment of a migration command: ours, and the database it is to migrate.

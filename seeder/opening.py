@@ -124,7 +124,16 @@ def image_of(catalog: Catalog, graph: RevisionGraph) -> Image:
 def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read and check everything that can be checked without a database."""
     from seeder.catalog import load
-    from seeder.database.migrations.revisions import read_graph
 
     catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
-    return catalog, read_graph(catalog.migrations)
+    return catalog, read_revisions(catalog)
+
+
+def read_revisions(catalog: Catalog) -> RevisionGraph:
+    """Read the migrations, and check what the catalog says about them."""
+    from seeder.catalog.after import require_after
+    from seeder.database.migrations.revisions import read_graph
+
+    graph = read_graph(catalog.migrations)
+    require_after(catalog, tuple(graph.revisions), graph.ancestors)
+    return graph

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from seeder.errors import PlanStale
 from seeder.log import Log
@@ -45,15 +47,18 @@ class Seeding(Struct, frozen=True, kw_only=True):
     fingerprint: str
     shown: Plan | None
     """The plan that the run was given."""
+    first: tuple[SetOutcome, ...] = ()
+    """What went in between migrations, before this."""
 
     def run(self) -> RunResult:
         """Everything that is seeded, with its records, in one transaction."""
         from seeder.database.applying.transaction import in_transaction
 
         def attempt(refused: frozenset[str] = frozenset()) -> RunResult:
+            tries = count()
             return in_transaction(
                 self.connection,
-                lambda: self.once(refused=refused),
+                lambda: self.once(refused=refused, again=next(tries) > 0),
                 log=self.log,
                 doing="seeding",
                 deadline=self.deadline,
@@ -79,10 +84,11 @@ class Seeding(Struct, frozen=True, kw_only=True):
             self.log.warning("run.warned", message=warning)
         return result
 
-    def once(self, *, refused: frozenset[str]) -> RunResult:
+    def once(self, *, refused: frozenset[str], again: bool = False) -> RunResult:
         """Decide the mode, seed, run the tasks, record it; in the caller's transaction.
 
-        `refused` are approved plans that failed to hold while they were applied.
+        `refused` are approved plans that failed to hold while they were applied; `again` says
+        that a try was rolled back.
         """
         from seeder.database.applying.seed import seed
         from seeder.database.applying.transaction import TaskOrders, run_tasks
@@ -105,7 +111,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
                     connection,
                     ledger,
                     catalog,
-                    planner.orders(choice),
+                    replace(planner.orders(choice), staged=again),
                     run=self.number,
                     progress=progress,
                 )
@@ -229,6 +235,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         pending_plan: str | None,
     ) -> RunResult:
         """What this run did, as every report of it says it."""
+        outcomes = _with_first(self.first, outcomes)
         counts: dict[str, int] = {}
         for outcome in outcomes:
             for name, number in outcome.counts.items():
@@ -325,3 +332,22 @@ def _hint(counts: Mapping[str, int]) -> str | None:
             " or look at `seeder plan --mode update` and approve it."
         )
     return None
+
+
+def _with_first(
+    first: tuple[SetOutcome, ...], outcomes: tuple[SetOutcome, ...]
+) -> tuple[SetOutcome, ...]:
+    """What was done to each set, with the rows that went in between migrations."""
+    found = {each.name: each for each in outcomes}
+    for each in first:
+        if not each.counts:
+            continue
+        now = found.get(each.name)
+        if now is None:
+            found[each.name] = each
+            continue
+        counts = dict(now.counts)
+        for name, number in each.counts.items():
+            counts[name] = counts.get(name, 0) + number
+        found[each.name] = replace(now, counts=counts, kept=(*each.kept, *now.kept))
+    return tuple(found.values())

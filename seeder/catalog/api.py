@@ -59,6 +59,7 @@ def rows(
     removed: str | Mapping[str, Any] | None = None,
     deleted: str | None = None,
     conflict: str | None = None,
+    after: str | None = None,
     defaults: Mapping[str, Any] | None = None,
     moved: Sequence[Mapping[str, Any]] | None = None,
     name: str | None = None,
@@ -79,6 +80,7 @@ def rows(
         "removed": removed,
         "deleted": deleted,
         "conflict": conflict,
+        "after": after,
         "defaults": defaults,
         "moved": moved,
     }

@@ -303,6 +303,7 @@ class Assembler:
             deleted=declared.deleted,
             conflict=declared.conflict,
             environments=declared.environments,
+            after=declared.after,
         )
 
     def _column(self, name: str, written: Callable[[str], Place]) -> SeedColumn:

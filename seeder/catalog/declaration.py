@@ -12,7 +12,7 @@ from seeder.catalog.files import Located
 from seeder.catalog.node_reader import Choice, NodeReader
 from seeder.catalog.nodes import GENERATORS, Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.problems import Problems, Spot
-from seeder.merge.model import Conflict, Removed, TableName, When
+from seeder.merge.model import After, Conflict, Removed, TableName, When
 
 KEYS = (
     "table",
@@ -23,6 +23,7 @@ KEYS = (
     "deleted",
     "conflict",
     "environments",
+    "after",
     "defaults",
     "columns",
     "moved",
@@ -46,6 +47,7 @@ class Declaration(Struct, frozen=True, kw_only=True):
     deleted: str | None = None
     conflict: Conflict = Conflict.KEEP
     environments: frozenset[str] | None = None
+    after: After | None = None
     defaults: AnyMapping[str, Node] = field(default_factory=dict)
     columns: AnyMapping[str, ColumnRule] = field(default_factory=dict)
     moved: tuple[Mapping, ...] = ()
@@ -151,6 +153,7 @@ class _Reader(NodeReader):
             deleted=self._text("deleted"),
             conflict=self._choice("conflict", Conflict.KEEP),
             environments=self._environments(),
+            after=self._after(),
             defaults=self._values("defaults"),
             columns=columns,
             moved=moved,
@@ -216,6 +219,16 @@ class _Reader(NodeReader):
         if names is not None and not names:
             self.bad(node, "`environments` is empty", "Name one, or leave the key out.")
         return frozenset(names) if names else None
+
+    def _after(self) -> After | None:
+        node = self._root.items.get("after")
+        if node is None:
+            return None
+        if isinstance(node, Scalar) and isinstance(node.value, int):
+            self.bad(node, "`after` takes the name of a revision", "Put it into quotes.")
+            return None
+        name = self.text_of(node, "after")
+        return None if name is None else After(revision=name, line=node.line)
 
     def _is_move(self, node: Mapping) -> bool:
         self.known(node, ("from", "to"), "key of `moved`")

@@ -120,6 +120,10 @@ _SET: dict[str, Schema] = {
         default=Conflict.KEEP,
     ),
     "environments": _one_or_more("Where the set belongs; everywhere without it."),
+    "after": {
+        **_NAME,
+        "description": "A revision: the first rows go in right behind it, before the next one.",
+    },
     "defaults": _values("Values for columns that a row leaves out."),
     "columns": {
         "type": "object",

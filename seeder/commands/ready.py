@@ -21,7 +21,8 @@ def command(invocation: Invocation, /, *, release: bool, as_json: bool, **given:
 
     For the init container of a web pod, beside the job that runs elsewhere; reads only, and
     works on a standby. A database that is ahead of this image will do. Exits with 30, and
-    says what is missing, once --wait-timeout is over.
+    says what is missing, once --wait-timeout is over. What waits for a person (conflicts, sets
+    that are unadopted or pending) keeps nobody from starting, and is named.
 
     \b
     Example:

@@ -12,6 +12,7 @@ from seeder.log import Log
 from seeder.merge.found import CheckResult
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.result import RunResult
+from seeder.opening import read_revisions
 from seeder.settings import Secret, Settings
 
 if TYPE_CHECKING:
@@ -45,14 +46,12 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
 
 def _read(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read catalog and migrations, and tell of the problems of both together."""
-    from seeder.database.migrations.revisions import read_graph
-
     try:
         catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
     except ConfigurationInvalid as error:
         error.hint = None  # it advises to run `seeder check`
         raise _with_migrations(settings, error) from None
-    return catalog, read_graph(catalog.migrations)
+    return catalog, read_revisions(catalog)
 
 
 def _with_migrations(settings: Settings, error: ConfigurationInvalid) -> ConfigurationInvalid:

@@ -129,6 +129,7 @@ class _Waiting(Struct, kw_only=True):
 
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
+        from seeder.database.ledger import history
         from seeder.database.ledger.releases import read_order
         from seeder.database.migrations.lineage import Lineage, MigrationState
         from seeder.database.migrations.version_table import current
@@ -160,6 +161,13 @@ class _Waiting(Struct, kw_only=True):
             older = state is MigrationState.OLDER_IMAGE
         if meta.completed_run is None:
             return "no run has completed: the first seeds are not there"
+        if self.project.migrations.alembic is not None and not older:
+            behind = set(live).symmetric_difference(meta.revisions)
+            if behind:
+                return (
+                    f"no run has completed at revision {', '.join(live) or 'none'}: what it seeds"
+                    " is not there"
+                )
         if self.release is not None:
             order = read_order(connection, ledger, self.release, self.project.supersedes)
             if order.taken_back:
@@ -171,6 +179,9 @@ class _Waiting(Struct, kw_only=True):
             revision_head=self.graph.heads,
             ahead=older,
             release=self.release,
+            conflicts=history.conflicts(connection, ledger),
+            skipped=history.skipped(connection, ledger)[0],
+            **history.waiting_sets(connection, ledger),
         )
 
     def pause(self, reason: str) -> None:

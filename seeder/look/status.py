@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from seeder.merge.release_order import Brought, ReleaseOrder
 
 
+_DUE = (SetDecision.INSERT, SetDecision.ADOPT, SetDecision.MERGE)
+"""What an ordinary run does to a set that is not through: its first rows, or the rest of them."""
+
+
 def status(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> Status:
     """Say where the database stands; for a role that may only read, and on a standby too.
 
@@ -71,6 +75,7 @@ def _read(
     found: Outlook | None = None
     if ours or meta is None:
         found = _outlook(connection, ledger, catalog, meta, pending=_pending(catalog, graph, live))
+    skipped, waiting = history.skipped(connection, ledger) if ours else (0, ())
     releases = history.releases(connection, ledger) if ours else ()
     environment = meta.environment if meta else settings.environment
     next_run = None
@@ -91,6 +96,7 @@ def _read(
         other_history=_other_history(connection, ledger, live, graph) if ours else None,
         unadopted=_named(found, SetDecision.UNADOPTED),
         pending=_named(found, SetDecision.PENDING),
+        due=_named(found, *_DUE) if ours else (),
         update=next_run.reason if next_run and next_run.mode is Mode.UPDATE else None,
         held_back=next_run.warning if next_run else None,
         awaiting=_named(found, SetDecision.AWAITING_TABLE),
@@ -99,6 +105,8 @@ def _read(
         else (),
         conflicts=history.conflicts(connection, ledger) if ours else 0,
         in_conflict=history.open_conflicts(connection, ledger) if ours else (),
+        skipped=skipped,
+        waiting=waiting,
         last_runs=history.last_runs(connection, ledger) if ours else (),
         lock_holder=None
         if holder is None
@@ -176,7 +184,7 @@ def _outlook(
     return outlook(connection, ledger, catalog, created=created, migrations_pending=pending)
 
 
-def _named(found: Outlook | None, wanted: SetDecision) -> tuple[str, ...]:
+def _named(found: Outlook | None, *wanted: SetDecision) -> tuple[str, ...]:
     if found is None:
         return ()
-    return tuple(name for name, decision in found.decisions.items() if decision is wanted)
+    return tuple(name for name, decision in found.decisions.items() if decision in wanted)

@@ -35,6 +35,13 @@ LEFT_AFTERWARDS: Mapping[Take, str] = {
     Take.DESIRED: "Should the catalog have it again, it comes back.",
 }
 
+HELD_EXPLAINED = (
+    "Of a row that is not there since another one holds a unique value of it, `--take live` makes"
+    " that other row the seeded one, with the values that it has; `--take desired` waits for the"
+    " value to be free."
+)
+"""What stands beside the explanation of the choices where such rows are among them."""
+
 UNTIL_THEN = (
     "Until somebody chooses, what is live stays; the conflict is not reported again before the"
     " catalog asks for another value."

@@ -74,6 +74,8 @@ class OpenConflict(Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...] = ()
     left_catalog: bool = False
     """The row has left the catalog, and stays since people changed it or refer to it."""
+    holder: str | None = None
+    """The row is not there: this one holds a unique value that it wants."""
 
 
 class UnfitSet(Struct, frozen=True, kw_only=True):
@@ -110,6 +112,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """Names of sets."""
     pending: tuple[str, ...] = ()
     """Names of sets."""
+    due: tuple[str, ...] = ()
+    """Names of sets whose first rows the next run brings."""
     update: str | None = None
     """Why the next run is an update, and so brings what is pending; None: it is none."""
     held_back: str | None = None
@@ -120,6 +124,10 @@ class Status(Struct, frozen=True, kw_only=True):
     conflicts: int = 0
     in_conflict: tuple[OpenConflict, ...] = ()
     """The first of them, by address."""
+    skipped: int = 0
+    """Rows that refer to one that is not there; they come with it."""
+    waiting: tuple[str, ...] = ()
+    """Addresses of the first of them."""
     last_runs: tuple[RunSummary, ...] = ()
     """Newest first."""
     lock_holder: Mapping[str, object] | None = None
@@ -136,3 +144,10 @@ class Readiness(Struct, frozen=True, kw_only=True):
     """The database is ahead of this image."""
     release: str | None = None
     """The release that is applied, where it was asked for."""
+    conflicts: int = 0
+    """Rows in conflict: what this image asks for is not there, and a person may choose."""
+    skipped: int = 0
+    """Rows that wait for a row that they refer to."""
+    unadopted: tuple[str, ...] = ()
+    """Names of sets that the last completed run left alone."""
+    pending: tuple[str, ...] = ()

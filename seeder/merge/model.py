@@ -207,6 +207,14 @@ class Move(Struct, frozen=True, kw_only=True):
     new_values: tuple[Cell, ...] = ()
 
 
+class After(Struct, frozen=True, kw_only=True):
+    """The revision behind which the first rows of a set go in."""
+
+    revision: str
+    line: int | None = None
+    """Where the set's file says so."""
+
+
 class SeedSet(Struct, frozen=True, kw_only=True):
     """A seed set: rows of one table, how they are identified, and the policies."""
 
@@ -238,6 +246,7 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     environments: frozenset[str] | None = None
     """None: every environment."""
     moved: tuple[Move, ...] = ()
+    after: After | None = None
 
     def address(self, key: str) -> str:
         """The address of a row, for people."""

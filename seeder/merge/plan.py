@@ -56,6 +56,15 @@ class RowAction(StrEnum):
     """Refers to a row that is not there."""
 
 
+class Why(StrEnum):
+    """What a row of the catalog waits for."""
+
+    REFERENCE = "reference"
+    """A row that it refers to is not there."""
+    VALUE = "value"
+    """A row that stays as it is holds a unique value that it wants."""
+
+
 class ColumnCase(StrEnum):
     """The verdict on one column."""
 
@@ -102,6 +111,8 @@ class RowChange(Struct, frozen=True, kw_only=True):
     columns: tuple[ColumnChange, ...] = ()
     conflict: bool = False
     """True when a person should look at it."""
+    holder: str | None = None
+    """The live row that holds a unique value which this one wants: `public.plans (id 7)`."""
 
 
 class SetPlan(Struct, frozen=True, kw_only=True):

@@ -85,10 +85,23 @@ COLUMN_FACTS = {
     "live_is_desired": "L = D",
     "offered": "this very desired value was offered before and kept out",
     "overwrite": "the set says `conflict: overwrite`",
+    "held": "it is to be written, and a row that stays as it is holds the value, which is unique",
 }
 
 COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
     Rule("insert_only", "never", ColumnCase.NOTHING, "written on insert only"),
+    Rule(
+        "held_before",
+        "held offered",
+        ColumnCase.HELD,
+        "another row holds this unique value; reported before, the live value stays",
+    ),
+    Rule(
+        "held",
+        "held",
+        ColumnCase.CONFLICT,
+        "another row holds this unique value; the live value stays",
+    ),
     Rule(
         "always_in_place",
         "always live_is_desired desired_is_asked",
@@ -232,6 +245,8 @@ ROW_FACTS = {
     "ambiguous": "which live row it is cannot be told",
     "taken": "its key belongs to another seeded row",
     "blocked": "a row that it refers to is not there",
+    "held": "a row that stays as it is holds a unique value which it wants",
+    "told": "that it waits for another row was reported before",
     "refresh": "the run rewrites everything (mode refresh)",
     "moved": "its key changed in the catalog",
     "writes": "a column is to be written",
@@ -241,10 +256,13 @@ ROW_FACTS = {
     "on_removal_set": "the set says `removed: {set: ...}`",
     "modified": "a person changed the row since seeder stored it",
     "referenced": "another row refers to it",
+    "protected": "a trigger kept it when it was to be deleted, which was reported",
     "reported": "it left the catalog before; that it stays all the same was reported",
 }
 
 _STANDS = "deleted here; stays deleted"
+_WAITS = "refers to a row that is not there"
+_STILL_WAITS = "waits for another row, as reported before"
 
 ROW_RULES: tuple[Rule[RowAction], ...] = (
     Rule(
@@ -273,10 +291,25 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
         "soft_deleted", "desired !live soft_deleted !entry", RowAction.RECORD, _STANDS, Report.KEPT
     ),
     Rule(
-        "new_blocked",
-        "desired !live blocked !entry",
-        RowAction.SKIP,
-        "refers to a row that is not there",
+        "new_blocked_before",
+        "desired !live blocked !entry told",
+        RowAction.KEEP,
+        _STILL_WAITS,
+        Report.SILENT,
+    ),
+    Rule("new_blocked", "desired !live blocked !entry", RowAction.SKIP, _WAITS),
+    Rule(
+        "new_held_before",
+        "desired !live held !entry told",
+        RowAction.KEEP,
+        _STILL_WAITS,
+        Report.SILENT,
+    ),
+    Rule(
+        "new_held",
+        "desired !live held !entry",
+        RowAction.KEEP,
+        "another row holds a unique value that it wants",
         Report.CONFLICT,
     ),
     Rule("new", "desired !live !entry", RowAction.INSERT, "new in the catalog"),
@@ -284,8 +317,7 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
         "refresh_blocked",
         "desired !live refresh blocked",
         RowAction.SKIP,
-        "refers to a row that is not there",
-        Report.CONFLICT,
+        _WAITS,
     ),
     Rule(
         "refreshed",
@@ -294,23 +326,19 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
         "missing here; refresh brings it back",
     ),
     Rule(
-        "returned_blocked",
-        "desired !live removed blocked",
-        RowAction.SKIP,
-        "refers to a row that is not there",
-        Report.CONFLICT,
+        "returned_blocked_before",
+        "desired !live removed blocked told",
+        RowAction.KEEP,
+        _STILL_WAITS,
+        Report.SILENT,
     ),
+    Rule("returned_blocked", "desired !live removed blocked", RowAction.SKIP, _WAITS),
     Rule("returned", "desired !live removed", RowAction.RESTORE, "back in the catalog"),
     Rule("deleted_before", "desired !live deleted", RowAction.KEEP, _STANDS, Report.KEPT),
     Rule("deleted_here", "desired !live", RowAction.RECORD, _STANDS, Report.KEPT),
     # The catalog has the row, and a live row is there.
-    Rule(
-        "blocked",
-        "desired blocked",
-        RowAction.SKIP,
-        "refers to a row that is not there",
-        Report.CONFLICT,
-    ),
+    Rule("blocked_before", "desired blocked told", RowAction.KEEP, _STILL_WAITS, Report.SILENT),
+    Rule("blocked", "desired blocked", RowAction.SKIP, _WAITS),
     Rule(
         "adopted",
         "desired !entry",
@@ -321,6 +349,13 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
     Rule("unset_recorded", "desired unset", RowAction.RECORD, "back in the catalog"),
     Rule("moved", "desired moved writes", RowAction.MOVE, "its key changed in the catalog"),
     Rule("changed", "desired writes", RowAction.UPDATE, "the catalog has changed"),
+    Rule(
+        "value_held",
+        "desired conflicts held",
+        RowAction.KEEP,
+        "another row holds a unique value that it wants",
+        Report.CONFLICT,
+    ),
     Rule(
         "changed_both",
         "desired conflicts",
@@ -368,6 +403,13 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
         RowAction.KEEP,
         "left the catalog, but other rows refer to it",
         Report.CONFLICT,
+    ),
+    Rule(
+        "left_protected_before",
+        "on_removal_delete protected",
+        RowAction.KEEP,
+        "nothing to do",
+        Report.SILENT,
     ),
     Rule("left_deleted", "on_removal_delete", RowAction.DELETE, "left the catalog"),
     Rule("left_marked", "on_removal_set", RowAction.REMOVE, "left the catalog"),

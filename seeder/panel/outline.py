@@ -13,7 +13,7 @@ from seeder.merge.choices import (
     command,
 )
 from seeder.merge.plan import ColumnChange, Plan, RowAction, RowChange, SetDecision, SetPlan
-from seeder.report.words import LEFT_ALONE, Group, Kind, groups, in_conflict, kind_of
+from seeder.report.words import LEFT_ALONE, Group, Kind, groups, kind_of
 
 ROWS = 100
 """Rows of a set, and conflicts, that the page of the whole plan shows."""
@@ -88,7 +88,7 @@ def telling(row: RowChange) -> tuple[ColumnChange, ...]:
 
 def choices(row: RowChange) -> tuple[Choice, ...]:
     """How a person can settle a row's conflict; empty where no command can."""
-    return choices_for(row.address) if in_conflict(row) else ()
+    return choices_for(row.address) if kind_of(row) is Kind.CONFLICT else ()
 
 
 def choices_for(address: str, *, left: bool = False) -> tuple[Choice, ...]:

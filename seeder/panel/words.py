@@ -74,7 +74,8 @@ def done_to_it(action: str) -> str:
 
 def headline(group: Group) -> str:
     """`2 to update`, `1 left alone`."""
-    what = "left alone" if group.kind is Kind.KEPT else ACTIONS[group.action].planned
+    left = group.kind is Kind.KEPT and group.action is not RowAction.SKIP
+    what = "left alone" if left else ACTIONS[group.action].planned
     return f"{len(group.rows):,} {what}"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from seeder.merge.choices import AFTERWARDS, MEANING, UNTIL_THEN, Take, command
+from seeder.merge.choices import AFTERWARDS, HELD_EXPLAINED, MEANING, UNTIL_THEN, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.report.html import Child, Html, joined, tag
 from seeder.report.html_page import folded, section, tone
@@ -197,6 +197,9 @@ def _conflict(row: RowChange) -> Html:
         "article",
         tag("h3", _address(row)),
         None if row.rule == _USUAL else tag("p", f"{row.reason}.", class_="why"),
+        tag("p", f"{HELD_EXPLAINED} It is held by {row.holder}.", class_="why")
+        if row.holder and not columns
+        else None,
         [_three(column) for column in columns],
         tag("div", [_choice(row, take) for take in Take], class_="three choices"),
         _besides(also, row) if also else None,

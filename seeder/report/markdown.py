@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from seeder.merge.choices import EXPLAINED, Take, command
+from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, Plan, RowAction, RowChange, SetPlan
 from seeder.report.plan_text import hints
 from seeder.report.values import one, shown
@@ -95,7 +95,10 @@ def _conflicts(rows: Sequence[RowChange]) -> Iterator[str]:
 
 def _conflict(row: RowChange) -> Iterator[str]:
     yield f"\n**{_code(row.address)}**\n\n"
-    yield "| column | last applied | live | desired |\n|---|---|---|---|\n"
+    if row.holder:
+        yield f"{_sentence(row.reason)}: {_code(row.holder)}. {HELD_EXPLAINED}\n\n"
+    if in_conflict(row):
+        yield "| column | last applied | live | desired |\n|---|---|---|---|\n"
     for column in in_conflict(row):
         cells = ("secret",) * 3
         if not column.secret:
@@ -121,7 +124,8 @@ def _set(each: SetPlan) -> Iterator[str]:
     for group in found:
         words = ACTIONS[group.action]
         mark = "!" if group.kind is Kind.ATTENTION else _DIFF.get(words.mark, " ")
-        what = "left alone" if group.kind is Kind.KEPT else words.planned
+        left = group.kind is Kind.KEPT and group.action is not RowAction.SKIP
+        what = "left alone" if left else words.planned
         lines.append(f"# {len(group.rows):,} {what}: {group.reason}")
         for row in group.rows:
             lines += _row(row, mark)

@@ -8,7 +8,7 @@ from seeder.merge.choices import Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.report.layout import Ink, Line, Piece, Span, line, prose, table
 from seeder.report.values import one, shown
-from seeder.report.words import ACTIONS, Group, Kind, count, groups, in_conflict
+from seeder.report.words import ACTIONS, Group, Kind, count, groups, in_conflict, kind_of
 
 SHOWN = 20
 """Rows of a group that are shown where nobody asks for all; and columns of each."""
@@ -41,7 +41,7 @@ def _headline(group: Group) -> Line:
     elif group.kind is Kind.ATTENTION:
         what = Span(f"{number}{words.planned}, to look at", Ink.LOUD)
     else:
-        left = group.kind is Kind.KEPT
+        left = group.kind is Kind.KEPT and group.action is not RowAction.SKIP
         what = Span(f"{number}{'left alone' if left else words.planned}", words.ink)
     return line(what, Span(f": {group.reason}", Ink.DIM), indent=2)
 
@@ -57,6 +57,7 @@ def _row(row: RowChange, group: Group) -> Iterator[Line]:
     yield line(mark, " ", address, indent=4)
     plain = [column for column in row.columns if column.case is not ColumnCase.CONFLICT]
     yield from table([_steps(column) for column in plain], indent=8)
+    yield from _holder(row)
     for column in in_conflict(row):
         yield from _three_values(column)
     if group.kind is Kind.CONFLICT:
@@ -134,9 +135,24 @@ def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
             *prose(f"  {row.reason}", Ink.DIM),
             indent=2,
         )
+        yield from _holder(row)
         for column in in_conflict(row):
             yield from _three_values(column)
-        if in_conflict(row):
+        if kind_of(row) is Kind.CONFLICT:
             yield from choices(row, indent=8)
     if len(changes) > limit:
         yield line(Span(f"... and {count(len(changes) - limit, 'more row')}", Ink.DIM), indent=4)
+
+
+def skips(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
+    """List rows that wait for another row."""
+    for row in changes[:limit]:
+        yield line(Span(row.address, whole=True), indent=4)
+    if len(changes) > limit:
+        yield line(Span(f"... and {count(len(changes) - limit, 'more row')}", Ink.DIM), indent=4)
+
+
+def _holder(row: RowChange) -> Iterator[Line]:
+    """The row that keeps what this one wants."""
+    if row.holder is not None:
+        yield line(Span(f"held by {row.holder}", Ink.DIM), indent=8)

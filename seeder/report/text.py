@@ -5,22 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from seeder.merge.choices import EXPLAINED, LEFT_EXPLAINED
-from seeder.merge.found import AppliedRelease, CheckResult, Readiness, RunSummary, Status
-from seeder.merge.plan import SetDecision, SetOutcome
+from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, LEFT_EXPLAINED
+from seeder.merge.found import (
+    AppliedRelease,
+    CheckResult,
+    OpenConflict,
+    Readiness,
+    RunSummary,
+    Status,
+)
+from seeder.merge.plan import RowAction, SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
 from seeder.report.excerpt import Excerpts
 from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, line, prose, table
-from seeder.report.rows_text import attention
+from seeder.report.rows_text import attention, skips
 from seeder.report.words import (
     DECISIONS,
     LEFT_ALONE,
-    Kind,
+    SKIPPED,
     count,
     done,
     duration,
     from_to,
-    kind_of,
+    in_conflict,
     listed,
     moment,
     tally,
@@ -56,12 +63,19 @@ def ready(found: Readiness, screen: Screen = PLAIN) -> str:
 def _run(result: RunResult) -> Iterator[Line]:
     yield line(*_headline(result))
     yield from table(list(_facts(result)), indent=2)
-    kept = [row for each in result.sets for row in each.kept]
+    named = [row for each in result.sets for row in each.kept]
+    kept = [row for row in named if row.action is not RowAction.SKIP]
     if kept:
         yield line(Span("Left for a person:", Ink.STRONG))
         yield from attention(kept, limit=_NAMED)
-        if any(kind_of(row) is Kind.CONFLICT for row in kept):
+        if any(in_conflict(row) for row in kept):
             yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
+        if any(row.holder for row in kept):
+            yield line(*prose(HELD_EXPLAINED, Ink.DIM), indent=2, hang=2)
+    skipped = [row for row in named if row.action is RowAction.SKIP]
+    if skipped:
+        yield line(*prose(SKIPPED, Ink.STRONG))
+        yield from skips(skipped, limit=_NAMED)
     decisions = {each.decision for each in result.sets}
     for decision, sentence in LEFT_ALONE.items():
         if decision in decisions:
@@ -161,8 +175,10 @@ def _status(found: Status) -> Iterator[Line]:
             ),
             (Span("unadopted", Ink.DIM), _wanting(found.unadopted)),
             (Span("pending", Ink.DIM), _wanting(found.pending)),
+            *([(Span("due", Ink.DIM), _wanting(found.due))] if found.due else []),
             *([(Span("awaiting", Ink.DIM), _wanting(found.awaiting))] if found.awaiting else []),
             (Span("conflicts", Ink.DIM), _conflicts(found.conflicts)),
+            *([(Span("skipped", Ink.DIM), str(found.skipped))] if found.skipped else []),
             (Span("lock", Ink.DIM), _lock(found.lock_holder)),
         ],
         indent=2,
@@ -173,6 +189,7 @@ def _status(found: Status) -> Iterator[Line]:
     if found.held_back:
         yield line(Span("! ", Ink.LOUD), *prose(found.held_back), hang=2)
     yield from _open_conflicts(found)
+    yield from _waiting(found)
     yield from _unfit(found)
     waits = {
         SetDecision.UNADOPTED: found.unadopted,
@@ -184,6 +201,8 @@ def _status(found: Status) -> Iterator[Line]:
             yield line(f"The next run brings what is pending: {found.update}.")
         elif names:
             yield line(*prose(LEFT_ALONE[decision]))
+    if found.due:
+        yield line(*prose("Sets that are due get their first rows from the next `seeder run`."))
     if found.last_runs:
         yield line(Span("Last runs, newest first:", Ink.STRONG))
         yield from table([_summary(each) for each in found.last_runs], indent=2)
@@ -218,15 +237,35 @@ def _open_conflicts(found: Status) -> Iterator[Line]:
         yield line(
             Span("! ", Ink.LOUD),
             Span(each.address, whole=True),
-            Span(f"  {', '.join(each.columns) or 'left the catalog'}", Ink.DIM),
+            Span(f"  {_what(each)}", Ink.DIM),
             indent=2,
         )
     more = found.conflicts - len(found.in_conflict)
     if more > 0:
         yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
-    yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
+    if any(each.columns or each.left_catalog for each in found.in_conflict):
+        yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
+    if any(each.holder for each in found.in_conflict):
+        yield line(*prose(HELD_EXPLAINED, Ink.DIM), indent=2, hang=2)
     if any(each.left_catalog for each in found.in_conflict):
         yield line(*prose(LEFT_EXPLAINED, Ink.DIM), indent=2, hang=2)
+
+
+def _what(each: OpenConflict) -> str:
+    if each.holder is not None:
+        return f"not there: {each.holder} holds a unique value that it wants"
+    return "left the catalog" if each.left_catalog else ", ".join(each.columns)
+
+
+def _waiting(found: Status) -> Iterator[Line]:
+    if not found.skipped:
+        return
+    yield line(*prose(SKIPPED, Ink.STRONG))
+    for address in found.waiting:
+        yield line(Span(address, whole=True), indent=4)
+    more = found.skipped - len(found.waiting)
+    if more > 0:
+        yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
 
 
 def _unfit(found: Status) -> Iterator[Line]:
@@ -282,6 +321,17 @@ def _ready(found: Readiness) -> Iterator[Line]:
         facts.append(f"release {found.release}")
     told = f": {', '.join(facts)}." if facts else "."
     yield line(Span("Ready", Ink.GOOD), told)
+    left = [
+        *([f"{count(found.conflicts, 'row')} in conflict"] if found.conflicts else []),
+        *([f"{count(found.skipped, 'row')} skipped"] if found.skipped else []),
+        *([f"unadopted: {', '.join(found.unadopted)}"] if found.unadopted else []),
+        *([f"pending: {', '.join(found.pending)}"] if found.pending else []),
+    ]
+    if left:
+        yield line(
+            Span("Left open: ", Ink.CHANGED),
+            *prose(f"{'; '.join(left)}. `seeder status` says more."),
+        )
 
 
 def _lock(holder: Mapping[str, object] | None) -> Piece:

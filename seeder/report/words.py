@@ -77,6 +77,13 @@ LEFT_ALONE: Mapping[SetDecision, str] = {
 """What has to happen before a run touches such a set."""
 
 
+SKIPPED = (
+    "Skipped, since they refer to rows that are not there; they come by themselves with the next"
+    " run that looks at their sets once those are back:"
+)
+"""What stands above rows that wait."""
+
+
 class Kind(IntEnum):
     """What a row in a plan is to its reader; the values are the order of reports."""
 
@@ -102,7 +109,7 @@ _WRITTEN = frozenset({ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS
 
 def kind_of(row: RowChange) -> Kind:
     """Say what a row is to the reader of a report."""
-    if any(column.case is ColumnCase.CONFLICT for column in row.columns):
+    if (row.conflict and row.holder) or in_conflict(row):
         return Kind.CONFLICT
     if row.conflict:
         return Kind.ATTENTION
@@ -185,7 +192,7 @@ def tally(sets: Iterable[SetPlan | SetOutcome]) -> dict[str, int]:
             found[name] = found.get(name, 0) + number
         for row in _rows(each):
             kind = kind_of(row)
-            if kind is Kind.KEPT:
+            if kind is Kind.KEPT and row.action is not RowAction.SKIP:
                 found[row.action] = found.get(row.action, 0) - 1
                 left += 1
             elif kind in (Kind.CONFLICT, Kind.ATTENTION) and row.action is RowAction.KEEP:

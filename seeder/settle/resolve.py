@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
-from seeder.merge.choices import AFTERWARDS, LEFT_AFTERWARDS, LEFT_MEANING, MEANING, Take
+from seeder.merge.choices import (
+    AFTERWARDS,
+    HELD_EXPLAINED,
+    LEFT_AFTERWARDS,
+    LEFT_MEANING,
+    MEANING,
+    Take,
+)
 from seeder.merge.model import Catalog, SeedSet
 from seeder.merge.settled import Settlement
 from seeder.opening import image_of, read_catalog
@@ -45,9 +52,9 @@ def resolve(
                 columns=columns,
                 run=run,
             )
-            return Done.of(
-                [change], notes=(f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}",)
-            )
+            about = f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}"
+            held = change.rule == "new_held"
+            return Done.of([change], notes=(HELD_EXPLAINED if held else about,))
 
         def work_on_left(run: int) -> Done:
             return _take_left(opened, catalog, address, take, columns, run=run)

@@ -18,6 +18,11 @@ _TABLE = """
         is_deleted boolean NOT NULL DEFAULT false
     )
 """
+_KEEPS = """
+    CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN IF OLD.code = '{}' THEN RETURN NULL; END IF; RETURN OLD; END $$;
+    CREATE TRIGGER keeps BEFORE DELETE ON roles FOR EACH ROW EXECUTE FUNCTION keep();
+"""
 _ROW = re.compile(r"(?P<code>\w+): (?P<label>\w+)(?: below (?P<parent>\w+))?")
 
 
@@ -76,6 +81,8 @@ class Story:
             "rows:",
         ]
         self.project.write("roles", "\n".join([*filter(None, head), *rows]) + "\n")
+        if not self.project.surveyed:
+            self.project.survey()
         self.project.update()
 
     def _somebody(self, deed: str) -> None:
@@ -108,6 +115,11 @@ class Story:
             case "changes":
                 ((code, label, _),) = _ROW.findall(names[0])
                 self.project.sql("UPDATE roles SET label = %s WHERE code = %s", label, code)
+            case "makes" if names:
+                self.project.sql(_KEEPS.format(*names))
+                self.project.surveyed = False  # no plan knows what a trigger will do
+            case "makes":
+                self.project.sql("CREATE UNIQUE INDEX ON roles (label)")
             case "swaps":
                 self.project.sql("UPDATE roles SET id = id + 1000")
                 self.project.sql(

@@ -130,6 +130,7 @@ class Database:
                 and name in entry.offered
                 and entry.offered[name] == desired,
                 "overwrite": each.conflict is Conflict.OVERWRITE,
+                "held": False,
             }
             found[name] = decide(COLUMN_RULES, facts).verdict
         return found

@@ -207,6 +207,56 @@ def test_a_launch_that_failed_is_continued_by_a_mended_image(shop: Shop) -> None
     assert shop.runs() == [("failed", 18), ("done", 0)]
 
 
+CREATES_KINDS = (
+    "CREATE TABLE kinds (code text PRIMARY KEY, name text); INSERT INTO kinds VALUES ('one', 'One')"
+)
+KINDS = "table: kinds\nkey: code\nrows: [{code: one, name: One}, {code: two, name: Two}]\n"
+KINDS_NOW = "SELECT code, name FROM kinds ORDER BY 1"
+
+
+def test_a_table_that_a_later_releases_migrations_create_and_fill_is_adopted(shop: Shop) -> None:
+    shop.run()
+    shop.scripts.add("0003", CREATES_KINDS)
+    shop.seed("kinds", KINDS)
+    done = shop.run()
+    (applied,) = [each for each in done.named("set.applied") if each["set"] == "kinds"]
+    assert (applied["decision"], applied["adopt"], applied["insert"]) == ("adopt", 1, 1)
+    assert shop.rows(KINDS_NOW) == [("one", "One"), ("two", "Two")]
+    assert shop.command("ready").exit_code == 0
+    assert shop.run().names[1] == "run.unchanged"
+
+
+def test_such_a_table_is_adopted_by_the_run_after_one_that_stopped_before_seeding(
+    shop: Shop,
+) -> None:
+    shop.run()
+    shop.scripts.add("0003", CREATES_KINDS)
+    shop.seed("kinds", KINDS.replace("name: Two", "name: [2]"))
+    assert shop.run().exit_code == 10
+    assert shop.rows(KINDS_NOW) == [("one", "One")]
+    shop.seed("kinds", KINDS)
+    waiting = shop.command("ready", SEEDER_WAIT_TIMEOUT="1")
+    assert waiting.exit_code == 30, "the schema is there, and the rows are not"
+    found = json.loads(shop.command("status", "--json").stdout)
+    assert found["due"] == ["kinds"]
+    done = shop.run()
+    assert [e["decision"] for e in done.named("set.applied") if e["set"] == "kinds"] == ["adopt"]
+    assert shop.rows(KINDS_NOW) == [("one", "One"), ("two", "Two")]
+    assert shop.command("ready").exit_code == 0
+
+
+def test_a_table_that_people_made_between_two_releases_is_left_to_them(shop: Shop) -> None:
+    shop.run()
+    shop.database.connect().execute("CREATE TABLE kinds (code text PRIMARY KEY, name text)")
+    shop.database.connect().execute("INSERT INTO kinds VALUES ('one', 'Mine')")
+    shop.scripts.add("0003", "SELECT 1")
+    shop.seed("kinds", KINDS)
+    done = shop.run()
+    assert [e["decision"] for e in done.named("set.applied") if e["set"] == "kinds"] == [
+        "unadopted"
+    ]
+
+
 # Releases.
 
 

@@ -421,3 +421,24 @@ def test_a_command_with_a_project_refuses_one_that_is_not_there(shop: Shop, comm
     done = shop.command(command, SEEDER_PROJECT="/nonexistent")
     assert done.exit_code == 10
     assert "SEEDER_PROJECT" in done.failed["problems"][0]
+
+
+def test_ready_names_what_is_left_open(shop: Shop) -> None:
+    shop.configure(release="1")
+    shop.run()
+    shop.database.connect().execute("UPDATE roles SET level = 9 WHERE code = 'viewer'")
+    shop.database.connect().execute("DELETE FROM roles WHERE code = 'editor'")
+    shop.configure(release="2")
+    shop.seed("roles", ROLES_SEED.replace("viewer, level: 1", "viewer, level: 2"))
+    shop.seed(
+        "members",
+        MEMBERS_SEED + "      - {email: ed@example.test, role_id: editor}\n",
+    )
+    shop.run()
+    done = shop.command("ready", SEEDER_LOG_FORMAT="text")
+    assert done.exit_code == 0
+    assert "Left open: 1 row in conflict; 1 row skipped." in done.stdout
+    shop.seed("roles", ROLES_SEED)
+    shop.run()
+    found = json.loads(shop.command("ready", "--json").stdout)
+    assert (found["conflicts"], found["skipped"], found["pending"]) == (1, 1, ["members", "roles"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
@@ -11,11 +12,12 @@ from seeder.database.judging.groups import judge_gone, judge_leaving, know_rows
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import MERGING, Left, Seeding
 from seeder.database.staging.work import SetWork
-from seeder.database.writing import removal, write
+from seeder.database.writing import images, removal, write
+from seeder.database.writing.ordered_updates import step_aside
 from seeder.database.writing.parked_values import let_step_aside
 from seeder.database.writing.rejected_rows import Writes, rejected
 from seeder.merge.model import Removed
-from seeder.merge.plan import SetDecision
+from seeder.merge.plan import RowAction, RowChange, SetDecision
 
 KEPT = 100
 """How many rows that need a person one outcome names."""
@@ -43,10 +45,15 @@ def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> No
                     work.verdict, verdict_rows.removing()
                 )
             )
-        seeding.left.append(_left(seeding, work))
+    left = [_left(seeding, work) for work in works]
+    protected: Mapping[str, Sequence[str]] = {}
     if works:
         with rejected(connection, works[0], Writes.REMOVALS):
-            removal.remove(connection, seeding.ledger, works, run=seeding.run)
+            protected = removal.remove(connection, seeding.ledger, works, run=seeding.run)
+    seeding.left += [
+        _without(work, each, protected[work.name]) if protected.get(work.name) else each
+        for work, each in zip(works, left, strict=True)
+    ]
     for work in works:
         for relation in (work.verdict, work.diff):
             connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(relation))
@@ -66,6 +73,29 @@ def _left(seeding: Seeding, work: SetWork) -> Left:
     )
 
 
+def _without(work: SetWork, left: Left, keys: Sequence[str]) -> Left:
+    """What became of a set's rows, less those that a trigger did not let go."""
+    kept = {
+        address: RowChange(
+            address=address,
+            action=RowAction.KEEP,
+            rule="left_protected",
+            reason=f"left the catalog, but a trigger of {work.table} does not let it go",
+            conflict=True,
+        )
+        for address in map(work.seed_set.address, keys)
+    }
+    counts = Counter(left.counts)
+    counts[RowAction.DELETE] -= len(kept)
+    counts += Counter(keep=len(kept), conflicts=len(kept))
+    return Left(
+        set=left.set,
+        counts=dict(counts),
+        kept=(*left.kept, *kept.values())[:KEPT],
+        rows=tuple(kept.get(row.address, row) for row in left.rows),
+    )
+
+
 def make_way(
     seeding: Seeding,
     group: Mapping[str, SetWork],
@@ -77,7 +107,7 @@ def make_way(
     Returns the sets whose updates have to come before the inserts, for the same reason.
     """
     updated: set[str] = set()
-    for takers in _by_table(group.values()):
+    for takers in collisions.by_table(group.values()):
         table = takers[0].table
         if not any(_on(work, table) for work in seeding.works.values()):
             continue
@@ -89,17 +119,39 @@ def make_way(
             for work in seeding.works.values():
                 if work.table.oid == table.oid and work.decision in _LEAVABLE:
                     let_step_aside(seeding, work, anything)
+        _let_pass(seeding, [work for work in takers if work.decision in MERGING])
         inserts = collisions.in_the_way_of_inserts(takers)
         if inserts is not None and collisions.exists(seeding.connection, inserts):
             updated.update(work.name for work in takers if work.decision in MERGING)
     return frozenset(updated)
 
 
-def _by_table(works: Iterable[SetWork]) -> list[list[SetWork]]:
-    found: dict[int, list[SetWork]] = {}
+def _let_pass(seeding: Seeding, works: Sequence[SetWork]) -> None:
+    """Rows whose values go to rows of another set step aside: sets are written one by one."""
+    if len(works) < 2:
+        return
+    connection = seeding.connection
+    aside = []
     for work in works:
-        found.setdefault(work.table.oid, []).append(work)
-    return list(found.values())
+        changes = collisions.changes_of(work, write.written_columns(connection, work))
+        others = [other for other in works if other is not work]
+        for guard in collisions.guarding(changes):
+            among = sql.SQL("({}) IN ({})").format(
+                sql.SQL(", ").join(
+                    sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
+                ),
+                collisions.wanted_by(others, guard),
+            )
+            moving = sql.SQL("SELECT FROM {} WHERE {} AND {}").format(
+                changes.source, changes.changing, among
+            )
+            if collisions.exists(connection, moving):
+                aside.append((work, changes, guard, among))
+    for name, work in {work.name: work for work, *_ in aside}.items():
+        images.record(connection, seeding.ledger, work, run=seeding.run)
+        seeding.imaged.add(name)
+    for _, changes, guard, among in aside:
+        step_aside(connection, changes, guard, among)
 
 
 def _on(work: SetWork, table: Table) -> bool:

@@ -15,11 +15,11 @@ from psycopg import sql
 
 from seeder.database.applying import departing
 from seeder.database.applying.bulk_insert import gathered, insert_together
-from seeder.database.judging import diff, moves, row_outcomes, verdict_rows
+from seeder.database.judging import diff, holding, moves, row_outcomes, verdict_rows
 from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.staging import references
+from seeder.database.staging import references, waiting
 from seeder.database.staging.context import MERGING, WRITTEN, Left, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.stage import RESOLVED
@@ -28,8 +28,8 @@ from seeder.database.writing import images, marks, parked_values, record, write
 from seeder.database.writing.ordered_updates import update_in_turn
 from seeder.database.writing.rejected_rows import Writes, rejected
 from seeder.merge.model import Catalog
-from seeder.merge.order import in_order
-from seeder.merge.plan import RowChange, SetDecision, SetOutcome
+from seeder.merge.order import in_groups, in_order
+from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
 from seeder.progress import Progress
 
 
@@ -74,6 +74,7 @@ def seed(
     for left in seeding.left:
         outcomes[left.set] = _with_left(seeding, outcomes[left.set], left)
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    waiting.remember(seeding)
     return tuple(outcomes.values()), tuple(seeding.warnings)
 
 
@@ -115,6 +116,7 @@ def _apply_group(
     outcomes: dict[str, SetOutcome],
 ) -> None:
     connection = seeding.connection
+    holding.meet_others(seeding, group)
     works = {
         name: seeding.works[name]
         for name in group
@@ -143,7 +145,7 @@ def _apply_group(
     rows = {name: _reported(seeding, works[name]) for name in kept}
     written = {name: works[name] for name in kept}
     first = departing.make_way(seeding, written, groups, applied.union(group))
-    inserted = _write_group(seeding, written, first)
+    inserted, dropped = _write_group(seeding, written, first)
     for name in kept:
         work = works[name]
         # Without references no row is left out, and without triggers none is dropped.
@@ -162,12 +164,44 @@ def _apply_group(
             kept=kept[name],
             rows=rows[name],
         )
+        if dropped.get(name):
+            outcomes[name] = _without(work, outcomes[name], dropped[name])
+
+
+def _without(work: SetWork, outcome: SetOutcome, keys: Sequence[str]) -> SetOutcome:
+    """What was done to a set, less the rows that a trigger did not let in."""
+    lost = {
+        address: RowChange(
+            address=address,
+            action=RowAction.KEEP,
+            rule="dropped",
+            reason=f"a trigger of {work.table} did not let it in; it counts as deleted here",
+            conflict=True,
+        )
+        for address in map(work.seed_set.address, keys)
+    }
+    counts = Counter(outcome.counts)
+    left = len(lost)
+    for action in (RowAction.INSERT, RowAction.RESTORE):
+        fewer = min(counts[action], left)
+        counts[action] -= fewer
+        left -= fewer
+    counts += Counter(keep=len(lost), conflicts=len(lost))
+    return replace(
+        outcome,
+        counts=dict(counts),
+        kept=(*outcome.kept, *lost.values())[: departing.KEPT],
+        rows=tuple(lost.get(row.address, row) for row in outcome.rows),
+    )
 
 
 def _kept(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
-    return row_outcomes.row_changes(
+    kept = row_outcomes.row_changes(
         seeding.connection, work, conflicts_only=True, limit=departing.KEPT
     )
+    if any(row.action is RowAction.SKIP or row.holder for row in kept):
+        seeding.waiting.add(work.name)
+    return kept
 
 
 def _reported(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
@@ -184,6 +218,7 @@ def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozens
     for work in works.values():
         if work.decision in MERGING:
             _lock_and_judge_again(seeding, work)
+    holding.hold(seeding, tuple(works))
     for work in works.values():
         write.allocate(connection, work)
     for work in works.values():
@@ -200,14 +235,14 @@ def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
 
 def _write_group(
     seeding: Seeding, works: Mapping[str, SetWork], updated_first: frozenset[str]
-) -> Counter[str]:
+) -> tuple[Counter[str], dict[str, list[str]]]:
     """Insert the rows of all sets of a group, then change what is there already.
 
     In this order, since the one and the other may refer to what another set inserts; but sets
     `updated_first` change before all else what refers to no such row: their rows hold unique
     values that go to new ones.
 
-    Returns how many rows each set inserted.
+    Returns how many rows each set inserted, and the row keys of those that a trigger dropped.
     """
     connection, run = seeding.connection, seeding.run
     if len(works) > 1:
@@ -215,13 +250,18 @@ def _write_group(
     for name in updated_first:
         with rejected(connection, works[name], Writes.UPDATES):
             _write_first(seeding, works[name])
-    late = {name: _late(work, works) for name, work in works.items()}
+    circles = _circles(works)
+    late = {name: _late(work, works, circles[name]) for name, work in works.items()}
     first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
     inserted: Counter[str] = Counter()
+    dropped: dict[str, list[str]] = {}
     for name in in_order(list(works), first):
         seeding.progress.step("inserting", name)
+        if not circles[name].issuperset(first[name]):
+            references.fill_inserted(connection, works[name], works)
         with rejected(connection, works[name], Writes.INSERTS, late=late[name]):
-            if count := write.insert(connection, works[name], late=late[name]):
+            count = write.insert(connection, works[name], late=late[name])
+            if count or works[name].table.rewrites:
                 inserted[name] = count
     for name in inserted:
         work = works[name]
@@ -232,24 +272,35 @@ def _write_group(
         if works[name].stage.stand_in is None:
             recorded = record.record_inserts(connection, works[name], run=run)
             record.require_all(works[name], inserted=count, recorded=recorded)
+            if works[name].table.rewrites:
+                dropped[name] = record.record_dropped(connection, works[name], run=run)
         write.advance_sequences(connection, works[name])
     for work in works.values():
         if work.decision in MERGING:
             seeding.progress.step("updating", work.name)
             with rejected(connection, work, Writes.UPDATES):
                 _write_changes(seeding, work, begun=work.name in updated_first)
-    return inserted
+    return inserted, dropped
 
 
-def _late(work: SetWork, group: Mapping[str, SetWork]) -> frozenset[str]:
+def _circles(group: Mapping[str, SetWork]) -> dict[str, frozenset[str]]:
+    """The sets of a group by those that they refer to in a circle; others only share a table."""
+    edges = {
+        name: {t.set for t in work.targets.values() if isinstance(t, SetTarget)}
+        for name, work in group.items()
+    }
+    return {name: frozenset(circle) for circle in in_groups(list(group), edges) for name in circle}
+
+
+def _late(work: SetWork, group: Mapping[str, SetWork], circle: frozenset[str]) -> frozenset[str]:
     """Reference columns that are filled in once the rows they refer to are there.
 
-    Nullable ones within a group, unless their constraint can wait or the referenced value
+    Nullable ones within a circle, unless their constraint can wait or the referenced value
     is known beforehand.
     """
     late = set()
     for column, target in work.targets.items():
-        if not isinstance(target, SetTarget) or target.set not in group:
+        if not isinstance(target, SetTarget) or target.set not in circle:
             continue
         if work.live(column).not_null or column in work.base.key:
             continue
@@ -264,15 +315,17 @@ def _needed_first(
     work: SetWork, group: Mapping[str, SetWork], late: frozenset[str]
 ) -> frozenset[str]:
     """Sets of the group whose rows must be there before rows of this one are inserted."""
-    return frozenset(
+    referred = {
         target.set
         for column, target in work.targets.items()
-        if isinstance(target, SetTarget)
-        and target.set in group
-        and target.set != work.name
-        and column not in late
-        and _cannot_wait(work, column)
-    )
+        if isinstance(target, SetTarget) and column not in late and _cannot_wait(work, column)
+    }
+    # A column that no row gives refers to a row by its default.
+    given = {
+        key.target for key in work.table.foreign_keys if not set(key.columns) & set(work.names)
+    }
+    defaults = {name for name, each in group.items() if each.table.qualified in given}
+    return frozenset((referred | defaults) & set(group)) - {work.name}
 
 
 def _cannot_wait(work: SetWork, column: str) -> bool:
@@ -281,8 +334,15 @@ def _cannot_wait(work: SetWork, column: str) -> bool:
 
 
 def _write_first(seeding: Seeding, work: SetWork) -> None:
-    images.record(seeding.connection, seeding.ledger, work, run=seeding.run)
+    _record_images(seeding, work)
     update_in_turn(seeding.connection, work, _resolved(work))
+
+
+def _record_images(seeding: Seeding, work: SetWork) -> None:
+    """Keep what is about to be overwritten, once."""
+    if work.name not in seeding.imaged:
+        images.record(seeding.connection, seeding.ledger, work, run=seeding.run)
+        seeding.imaged.add(work.name)
 
 
 def _resolved(work: SetWork) -> sql.Composable:
@@ -300,8 +360,7 @@ def _write_changes(seeding: Seeding, work: SetWork, *, begun: bool) -> None:
     What `_write_first` has begun is not written twice.
     """
     connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
-    if not begun:
-        images.record(connection, ledger, work, run=run)
+    _record_images(seeding, work)
     marks.bring_back(connection, work)
     rest = sql.SQL("NOT ({})").format(_resolved(work)) if begun else EVERY
     if update_in_turn(connection, work, rest) or begun:

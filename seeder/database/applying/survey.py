@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from msgspec.structs import replace
 
-from seeder.database.judging import diff, row_outcomes
+from seeder.database.judging import diff, holding, row_outcomes
 from seeder.database.judging.groups import hold_back, judge_gone, judge_group
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.staging.context import MERGING, WRITTEN, Orders, Seeding, set_named
@@ -47,14 +47,16 @@ def survey(
     order = [name for group in groups for name in group]
     for name in order:
         work = seeding.works.get(name)
-        if work is not None and work.decision in MERGING:
+        if work is not None and (work.decision in MERGING or holding.may_meet(work)):
             diff.create(connection, work)
     connection.execute("SET TRANSACTION READ ONLY")
     judged: set[str] = set()
     for group in groups:
         seeding.progress.step("comparing", group[0])
+        holding.meet_others(seeding, group)
         judge_group(seeding, group, frozenset(judged))
         hold_back(seeding, group)
+        holding.hold(seeding, group)
         judged.update(group)
     for group in reversed(groups):
         judge_gone(seeding, group[::-1])

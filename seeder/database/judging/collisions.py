@@ -85,7 +85,7 @@ def in_the_way_of_inserts(works: Iterable[SetWork]) -> sql.Composable | None:
     The works share a table. None: it has no index in which that could happen.
     """
     return _union(
-        holders(work, guard, _inserted(work, guard)) for work in works for guard in _asked(work)
+        holders(work, guard, inserted(work, guard)) for work in works for guard in asked(work)
     )
 
 
@@ -93,12 +93,30 @@ def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
     """As `in_the_way_of_inserts`, and of what rows to be updated want."""
     selects: list[sql.Composable] = []
     for work in works:
-        for guard in _asked(work):
-            selects.append(holders(work, guard, _inserted(work, guard)))
+        for guard in asked(work):
+            selects.append(holders(work, guard, inserted(work, guard)))
             if work.decision is not SetDecision.INSERT:
-                for rows in (_updated(work, guard), _brought_back(work, guard)):
+                for rows in (updated(work, guard), _brought_back(work, guard)):
                     selects.append(holders(work, guard, rows, others=True))
     return _union(selects)
+
+
+def wanted_by(works: Iterable[SetWork], guard: Guard) -> sql.Composable:
+    """SELECT of the primary keys of live rows that hold in an index what rows of the works want."""
+    selects: list[sql.Composable] = []
+    for work in works:
+        selects.append(holders(work, guard, inserted(work, guard)))
+        if work.decision is not SetDecision.INSERT:
+            selects.append(holders(work, guard, updated(work, guard), others=True))
+    return sql.SQL("\nUNION ALL\n").join(selects)
+
+
+def by_table(works: Iterable[SetWork]) -> list[list[SetWork]]:
+    """The works, those of one table together."""
+    found: dict[int, list[SetWork]] = {}
+    for work in works:
+        found.setdefault(work.table.oid, []).append(work)
+    return list(found.values())
 
 
 def exists(connection: psycopg.Connection[Any], select: sql.Composable) -> bool:
@@ -138,10 +156,10 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
         work.stage.row(), work.stage.relation, sql.Literal(key)
     )
     selects = []
-    for guard in _asked(work):
-        selects.append(holders(work, guard, _inserted(work, guard), wanted=wanted))
+    for guard in asked(work):
+        selects.append(holders(work, guard, inserted(work, guard), wanted=wanted))
         if work.decision is not SetDecision.INSERT:
-            selects.append(holders(work, guard, _updated(work, guard), others=True, wanted=wanted))
+            selects.append(holders(work, guard, updated(work, guard), others=True, wanted=wanted))
     if not selects:
         return []
     rows = connection.execute(
@@ -164,18 +182,23 @@ _HOLDER = sql.SQL("t.tableoid, t.ctid")
 _ROW = sql.SQL("DISTINCT n.seeder_row")
 
 
-def _asked(work: SetWork) -> list[Guard]:
+def asked(work: SetWork) -> list[Guard]:
     """Indexes whose new values the set decides, and that are known before the write.
 
-    Not those of the key, which passes to no other row unless a row moves.
+    Not those of the key, which passes to no other row unless a row moves or is out of scope.
     """
-    identity = {*work.seed_set.key, *(name for name, _ in work.seed_set.scope)}
+    scope = {name for name, _ in work.seed_set.scope}
+    identity = scope.union(work.seed_set.key)
     return [
         guard
         for guard in work.table.guards
         if any(work.stage.has(name) for name in guard.columns)
         and not any(work.live(name).generated for name in guard.columns)
-        and (work.seed_set.moved or not identity.issuperset(guard.columns))
+        and (
+            work.any_moves
+            or not scope.issubset(guard.columns)
+            or not identity.issuperset(guard.columns)
+        )
     ]
 
 
@@ -199,15 +222,7 @@ def holders(
     `wanted` and `holding` are conditions on the one and the other; `others` leaves out a row
     that holds what it wants itself. By default it selects where the live rows are.
     """
-    conditions: list[sql.Composable] = [wanted, holding]
-    compared = zip(guard.operators, guard.collations, strict=True)
-    for number, (operator, collation) in enumerate(compared, start=1):
-        one, other = sql.Identifier("n", f"u{number}"), sql.Identifier("h", f"u{number}")
-        collide = compared_by(one, operator, other, collation)
-        if guard.nulls_collide:
-            both_null = sql.SQL("({} IS NULL AND {} IS NULL OR {})")
-            collide = both_null.format(one, other, collide)
-        conditions.append(collide)
+    conditions: list[sql.Composable] = [wanted, holding, collide(guard, "n", "h")]
     conditions.append(sql.SQL("h.guarded"))
     if others:
         primary_key = place.primary_key if isinstance(place, Place) else place.base.primary_key
@@ -232,6 +247,20 @@ def holders(
     )
 
 
+def collide(guard: Guard, one: str, other: str) -> sql.Composable:
+    """Condition: what two rows hold in the index keeps them apart."""
+    conditions: list[sql.Composable] = []
+    compared = zip(guard.operators, guard.collations, strict=True)
+    for number, (operator, collation) in enumerate(compared, start=1):
+        mine, its = sql.Identifier(one, f"u{number}"), sql.Identifier(other, f"u{number}")
+        condition = compared_by(mine, operator, its, collation)
+        if guard.nulls_collide:
+            both_null = sql.SQL("({} IS NULL AND {} IS NULL OR {})")
+            condition = both_null.format(mine, its, condition)
+        conditions.append(condition)
+    return all_of(conditions)
+
+
 def _values(guard: Guard) -> sql.Composable:
     """What the index holds of row `r`."""
     values = [
@@ -242,20 +271,24 @@ def _values(guard: Guard) -> sql.Composable:
     return sql.SQL(", ").join(values)
 
 
-def _inserted(work: SetWork, guard: Guard) -> sql.Composable:
+def inserted(work: SetWork, guard: Guard) -> sql.Composable:
+    """`takers` of a set's rows that are inserted."""
     columns = {name: _new_value(work, name) for name in guard.columns}
     return takers(guard, columns, (), work.stage.row(), inserted_rows(work), is_inserted(work))
 
 
-def _updated(work: SetWork, guard: Guard) -> sql.Composable:
+def updated(work: SetWork, guard: Guard, *, guarded: bool = True) -> sql.Composable:
+    """`takers` of a set's rows that are updated, or these whatever they come to hold."""
     changes = changes_of(work, ())
-    return _changed(changes, guard, changes.changing)
+    return _changed(changes, guard, changes.changing, guarded=guarded)
 
 
-def _changed(changes: Changes, guard: Guard, where: sql.Composable) -> sql.Composable:
+def _changed(
+    changes: Changes, guard: Guard, where: sql.Composable, *, guarded: bool = True
+) -> sql.Composable:
     columns = {name: changes.after(name) for name in guard.columns}
     keys = [sql.Identifier("t", name) for name in changes.primary_key]
-    return takers(guard, columns, keys, changes.row, changes.source, where)
+    return takers(guard, columns, keys, changes.row, changes.source, where, guarded=guarded)
 
 
 def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
@@ -287,8 +320,13 @@ def takers(
     row: sql.Composable,
     source: sql.Composable,
     where: sql.Composable,
+    *,
+    guarded: bool = True,
 ) -> sql.Composable:
-    """SELECT of rows as they are going to be: `seeder_row`, `k1`.., `u1`.., of an index."""
+    """SELECT of rows as they are going to be: `seeder_row`, `k1`.., `u1`.., of an index.
+
+    Only those that the index holds then, unless `guarded` is False; that column tells.
+    """
     numbered = [
         sql.SQL("{} AS {}").format(key, sql.Identifier(f"k{n}")) for n, key in enumerate(keys, 1)
     ]
@@ -303,7 +341,7 @@ def takers(
     return sql.SQL(
         "SELECT q.*, e.* FROM (SELECT {row} AS seeder_row, {named} FROM {source} WHERE {where}"
         " OFFSET 0) q\nCROSS JOIN LATERAL (SELECT {values} FROM (SELECT {columns}) r) e"
-        " WHERE e.guarded"
+        "{guarded}"
     ).format(
         row=row,
         named=sql.SQL(", ").join([*numbered, *named]),
@@ -311,6 +349,7 @@ def takers(
         where=where,
         values=_values(guard),
         columns=sql.SQL(", ").join(renamed),
+        guarded=sql.SQL(" WHERE e.guarded" if guarded else ""),
     )
 
 

@@ -12,6 +12,7 @@ from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, writing
 from seeder.database.schema.equality import all_of, equal, refers
 from seeder.database.schema.tables import ForeignKey
+from seeder.database.staging.context import MERGING
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
@@ -52,6 +53,13 @@ def referenced(
         for key in work.table.referencing
         if key.table not in inside
     ]
+    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+
+
+def referenced_from_outside(work: SetWork, works: Mapping[str, SetWork]) -> sql.Composable:
+    """Condition: a row refers to live row `t` of a table that no set of this seeding writes."""
+    inside = {each.table.qualified for each in works.values() if each.decision in MERGING}
+    conditions = [_refers(key, []) for key in work.table.referencing if key.table not in inside]
     return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
 
 

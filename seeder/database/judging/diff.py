@@ -48,7 +48,7 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
     definitions: list[sql.Composable] = [
         sql.SQL(
             "s {}, b tid, identity smallint NOT NULL, verdict smallint NOT NULL,"
-            " live boolean NOT NULL, row_at tid, row_by xid"
+            " live boolean NOT NULL, row_at tid, row_by xid, holder text"
         ).format(work.stage.row_type)
     ]
     for n, name in enumerate(work.base.primary_key, start=1):

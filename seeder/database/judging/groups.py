@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from seeder.database.judging import departures, diff, duplicates, judge
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.moves import follow_moves, follow_references
 from seeder.database.staging import references
 from seeder.database.staging.context import MERGING, WRITTEN, Seeding
@@ -16,7 +15,7 @@ from seeder.database.staging.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Mode, SeedSet
 from seeder.merge.plan import RowAction, SetDecision
-from seeder.merge.rules import ROW_RULES
+from seeder.merge.rules import ROW_RULES, numbers_with
 
 
 def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) -> None:
@@ -88,6 +87,20 @@ def _waits_for_pending(seeding: Seeding, work: SetWork) -> bool:
     return bool(row and row[0])
 
 
+_OF_MISSING = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        numbers_with(
+            ROW_RULES,
+            lambda rule: (
+                ("entry", False) in rule.conditions
+                and rule.verdict in (RowAction.INSERT, RowAction.SKIP, RowAction.KEEP)
+            ),
+        )
+    )
+)
+"""Numbers of the verdicts on rows that were never seeded and are not there."""
+
+
 def judge_set(seeding: Seeding, work: SetWork) -> None:
     """Judge one set, and refuse it where a key has twins among the live rows."""
     judge.judge(
@@ -98,9 +111,7 @@ def judge_set(seeding: Seeding, work: SetWork) -> None:
     )
     if work.decision is SetDecision.INSERT_MISSING:
         seeding.connection.execute(
-            sql.SQL("DELETE FROM {} WHERE verdict <> ALL ({})").format(
-                work.verdict, numbers(ROW_RULES, {RowAction.INSERT})
-            )
+            sql.SQL("DELETE FROM {} WHERE verdict <> ALL ({})").format(work.verdict, _OF_MISSING)
         )
     require_single(seeding, work)
     if work.decision is not SetDecision.INSERT_MISSING:

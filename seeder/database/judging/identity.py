@@ -9,7 +9,7 @@ from psycopg import sql
 
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import Fact, numbers, verdict_number
-from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.staging.work import SetWork
 from seeder.merge.rules import IDENTITY_RULES, EntryState, Identity
 
@@ -32,7 +32,7 @@ def sources(work: SetWork, *, gone: bool) -> sql.Composable:
         "LEFT JOIN {stage} s ON {row} = d.s\n"
         "LEFT JOIN {base} b ON b.ctid = d.b\n"
         "LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
-        "LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted})"
+        "LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted}) AND NOT {moving}"
     ).format(
         diff=work.diff,
         row=work.stage.row(),
@@ -47,6 +47,37 @@ def sources(work: SetWork, *, gone: bool) -> sql.Composable:
         ),
         scope_lk=work.in_scope("lk"),
         deleted=work.soft_deleted("lk"),
+        moving=_moving_away(work, "lk"),
+    )
+
+
+def _moving_away(work: SetWork, live: str) -> sql.Composable:
+    """Condition: a live row still has the key that a `moved` of this seeding takes it from.
+
+    Whoever asks for that key from now on, in whichever set, means another row.
+    """
+    if not work.any_moves:
+        return sql.SQL("false")
+    still = [
+        sql.SQL(
+            "({now})::text OPERATOR(pg_catalog.=)"
+            " coalesce(o.notes -> 'moved' ->> {name}, ({asked})::text)"
+        ).format(
+            now=canonical(sql.Identifier(live, name), work.live(name)),
+            name=sql.Literal(name),
+            asked=sql.SQL("o.{}").format(work.base.columns[name].asked),
+        )
+        for name in work.seed_set.key
+    ]
+    return sql.SQL(
+        "EXISTS (SELECT FROM {} o WHERE o.scope = {} AND o.state = ANY ({}) AND o.notes ? 'moved'"
+        " AND {} AND {})"
+    ).format(
+        work.base.relation,
+        sql.Literal(work.scope),
+        _states(OWNING),
+        work.at_primary_key(live, "o"),
+        all_of(still),
     )
 
 
@@ -72,8 +103,8 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
         )
 
     # The key that the entry itself knows is no other's, even if a reference in it leads nowhere.
-    other_key = sql.SQL("({} AND NOT coalesce({}, false))").format(
-        owned_by(has_key_of("o")), has_key_of("b")
+    other_key = sql.SQL("({} AND NOT coalesce({}, false) AND NOT {})").format(
+        owned_by(has_key_of("o")), has_key_of("b"), _moving_away(work, "lp")
     )
     owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND {})").format(
         owned_by(work.at_primary_key("lk", "o"))

@@ -20,7 +20,7 @@ from seeder.database.schema.equality import all_of, canonical, equal, same
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Conflict, Removed, Update
-from seeder.merge.plan import ColumnCase
+from seeder.merge.plan import ColumnCase, Why
 from seeder.merge.rules import (
     COLUMN_RULES,
     COLUMN_WRITES,
@@ -71,6 +71,8 @@ def judge(
         "live": sql.SQL("c.live"),
         "soft_deleted": sql.SQL("c.soft_deleted"),
         "blocked": sql.SQL("({} = {})").format(work.stage.missing(), sql.Literal(BLOCKED)),
+        "held": False,
+        "told": work.was_told(Why.REFERENCE) if work.told.get(Why.REFERENCE) else False,
         "refresh": refresh,
         "moved": sql.SQL("({})").format(sql.SQL(" OR ").join(moved_keys)),
         "writes": any_of["writes"],
@@ -115,6 +117,9 @@ def judge_gone(
         "live": sql.SQL("c.live"),
         "soft_deleted": False,
         "blocked": False,
+        "held": False,
+        "told": False,
+        "protected": False if decided else sql.SQL("coalesce(b.notes ? 'protected', false)"),
         "refresh": False,
         "moved": False,
         "writes": False,
@@ -153,6 +158,7 @@ _REMOVAL_NOT_ASKED: dict[str, Fact] = {
     "on_removal_set": False,
     "modified": False,
     "referenced": False,
+    "protected": False,
 }
 
 
@@ -245,6 +251,8 @@ def _column_facts(
         "desired_is_asked": base is None,
         "live_is_stored": False,
         "offered": False,
+        # Known once all sets of the table are judged; see `holding`.
+        "held": False,
     }
     if base is not None:
         facts |= {

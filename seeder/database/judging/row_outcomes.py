@@ -24,6 +24,9 @@ SILENT = tuple(numbers_with(ROW_RULES, lambda rule: rule.report is Report.SILENT
 CONFLICTING = frozenset(numbers_with(ROW_RULES, lambda rule: rule.report is Report.CONFLICT))
 """Verdicts that a person should look at."""
 
+_NAMED = CONFLICTING.union(numbers_with(ROW_RULES, lambda rule: rule.verdict is RowAction.SKIP))
+"""Those, and verdicts on rows that wait: a run names its rows."""
+
 _TELLS_WHERE = frozenset({"ambiguous", "taken"})
 """Row rules whose reason is that of the identity: where the live row is, or who has its key."""
 
@@ -44,7 +47,6 @@ def counts(
         ).fetchone()
         inserted, skipped = row or (0, 0)
         found = {RowAction.INSERT.value: inserted, RowAction.SKIP.value: skipped}
-        found["conflicts"] = skipped
         return {name: number for name, number in found.items() if number}
     rows = connection.execute(
         sql.SQL(
@@ -144,13 +146,13 @@ def _query(
     )
     if conflicts_only:
         where = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
-            sql.SQL("{}::smallint[]").format(sql.Literal(sorted(CONFLICTING))),
+            sql.SQL("{}::smallint[]").format(sql.Literal(sorted(_NAMED))),
             _column_conflict(work),
         )
     if gone_only:
         where = sql.SQL("w.s IS NULL AND {}").format(where)
     return sql.SQL(
-        "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, {texts}\n"
+        "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, w.holder, {texts}\n"
         "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"
         "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} l ON w.live AND {at}\n"
         "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
@@ -188,12 +190,12 @@ def _desired(work: SetWork, name: str) -> sql.Composable:
 def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
     if work.decision is SetDecision.INSERT:
         return _insert(work, row)
-    key, verdict, identity, gone = row[:4]
+    key, verdict, identity, gone, holder = row[:5]
     rule = ROW_RULES[verdict]
-    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[4] is None
+    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[5] is None
     columns: list[ColumnChange] = []
     for n, name in enumerate(work.names):
-        case_number, asked, was_stored, live, desired, known = row[4 + 6 * n : 10 + 6 * n]
+        case_number, asked, was_stored, live, desired, known = row[5 + 6 * n : 11 + 6 * n]
         if case_number is None:
             if inserting and desired is not None and not gone:
                 columns.append(_new_value(work, name, desired, reason=rule.reason))
@@ -227,6 +229,7 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
         columns=tuple(columns),
         conflict=verdict in CONFLICTING
         or any(column.case is ColumnCase.CONFLICT for column in columns),
+        holder=holder,
     )
 
 
@@ -270,5 +273,4 @@ def _insert(work: SetWork, row: tuple[Any, ...]) -> RowChange:
             for name, value in zip(work.names, row[2:], strict=True)
             if value is not None
         ),
-        conflict=bool(blocked),
     )

@@ -15,7 +15,8 @@ as a whole, by hash, and written by ctid, which the advisory lock makes safe. It
   (column: text, where the table made something else of what was asked), `offered` (column:
   text, a desired value that was kept out), `moved` (key column: text of the old key),
   `removed` (column: [before, after], written when the row left the catalog) and `stays`
-  (true: it left the catalog, was kept against `removed: delete`, and that was reported).
+  (true: it left the catalog, was kept against `removed: delete`, and that was reported), with
+  `protected` (true: by a trigger).
 """
 
 from __future__ import annotations

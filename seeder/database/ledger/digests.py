@@ -7,6 +7,9 @@ from pathlib import Path
 
 from seeder.merge.model import SeedSet
 
+FIRST_ROWS = "first rows"
+"""In the place of a digest: rows went in behind a revision, and the next seeding goes on."""
+
 _CHUNK = 1 << 20
 
 

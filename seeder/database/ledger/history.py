@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -9,6 +10,7 @@ from psycopg import sql
 
 from seeder.database.ledger.ledger import Ledger
 from seeder.merge.found import AppliedRelease, OpenConflict, RunSummary
+from seeder.merge.plan import SetDecision, Why
 
 _RUNS = 10
 
@@ -59,6 +61,15 @@ _OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'stays']")
 """Condition on an entry: its row, or a column of it, was kept against the catalog."""
 
 
+_WAITING = (
+    "FROM {s}.waiting w JOIN {s}.bases b ON b.id = w.base"
+    " WHERE b.project = {p} AND w.why = {why}::text"
+)
+"""Rows of the catalog that wait for other rows, for one reason."""
+
+_VALUE = sql.Literal(Why.VALUE.value)
+
+
 def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
     """Rows whose live value was kept against the catalog, and that nobody has settled."""
     bases = connection.execute(
@@ -66,6 +77,7 @@ def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
     ).fetchall()
     if not bases:
         return 0
+    held = ledger.sql(f"SELECT pg_catalog.count(*) AS n {_WAITING}", why=_VALUE)
     each = "SELECT count(*) AS n FROM {base} b WHERE {open}"
     counts = [
         ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
@@ -73,7 +85,7 @@ def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
     ]
     row = connection.execute(
         sql.SQL("SELECT pg_catalog.sum(n)::bigint FROM ({}) q").format(
-            sql.SQL(" UNION ALL ").join(counts)
+            sql.SQL(" UNION ALL ").join([held, *counts])
         )
     ).fetchone()
     return int(row[0]) if row else 0
@@ -91,13 +103,18 @@ def open_conflicts(
     each = (
         "SELECT s.name, b.addr, ARRAY(SELECT pg_catalog.jsonb_object_keys(b.notes ->"
         " 'offered'::text)) AS columns,"
-        " b.notes ? 'stays'::text AS left_catalog"
+        " b.notes ? 'stays'::text AS left_catalog, NULL::text AS holder"
         " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
     )
     found = [
         ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
         for (number,) in bases
     ]
+    found.append(
+        ledger.sql(
+            f"SELECT w.set_name, w.addr, '{{{{}}}}'::text[], false, w.holder {_WAITING}", why=_VALUE
+        )
+    )
     rows = connection.execute(
         sql.SQL("SELECT * FROM ({}) q ORDER BY name, addr LIMIT {}").format(
             sql.SQL(" UNION ALL ").join(found), sql.Literal(limit)
@@ -108,6 +125,40 @@ def open_conflicts(
             address=f"{name}/{addr}",
             columns=() if left else tuple(sorted(columns)),
             left_catalog=left,
+            holder=holder,
         )
-        for name, addr, columns, left in rows
+        for name, addr, columns, left, holder in rows
     )
+
+
+def skipped(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
+) -> tuple[int, tuple[str, ...]]:
+    """How many rows wait for a row that they refer to, and the addresses of the first."""
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(w.set_name, '/', w.addr)"
+            f" {_WAITING} ORDER BY w.set_name, w.addr LIMIT %s",
+            why=sql.Literal(Why.REFERENCE.value),
+        ),
+        [limit],
+    ).fetchall()
+    return (int(rows[0][0]) if rows else 0), tuple(address for _, address in rows)
+
+
+def waiting_sets(
+    connection: psycopg.Connection[Any], ledger: Ledger
+) -> Mapping[str, tuple[str, ...]]:
+    """Sets that the last completed run left as they are, by its decision, unless seeded since."""
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT w.decision, pg_catalog.array_agg(w.name ORDER BY w.name) FROM {s}.projects m"
+            " JOIN {s}.runs r ON r.id = m.completed_run CROSS JOIN"
+            " pg_catalog.jsonb_to_recordset(r.summary -> 'sets'::text) w(name text, decision text)"
+            " WHERE m.id = {p} AND w.decision = ANY (%s::text[])"
+            " AND NOT EXISTS (SELECT FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
+            " WHERE b.project = {p} AND s.name = w.name AND s.run > r.id) GROUP BY w.decision ORDER BY w.decision"
+        ),
+        [[SetDecision.UNADOPTED.value, SetDecision.PENDING.value]],
+    ).fetchall()
+    return {decision: tuple(names) for decision, names in rows}

@@ -264,10 +264,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
         )
 
     def remember_tables(self, connection: psycopg.Connection[Any]) -> None:
-        """Note which tables stand before the migrations, if this is a launch.
+        """Note which tables stand before the migrations of a release.
 
-        Kept until a run completes: a table that a failed launch's migrations created and
-        filled is still this launch's own when the job is started again.
+        Kept until a run completes: a table that a failed run's migrations created and filled is
+        still this release's own when the job is started again.
         """
         connection.execute(
             self.sql(

@@ -25,7 +25,7 @@ CREATE TABLE {s}.projects (        -- that seed here, each with a record of its 
     env_digest text,
     version_table text,            -- qualified name, NULL without Alembic migrations
     revisions text[] NOT NULL DEFAULT '{{}}',
-    tables_before text[]           -- tables that stood before a launch not yet completed
+    tables_before text[]           -- that stood before migrations not yet followed by a run
 );
 CREATE TABLE {s}.runs (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -89,6 +89,16 @@ CREATE TABLE {s}.changes (         -- writes other than inserts, with images for
     before jsonb,
     after jsonb,
     PRIMARY KEY (run, seq)
+);
+CREATE TABLE {s}.waiting (         -- rows of the catalog that wait for other rows
+    base integer NOT NULL REFERENCES {s}.bases ON DELETE CASCADE,
+    scope text NOT NULL,
+    addr text NOT NULL,
+    set_name text NOT NULL,
+    why text NOT NULL CHECK (why IN ('reference', 'value')),
+    holder text,                   -- the live row that holds the value
+    run bigint NOT NULL REFERENCES {s}.runs,  -- that reported it
+    PRIMARY KEY (base, scope, addr)
 );
 CREATE TABLE {s}.tasks (
     project integer NOT NULL REFERENCES {s}.projects,

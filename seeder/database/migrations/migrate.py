@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,9 @@ def upgrade(
     ddl_lock_timeout: float = 5.0,
     known: Mapping[str, KnownRevision] | None = None,
     remember: Callable[[Mapping[str, KnownRevision]], None] = lambda _: None,
+    about_to_apply: Callable[[], None] = lambda: None,
+    stops: Collection[str] = (),
+    behind: Callable[[frozenset[str]], None] = lambda _: None,
     environment: Mapping[str, str] | None = None,
     deadline: float | None = None,
     clock: Callable[[], float] = time.monotonic,
@@ -73,7 +77,10 @@ def upgrade(
     (None: this process' own). `graph` is of the project's revisions, where they were read
     already. `known` is what earlier images recorded of their revisions; `remember` gets what is
     to be known from now on, before anything is applied: should it stop half-way, an older image
-    still finds its way. Call `session.restore` afterwards, whatever the outcome.
+    still finds its way. `about_to_apply` is called before anything is applied, as far as that can
+    be told. `behind` is called with all revisions that are applied, in no transaction, right
+    behind each of the `stops` and before anything else is applied; what it raises ends the
+    migrations there. Call `session.restore` afterwards, whatever the outcome.
 
     Raises MigrationsInvalid, RevisionUnknown, MigrationFailed (what was applied before it
     stays), MigrationPartial while an invalid index is there, RetriesExhausted,
@@ -84,6 +91,7 @@ def upgrade(
     before = current(connection, migrations)
     told = _Told(connection, migrations, log, before)
     if migrations.command is not None:
+        about_to_apply()
         with told.how_far():
             run_command(
                 connection,
@@ -111,21 +119,34 @@ def upgrade(
     remember(lineage.news())
     applied: tuple[str, ...] = ()
     if standing.state is MigrationState.UPGRADED:
-        _set_up(connection, migrations, ddl_lock_timeout=ddl_lock_timeout)
-        with told.how_far() if migrations.project_env else nullcontext():
-            applied = _apply(
-                connection,
-                migrations,
-                graph,
-                graph.pending(before),
-                lock_key=lock_key,
-                ddl_lock_timeout=ddl_lock_timeout,
-                log=log,
-                environment=environment,
-                deadline=deadline,
-                clock=clock,
-                sleep=sleep,
-            )
+        about_to_apply()
+        done = graph.ancestors(before)
+        pending = graph.pending(before)
+        if done.intersection(stops):
+            behind(done)
+        from seeder.database.migrations.progress import Progress
+
+        progress = Progress()
+        # Where there is nowhere to stop, in one go.
+        for target in (*(each for each in pending if each in stops), migrations.target):
+            _set_up(connection, migrations, ddl_lock_timeout=ddl_lock_timeout)
+            with told.how_far() if migrations.project_env else nullcontext():
+                applied = _apply(
+                    connection,
+                    replace(migrations, target=target),
+                    graph,
+                    pending,
+                    progress,
+                    lock_key=lock_key,
+                    ddl_lock_timeout=ddl_lock_timeout,
+                    log=log,
+                    environment=environment,
+                    deadline=deadline,
+                    clock=clock,
+                    sleep=sleep,
+                )
+            if target in stops:
+                behind(graph.ancestors([*done, target]))
     after = current(connection, migrations)
     if set(graph.heads) - graph.ancestors(after):
         raise MigrationFailed(
@@ -195,6 +216,7 @@ def _apply(
     migrations: Migrations,
     graph: RevisionGraph,
     pending: tuple[str, ...],
+    progress: Progress,
     *,
     lock_key: int,
     ddl_lock_timeout: float,
@@ -207,9 +229,7 @@ def _apply(
     # 270 ms of imports, see above
     from seeder.database.migrations import alembic_run
     from seeder.database.migrations.failing import RevisionConflict
-    from seeder.database.migrations.progress import Progress
 
-    progress = Progress()
     failure: SeederError | None = None
     attempt = count = 0
 

@@ -137,6 +137,8 @@ class Table(Struct, frozen=True, kw_only=True):
     """That other tables (or this one) declare on it."""
     rewrites: bool
     """Triggers of the user, on the table or on a partition, may change what is written."""
+    keeps: bool
+    """... or may keep a row that is deleted."""
     row_security: bool
 
     @property
@@ -260,13 +262,14 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
         JOIN pg_class sc ON sc.oid = f.conrelid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
         JOIN pg_class tc ON tc.oid = f.confrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
         WHERE f.contype = 'f' AND f.conparentid = 0 AND c.oid IN (f.conrelid, f.confrelid)),
-       EXISTS (SELECT FROM pg_trigger t WHERE NOT t.tgisinternal
+       coalesce((SELECT bit_or(t.tgtype::int) FROM pg_trigger t WHERE NOT t.tgisinternal
                AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
-               AND t.tgenabled <> 'D' AND t.tgtype::int & 20 <> 0)
-       OR EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
+               AND t.tgenabled <> 'D'), 0)
+       | CASE WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
+         THEN 28 ELSE 0 END
 FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.relnamespace
 """
-# tgtype & 20: triggers on INSERT (4) or UPDATE (16).
+# tgtype: triggers on INSERT (4), DELETE (8), UPDATE (16); a rule may be on any of them.
 
 
 def read_tables(
@@ -285,7 +288,7 @@ def _quoted(name: TableName) -> str:
 
 
 def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
-    _, schema, name, oid, kind, row_security, columns, indexes, foreign, rewrites = row
+    _, schema, name, oid, kind, row_security, columns, indexes, foreign, triggers = row
     keys = [_foreign_key(each) for each in foreign or ()]
     here = TableName(schema=schema, name=name)
     indexes = indexes or ()
@@ -304,7 +307,8 @@ def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
         guards=tuple(_guard(each) for each in indexes),
         foreign_keys=tuple(key for key in keys if key.table == here),
         referencing=tuple(key for key in keys if key.target == here),
-        rewrites=rewrites,
+        rewrites=bool(triggers & 20),
+        keeps=bool(triggers & 8),
         row_security=row_security,
     )
 

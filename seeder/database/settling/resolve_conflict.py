@@ -13,12 +13,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.judging import holding
 from seeder.database.judging.expressions import desired, offer
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.schema.equality import canonical
+from seeder.database.settling import held_row
 from seeder.database.settling.partial import (
     column_rule,
     find_few,
@@ -82,6 +84,10 @@ def take(
     connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
     judge_set(seeding, work)
     address = work.seed_set.address(key)
+    holders = held_row.holders_of_new(connection, work)
+    holding.hold(seeding, [set_name])
+    if holders:
+        return held_row.take(seeding, work, key, holders, live=live)
     in_conflict, why_not = _conflicts(connection, work, live=live)
     chosen = tuple(each for each in in_conflict if not columns or each.name in columns)
     if why_not is None and not chosen:
@@ -117,7 +123,8 @@ def _conflicts(
     ]
     row = connection.execute(
         sql.SQL(
-            "SELECT w.verdict, w.live, w.b IS NOT NULL, {missing}, {pieces} FROM {verdict} w"
+            "SELECT w.verdict, w.live, w.b IS NOT NULL, {missing}, w.holder, {pieces}"
+            " FROM {verdict} w"
             " JOIN {stage} s ON {row} = w.s LEFT JOIN {live} t ON w.live AND {at}"
         ).format(
             missing=work.stage.missing(),
@@ -131,7 +138,7 @@ def _conflicts(
     ).fetchone()
     if row is None:
         return [], "is not in conflict"
-    verdict, is_live, has_entry, missing, *values = row
+    verdict, is_live, has_entry, missing, holder, *values = row
     if not is_live:
         return [], ROW_RULES[verdict].reason
     if not has_entry:
@@ -140,6 +147,8 @@ def _conflicts(
     for n, name in enumerate(names):
         number, now, wanted = values[3 * n : 3 * n + 3]
         if number is not None and COLUMN_RULES[number].verdict in CONFLICTS:
+            if not live and ("held", True) in COLUMN_RULES[number].conditions:
+                return [], held_row.waits_for(holder)
             found.append(
                 ColumnChange(
                     name=name,

@@ -34,12 +34,16 @@ class Orders(Struct, frozen=True, kw_only=True):
     """Rows that were here before seeder are adopted (an update by hand)."""
     allow_missing: frozenset[str] = frozenset()
     created: frozenset[str] | None = None
-    """Qualified names of tables that stood before this launch's migrations; None: any
+    """Qualified names of tables that stood before this release's migrations; None: any
     table may have been here before."""
     migrations_pending: bool = False
     """For a survey: sets that do not fit the schema yet await the migrations."""
     reported: int = 0
     """How many rows of a set its outcome shows, whatever happened to them."""
+    first: bool = False
+    """First rows behind a revision: what was seeded before is left to the seeding to come."""
+    staged: bool = False
+    """No file is copied straight into its base: triggers may have made rows that it holds."""
     few: bool = False
     """For a few rows: no move is followed, and rows go by their keys in the ledger."""
 
@@ -54,6 +58,8 @@ class Known(Struct, frozen=True, kw_only=True):
     name: str
     digest: str
     base: int
+    waits: bool = False
+    """Rows of it wait for other rows."""
 
 
 class Left(Struct, frozen=True, kw_only=True):
@@ -83,12 +89,16 @@ class Seeding(Struct, kw_only=True):
     """By name: sets that the ledger knows in another scope, and as what."""
     works: dict[str, SetWork] = field(default_factory=dict)
     decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
+    waiting: set[str] = field(default_factory=set)
+    """Sets of which rows wait for other rows."""
     complete: set[str] = field(default_factory=set)
     """Sets that were compared and none of whose entries had left the catalog."""
     warnings: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     keys: RecordedKeys | None = None
     """Where `orders.few`: what the ledger calls the rows."""
+    imaged: set[str] = field(default_factory=set)
+    """Sets of which what is overwritten is on record."""
     aside: list[str] = field(default_factory=list)
     """Sets with leaving rows that have stepped aside."""
 

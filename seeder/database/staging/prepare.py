@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
 from psycopg import sql
 
 from seeder.database.connection.batch import AT_ONCE, at_most, send
 from seeder.database.ledger.base_open import Shared, open_bases
 from seeder.database.ledger.bases import Base, BaseKey, base_key
-from seeder.database.ledger.digests import digest_of
+from seeder.database.ledger.digests import FIRST_ROWS, digest_of
 from seeder.database.ledger.entries import read_bases
 from seeder.database.schema.tables import Column, read_tables
 from seeder.database.staging import (
@@ -21,7 +22,7 @@ from seeder.database.staging import (
     schema_check,
     stage,
 )
-from seeder.database.staging.context import WRITTEN, Known, Seeding
+from seeder.database.staging.context import MERGING, WRITTEN, Known, Seeding
 from seeder.database.staging.generated import with_generators
 from seeder.database.staging.work import SetWork, TableTarget, Target, scope_condition
 from seeder.errors import ConfigurationInvalid, Problem
@@ -50,10 +51,25 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
             "The catalog does not fit the schema of the database.", problems=tuple(found)
         )
     edges = schema_check.needs(sets, seeding.tables)
-    groups = in_groups([each.name for each in sets], edges)
     decide(seeding, sets)
     _open(seeding, edges)
-    return groups
+    return in_groups([each.name for each in sets], _with_neighbours(seeding, edges))
+
+
+def _with_neighbours(
+    seeding: Seeding, edges: Mapping[str, set[str]]
+) -> Mapping[str, AbstractSet[str]]:
+    """Sets whose rows share a table are judged together: keys and values pass between them."""
+    beside: dict[int, set[str]] = {}
+    for work in seeding.works.values():
+        if work.decision in WRITTEN:
+            beside.setdefault(work.table.oid, set()).add(work.name)
+    found: dict[str, AbstractSet[str]] = dict(edges)
+    for names in beside.values():
+        # On a first launch nothing is there that could pass from one to the other.
+        if len(names) > 1 and any(seeding.works[name].decision in MERGING for name in names):
+            found |= {name: edges[name] | names for name in names}
+    return found
 
 
 def _remembered(seeding: Seeding) -> schema_check.Remembered:
@@ -87,7 +103,11 @@ def await_migrations(seeding: Seeding) -> None:
     reasons: dict[str, str] = {}
     for name, each in by_name.items():
         if each.table not in seeding.tables:
-            reasons[name] = "its table comes with the pending migrations"
+            reasons[name] = (
+                f"its first rows go in right behind revision {each.after.revision}"
+                if each.after
+                else "its table comes with the pending migrations"
+            )
         elif message := schema_check.misfit(each, seeding.tables, by_name):
             reasons[name] = f"it awaits the pending migrations: {message.rstrip('.')}"
     _await(seeding, reasons)
@@ -146,18 +166,25 @@ def _decide(
         if orders.mode is Mode.REFRESH:
             return SetDecision.REFRESH, "refresh rewrites every row"
         if orders.created is not None and str(table) not in orders.created:
-            return SetDecision.ADOPT, "this launch's migrations created and filled the table"
+            return SetDecision.ADOPT, "migrations of this release created and filled the table"
         if orders.adopt:
             return SetDecision.ADOPT, "an update by hand adopts rows that were here before"
         return SetDecision.UNADOPTED, "never seeded here, and the table has rows"
+    if orders.first:
+        return SetDecision.UNCHANGED, "seeded before"
     match orders.mode:
         case Mode.REFRESH:
             return SetDecision.REFRESH, "refresh rewrites every row"
         case Mode.UPDATE:
             return SetDecision.MERGE, "an update merges it"
+        case _ if any(k.name == each.name and k.digest == FIRST_ROWS for k in known):
+            return SetDecision.MERGE, "its first rows went in between two migrations"
         case _:
             digest = digest_of(each)
-            if any(k.name == each.name and k.digest == digest for k in known):
+            applied = [k for k in known if k.name == each.name and k.digest == digest]
+            if any(k.waits for k in applied):
+                return SetDecision.INSERT_MISSING, "rows of it wait for other rows"
+            if applied:
                 return SetDecision.UNCHANGED, "the catalog asks for nothing new"
             if each.when is When.MISSING:
                 return SetDecision.INSERT_MISSING, "`when: missing` inserts rows never seeded"
@@ -226,7 +253,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     if seeding.orders.few:
         seeding.keys = recorded_keys.use(seeding)
     registry.number(seeding)
-    if seeding.writes:
+    if seeding.writes and not seeding.orders.staged:
         for work in copy_to_base.going_direct(seeding.works.values()):
             seeding.works[work.name] = work
     if seeding.orders.mode is not Mode.INIT:

@@ -17,7 +17,7 @@ from seeder.database.schema.equality import all_of, cast, equal
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork, TableTarget
-from seeder.merge.plan import RowAction, SetDecision
+from seeder.merge.plan import RowAction, SetDecision, Why
 from seeder.merge.rules import ROW_RULES, number_of, numbers_with
 
 INSERTING = sql.SQL("{}::smallint[]").format(
@@ -33,7 +33,10 @@ INSERTING = sql.SQL("{}::smallint[]").format(
 )
 """Numbers of the verdicts that insert a row; to restore one that is still there is to update it."""
 
-_BLOCKED_INSERT, _BLOCKED_LIVE = (number_of(ROW_RULES, name) for name in ("new_blocked", "blocked"))
+_BLOCKED_INSERT, _BLOCKED_INSERT_BEFORE, _BLOCKED_LIVE, _BLOCKED_LIVE_BEFORE = (
+    number_of(ROW_RULES, name)
+    for name in ("new_blocked", "new_blocked_before", "blocked", "blocked_before")
+)
 _LIVE = sql.SQL("{}::smallint[]").format(
     sql.Literal(
         [
@@ -354,18 +357,23 @@ def _block(connection: psycopg.Connection[Any], work: SetWork, column: str, othe
     if count and work.decision is not SetDecision.INSERT:
         connection.execute(
             sql.SQL(
-                "UPDATE {} w SET verdict = CASE WHEN w.verdict = ANY ({}) THEN {} ELSE {} END"
+                "UPDATE {} w SET verdict = CASE WHEN w.verdict = ANY ({})"
+                " THEN CASE WHEN {told} THEN {} ELSE {} END"
+                " ELSE CASE WHEN {told} THEN {} ELSE {} END END"
                 " FROM {} s WHERE s.n = w.s AND s.missing = {}"
                 " AND (w.verdict = ANY ({}) OR w.verdict = ANY ({}))"
             ).format(
                 work.verdict,
                 INSERTING,
+                sql.Literal(_BLOCKED_INSERT_BEFORE),
                 sql.Literal(_BLOCKED_INSERT),
+                sql.Literal(_BLOCKED_LIVE_BEFORE),
                 sql.Literal(_BLOCKED_LIVE),
                 work.stage.relation,
                 sql.Literal(BLOCKED),
                 INSERTING,
                 _LIVE,
+                told=work.was_told(Why.REFERENCE),
             )
         )
     return count

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.ledger.bases import former_key
-from seeder.database.ledger.digests import digest_of
+from seeder.database.ledger.digests import FIRST_ROWS, digest_of
 from seeder.database.schema.tables import read_tables
+from seeder.database.staging import waiting
 from seeder.database.staging.context import WRITTEN, Known, Seeding
 from seeder.database.staging.work import SetWork, has_scope, scope_text
 from seeder.errors import ConfigurationInvalid, Problem
@@ -23,7 +24,9 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
         return ()
     rows = seeding.connection.execute(
         seeding.ledger.sql(
-            "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id"
+            "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id,"
+            " EXISTS (SELECT FROM {s}.waiting w WHERE w.base = b.id AND w.scope = s.scope"
+            " AND w.set_name = s.name)"
             " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
             " WHERE b.project = {p} ORDER BY s.id"
         )
@@ -37,6 +40,7 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
             name=row[5],
             digest=row[6],
             base=row[7],
+            waits=row[8],
         )
         for row in rows
     )
@@ -92,6 +96,7 @@ def number(seeding: Seeding) -> None:
     works = seeding.works
     registered = _register(seeding, [w for w in works.values() if w.decision in WRITTEN])
     catalog = {each.name for each in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    told = waiting.told(seeding) if any(known.waits for known in seeding.known) else {}
     beside: dict[tuple[int, str], list[SetWork]] = {}
     for work in works.values():
         beside.setdefault((id(work.base), work.scope), []).append(work)
@@ -108,6 +113,7 @@ def number(seeding: Seeding) -> None:
             siblings=tuple(each.stage for each in siblings),
             set_id=number,
             own_ids=tuple(each for each in own if each),
+            told=told.get((work.base.id, work.scope), {}),
         )
 
 
@@ -176,7 +182,11 @@ def _register(seeding: Seeding, works: Sequence[SetWork]) -> dict[str, int]:
             "names": [work.name for work in works],
             # Inserting what is missing leaves the rest of what the catalog asks for pending.
             "digests": [
-                "" if work.decision is SetDecision.INSERT_MISSING else digest_of(work.seed_set)
+                FIRST_ROWS
+                if seeding.orders.first
+                else ""
+                if work.decision is SetDecision.INSERT_MISSING
+                else digest_of(work.seed_set)
                 for work in works
             ],
         },

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from seeder.database.schema.tables import Table
+from seeder.database.schema.tables import Column, Table
 from seeder.database.staging.generated import takes
 from seeder.database.staging.work import SetTarget, TableTarget, Target
 from seeder.errors import Problem
@@ -307,6 +307,11 @@ def needs(sets: Sequence[SeedSet], tables: Tables) -> dict[str, set[str]]:
     return {each.name: _needs(each, on_table, tables) for each in sets}
 
 
+def _may_refer(column: Column) -> bool:
+    """Whether a column that no row gives may hold something."""
+    return column.default is not None or column.generated
+
+
 def _needs(each: SeedSet, on_table: Mapping[TableName, Sequence[str]], tables: Tables) -> set[str]:
     found: set[str] = set()
     for column in each.columns:
@@ -318,7 +323,11 @@ def _needs(each: SeedSet, on_table: Mapping[TableName, Sequence[str]], tables: T
     if table is None:
         return found
     # A set without rows may have had some, which are removed before those they refer to.
-    written = {column.name for column in each.columns} if _has_rows(each) else set(table.columns)
+    written = set(table.columns)
+    if _has_rows(each):
+        # What a row leaves out may refer to another all the same: by its default.
+        filled = {name for name, column in table.columns.items() if _may_refer(column)}
+        written = filled | {column.name for column in each.columns}
     for key in table.foreign_keys:
         if written & set(key.columns):
             found.update(on_table.get(key.target, ()))

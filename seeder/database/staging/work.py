@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from msgspec import Struct, field
@@ -13,7 +14,7 @@ from seeder.database.schema.tables import Column, Table
 from seeder.database.staging.generated import made
 from seeder.database.staging.stage import Stage
 from seeder.merge.model import Cell, Generator, Removed, SeedSet, TableReference
-from seeder.merge.plan import SetDecision
+from seeder.merge.plan import SetDecision, Why
 
 
 class SetTarget(Struct, frozen=True, kw_only=True):
@@ -51,6 +52,8 @@ class SetWork(Struct, frozen=True, kw_only=True):
     sets that have left the catalog where it alone has their place."""
     siblings: tuple[Stage, ...] = ()
     """Stages of other sets that share the base and scope."""
+    told: Mapping[Why, frozenset[str]] = {}
+    """Row keys of which it was reported that they wait, by what they wait for."""
     decision: SetDecision = SetDecision.MERGE
 
     @property
@@ -87,6 +90,20 @@ class SetWork(Struct, frozen=True, kw_only=True):
     def names(self) -> tuple[str, ...]:
         """All column names of the set."""
         return tuple(column.name for column in self.seed_set.columns)
+
+    @property
+    def any_moves(self) -> bool:
+        """Whether rows of this set, or of one beside it, change their keys."""
+        return any(each.seed_set.moved for each in (self.stage, *self.siblings))
+
+    def was_told(self, why: Why, alias: str = "s") -> sql.Composable:
+        """Condition on a stage row: that it waits was reported."""
+        keys = self.told.get(why)
+        if not keys:
+            return sql.SQL("false")
+        return sql.SQL("({}.addr = ANY ({}))").format(
+            sql.Identifier(alias), sql.Literal(sorted(keys))
+        )
 
     def live(self, column: str) -> Column:
         """A column of the live table."""

@@ -25,7 +25,7 @@ from seeder.database.writing.write import applied, new_key
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
-from seeder.merge.rules import COLUMN_RULES, ROW_RULES, number_of
+from seeder.merge.rules import COLUMN_RULES, ROW_RULES, EntryState, number_of
 
 
 def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
@@ -42,19 +42,35 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
     return connection.execute(new_entries(work, run=run)).rowcount
 
 
-def new_entries(work: SetWork, *, run: int) -> sql.Composed:
-    """The statement that adds entries for the rows just inserted."""
+def record_dropped(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> list[str]:
+    """Add entries for rows that a trigger did not let in: they count as deleted here.
+
+    Returns their row keys.
+    """
+    statement = sql.SQL(
+        "{} AND NOT EXISTS (SELECT FROM {} b WHERE b.scope = {} AND b.addr = s.addr) RETURNING addr"
+    ).format(new_entries(work, run=run, dropped=True), work.base.relation, sql.Literal(work.scope))
+    return sorted(addr for (addr,) in connection.execute(statement).fetchall())
+
+
+def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Composed:
+    """The statement that adds entries for the rows just inserted, or for those not let in."""
     values: dict[str, sql.Composable] = {
         "scope": sql.Literal(work.scope),
         "addr": sql.SQL("s.addr"),
         "seed_set": sql.Literal(work.set_id),
-        "born": sql.Literal(run),
+        "born": sql.Literal(None if dropped else run),
         "run": sql.Literal(run),
+        "state": sql.Literal((EntryState.DELETED if dropped else EntryState.ACTIVE).value),
     }
     keys = {name: new_key(work, position) for position, name in enumerate(work.base.primary_key)}
-    read_back = work.table.rewrites or None in keys.values()
+    read_back = (work.table.rewrites or None in keys.values()) and not dropped
     for position, (name, value) in enumerate(keys.items()):
-        known = sql.Identifier("l", name) if read_back or value is None else value
+        known: sql.Composable = sql.SQL("NULL")
+        if read_back:
+            known = sql.Identifier("l", name)
+        elif value is not None:
+            known = value
         values[f"p{position + 1}"] = canonical(known, work.live(name))
     for column in _own_columns(work):
         given = work.stage.given(column.name)
@@ -224,7 +240,9 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
     """Bring the entries of merged rows up to date, and remember deletions by people."""
     recorded = numbers(ROW_RULES, UPDATING | {RowAction.RECORD})
     kept_conflicts = sql.SQL("w.verdict = ANY ({})").format(
-        sql.SQL("{}::smallint[]").format(sql.Literal([number_of(ROW_RULES, "changed_both")]))
+        sql.SQL("{}::smallint[]").format(
+            sql.Literal([number_of(ROW_RULES, name) for name in ("changed_both", "value_held")])
+        )
     )
     sets: list[sql.Composable] = [
         sql.SQL("state = CASE WHEN w.live THEN 'a' ELSE 'd' END::\"char\""),

@@ -20,7 +20,7 @@ from seeder.database.staging.work import SetWork
 from seeder.database.writing import images, marks
 from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
-from seeder.merge.rules import ROW_RULES
+from seeder.merge.rules import ROW_RULES, number_of
 
 
 def _visible(work: SetWork) -> dict[str, Column]:
@@ -34,11 +34,14 @@ def _visible(work: SetWork) -> dict[str, Column]:
 
 def remove(
     connection: psycopg.Connection[Any], ledger: Ledger, works: Sequence[SetWork], *, run: int
-) -> None:
+) -> dict[str, list[str]]:
     """Carry out the verdicts on rows that have left the catalog, ledger included.
 
     The rows of all sets are deleted in one statement: they may refer to each other.
+
+    Returns by set the row keys of those that a trigger did not let go.
     """
+    protected: dict[str, list[str]] = {}
     for work in works:
         if work.seed_set.removed is not Removed.KEEP:
             _record_images(connection, ledger, work, run=run)
@@ -59,7 +62,43 @@ def remove(
     for work in works:
         if work.seed_set.removed is Removed.SET:
             marks.mark(connection, work, run=run)
+        elif work.seed_set.removed is Removed.DELETE and work.table.keeps:
+            protected[work.name] = _protected(connection, ledger, work, run=run)
         _record(connection, work, run=run)
+    return protected
+
+
+def _protected(
+    connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int
+) -> list[str]:
+    """Let rows that are there although they were deleted stay; returns their row keys."""
+    rows = connection.execute(
+        sql.SQL(
+            "WITH still AS (UPDATE {verdict} w SET verdict = {kept} FROM {live} t"
+            " WHERE w.s IS NULL AND {at_live} AND {removing} RETURNING w.b)"
+            " UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
+            ' || \'{{"stays": true, "protected": true}}\''
+            " FROM still WHERE b.ctid = still.b RETURNING b.addr"
+        ).format(
+            verdict=work.verdict,
+            kept=sql.Literal(number_of(ROW_RULES, "left_protected_before")),
+            live=work.table.rows,
+            at_live=at_live(work),
+            removing=removing(),
+            base=work.base.relation,
+            empty=EMPTY,
+        )
+    ).fetchall()
+    keys = sorted(addr for (addr,) in rows)
+    if keys:
+        connection.execute(
+            ledger.sql(
+                "DELETE FROM {s}.changes WHERE run = %s AND base = %s AND scope = %s"
+                " AND addr = ANY (%s) AND after IS NULL"
+            ),
+            [run, work.base.id, work.scope, keys],
+        )
+    return keys
 
 
 def _delete(work: SetWork) -> sql.Composed:

@@ -58,9 +58,27 @@ def identity_facts() -> Iterator[dict[str, bool]]:
 
 
 STATES = ("active", "kept", "deleted", "removed", "unset")
-OF_DESIRED = ("live", "soft_deleted", "ambiguous", "taken", "blocked", "refresh", "moved")
+OF_DESIRED = (
+    "live",
+    "soft_deleted",
+    "ambiguous",
+    "taken",
+    "blocked",
+    "held",
+    "told",
+    "refresh",
+    "moved",
+)
 OF_LIVE = ("writes", "conflicts", "records")
-OF_GONE = ("live", "ambiguous", "on_removal_delete", "on_removal_set", "modified", "referenced")
+OF_GONE = (
+    "live",
+    "ambiguous",
+    "on_removal_delete",
+    "on_removal_set",
+    "modified",
+    "referenced",
+    "protected",
+)
 
 
 def row_facts() -> Iterator[dict[str, bool]]:

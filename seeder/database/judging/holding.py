@@ -1,0 +1,283 @@
+"""Unique values that stay where they are: nothing takes them from a row that keeps them.
+
+A row of the catalog may want a unique value that a live row holds. Where that one gives it up in
+this same seeding, it passes; where it stays, be it a customer's row or one that people changed,
+the row that wants it is in conflict, and everything else goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.judging import collisions, departures, diff, judge
+from seeder.database.judging.expressions import offer
+from seeder.database.judging.facts import numbers
+from seeder.database.judging.verdict_rows import at_live, is_written, removing
+from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.tables import Guard
+from seeder.database.staging import references
+from seeder.database.staging.context import MERGING, WRITTEN, Seeding
+from seeder.database.staging.references import INSERTING
+from seeder.database.staging.work import SetWork
+from seeder.merge.model import Removed
+from seeder.merge.plan import ColumnCase, SetDecision, Why
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, number_of
+
+
+def may_meet(work: SetWork) -> bool:
+    """Whether rows outside of a set that is launched may hold what it wants."""
+    return (
+        work.decision is SetDecision.INSERT
+        and work.stage.stand_in is None
+        and bool(work.seed_set.scope)
+        and bool(collisions.asked(work))
+    )
+
+
+def meet_others(seeding: Seeding, names: Sequence[str]) -> None:
+    """Sets that are launched go row by row where their table is not as empty as it was.
+
+    Rows of customers hold unique values that theirs want, or triggers have made some of them
+    when other sets were written.
+    """
+    fired = seeding.writes and any(work.table.rewrites for work in seeding.works.values())
+    for name in names:
+        work = seeding.works.get(name)
+        if work is None or work.decision is not SetDecision.INSERT or work.stage.stand_in:
+            continue
+        reason = None
+        if fired and collisions.exists(
+            seeding.connection,
+            sql.SQL("SELECT FROM {} t WHERE {}").format(work.table.rows, work.in_scope("t")),
+        ):
+            reason = "never seeded here, and triggers have made rows of the table"
+        elif may_meet(work):
+            held = collisions.in_the_way_of_inserts([work])
+            if held is not None and collisions.exists(seeding.connection, held):
+                reason = "never seeded here, and other rows hold unique values that it wants"
+        if reason is None:
+            continue
+        seeding.decisions[name] = (SetDecision.ADOPT, reason)
+        seeding.works[name] = replace(work, decision=SetDecision.ADOPT)
+        if seeding.writes:
+            diff.create(seeding.connection, seeding.works[name])
+
+
+def hold(seeding: Seeding, names: Sequence[str]) -> None:
+    """Turn verdicts that would take a value from a row that keeps it into conflicts.
+
+    `names` are the sets of a group, judged by now; sets that share a table are in one.
+    """
+    works = [seeding.works[name] for name in names if name in seeding.works]
+    judged = {work.name: work for work in works if work.decision in MERGING}
+    held = 0
+    for takers in collisions.by_table(judged.values()):
+        anything = collisions.in_the_way(takers)
+        if anything is None or not collisions.exists(seeding.connection, anything):
+            continue
+        with _leaving(seeding, takers) as leaving:
+            while marked := sum(
+                _hold(seeding, taker, guard, takers, leaving)
+                for taker in takers
+                for guard in collisions.asked(taker)
+            ):
+                held += marked
+    if held:
+        written = {work.name: work for work in works if work.decision in WRITTEN}
+        references.block_unreachable(seeding.connection, written)
+
+
+@contextmanager
+def _leaving(seeding: Seeding, works: Sequence[SetWork]) -> Iterator[list[SetWork]]:
+    """Judge for a while what leaves the catalog; yields the sets of which anything does."""
+    from seeder.database.judging.groups import elsewhere
+
+    found = [
+        work
+        for work in works
+        if work.decision in (SetDecision.MERGE, SetDecision.REFRESH)
+        and work.seed_set.removed is not Removed.KEEP
+        and work.name not in seeding.complete
+        and diff.find_gone(seeding.connection, work, excluded=elsewhere(seeding, work.seed_set))
+    ]
+    for work in found:
+        judge.judge_gone(
+            seeding.connection,
+            work,
+            seeding.works,
+            referenced=departures.referenced_from_outside(work, seeding.works),
+        )
+    yield found
+    for work in found:
+        for relation in (work.verdict, work.diff):
+            seeding.connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(relation))
+
+
+def _hold(
+    seeding: Seeding,
+    work: SetWork,
+    guard: Guard,
+    takers: Sequence[SetWork],
+    leaving: Sequence[SetWork],
+) -> int:
+    """Mark the rows of a set that want what a staying row holds in an index; how many?"""
+    staying = _staying(seeding, work, guard, takers, leaving)
+    found = seeding.connection.execute(
+        sql.SQL(
+            "UPDATE {verdict} w SET verdict = CASE WHEN {told} THEN {before} ELSE {held} END,"
+            " holder = q.holder FROM {stage} s JOIN ({holders}) q ON q.seeder_row = {row}\n"
+            "WHERE w.s = q.seeder_row AND w.verdict = ANY ({inserting})"
+        ).format(
+            verdict=work.verdict,
+            told=work.was_told(Why.VALUE),
+            before=_row("new_held_before"),
+            held=_row("new_held"),
+            stage=work.stage.relation,
+            holders=_holders(work, guard, collisions.inserted(work, guard), staying, others=False),
+            row=work.stage.row(),
+            inserting=INSERTING,
+        )
+    ).rowcount
+    names = [name for name in guard.columns if work.stage.has(name)]
+    if not names:
+        return found
+    found += seeding.connection.execute(
+        sql.SQL(
+            "UPDATE {verdict} w SET {columns}, holder = q.holder FROM {stage} s"
+            " JOIN ({holders}) q ON q.seeder_row = {row}\n"
+            "WHERE w.s = q.seeder_row AND ({written})"
+        ).format(
+            verdict=work.verdict,
+            columns=sql.SQL(", ").join(_held_column(work, name) for name in names),
+            stage=work.stage.relation,
+            holders=_holders(work, guard, collisions.updated(work, guard), staying, others=True),
+            row=work.stage.row(),
+            written=sql.SQL(" OR ").join(
+                sql.SQL("coalesce({}, false)").format(is_written(work, name)) for name in names
+            ),
+        )
+    ).rowcount
+    if found:
+        _judge_rows_again(seeding, work)
+    return found
+
+
+def _holders(
+    work: SetWork,
+    guard: Guard,
+    wanting: sql.Composable,
+    staying: sql.Composable,
+    *,
+    others: bool,
+) -> sql.Composed:
+    secret = {column.name for column in work.seed_set.columns if column.secret}
+    known: list[sql.Composable] = [
+        sql.SQL("{} || ({})::text").format(sql.Literal(f"{name} "), sql.Identifier("t", name))
+        for name in work.base.primary_key
+        if name not in secret
+    ]
+    name = sql.SQL("{} || ' (' || concat_ws(', ', {}) || ')'").format(
+        sql.Literal(str(work.table)), sql.SQL(", ").join(known or [sql.Literal("secret")])
+    )
+    selected = sql.SQL("DISTINCT ON (n.seeder_row) n.seeder_row, {} AS holder").format(name)
+    holders = collisions.holders(work, guard, wanting, others=others, selected=selected)
+    return sql.SQL("{}\n{}").format(holders, staying)
+
+
+def _staying(
+    seeding: Seeding,
+    work: SetWork,
+    guard: Guard,
+    takers: Sequence[SetWork],
+    leaving: Sequence[SetWork],
+) -> sql.Composable:
+    """JOIN and WHERE clauses: live row `t` still holds in the end what row `n` wants."""
+    after = sql.SQL(" UNION ALL ").join(
+        collisions.updated(taker, guard, guarded=False) for taker in takers
+    )
+    conditions: list[sql.Composable] = [
+        sql.SQL("(a.guarded IS NULL OR (a.guarded AND {}))").format(
+            collisions.collide(guard, "n", "a")
+        )
+    ]
+    conditions += [
+        sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE w.s IS NULL AND {} AND {})").format(
+            left.verdict, removing(), at_live(left)
+        )
+        for left in leaving
+        if left.seed_set.removed is Removed.DELETE
+        or {name for name, _ in left.seed_set.removed_values} & set(guard.columns)
+    ]
+    if seeding.writes:  # two rows of one catalog: refused once they are written
+        conditions += [
+            sql.SQL(
+                "NOT EXISTS (SELECT FROM {} b WHERE b.born = {} AND b.state = 'a' AND {})"
+            ).format(taker.base.relation, sql.Literal(seeding.run), taker.at_primary_key("t", "b"))
+            for taker in {id(taker.base): taker for taker in takers}.values()
+        ]
+    return sql.SQL("LEFT JOIN ({}) a ON {} WHERE {}").format(
+        after,
+        all_of(
+            equal(sql.Identifier("t", name), sql.Identifier("a", f"k{n}"), work.live(name))
+            for n, name in enumerate(work.base.primary_key, start=1)
+        ),
+        all_of(conditions),
+    )
+
+
+def _held_column(work: SetWork, name: str) -> sql.Composed:
+    verdict = sql.Identifier(f"v{work.stage.position(name)}")
+    return sql.SQL(
+        "{0} = CASE WHEN {1} THEN CASE WHEN {2} THEN {3} ELSE {4} END ELSE {0} END"
+    ).format(
+        verdict,
+        is_written(work, name),
+        sql.SQL(
+            "coalesce((SELECT b.notes -> 'offered' ? {name} AND"
+            " b.notes -> 'offered' ->> {name} IS NOT DISTINCT FROM {offer}"
+            " FROM {base} b WHERE b.ctid = w.b), false)"
+        ).format(name=sql.Literal(name), offer=offer(work, name), base=work.base.relation),
+        sql.Literal(number_of(COLUMN_RULES, "held_before")),
+        sql.Literal(number_of(COLUMN_RULES, "held")),
+    )
+
+
+def _judge_rows_again(seeding: Seeding, work: SetWork) -> None:
+    """Rows of which nothing is left to write are kept."""
+
+    def any_of(cases: frozenset[ColumnCase]) -> sql.Composable:
+        return sql.SQL("({})").format(
+            sql.SQL(" OR ").join(
+                sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
+                    sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, cases)
+                )
+                for n in range(1, len(work.names) + 1)
+            )
+        )
+
+    seeding.connection.execute(
+        sql.SQL(
+            "UPDATE {verdict} w SET verdict = CASE WHEN w.verdict = {unset} THEN {unset_recorded}"
+            " WHEN {conflict} THEN {held} ELSE {nothing} END"
+            " WHERE w.holder IS NOT NULL AND w.verdict IN ({unset}, {moved}, {changed})"
+            " AND NOT {writes}"
+        ).format(
+            verdict=work.verdict,
+            unset=_row("unset"),
+            unset_recorded=_row("unset_recorded"),
+            conflict=any_of(frozenset({ColumnCase.CONFLICT})),
+            held=_row("value_held"),
+            nothing=_row("in_place"),
+            moved=_row("moved"),
+            changed=_row("changed"),
+            writes=any_of(COLUMN_WRITES),
+        )
+    )
+
+
+def _row(name: str) -> sql.Literal:
+    return sql.Literal(number_of(ROW_RULES, name))
