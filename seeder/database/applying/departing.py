@@ -136,12 +136,9 @@ def _let_pass(seeding: Seeding, works: Sequence[SetWork]) -> None:
         changes = collisions.changes_of(work, write.written_columns(connection, work))
         others = [other for other in works if other is not work]
         for guard in collisions.guarding(changes):
-            among = sql.SQL("({}) IN ({})").format(
-                sql.SQL(", ").join(
-                    sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
-                ),
-                collisions.wanted_by(others, guard),
-            )
+            among = sql.SQL(
+                "EXISTS (SELECT FROM {} t WHERE {} AND (t.tableoid, t.ctid) IN ({}))"
+            ).format(work.table.rows, changes.at, collisions.wanted_by(others, guard))
             moving = sql.SQL("SELECT FROM {} WHERE {} AND {}").format(
                 changes.source, changes.changing, among
             )

@@ -102,7 +102,7 @@ def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
 
 
 def wanted_by(works: Iterable[SetWork], guard: Guard) -> sql.Composable:
-    """SELECT of the primary keys of live rows that hold in an index what rows of the works want."""
+    """SELECT of where the live rows are that hold in an index what rows of the works want."""
     selects: list[sql.Composable] = []
     for work in works:
         selects.append(holders(work, guard, inserted(work, guard)))

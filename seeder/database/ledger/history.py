@@ -157,7 +157,8 @@ def waiting_sets(
             " pg_catalog.jsonb_to_recordset(r.summary -> 'sets'::text) w(name text, decision text)"
             " WHERE m.id = {p} AND w.decision = ANY (%s::text[])"
             " AND NOT EXISTS (SELECT FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
-            " WHERE b.project = {p} AND s.name = w.name AND s.run > r.id) GROUP BY w.decision ORDER BY w.decision"
+            " WHERE b.project = {p} AND s.name = w.name AND s.run > r.id)"
+            " GROUP BY w.decision ORDER BY w.decision"
         ),
         [[SetDecision.UNADOPTED.value, SetDecision.PENDING.value]],
     ).fetchall()

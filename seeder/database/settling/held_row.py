@@ -30,7 +30,12 @@ def holders_of_new(connection: psycopg.Connection[Any], work: SetWork) -> list[K
     select = collisions.in_the_way_of_inserts([work])
     if select is None:
         return []
-    return connection.execute(sql.SQL("SELECT DISTINCT * FROM ({}) q").format(select)).fetchall()
+    key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
+    return connection.execute(
+        sql.SQL("SELECT {} FROM {} t WHERE (t.tableoid, t.ctid) IN ({})").format(
+            key, work.table.rows, select
+        )
+    ).fetchall()
 
 
 def waits_for(holder: str | None) -> str:
