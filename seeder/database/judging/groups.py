@@ -48,9 +48,12 @@ def know_rows(seeding: Seeding, works: Sequence[SetWork], judged: frozenset[str]
     May be done again once more sets are `judged`.
     """
     connection = seeding.connection
-    for work in works:
-        if work.decision in MERGING:  # first, since references are looked up in the ledger
-            follow_moves(connection, work, seeding.works)
+    # First, since references are looked up in the ledger. One set may move a row to the key that
+    # another moves its own away from.
+    moving = [work for work in works if work.decision in MERGING and work.seed_set.moved]
+    for _ in moving:
+        if not sum(follow_moves(connection, work, seeding.works) for work in moving):
+            break
     for work in works:
         references.resolve(connection, work, seeding.works, judged)
     for work in works:

@@ -27,16 +27,19 @@ def follow_moves(
     connection: psycopg.Connection[Any],
     work: SetWork,
     works: Mapping[str, SetWork],
-) -> None:
-    """Rewrite the entries of moved rows, and the entries that refer to them.
+) -> bool:
+    """Rewrite the entries of moved rows, and the entries that refer to them; were there any?
 
     With entries for both the old and the new key nothing is moved: the old one has simply
     left the catalog. A survey's bases are temporary copies wherever a set has moves.
     """
+    moved = False
     for move in work.seed_set.moved:
         if _move(connection, work, move):
+            moved = True
             for other in works.values():
                 _follow(connection, other, work, move)
+    return moved
 
 
 def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> None:
