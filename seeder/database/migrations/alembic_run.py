@@ -7,7 +7,9 @@ env.py for those who ask for it, in the surroundings that `alembic upgrade` give
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -68,12 +70,16 @@ def upgrade_by_seeder(
             _begin(progress, step, now=clock())
             operations.require(migrations, Path(step.revision.path))
             yield step
-            # Alembic has committed the revision by the time it asks for the next one.
+            # Alembic has committed the revision by the time it asks for the next one, unless the
+            # revision committed by itself: what came after that, the version with it, is not.
+            if sqlalchemy_connection.in_transaction():
+                sqlalchemy_connection.commit()
             _end(progress, log, now=clock())
 
     def verify(*_: Any, **__: Any) -> None:
         lock.verify(connection, lock_key)
         _require_built(connection, progress)
+        progress.recorded = True
 
     with (
         translated(progress, migrations),
@@ -134,6 +140,8 @@ def upgrade_by_project(
 
         # Puts `prepend_sys_path` in front, as Alembic does.
         script = ScriptDirectory.from_config(config)
+        # Python remembers what `.` meant when it first looked there.
+        sys.path[:] = [os.path.abspath(each) for each in sys.path]  # noqa: PTH100
         with EnvironmentContext(
             config, script, fn=steps, as_sql=False, destination_rev=migrations.target
         ):
@@ -156,7 +164,7 @@ class _Scripts(ScriptDirectory):
 def _begin(progress: Progress, step: RevisionStep, *, now: float) -> None:
     progress.running = step.revision.revision
     progress.file = Path(step.revision.path).name
-    progress.autocommit = progress.used_autocommit = False
+    progress.autocommit = progress.used_autocommit = progress.recorded = False
     progress.concurrently = []
     progress.started = now
 
@@ -189,10 +197,10 @@ def _end(progress: Progress, log: Log, *, now: float) -> None:
 
 
 def _watch_autocommit(engine: Engine, connection: Connection, progress: Progress) -> None:
-    """Note autocommit blocks, and lift the lock timeout off CONCURRENTLY within them.
+    """Note what a revision commits before its end; lift the lock timeout off CONCURRENTLY.
 
-    A lock timeout would leave an invalid index, and what these statements wait for blocks
-    nobody else meanwhile.
+    Inside of autocommit blocks, that is. A lock timeout would leave an invalid index, and what
+    these statements wait for blocks nobody else meanwhile.
     """
 
     @event.listens_for(engine, "set_connection_execution_options")
@@ -200,6 +208,11 @@ def _watch_autocommit(engine: Engine, connection: Connection, progress: Progress
         if "isolation_level" in options:
             progress.autocommit = options["isolation_level"] == "AUTOCOMMIT"
             progress.used_autocommit |= progress.autocommit
+
+    @event.listens_for(engine, "commit")
+    def _(_connection: Any) -> None:
+        if progress.running is not None and not progress.recorded:
+            progress.used_autocommit = True
 
     def lifts(statement: str) -> bool:
         return progress.autocommit and _CONCURRENTLY.search(statement) is not None

@@ -14,6 +14,8 @@ class Progress(Struct):
     file: str | None = None
     autocommit: bool = False
     """Whether the running revision is inside an autocommit block."""
+    recorded: bool = False
+    """Whether the running revision is in the version table, and only to be committed."""
     used_autocommit: bool = False
     """Whether the running revision has committed a part of itself."""
     concurrently: list[str] = field(default_factory=list)
