@@ -59,6 +59,11 @@ _COLUMN_KEYS: Mapping[str, tuple[str, str]] = {
         "The value is in no ledger, plan, report or log. Written on insert only, or with"
         " `update: always` in every update.",
     ),
+    "from": (
+        "`module:function`",
+        "A function of the application makes what is inserted of what a row gives. Implies"
+        " `secret` and `update: never`.",
+    ),
     "was": ("column", "The former name of a column that a migration has renamed."),
 }
 

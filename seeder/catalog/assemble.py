@@ -14,6 +14,7 @@ from seeder.catalog.declaration import Declaration
 from seeder.catalog.drafts import Draft
 from seeder.catalog.expand import NoMatch, expand
 from seeder.catalog.generated import GeneratedColumns
+from seeder.catalog.made import is_found, is_function, maker
 from seeder.catalog.nodes import Node
 from seeder.catalog.problems import Problems
 from seeder.catalog.values import Values, key_text
@@ -320,9 +321,21 @@ class Assembler:
             update=rule.update,
             secret=rule.secret,
             was=rule.was,
+            make=None if rule.made_by is None else self._maker(rule, rule.made_by),
             file=file,
             line=line,
         )
+
+    def _maker(self, rule: ColumnRule, function: str) -> Callable[[Cell], Cell]:
+        file, root = self._declaration.file, self._values.root
+        if self._active and is_function(function) and not is_found(function, root):
+            self._problems.add(
+                f"there is no module `{function.partition(':')[0]}`",
+                remedy="Modules of the project and of the job's environment can be imported.",
+                file=file,
+                at=rule.at,
+            )
+        return maker(function, rule.name, file=file, root=root)
 
     def _bad(self, message: str) -> None:
         self._problems.add(message, file=self._declaration.file, at=self._declaration.at)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from seeder.catalog.made import is_function
 from seeder.catalog.node_reader import NodeReader
 from seeder.catalog.nodes import Mapping, Node, Scalar
 from seeder.catalog.problems import Spot
 from seeder.merge.model import SetReference, TableReference, Update
 
-COLUMN_KEYS = ("ref", "expand", "update", "secret", "was")
+COLUMN_KEYS = ("ref", "expand", "update", "secret", "from", "was")
 
 
 class ColumnRule(Struct, frozen=True, kw_only=True):
@@ -21,6 +22,8 @@ class ColumnRule(Struct, frozen=True, kw_only=True):
     expand: bool = False
     update: Update = Update.MERGE
     secret: bool = False
+    made_by: str | None = None
+    """`module:function`, of the application."""
     was: str | None = None
 
 
@@ -40,7 +43,9 @@ class ColumnReader(NodeReader):
     def _rule(self, column: str, node: Mapping, at: Spot) -> ColumnRule:
         self.known(node, COLUMN_KEYS, "column key")
         reference = self._reference(node.items["ref"]) if "ref" in node.items else None
-        secret = self.flag(node, "secret")
+        made_by = self._function(node)
+        # What goes into a function is most often a password, and what comes out differs each time.
+        secret = self.flag(node, "secret") or made_by is not None
         expand = self.flag(node, "expand")
         update = Update.NEVER if secret else Update.MERGE
         if "update" in node.items:
@@ -51,6 +56,12 @@ class ColumnReader(NodeReader):
                     f"`{column}` is secret and cannot merge: no ledger holds what was applied",
                     "Write `update: never` or `update: always`.",
                 )
+        if made_by is not None and ("ref" in node.items or update is not Update.NEVER):
+            self.bad(
+                node.key_place("from"),
+                f"`{column}` is made by a function when a row is inserted, and by nothing else",
+                "Leave `ref` and `update` out.",
+            )
         if expand and "ref" not in node.items:
             self.bad(
                 node.key_place("expand"),
@@ -68,8 +79,22 @@ class ColumnReader(NodeReader):
             expand=expand and isinstance(reference, SetReference),
             update=update,
             secret=secret,
+            made_by=made_by,
             was=self.text_of(node.items["was"], "was") if "was" in node.items else None,
         )
+
+    def _function(self, node: Mapping) -> str | None:
+        written = node.items.get("from")
+        name = None if written is None else self.text_of(written, "from")
+        if name is None:
+            return None
+        if not is_function(name):
+            self.bad(
+                written,
+                f"`from` takes a function of the application, not `{name}`",
+                "Write module:function, such as app.security:hash_password.",
+            )
+        return name
 
     def _reference(self, node: Node) -> SetReference | TableReference | None:
         if isinstance(node, Scalar) and self.is_text(node):

@@ -84,6 +84,12 @@ _COLUMN: dict[str, Schema] = {
         "default": False,
         "description": "In no ledger, plan, report or log; implies `update: never`.",
     },
+    "from": {
+        **_NAME,
+        "pattern": r"^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$",
+        "description": "module:function, of the application: makes what is inserted of what a row"
+        " gives. Implies `secret` and `update: never`.",
+    },
     "was": {**_NAME, "description": "The column's former name."},
 }
 

@@ -47,6 +47,11 @@ class Values:
         """Project-relative names of the files that `!file` and `rows_from` reach."""
 
     @property
+    def root(self) -> Path:
+        """Of the project."""
+        return self._project.root
+
+    @property
     def env_names(self) -> tuple[str, ...]:
         """Variables that only non-secret values were taken from, sorted."""
         return tuple(sorted(self._public - self._secret))

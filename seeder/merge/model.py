@@ -121,6 +121,8 @@ class SeedColumn:
     """The column's former name; its ledger values move to the new one."""
     generator: Generator | None = None
     """Of a column in `SeedSet.generated`."""
+    make: Callable[[Cell], Cell] | None = field(default=None, compare=False)
+    """The application's function that makes what is inserted of what a row gives."""
     file: str | None = field(default=None, compare=False)
     """Project-relative: where the column is first named."""
     line: int | None = field(default=None, compare=False)

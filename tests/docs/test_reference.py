@@ -27,7 +27,7 @@ def test_the_samples_of_the_seed_file_page_are_a_catalog(tmp_path: Path, environ
     catalog = load(
         tmp_path / "db",
         environment=environment,
-        environ={"SMTP_PASSWORD": "hidden", "DEV_PASSWORD": "hidden"},
+        environ={"SMTP_PASSWORD": "hidden", "DEV_PASSWORD": "hidden", "FIRST_PASSWORD": "hidden"},
     )
     sets = {each.name: [row.key for row in each.rows] for each in catalog.sets}
     users = sets.pop("developer_account", None)
@@ -38,6 +38,7 @@ def test_the_samples_of_the_seed_file_page_are_a_catalog(tmp_path: Path, environ
         "role_permissions": ["owner,orders.view", "viewer,orders.view"],
         "settings": ["smtp_password"],
         "accounts": ["support@example.test"],
+        "staff": ["root@example.test"],
     }
     assert [task.name for task in catalog.tasks] == ["2026.11_close_trials", "assign_free_tier"]
 

@@ -71,6 +71,8 @@ def _goes_together(
         return False
     return (
         work.stage.stand_in is None
+        # The application is asked for each row.
+        and not any(column.make is not None for column in work.seed_set.columns)
         # What a trigger makes of a row has to be looked at.
         and not work.table.rewrites
         # Another set's rows may have to make way in the table.

@@ -26,6 +26,7 @@ from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import default_text, next_value
 from seeder.database.staging.work import SetWork
+from seeder.database.writing import made
 from seeder.merge.plan import ColumnCase, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
 
@@ -128,6 +129,7 @@ def insert(
     Returns:
         The number of rows inserted.
     """
+    made.make(connection, work)
     return connection.execute(insertion(work, late=late, first=first)).rowcount
 
 
@@ -138,7 +140,7 @@ def insertion(
     columns: dict[str, sql.Composable] = {}
     for name in work.names:
         given = work.stage.given(name)
-        value = sql.SQL("NULL") if name in late else work.stage.d(name)
+        value = sql.SQL("NULL") if name in late else made.value(work, name)
         if given is not None:
             default = default_text(work.live(name))
             value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, value, default)

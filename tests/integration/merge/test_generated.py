@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from datetime import datetime
 
 import pytest
 
-from seeder.errors import ConfigurationInvalid
+from seeder.errors import ConfigurationInvalid, SeedingFailed
 from tests.support.merge import Project, counts
 
 ACCOUNTS = """
@@ -129,3 +130,117 @@ def test_a_column_that_cannot_hold_what_is_made_is_named(project: Project) -> No
         ("Set t: the column at of public.t is of type boolean, which cannot hold !now.", 3),
         ("Set t: the column n of public.t is of type integer, which cannot hold !uuid.", 3),
     ]
+
+
+SECURITY = """
+import hashlib
+import os
+
+def hash_password(password):
+    with open(os.environ["CALLS"], "a") as calls:
+        calls.write("x")
+    salt = os.urandom(4).hex()
+    return (salt + hashlib.sha256((salt + password).encode()).hexdigest()).encode()
+
+def fail(password):
+    raise ValueError(password)
+"""
+USERS = """
+table: users
+key: email
+columns: {password_hash: {from: "app.security:hash_password"}}
+rows:
+  - {email: root@example.test, password_hash: !env PASSWORD, name: Root}
+  - {email: second@example.test, password_hash: other-secret, name: Second}
+  - {email: nobody@example.test, password_hash: null, name: Nobody}
+"""
+
+
+def with_application(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.sql(
+        "CREATE TABLE users (id serial PRIMARY KEY, email text UNIQUE, password_hash text,"
+        " name text)"
+    )
+    (project.directory / "app").mkdir()
+    (project.directory / "app/__init__.py").touch()
+    (project.directory / "app/security.py").write_text(SECURITY)
+    monkeypatch.setenv("CALLS", str(project.directory / "calls"))
+    (project.directory / "calls").touch()
+    project.environ["PASSWORD"] = "hunter2"
+
+
+def calls(project: Project) -> int:
+    return len((project.directory / "calls").read_text())
+
+
+def test_the_application_makes_what_is_inserted_and_is_not_asked_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_application(project, monkeypatch)
+    project.write("users", USERS)
+    assert counts(project.init(), "users") == {"insert": 3}
+    assert calls(project) == 2
+    first = project.rows("SELECT email, password_hash FROM users ORDER BY id")
+    for (_, stored), password in zip(first, ("hunter2", "other-secret"), strict=False):
+        expected = hashlib.sha256((stored[:8] + password).encode()).hexdigest()
+        assert stored[8:] == expected
+    assert first[2][1] is None
+    project.environ["PASSWORD"] = "rotated"
+    project.write(
+        "users", USERS.replace("name: Root", "name: Boss") + "  - {email: new, password_hash: x}\n"
+    )
+    project.update()
+    assert calls(project) == 3
+    assert project.rows("SELECT email, password_hash FROM users ORDER BY id")[:3] == first
+    assert project.rows("SELECT name FROM users WHERE email LIKE 'root%'") == [("Boss",)]
+    kept = "\n".join(
+        str(project.rows(f"SELECT * FROM seeder.{table}"))
+        for (table,) in project.rows(
+            "SELECT relname FROM pg_class WHERE relkind = 'r'"
+            " AND relnamespace = 'seeder'::regnamespace"
+        )
+    )
+    assert not any(word in kept for word in ("hunter2", "other-secret", first[0][1]))
+
+
+@pytest.mark.parametrize(
+    ("function", "said"),
+    [
+        ("app.security:fail", "ValueError in app/security.py:12."),
+        ("app.security:gone", "AttributeError: module 'app.security' has no attribute 'gone'."),
+        ("app.gone:f", "ModuleNotFoundError: No module named 'app.gone'."),
+    ],
+)
+def test_a_function_that_fails_is_told_without_its_value(
+    project: Project, monkeypatch: pytest.MonkeyPatch, function: str, said: str
+) -> None:
+    with_application(project, monkeypatch)
+    project.write("users", USERS.replace("app.security:hash_password", function))
+    project.surveyed = False
+    with pytest.raises(SeedingFailed) as caught:
+        project.init()
+    assert caught.value.message == (
+        f"seeds/core/users.yaml: `{function}` makes no value for the column password_hash: {said}"
+    )
+    assert project.value("SELECT count(*) FROM users") == 0
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("{from: hash_password}", "takes a function of the application, not `hash_password`"),
+        ('{from: "nowhere.at_all:f"}', "there is no module `nowhere.at_all`"),
+        ('{from: "app.security:f", update: always}', "made by a function when a row is inserted"),
+    ],
+)
+def test_a_function_that_cannot_be_meant_is_a_problem(
+    project: Project, monkeypatch: pytest.MonkeyPatch, rule: str, said: str
+) -> None:
+    with_application(project, monkeypatch)
+    project.write("users", USERS.replace('{from: "app.security:hash_password"}', rule))
+    project.surveyed = False
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.init()
+    (problem,) = caught.value.problems
+    assert said in problem.message
+    assert problem.line == 3

@@ -121,7 +121,8 @@ ROWS = "rows: []\n"
         (HEAD + ROWS + "columns: {a: b}\n", "t.yaml:4:14: the rule of `a` must be a mapping, not"),
         (
             HEAD + ROWS + "columns: {a: {zzz: never}}\n",
-            "t.yaml:4:15: unknown column key `zzz`. Known are ref, expand, update, secret, was.",
+            "t.yaml:4:15: unknown column key `zzz`."
+            " Known are ref, expand, update, secret, from, was.",
         ),
         (
             HEAD + ROWS + "columns: {a: {refs: x}}\n",
