@@ -189,9 +189,9 @@ def test_references_to_tables_that_stay_behind_go_by_their_natural_key(project: 
 
 def test_numbers_of_a_table_without_a_natural_key_are_remarked_upon(project: Project) -> None:
     project.sql(
-        "CREATE TABLE blobs (id serial PRIMARY KEY, content text);"
+        "CREATE EXTENSION lo; CREATE TABLE blobs (id serial PRIMARY KEY, content text);"
         "CREATE TABLE items (name text PRIMARY KEY, blob_id integer REFERENCES blobs,"
-        " large oid);"
+        " large lo);"
         "INSERT INTO blobs DEFAULT VALUES; INSERT INTO items VALUES ('a', 1, 5)"
     )
     remarks = write_out(project, "items")["items"].remarks

@@ -194,11 +194,15 @@ def asked(work: SetWork) -> list[Guard]:
         for guard in work.table.guards
         if any(work.stage.has(name) for name in guard.columns)
         and not any(work.live(name).generated for name in guard.columns)
+<<<<<<< HEAD
         and (
             work.any_moves
             or not scope.issubset(guard.columns)
             or not identity.issuperset(guard.columns)
         )
+=======
+        and (work.seed_set.moved or not guard.by_equality or not identity.issuperset(guard.columns))
+>>>>>>> 3293e26 (Refuse moments that move, and tell which index makes a key unique)
     ]
 
 

@@ -105,11 +105,12 @@ def judge_gone(
             untouched(work, name, sql.Identifier("c", f"l{n}"), others),
         )
         for name, n in columns.items()
-        if name in work.table.columns
+        if name in work.table.columns and not work.identifies(name)
     ]
     changed += [
         sql.SQL("({} AND NOT {})").format(unknown(column), unasked(column))
-        for column in work.base.columns.values()
+        for name, column in work.base.columns.items()
+        if not work.identifies(name)
     ]
     facts: dict[str, Fact] = {
         "desired": False,
@@ -264,4 +265,9 @@ def _column_facts(
                 " (b.notes -> 'offered' ->> {name}) IS NOT DISTINCT FROM {offer}, false)"
             ).format(name=sql.Literal(name), offer=offer(work, name)),
         }
+    if work.identifies(name) and facts["never"] is False:
+        # Others may refer to a number that is the application's: it is never written over.
+        facts["never"] = base is None or sql.SQL("NOT ({} AND {})").format(
+            facts["known"], facts["live_is_stored"]
+        )
     return facts

@@ -103,6 +103,8 @@ class Guard(Struct, frozen=True, kw_only=True):
     """The WHERE clause of a partial index."""
     nulls_collide: bool
     deferrable: bool
+    by_equality: bool
+    """Unique over plain columns: rows collide whose values are all equal, and no others."""
 
 
 class ForeignKey(Struct, frozen=True, kw_only=True):
@@ -207,6 +209,7 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
             'primary', i.indisprimary,
             'predicate', pg_get_expr(i.indpred, i.indrelid),
             'plain', i.indisunique AND 0 <> ALL (i.indkey::int2[]),
+            'by_equality', i.indisunique AND NOT i.indisexclusion AND 0 <> ALL (i.indkey::int2[]),
             'columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
                         FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(num, ord)
                         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num
@@ -328,6 +331,7 @@ def _guard(each: Mapping[str, Any]) -> Guard:
         predicate=each["predicate"],
         nulls_collide=each["nulls_collide"],
         deferrable=each["deferrable"],
+        by_equality=each["by_equality"],
     )
 
 

@@ -83,6 +83,9 @@ class Type(Struct, frozen=True, kw_only=True):
     """The types that values are made of, the base itself where it is not made of others;
     `domain` where one of them adds constraints, `collated` where a collation tells less."""
 
+    holds_moments: bool = False
+    """A date or time, or made of such alone: `now` stands for another value in every run."""
+
     @property
     def compared(self) -> str | None:
         """The type in which two text forms are compared that differ; None where they tell all.
@@ -97,11 +100,6 @@ class Type(Struct, frozen=True, kw_only=True):
         if self.elements is None:
             return None if "json" in self.parts else self.base
         return "jsonb[]" if self.parts == {"json"} else self.elements
-
-    @property
-    def holds_moments(self) -> bool:
-        """A date or time, or made of such: `now` stands for another value in every run."""
-        return not self.parts.isdisjoint(_MOMENTS)
 
 
 def read_types(connection: psycopg.Connection[Any], oids: Iterable[int]) -> dict[int, Type]:
@@ -118,6 +116,7 @@ def read_types(connection: psycopg.Connection[Any], oids: Iterable[int]) -> dict
             joins=joins,
             elements=elements,
             parts=frozenset(parts),
+            holds_moments=_MOMENTS.issuperset(parts),
         )
         for oid, base, limited, category, is_array, nested, equals, joins, elements, parts in rows
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence, Set, Sized
 from itertools import islice
 from pathlib import Path
@@ -75,6 +76,41 @@ def _is_of_a_value(error: psycopg.Error | NotRepresentable) -> bool:
     return isinstance(error, NotRepresentable) or kind_of(error) is Kind.OTHER
 
 
+_MOVING = ("now", "today", "tomorrow", "yesterday")
+"""Words for a moment that is another one in every run."""
+
+_MOVING_BYTES = [word.encode() for word in _MOVING]
+
+_MOVES = re.compile(rf"\b({'|'.join(_MOVING)})\b", re.IGNORECASE)
+
+
+def _text_of(value: Cell, live: Column) -> str | None:
+    """The text that the column takes.
+
+    Raises NotRepresentable, also where it would mean another moment in every run.
+    """
+    if live.kind.holds_moments and isinstance(value, str) and (word := _MOVES.search(value)):
+        raise NotRepresentable(
+            f"`{word[0]}` is another moment in every run: write `!now`, which the server fills in"
+            " on insert and nothing changes later, or a fixed moment"
+        )
+    return copy_text(value, live)
+
+
+def _moments(stage: Stage, source: CsvFile) -> list[int]:
+    """The places of columns of moments that the file gives."""
+    return [
+        number
+        for number, column in enumerate(stage.seed_set.columns)
+        if column.name in source.header and stage.table.columns[column.name].kind.holds_moments
+    ]
+
+
+def _has_moving(stage: Stage, moments: Sequence[int]) -> bool:
+    values = (row.values[number] for row in stage.seed_set.rows for number in moments)
+    return any(isinstance(value, str) and _MOVES.search(value) for value in values)
+
+
 def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
     source = copied_as_file(stage)
     if source is not None:
@@ -102,10 +138,17 @@ def _copy_file(
         _require_same(stage, source, file)
         size = source.stamp[0]
         step = progress.step("loading", stage.seed_set.name, total=size, unit="bytes")
+        moments = _moments(stage, source)
+        doubtful, tail = False, b""
         while chunk := file.read(_CHUNK):
             copy.write(chunk)
             step.done += len(chunk)
+            if moments and not doubtful:
+                text = tail + chunk.lower()
+                doubtful, tail = any(word in text for word in _MOVING_BYTES), text[-9:]
         _require_same(stage, source, file)
+        if doubtful and _has_moving(stage, moments):
+            raise NotRepresentable("a moment moves")
 
 
 def _require_same(stage: Stage, source: CsvFile, file: BinaryIO) -> None:
@@ -157,7 +200,7 @@ def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
             if column.name in stage.lookups:
                 fields.append(fields[-1])
         else:
-            fields.append(copy_text(value, stage.table.columns[column.name]))
+            fields.append(_text_of(value, stage.table.columns[column.name]))
     return fields
 
 
@@ -199,7 +242,7 @@ def _rejected_in(
         for row in block:
             try:
                 value = row.values[number] if probed else None
-                texts.append(copy_text(value if column.reference is None else _text(value), live))
+                texts.append(_text_of(value if column.reference is None else _text(value), live))
             except NotRepresentable as reason:
                 texts.append(None)
                 yield _problem(stage, column, row, str(reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -200,7 +201,11 @@ def _key(each: SeedSet, table: Table) -> _Found:
         covers = set(unique.columns) <= set(each.key) | scope
         # Whether a partial index holds for the set's rows cannot be proved from its text;
         # that it speaks of the scope is taken as a yes, and twins are refused at run time.
-        applies = unique.predicate is None or any(name in unique.predicate for name in conditional)
+        applies = (
+            unique.predicate is None
+            or any(name in unique.predicate for name in conditional)
+            or _holds_for_all(unique.predicate, each, table)
+        )
         if covers and applies:
             break
     else:
@@ -223,9 +228,43 @@ def _without_unique_index(each: SeedSet, table: Table) -> _Misfit:
     scope = {name for name, _ in each.scope}
     columns = ", ".join(each.key)
     within = f" (within its scope: {', '.join(sorted(scope))})" if scope else ""
+    near = next(
+        (
+            ", ".join(guard.expressions)
+            for guard in table.guards
+            if not guard.by_equality and {*guard.columns} <= {*each.key, *scope}
+        ),
+        None,
+    )
+    beside = f"; the one on {near} tells less than the key does" if near else ""
     return _Misfit(
-        f"no unique index of {table} makes the key {columns} unique{within}.",
-        f"Add one in a migration: CREATE UNIQUE INDEX ON {table} ({columns}).",
+        f"no unique index of {table} makes the key {columns} unique{within}{beside}.",
+        f"Add one in a migration: {_advised_index(each, table)}.",
+    )
+
+
+def _advised_index(each: SeedSet, table: Table) -> str:
+    """The index that would do, and that says nothing of rows out of the set's scope."""
+    columns = [*(name for name, value in each.scope if value is not None), *each.key]
+    where = [f"{name} IS NULL" for name, value in each.scope if value is None]
+    if each.deleted is not None and each.deleted in table.columns:
+        marked = table.columns[each.deleted].base == "boolean"
+        where.append(f"{each.deleted} IS NOT TRUE" if marked else f"{each.deleted} IS NULL")
+    only = f" WHERE {' AND '.join(where)}" if where else ""
+    return f"CREATE UNIQUE INDEX ON {table} ({', '.join(columns)}){only}"
+
+
+_NOT_NULL = re.compile(r'\(*"?(?P<name>[^"()]+?)"? IS NOT NULL\)*\Z')
+
+
+def _holds_for_all(predicate: str, each: SeedSet, table: Table) -> bool:
+    """Whether a partial index holds for all rows that have a key: `WHERE region IS NOT NULL`."""
+    conditions = [_NOT_NULL.match(part) for part in predicate.split(" AND ")]
+    return all(
+        found is not None
+        and found["name"] in table.columns
+        and (found["name"] in each.key or table.columns[found["name"]].not_null)
+        for found in conditions
     )
 
 

@@ -115,6 +115,10 @@ class SetWork(Struct, frozen=True, kw_only=True):
         by_form = self.seed_set.column(column).reference is not None or kind.equals is None
         return by_form or kind.joins
 
+    def identifies(self, column: str) -> bool:
+        """Whether the column is the primary key's, beside the natural key that finds the row."""
+        return column in self.table.primary_key and column not in self.seed_set.key
+
     def in_scope(self, alias: str) -> sql.Composable:
         """Condition: a live row is in the set's scope."""
         return scope_condition(self.seed_set, self.table, alias)

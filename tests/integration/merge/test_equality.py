@@ -331,3 +331,143 @@ def test_money_is_written_as_a_number(project: Project) -> None:
     project.write("t", write % "1.5")
     assert counts(project.update(), "t") == {"update": 1}
     project.assert_settled()
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "word"),
+    [
+        ("date", "today", "today"),
+        ("timestamptz", "NOW", "NOW"),
+        ("timestamp(0)", "yesterday 10:00", "yesterday"),
+        ("time", "now", "now"),
+        ("tstzrange", "[today,)", "today"),
+        ("date[]", "{tomorrow}", "tomorrow"),
+        ("due", "today", "today"),
+    ],
+)
+@pytest.mark.parametrize("as_csv", [False, True], ids=["yaml", "csv"])
+def test_a_moment_that_moves_is_refused_with_its_place(
+    project: Project, type_: str, value: str, word: str, as_csv: bool
+) -> None:
+    project.sql("CREATE DOMAIN due AS date")
+    project.sql(f"CREATE TABLE t (code text PRIMARY KEY, val {type_}, note text)")
+    if as_csv:
+        project.write("t", "table: t\nkey: code\nrows_from: t.csv\n")
+        project.write("t.csv", f'code,val,note\na,,now\nb,"{value}",x\n')
+    else:
+        rows = f"  - {{code: a, val: null, note: now}}\n  - {{code: b, val: '{value}', note: x}}\n"
+        project.write("t", f"table: t\nkey: code\nrows:\n{rows}")
+    with pytest.raises(ConfigurationInvalid) as refused:
+        project.init()
+    (problem,) = refused.value.problems
+    assert (problem.line, problem.address) == (3 if as_csv else 5, "t/b")
+    assert f"column val: `{word}` is another moment in every run: write `!now`" in problem.message
+    assert project.value("SELECT count(*) FROM t") == 0
+
+
+def test_words_that_move_elsewhere_are_words(project: Project) -> None:
+    project.sql("CREATE TABLE t (code text PRIMARY KEY, val timestamptz)")
+    project.write("t", "table: t\nkey: code\nrows_from: t.csv\n")
+    project.write("t.csv", "code,val\nnow,2020-01-01\nsnow,\n")
+    project.init()
+    assert project.rows("SELECT code FROM t") == [("now",), ("snow",)]
+
+
+def test_a_primary_key_that_the_application_gave_is_never_written_over(project: Project) -> None:
+    one, two, three = (f"{n}1111111-9a6e-4b7e-8d47-6c2a7f6c3a11" for n in "123")
+    project.sql("CREATE TABLE t (id uuid PRIMARY KEY, code text UNIQUE, val text)")
+    project.sql(f"INSERT INTO t VALUES ('{two}', 'a', 'x')")
+    write = "table: t\nkey: code\nremoved: delete\nconflict: overwrite\nrows:\n"
+    project.write("t", write + f"  - {{id: {one}, code: a, val: x}}\n")
+    assert counts(project.update(), "t") == {"adopt": 1}
+    project.assert_settled()
+    project.write("t", write + f"  - {{id: {three}, code: a, val: y}}\n")
+    assert counts(project.update(), "t") == {"update": 1}
+    assert project.rows("SELECT id::text, val FROM t") == [(two, "y")]
+    project.write("t", write + f"  - {{id: {three}, code: b, val: y}}\n")
+    assert counts(project.update(), "t") == {"insert": 1, "delete": 1}
+    project.assert_settled()
+    project.write("t", write + f"  - {{id: {one}, code: b, val: y}}\n")
+    project.survey()
+    (change,) = project.row_plan("t/b").columns
+    assert (change.name, change.live, change.desired) == ("id", three, one)
+    assert counts(project.update(), "t") == {"update": 1}
+
+
+@pytest.mark.parametrize(
+    ("index", "accepted"),
+    [
+        ("(region, code) WHERE region IS NOT NULL", True),
+        ("(region, code) WHERE region IS NOT NULL AND code IS NOT NULL", True),
+        ("(region, code) WHERE val IS NOT NULL", False),
+        ("(region, lower(code))", False),
+    ],
+)
+def test_an_index_that_holds_for_every_key_is_one_of_the_key(
+    project: Project, index: str, accepted: bool
+) -> None:
+    project.sql("CREATE TABLE t (id serial PRIMARY KEY, region text, code text NOT NULL, val text)")
+    project.sql(f"CREATE UNIQUE INDEX ON t {index}")
+    project.write("t", "table: t\nkey: [region, code]\nrows: [{region: eu, code: a, val: x}]\n")
+    if accepted:
+        project.init()
+        project.assert_settled()
+        return
+    with pytest.raises(ConfigurationInvalid) as refused:
+        project.init()
+    (problem,) = refused.value.problems
+    assert problem.remedy == (
+        "Add one in a migration: CREATE UNIQUE INDEX ON public.t (region, code)."
+    )
+    assert ("the one on region, lower(code) tells less" in problem.message) == ("lower" in index)
+
+
+def test_the_index_that_is_advised_says_nothing_of_rows_out_of_scope(project: Project) -> None:
+    project.sql("CREATE TABLE t (id serial PRIMARY KEY, org int, kind text, code text, gone date)")
+    project.write(
+        "t",
+        "table: t\nkey: code\nscope: {org: null, kind: system}\ndeleted: gone\nrows: [{code: a}]\n",
+    )
+    with pytest.raises(ConfigurationInvalid) as refused:
+        project.init()
+    (problem,) = refused.value.problems
+    advised = "CREATE UNIQUE INDEX ON public.t (kind, code) WHERE org IS NULL AND gone IS NULL"
+    assert problem.remedy == f"Add one in a migration: {advised}."
+    project.sql(advised)
+    project.init()
+    project.sql("INSERT INTO t (org, kind, code) VALUES (1, 'system', 'a')")
+    project.assert_settled()
+
+
+def test_a_row_leaves_before_one_whose_key_overlaps_comes(project: Project) -> None:
+    project.sql("CREATE EXTENSION btree_gist")
+    if project.value("SHOW server_version_num") < "180000":
+        project.sql(
+            "CREATE TABLE t (room text, at daterange, val text, PRIMARY KEY (room, at),"
+            " EXCLUDE USING gist (room WITH =, at WITH &&))"
+        )
+    else:
+        project.sql(
+            "CREATE TABLE t (room text, at daterange, val text,"
+            " PRIMARY KEY (room, at WITHOUT OVERLAPS))"
+        )
+    write = "table: t\nkey: [room, at]\nremoved: delete\nrows: [{room: a, at: '%s', val: x}]\n"
+    project.write("t", write % "[2026-01-01,2026-06-01)")
+    project.init()
+    project.assert_settled()
+    project.write("t", write % "[2026-01-01,2026-09-01)")
+    assert counts(project.update(), "t") == {"insert": 1, "delete": 1}
+    assert project.rows("SELECT room, at::text FROM t") == [("a", "[2026-01-01,2026-09-01)")]
+    project.assert_settled()
+    project.write("t", write % "[2026-01-01,2026-09-02)")
+    project.update()
+
+
+def test_a_row_leaves_before_one_whose_key_collides_by_an_expression(project: Project) -> None:
+    project.sql("CREATE TABLE t (id serial PRIMARY KEY, code text UNIQUE, val text)")
+    project.sql("CREATE UNIQUE INDEX ON t (lower(code))")
+    project.write("t", "table: t\nkey: code\nremoved: delete\nrows: [{code: Abc}]\n")
+    project.init()
+    project.write("t", "table: t\nkey: code\nremoved: delete\nrows: [{code: abc}]\n")
+    assert counts(project.update(), "t") == {"insert": 1, "delete": 1}
+    assert project.rows("SELECT code FROM t") == [("abc",)]

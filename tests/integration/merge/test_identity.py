@@ -170,15 +170,6 @@ def test_a_citext_key_whose_case_changes_is_the_same_row(project: Project) -> No
     project.assert_settled()
 
 
-def test_two_spellings_of_one_key_are_refused_with_their_address(project: Project) -> None:
-    project.sql("CREATE EXTENSION citext")
-    project.sql("CREATE TABLE roles (id serial PRIMARY KEY, code citext UNIQUE, name text)")
-    seed(project, "alpha", "Alpha")
-    with pytest.raises(SeedingFailed) as caught:
-        project.init()
-    assert "roles/Alpha" in str(caught.value)
-
-
 def test_a_key_written_in_another_form_is_the_same_row(project: Project) -> None:
     project.sql("CREATE TABLE t (code numeric PRIMARY KEY, name text)")
     project.write("t", "table: t\nkey: code\nrows: [{code: 1.0, name: a}]\n")
