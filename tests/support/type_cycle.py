@@ -31,32 +31,32 @@ def line(project: Project, kind: Kind) -> tuple[str, ...]:
     one, two, three = kind.values
     _seed(project, one, one, three)
     first = _said(_counts(project.init()), {"insert": 3}, "inserted")
-    loaded = _values(project)
+    loaded = _values(project, kind)
     second = _said(_counts(project.update()), {}, "nothing to do")
     project.sql(
         "UPDATE t SET val = (SELECT CASE WHEN o.val::text <> t.val::text THEN o.val END"
         " FROM t o WHERE o.code = 'c') WHERE code = 'b'"
     )
-    edited = _values(project)["b"]
+    edited = _values(project, kind)["b"]
     edit = _said(_counts(project.update()), {}, "stays")
     _seed(project, two, two, three)
     result = project.update()
     new_default = _said(
         _counts(result), {"update": 1, "keep": 1, "conflicts": 1}, "arrives; the edit stays"
     )
-    if _values(project)["b"] != edited or _values(project)["a"] == loaded["a"]:
+    if _values(project, kind)["b"] != edited or _values(project, kind)["a"] == loaded["a"]:
         new_default = "wrong values"
     assert result.run_id is not None
     settled = undo(project.settings(), log=Events(), run=result.run_id, dry_run=False)
     undone = _said(settled.counts, {"update": 1}, "taken back")
-    if _values(project) != {**loaded, "b": edited}:
+    if _values(project, kind) != {**loaded, "b": edited}:
         undone = "wrong values"
-    return kind.type, first, second, edit, new_default, undone, _exported(project)
+    return kind.type, first, second, edit, new_default, undone, _exported(project, kind)
 
 
-def _exported(project: Project) -> str:
+def _exported(project: Project, kind: Kind) -> str:
     """Export, a ledger that knows nothing, adopt, and a run that has nothing to do."""
-    before = _values(project)
+    before = _values(project, kind)
     project.remove("t")
     project.sql("DROP SCHEMA seeder CASCADE")
     out = project.directory / "seeds" / "core"
@@ -66,7 +66,7 @@ def _exported(project: Project) -> str:
     if said != "the same":
         return said
     after = _said(_counts(project.update()), {}, "the same")
-    return after if _values(project) == before else "wrong values"
+    return after if _values(project, kind) == before else "wrong values"
 
 
 def _seed(project: Project, *values: str) -> None:
@@ -76,8 +76,10 @@ def _seed(project: Project, *values: str) -> None:
     project.write("t", f"table: t\nkey: code\nrows:\n{rows}")
 
 
-def _values(project: Project) -> dict[str, str | None]:
-    return dict(project.rows("SELECT code, val::text FROM t"))
+def _values(project: Project, kind: Kind) -> dict[str, str | None]:
+    # The ledger keeps a document, not how it was written.
+    text = "val::jsonb::text" if kind.type == "json" else "val::text"
+    return dict(project.rows(f"SELECT code, {text} FROM t"))
 
 
 def _counts(result: RunResult) -> Mapping[str, int]:

@@ -185,7 +185,8 @@ _ROW = sql.SQL("DISTINCT n.seeder_row")
 def asked(work: SetWork) -> list[Guard]:
     """Indexes whose new values the set decides, and that are known before the write.
 
-    Not those of the key, which passes to no other row unless a row moves or is out of scope.
+    Not those that keep just the key unique, which passes to no other row unless a row moves or
+    is out of scope.
     """
     scope = {name for name, _ in work.seed_set.scope}
     identity = scope.union(work.seed_set.key)
@@ -194,15 +195,12 @@ def asked(work: SetWork) -> list[Guard]:
         for guard in work.table.guards
         if any(work.stage.has(name) for name in guard.columns)
         and not any(work.live(name).generated for name in guard.columns)
-<<<<<<< HEAD
         and (
             work.any_moves
             or not scope.issubset(guard.columns)
+            or not guard.by_equality
             or not identity.issuperset(guard.columns)
         )
-=======
-        and (work.seed_set.moved or not guard.by_equality or not identity.issuperset(guard.columns))
->>>>>>> 3293e26 (Refuse moments that move, and tell which index makes a key unique)
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from psycopg import sql
 
 from seeder.database.ledger.entry_values import asked, last_asked, stored
-from seeder.database.schema.equality import all_of, canonical, cast, equal, same
+from seeder.database.schema.equality import ADDRESS, all_of, canonical, cast, equal, found_in, same
 from seeder.database.staging.work import SetTarget, SetWork
 
 
@@ -48,24 +48,22 @@ def untouched(
     if not isinstance(target, SetTarget) or target.set not in others:
         return as_stored
     other = others[target.set]
-    return sql.SQL(
-        "({as_stored} OR EXISTS (SELECT FROM {base} e"
-        " JOIN {table} t ON {at_primary_key} AND {in_scope} WHERE e.scope = {scope}"
-        " AND e.state IN ('a', 'k', 's') AND e.addr = b.{symbol} AND {refers}))"
+    stored_there = other.live(target.stored)
+    pairs = [
+        (sql.SQL("b.{}").format(column.symbol), sql.SQL("e.addr"), ADDRESS),
+        (cast(live, stored_there), sql.Identifier("t", target.stored), stored_there),
+    ]
+    source = sql.SQL(
+        "FROM {base} e JOIN {table} t ON {at_primary_key} AND {in_scope}"
+        " WHERE e.scope = {scope} AND e.state IN ('a', 'k', 's')"
     ).format(
-        as_stored=as_stored,
-        symbol=column.symbol,
-        refers=equal(
-            sql.Identifier("t", target.stored),
-            cast(live, other.live(target.stored)),
-            other.live(target.stored),
-        ),
         base=other.base.relation,
         table=other.table.rows,
         at_primary_key=other.at_primary_key("t", "e"),
         in_scope=other.in_scope("t"),
         scope=sql.Literal(other.scope),
     )
+    return sql.SQL("({} OR {})").format(as_stored, found_in(pairs, source))
 
 
 def desired(work: SetWork, name: str) -> sql.Composable:

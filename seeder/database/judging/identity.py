@@ -9,7 +9,7 @@ from psycopg import sql
 
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import Fact, numbers, verdict_number
-from seeder.database.schema.equality import all_of, canonical, equal
+from seeder.database.schema.equality import Pair, all_equal, all_of, canonical, equal, found_in
 from seeder.database.staging.work import SetWork
 from seeder.merge.rules import IDENTITY_RULES, EntryState, Identity
 
@@ -91,36 +91,40 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
     )
     same_key = sql.SQL("coalesce({}, false)").format(same)
 
-    def owned_by(condition: sql.Composable) -> sql.Composable:
-        return sql.SQL(
-            "EXISTS (SELECT FROM {} o WHERE o.scope = {} AND o.state = ANY ({}) AND {})"
-        ).format(work.base.relation, sql.Literal(work.scope), _states(OWNING), condition)
-
-    def has_key_of(entry: str) -> sql.Composable:
-        return all_of(
-            equal(sql.Identifier("lp", name), base_key(work, name, entry), work.live(name))
-            for name in keys
+    def owned_by(pairs: list[Pair]) -> sql.Composable:
+        return found_in(
+            pairs,
+            sql.SQL("FROM {} o WHERE o.scope = {} AND o.state = ANY ({})").format(
+                work.base.relation, sql.Literal(work.scope), _states(OWNING)
+            ),
         )
+
+    def key_of(entry: str) -> list[Pair]:
+        return [
+            (sql.Identifier("lp", name), base_key(work, name, entry), work.live(name))
+            for name in keys
+        ]
 
     # The key that the entry itself knows is no other's, even if a reference in it leads nowhere.
     other_key = sql.SQL("({} AND NOT coalesce({}, false) AND NOT {})").format(
-        owned_by(has_key_of("o")), has_key_of("b"), _moving_away(work, "lp")
+        owned_by(key_of("o")), all_equal(key_of("b")), _moving_away(work, "lp")
     )
     owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND {})").format(
-        owned_by(work.at_primary_key("lk", "o"))
+        owned_by(work.primary_keys("lk", "o"))
     )
     # An entry without a claim gives way to whoever else the row is, or is about to be.
     claimed = sql.SQL(
-        "coalesce(b.state IN ('d', 'r') AND ({owned}"
-        " OR (NOT ({same_key}) AND EXISTS (SELECT FROM {stage} q WHERE {desired}))), false)"
+        "coalesce(b.state IN ('d', 'r') AND ({owned} OR (NOT ({same_key}) AND {desired})), false)"
     ).format(
-        owned=owned_by(work.at_primary_key("lp", "o")),
+        owned=owned_by(work.primary_keys("lp", "o")),
         same_key=same,
-        desired=all_of(
-            equal(sql.Identifier("lp", name), work.stage.d(name, "q"), work.live(name))
-            for name in keys
+        desired=found_in(
+            [
+                (sql.Identifier("lp", name), work.stage.d(name, "q"), work.live(name))
+                for name in keys
+            ],
+            sql.SQL("FROM {} q WHERE true").format(work.stage.relation),
         ),
-        stage=work.stage.relation,
     )
     # A row that the set itself has marked as deleted is there, unless it was made anew since.
     at_primary_key = sql.SQL(
@@ -149,15 +153,14 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
         owned=owned,
         soft_deleted=sql.SQL("false")
         if work.seed_set.deleted is None
-        else sql.SQL("({} IS NULL AND EXISTS (SELECT FROM {} ls WHERE {} AND {} AND {}))").format(
+        else sql.SQL("({} IS NULL AND {})").format(
             sql.Identifier("lk", first),
-            work.table.rows,
-            all_of(
-                equal(sql.Identifier("ls", name), key, work.live(name))
-                for name, key in keys.items()
+            found_in(
+                [(key, sql.Identifier("ls", name), work.live(name)) for name, key in keys.items()],
+                sql.SQL("FROM {} ls WHERE {} AND {}").format(
+                    work.table.rows, work.in_scope("ls"), work.soft_deleted("ls")
+                ),
             ),
-            work.in_scope("ls"),
-            work.soft_deleted("ls"),
         ),
     )
 

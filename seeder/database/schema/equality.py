@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime
 import decimal
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import msgspec
 from psycopg import sql
 
 from seeder.database.schema.tables import Column, ForeignKey
+from seeder.database.schema.types import Type
 from seeder.merge.model import Cell, Text
 
 _JSON = msgspec.json.Encoder(decimal_format="number")
@@ -146,6 +148,54 @@ def equal_or_null(one: sql.Composable, other: sql.Composable, column: Column) ->
     """As `equal`, two NULLs being one key; never NULL."""
     return sql.SQL("coalesce({equal}, {one} IS NULL AND {other} IS NULL)").format(
         equal=equal(one, other, column), one=one, other=other
+    )
+
+
+Pair: TypeAlias = tuple[sql.Composable, sql.Composable, Column]
+"""Two values of a column's type."""
+
+
+ADDRESS = Column(
+    name="addr",
+    type="text",
+    kind=Type(base="text", category="S", equals="OPERATOR(pg_catalog.=)", joins=True),
+    collation=None,
+    not_null=True,
+    default=None,
+    identity="",
+    generated=False,
+    sequence=None,
+)
+"""What a row key is, in pairs."""
+
+
+def all_equal(pairs: Iterable[Pair]) -> sql.Composed:
+    """Condition: the values of every pair are one key, as `equal` says."""
+    return all_of(equal(one, other, column) for one, other, column in pairs)
+
+
+def found_in(pairs: Sequence[Pair], source: sql.Composable) -> sql.Composed:
+    """Condition, never NULL: the first of each pair equal the others in a row of `source`.
+
+    `source` is a FROM clause with a WHERE clause. As a row compared with ANY, which Postgres
+    answers from one hash table however few rows it expects to ask; EXISTS would be asked anew for
+    each row. That takes one operator for all columns.
+    """
+    operators = {column.kind.equals for _, _, column in pairs}
+    operator = operators.pop()
+    if operators or operator is None:
+        return sql.SQL("EXISTS (SELECT {} AND {})").format(source, all_equal(pairs))
+    ones = [
+        sql.SQL("{}{}").format(
+            one, sql.SQL(f" COLLATE {column.collation}" if column.collation else "")
+        )
+        for one, _, column in pairs
+    ]
+    return sql.SQL("coalesce(({}) {} ANY (SELECT {} {}), false)").format(
+        sql.SQL(", ").join(ones),
+        sql.SQL(operator),
+        sql.SQL(", ").join(other for _, other, _ in pairs),
+        source,
     )
 
 

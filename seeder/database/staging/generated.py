@@ -13,13 +13,11 @@ from seeder.database.schema.equality import type_sql
 from seeder.database.schema.tables import Column, Table
 from seeder.merge.model import Generator, SeedSet
 
-_TEXTS = {"text", "character varying", "character", "citext"}
-
 
 class _Made(Struct, frozen=True, kw_only=True):
     expression: str
     bases: frozenset[str]
-    """Types of columns that can take it."""
+    """Types of columns that can take it, beside texts."""
 
 
 _MADE = {
@@ -33,19 +31,16 @@ _MADE = {
                 "date",
                 "time with time zone",
                 "time without time zone",
-                *_TEXTS,
             }
         ),
     ),
-    Generator.UUID: _Made(
-        expression="pg_catalog.gen_random_uuid()", bases=frozenset({"uuid", *_TEXTS})
-    ),
+    Generator.UUID: _Made(expression="pg_catalog.gen_random_uuid()", bases=frozenset({"uuid"})),
 }
 
 
 def takes(column: Column, generator: Generator) -> bool:
     """Whether the column's type can hold what is made."""
-    return column.base in _MADE[generator].bases
+    return column.kind.category == "S" or column.base in _MADE[generator].bases
 
 
 def made(generator: Generator, column: Column) -> str:

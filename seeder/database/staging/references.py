@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.schema.equality import all_of, cast, equal
+from seeder.database.schema.equality import all_of, cast, equal, found_in
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork, TableTarget
@@ -213,15 +213,16 @@ def _own(other: SetWork) -> sql.Composable:
     """
     if other.base.fresh:
         return sql.SQL("true")
+    owning = sql.SQL("e.scope = {} AND e.state IN ('a', 'k', 's')").format(sql.Literal(other.scope))
     return sql.SQL(
-        "(q.addr IN (SELECT e.addr FROM {base} e WHERE {owning})"
-        " OR NOT EXISTS (SELECT FROM {base} e WHERE {owning} AND {placed}))"
+        "(q.addr IN (SELECT e.addr FROM {base} e WHERE {owning}) OR NOT {placed})"
     ).format(
         base=other.base.relation,
-        owning=sql.SQL("e.scope = {} AND e.state IN ('a', 'k', 's')").format(
-            sql.Literal(other.scope)
+        owning=owning,
+        placed=found_in(
+            other.primary_keys("l", "e"),
+            sql.SQL("FROM {} e WHERE {}").format(other.base.relation, owning),
         ),
-        placed=other.at_primary_key("l", "e"),
     )
 
 

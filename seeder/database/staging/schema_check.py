@@ -148,6 +148,13 @@ def _columns(each: SeedSet, table: Table, remembered: Mapping[str, str]) -> _Fou
             yield _Misfit(
                 f"the column {name} of {table} refers to a large object.", "Leave it out.", at
             )
+        elif "money" in column.kind.parts and column.base != "money":
+            yield _Misfit(
+                f"the column {name} of {table} has money inside another value, which says another"
+                " sum under another lc_monetary.",
+                "Make it numeric.",
+                at,
+            )
         elif (generator := generators.get(name)) is not None and not takes(column, generator):
             yield _Misfit(
                 f"the column {name} of {table} is of type {column.type}, which cannot hold"

@@ -9,7 +9,15 @@ from msgspec import Struct, field
 from psycopg import sql
 
 from seeder.database.ledger.bases import Base
-from seeder.database.schema.equality import all_of, cast, copy_text, equal, same_text
+from seeder.database.schema.equality import (
+    Pair,
+    all_equal,
+    all_of,
+    cast,
+    copy_text,
+    equal,
+    same_text,
+)
 from seeder.database.schema.tables import Column, Table
 from seeder.database.staging.generated import made
 from seeder.database.staging.stage import Stage
@@ -152,8 +160,12 @@ class SetWork(Struct, frozen=True, kw_only=True):
 
     def at_primary_key(self, live: str, base: str) -> sql.Composable:
         """Condition: a live row is at the primary key that an entry knows."""
-        return all_of(
-            equal(
+        return all_equal(self.primary_keys(live, base))
+
+    def primary_keys(self, live: str, base: str) -> list[Pair]:
+        """The primary key of a live row, and the one that an entry knows."""
+        return [
+            (
                 sql.Identifier(live, name),
                 cast(sql.SQL("{}.{}").format(sql.Identifier(base), self.base.p(n)), column),
                 column,
@@ -161,7 +173,7 @@ class SetWork(Struct, frozen=True, kw_only=True):
             for n, (name, column) in enumerate(
                 (name, self.live(name)) for name in self.base.primary_key
             )
-        )
+        ]
 
 
 def constant(value: Cell | Generator, column: Column) -> sql.Composed:

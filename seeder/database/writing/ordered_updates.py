@@ -16,7 +16,7 @@ from psycopg import sql
 from seeder.database.judging import collisions
 from seeder.database.judging.collisions import Changes
 from seeder.database.judging.verdict_rows import EVERY
-from seeder.database.schema.equality import cast
+from seeder.database.schema.equality import cast, type_sql
 from seeder.database.schema.tables import Guard
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.rejected_rows import always_generated, refused
@@ -128,7 +128,6 @@ def step_aside(
         )
 
 
-_TEXTS = ("text", "character varying", "character", "citext")
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
 _MOMENTS = ("timestamp without time zone", "timestamp with time zone")
 
@@ -155,8 +154,8 @@ def _unused(changes: Changes, name: str) -> sql.Composable | None:
         "(SELECT max(v) FROM (SELECT {} FROM {} UNION ALL SELECT {} FROM {}) q(v))"
     ).format(sql.Identifier(name), changes.table.rows, changes.after(name), changes.source)
     match live.base:
-        case base if base in _TEXTS:
-            length = live.type.partition("(")[2].partition(")")[0]
+        case base if live.kind.category == "S" and base != '"char"':
+            length = type_sql(live).as_string().partition("(")[2].partition(")")[0]
             return sql.SQL("left(replace(gen_random_uuid()::text, '-', ''), {})").format(
                 sql.Literal(int(length) if length.isdigit() else 32)
             )

@@ -381,13 +381,13 @@ def test_a_primary_key_that_the_application_gave_is_never_written_over(project: 
     project.write("t", write + f"  - {{id: {one}, code: a, val: x}}\n")
     assert counts(project.update(), "t") == {"adopt": 1}
     project.assert_settled()
-    project.write("t", write + f"  - {{id: {three}, code: a, val: y}}\n")
+    project.write("t", write + f"  - {{id: {three}, code: a, val: z}}\n")
     assert counts(project.update(), "t") == {"update": 1}
-    assert project.rows("SELECT id::text, val FROM t") == [(two, "y")]
-    project.write("t", write + f"  - {{id: {three}, code: b, val: y}}\n")
+    assert project.rows("SELECT id::text, val FROM t") == [(two, "z")]
+    project.write("t", write + f"  - {{id: {three}, code: b, val: z}}\n")
     assert counts(project.update(), "t") == {"insert": 1, "delete": 1}
     project.assert_settled()
-    project.write("t", write + f"  - {{id: {one}, code: b, val: y}}\n")
+    project.write("t", write + f"  - {{id: {one}, code: b, val: z}}\n")
     project.survey()
     (change,) = project.row_plan("t/b").columns
     assert (change.name, change.live, change.desired) == ("id", three, one)
@@ -471,3 +471,13 @@ def test_a_row_leaves_before_one_whose_key_collides_by_an_expression(project: Pr
     project.write("t", "table: t\nkey: code\nremoved: delete\nrows: [{code: abc}]\n")
     assert counts(project.update(), "t") == {"insert": 1, "delete": 1}
     assert project.rows("SELECT code FROM t") == [("abc",)]
+
+
+def test_money_inside_another_value_is_refused(project: Project) -> None:
+    project.sql("CREATE TABLE t (code text PRIMARY KEY, vals money[])")
+    project.write("t", "table: t\nkey: code\nrows: [{code: a, vals: [1]}]\n")
+    with pytest.raises(ConfigurationInvalid) as refused:
+        project.init()
+    (problem,) = refused.value.problems
+    assert "money inside another value" in problem.message
+    assert problem.remedy == "Make it numeric."
