@@ -6,13 +6,11 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from seeder.database.connection.connect import Connection
-from seeder.database.connection.failures import driver_error
+from seeder.database.connection.failures import driver_error, of_another
 from seeder.errors import Interrupted, Problem, SeederError, SeedingFailed
 
 
@@ -47,18 +45,18 @@ def call_with_sqlalchemy(
         engine.dialect.do_rollback = refuse  # type: ignore[assignment]
         try:
             call(opened)
-        except (SeederError, Interrupted, psycopg.Error):
-            raise
-        except DBAPIError as error:
-            inner = driver_error(error)
-            if inner is not None:
-                raise inner from None
+        except (SeederError, Interrupted):
             raise
         except Exception as error:  # noqa: BLE001  # a task may raise anything
+            inner = driver_error(error)
+            other = None if inner is None else of_another(inner, connection)
+            if inner is not None and other is None:
+                raise inner from None
+            said = type(error).__name__
+            if other is not None:
+                said = f"{said}, {other}"
             raise SeedingFailed(
-                f"The task {name} failed: {type(error).__name__}.",
-                problems=(_place(error, file),),
-                task=name,
+                f"The task {name} failed: {said}.", problems=(_place(error, file),), task=name
             ) from None
         finally:
             engine.dialect.do_rollback = _nothing  # type: ignore[assignment]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Any
 
@@ -200,6 +200,23 @@ def names_of(error: psycopg.Error) -> dict[str, str]:
         "datatype": diag.datatype_name,
     }
     return {name: value for name, value in found.items() if value}
+
+
+def of_another(error: psycopg.Error, connection: psycopg.Connection[Any]) -> str | None:
+    """What to say of a connection that the project's code opened itself, and that failed.
+
+    None where the error may be of `connection` itself: it is gone, or the error is one of a
+    statement.
+    """
+    if kind_of(error) is not Kind.LOST:
+        return None
+    if not connection.closed:
+        with suppress(psycopg.Error):  # in a failed transaction it answers no better
+            connection.execute("SELECT 1")
+    if connection.closed:
+        return None
+    why = describe(error) if error.sqlstate else connect_failure(error).facts["reason"]
+    return f"a connection that it opened itself failed: {why}"
 
 
 _SPEAKS_OF_SCHEMA_ONLY = re.compile(r"42|0A|25|2B|3[DF]|53|54|55|57|58")

@@ -82,7 +82,7 @@ def upgrade_by_seeder(
         progress.recorded = True
 
     with (
-        translated(progress, migrations),
+        translated(connection, progress, migrations),
         output_logged(log),
         alembic_config.as_alembic_runs(migrations, config),
         environment_of(environment),
@@ -119,7 +119,7 @@ def upgrade_by_project(
     """
     config = alembic_config.read(migrations)
     with (
-        translated(progress, migrations),
+        translated(connection, progress, migrations),
         output_logged(log),
         alembic_config.as_alembic_runs(migrations, config),
         environment_of(environment),

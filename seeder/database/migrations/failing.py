@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from seeder.database.connection.failures import Kind, as_seeder_error, driver_error, kind_of
+from seeder.database.connection.connect import Connection
+from seeder.database.connection.failures import (
+    Kind,
+    as_seeder_error,
+    driver_error,
+    kind_of,
+    of_another,
+)
 from seeder.database.migrations.progress import Progress
 from seeder.database.migrations.revisions import remedy_for_module
 from seeder.errors import Interrupted, MigrationFailed, SeederError
@@ -24,7 +31,8 @@ class RevisionConflict(Exception):
 class translated:
     """Raise what a revision or env.py raised as a SeederError."""
 
-    def __init__(self, progress: Progress, migrations: Migrations) -> None:
+    def __init__(self, connection: Connection, progress: Progress, migrations: Migrations) -> None:
+        self._connection = connection
         self._progress = progress
         self._migrations = migrations
 
@@ -38,7 +46,7 @@ class translated:
         interrupted = _interrupt_behind(error)
         if interrupted is not None:
             raise interrupted
-        raise _failure(error, self._progress, self._migrations) from None
+        raise _failure(error, self._connection, self._progress, self._migrations) from None
 
 
 def _interrupt_behind(error: BaseException) -> Interrupted | None:
@@ -52,14 +60,16 @@ def _interrupt_behind(error: BaseException) -> Interrupted | None:
 
 
 def _failure(
-    error: BaseException, progress: Progress, migrations: Migrations
+    error: BaseException, connection: Connection, progress: Progress, migrations: Migrations
 ) -> SeederError | RevisionConflict:
     driver = driver_error(error)
     place = _place(error, progress, migrations)
-    if driver is None:
+    other = None if driver is None else of_another(driver, connection)
+    if driver is None or other is not None:
+        said = told(error) if other is None else f"{type(error).__name__}, {other}"
         doing = f"revision {progress.running}" if progress.running else _preparing(migrations)
         at = f" at {place}" if place else f" at {progress.file}" if progress.file else ""
-        failure: SeederError = MigrationFailed(f"Failed in {doing}{at}: {told(error)}.")
+        failure: SeederError = MigrationFailed(f"Failed in {doing}{at}: {said}.")
         failure.hint = _hint(error, migrations)
         if migrations.project_env and not progress.running and failure.hint is None:
             failure.hint = "`alembic upgrade head` in its directory says the same, in full."
