@@ -13,7 +13,7 @@ from typing import TextIO, TypeAlias
 
 from msgspec import Struct
 
-from seeder.catalog.files import Unreadable, os_reason
+from seeder.catalog.files import LFS_POINTER, Unreadable, os_reason, pointer
 from seeder.merge.model import Stamp, Text
 
 _FIELD = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",\r\n]*+))(,|\r?\n?\Z)')
@@ -64,6 +64,8 @@ def read_traits(path: Path, *, chunk_size: int = 1 << 20) -> CsvTraits:
             stamp = stamp_of(os.fstat(file.fileno()))
             while chunk := file.read(chunk_size):
                 joined = tail + chunk
+                if tail == b"\n" and chunk.startswith(LFS_POINTER):
+                    raise pointer()
                 if b"\r" in joined:
                     returns += chunk.count(b"\r")
                     feeds += chunk.count(b"\n")
@@ -240,7 +242,8 @@ def _split(record: str, line: int) -> list[Text | None]:
             raise _stray("\0", line + record.count("\n", 0, record.index("\0", at)))
         quoted, unquoted, end = match.groups()
         if quoted is not None:
-            fields.append(Text(quoted.replace('""', '"')))
+            # A line break is one break, whatever a checkout on Windows made of it.
+            fields.append(Text(quoted.replace('""', '"').replace("\r\n", "\n")))
         else:
             fields.append(Text(unquoted) if unquoted else None)
         at = match.end()

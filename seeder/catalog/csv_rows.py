@@ -67,6 +67,8 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             return None
         if traits.end_marker or not traits.well_quoted:
             return None
+        if newline == "\r\n" and not traits.verbatim:
+            return None  # COPY would keep a \r within quotes
         return CsvFile(
             path=self.table.path,
             header=self.table.header,

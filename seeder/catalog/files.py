@@ -127,8 +127,23 @@ def read_text(path: Path) -> str:
     return decoded(read_bytes(path))
 
 
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+"""How the text begins that a repository has in the place of a file that Git LFS keeps."""
+
+
+def pointer() -> Unreadable:
+    """What is wrong with such a text."""
+    return Unreadable(
+        "is a pointer of Git LFS, not the file that it stands for",
+        remedy="Fetch the files where the image is built: `git lfs pull`.",
+        line=1,
+    )
+
+
 def decoded(raw: bytes) -> str:
     """UTF-8 bytes as text; `Unreadable` names the line and column of the first bad byte."""
+    if raw.startswith(LFS_POINTER):
+        raise pointer()
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
         raise Unreadable(
             "starts with a byte order mark",

@@ -28,7 +28,8 @@ def sql_task(path: Path, *, name: str, problems: Problems) -> Task | None:
         )
         return None
     try:
-        sql = read_text(path)
+        # As in a checkout on Linux, within literals too.
+        sql = read_text(path).replace("\r\n", "\n")
         found = tokens(sql)
     except Unreadable as error:
         problems.add(error.message, remedy=error.remedy, file=name, at=error.at)

@@ -134,7 +134,7 @@ class Values:
             self._problems.add(f"the file `{text}` {error.message}", file=file, at=at)
             return None
         # Editors end a file with one line break that its author does not mean.
-        return Text(content.removesuffix("\n").removesuffix("\r"))
+        return Text(content.replace("\r\n", "\n").removesuffix("\n"))
 
     def reach(self, written: str, *, file: str, at: Spot) -> Path | None:
         """The path of a file named in a seed file; it must lie below the seeds.

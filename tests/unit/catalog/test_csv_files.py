@@ -28,7 +28,7 @@ def values(project, raw, text=FROM):
         ('k,v\na,\nb,""\n', [("a", None), ("b", "")]),
         ('k,v\n"a","b,""c"""\n', [("a", 'b,"c"')]),
         ('k,v\na,"two\nlines"\nb,c\n', [("a", "two\nlines"), ("b", "c")]),
-        ('k,v\na,"two\r\nlines"\r\n', [("a", "two\r\nlines")]),
+        ('k,v\na,"two\r\nlines"\r\n', [("a", "two\nlines")]),
         ('k,v\na," b "\n c , d \n', [("a", " b "), (" c ", " d ")]),
         ('"k","v"\nä,😀\n', [("ä", "😀")]),
         ("v,k\n1,a\n", [("a", "1")]),
