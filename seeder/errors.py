@@ -31,6 +31,8 @@ class Problem:
     """One-based."""
     address: str | None = None
     """`set/key` of the row, where one row is meant."""
+    quotable: bool = True
+    """Whether the line may be shown: it holds no value of a secret column."""
 
     def __post_init__(self) -> None:
         for name in ("message", "remedy", "file", "address"):

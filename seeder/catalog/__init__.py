@@ -10,13 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seeder.catalog.fingerprints import fingerprint
+from seeder.catalog.fingerprints import files_read, fingerprint
 from seeder.catalog.project import Project, read_project
 
 if TYPE_CHECKING:
     from seeder.merge.model import Catalog
 
-__all__ = ["load", "fingerprint", "read_project", "Project"]
+__all__ = ["load", "files_read", "fingerprint", "read_project", "Project"]
 
 
 def load(

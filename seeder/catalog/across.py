@@ -9,6 +9,7 @@ from seeder.catalog.columns import ColumnRule
 from seeder.catalog.drafts import Draft
 from seeder.catalog.problems import Problems
 from seeder.merge.model import SeedSet, SetReference, TableReference
+from seeder.merge.secrecy import exposed
 
 
 def check_names(sets: Sequence[Assembled], problems: Problems) -> None:
@@ -89,7 +90,7 @@ def _dangling(
     problems: Problems,
 ) -> None:
     name = target.seed_set.name
-    hide = rule.secret or draft.from_env(rule.name)
+    hide = rule.name in seed_set.secrets or draft.from_env(rule.name)
     problems.add(
         f"`{rule.name}` refers to a row that set `{name}` does not have"
         if hide
@@ -132,6 +133,20 @@ def check_identity(active: Sequence[Assembled], problems: Problems) -> None:
                         at=draft.at(),
                         address=each.seed_set.address(key),
                     )
+
+
+def check_secrets(sets: Sequence[Assembled], problems: Problems) -> None:
+    """What a set on the table says is secret is nowhere that its value is shown."""
+    for each in sets:
+        for column, why in exposed(each.seed_set):
+            rule = each.declaration.rule(column)
+            problems.add(
+                f"`{column}` {why}, and secret",
+                remedy="Identify, scope and mark rows by columns that anybody may see; no set on"
+                f" {each.seed_set.table} may then declare them secret.",
+                file=each.seed_set.file,
+                at=each.declaration.at if rule is None else rule.at,
+            )
 
 
 def needs(sets: Sequence[SeedSet]) -> Mapping[str, frozenset[str]]:

@@ -27,8 +27,10 @@ from seeder.merge.model import (
     SeedRow,
     SeedSet,
     SetReference,
+    Update,
     row_key,
 )
+from seeder.merge.secrecy import update_of
 
 Place: TypeAlias = tuple[str | None, int | None]
 """A file and a line of it, as far as they are known."""
@@ -127,7 +129,7 @@ class Assembler:
             columns=columns,
             key=self._key,
             constants=tuple(constants.items()),
-            copyable=not any(rule.secret for rule in self._declaration.columns.values()),
+            copyable=self._declaration.secrets.isdisjoint(columns),
         )
         self._check_rules(columns, anything=True)
         index: Mapping[str, Draft] = {}
@@ -157,7 +159,10 @@ class Assembler:
         for column in sorted(nodes):
             node, rule = nodes[column], self._declaration.rule(column)
             cell = self._values.asked(
-                node, file=file, secret=bool(rule and rule.secret), active=self._active
+                node,
+                file=file,
+                secret=column in self._declaration.secrets,
+                active=self._active,
             )
             if isinstance(cell, Generator):
                 pass
@@ -195,7 +200,7 @@ class Assembler:
                 else:
                     cells[rule.name] = reference_cell(cells[rule.name], rule, self._others.widths)
             except NoMatch as error:
-                hide = rule.secret or draft.from_env(rule.name)
+                hide = self._is_hidden(rule.name, draft)
                 self._problems.add(
                     "does not refer to any row" if hide else error.message,
                     remedy=None if hide else error.remedy,
@@ -206,6 +211,9 @@ class Assembler:
         if not choices:
             return [cells]
         return [{**cells, **dict(chosen)} for chosen in itertools.product(*choices)]
+
+    def _is_hidden(self, column: str, draft: Draft) -> bool:
+        return column in self._declaration.secrets or draft.from_env(column)
 
     def _matches(self, written: Cell, rule: ColumnRule) -> list[str]:
         target = rule.reference.set if isinstance(rule.reference, SetReference) else ""
@@ -305,6 +313,7 @@ class Assembler:
             conflict=declared.conflict,
             environments=declared.environments,
             after=declared.after,
+            secrets=declared.secrets,
         )
 
     def _column(self, name: str, written: Callable[[str], Place]) -> SeedColumn:
@@ -313,15 +322,14 @@ class Assembler:
         constant = declared.scope.get(name) or declared.defaults.get(name)
         spot = rule.at if rule is not None else constant
         file, line = (declared.file, spot.line) if spot is not None else written(name)
-        if rule is None:
-            return SeedColumn(name=name, file=file, line=line)
+        secret = name in declared.secrets
         return SeedColumn(
             name=name,
-            reference=rule.reference,
-            update=rule.update,
-            secret=rule.secret,
-            was=rule.was,
-            make=None if rule.made_by is None else self._maker(rule, rule.made_by),
+            reference=rule.reference if rule else None,
+            update=update_of(rule.update if rule else Update.MERGE, secret=secret),
+            secret=secret,
+            was=rule.was if rule else None,
+            make=self._maker(rule, rule.made_by) if rule and rule.made_by is not None else None,
             file=file,
             line=line,
         )

@@ -53,6 +53,8 @@ class Declaration(Struct, frozen=True, kw_only=True):
     moved: tuple[Mapping, ...] = ()
     rows: tuple[Node, ...] = ()
     rows_from: Scalar | None = None
+    secrets: frozenset[str] = frozenset()
+    """Columns that a set on this table says are secret, this one or another."""
     computed: bool = False
     """Rows come from a Python seeder."""
 
@@ -136,10 +138,6 @@ class _Reader(NodeReader):
                 "Name in `key` the column that tells the rows apart.",
             )
             return None
-        for column in key:
-            rule = columns.get(column)
-            if rule is not None and rule.secret:
-                self.bad(rule.at, f"the key column `{column}` cannot be secret: keys are shown")
         return Declaration(
             name=self._name,
             file=self.file,

@@ -99,7 +99,7 @@ class DraftReader:
     def _drafts(
         self, rows: tuple[Node, ...], file: str, declaration: Declaration, *, active: bool
     ) -> Iterator[Draft]:
-        secret = {rule.name for rule in declaration.columns.values() if rule.secret}
+        secret = declaration.secrets
         asked = self._values.asked
         for row in rows:
             if not isinstance(row, MappingNode) or not row.items:
@@ -139,7 +139,7 @@ class DraftReader:
         declared = file.rows[number]
         # Which variable ends up in which column cannot be told, so one secret column
         # makes all of them secret.
-        secret = any(rule.secret for rule in declaration.columns.values())
+        secret = bool(declaration.secrets)
         at = Located(line=declared.line)
         env = {
             name: self._values.env(name, file=file.name, at=at, secret=secret)

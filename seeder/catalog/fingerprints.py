@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seeder.catalog.files import is_inside, os_reason, walk
-from seeder.catalog.project import FILE, Project, read_project
+from seeder.catalog.problems import Problems
+from seeder.catalog.project import FILE, Project, parse_project, read_project
 from seeder.errors import ConfigurationInvalid, Problem
 
 _FORM = b"seeder-fingerprint-1\0"
@@ -42,6 +43,23 @@ def digest_of(project: Project) -> str:
     for name in sorted(files):
         total.update(name.encode("utf-8", "surrogateescape") + b"\0" + _hash(name, files[name]))
     return total.hexdigest()
+
+
+def files_read(project: Path) -> tuple[list[Path], list[Path]]:
+    """Files that a catalog is read from, and directories whose every file is; some are missing.
+
+    Of a project whose seeder.toml cannot be read, as far as can be told without it.
+    """
+    toml = project / FILE
+    found = parse_project(project, Problems())
+    if found is None:
+        return [toml], [project / "seeds", project / "migrations"]
+    directories = [found.seeds, found.migrations.alembic]
+    try:
+        files = [path for _, path in _covered(found) if path is not None]
+    except OSError:
+        files = [toml]
+    return files, [each for each in directories if each is not None]
 
 
 def _covered(project: Project) -> Iterator[tuple[str, Path | None]]:

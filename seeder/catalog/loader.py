@@ -10,7 +10,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from seeder.catalog.across import check_identity, check_names, check_references, needs
+from seeder.catalog.across import (
+    check_identity,
+    check_names,
+    check_references,
+    check_secrets,
+    needs,
+)
 from seeder.catalog.assemble import Assembler
 from seeder.catalog.assembled import Assembled, Others
 from seeder.catalog.csv_rows import CsvTable
@@ -84,6 +90,8 @@ class _Loader:
         files = seed_files(self._project, self._problems)
         for file in files:
             self._sources.read(file)
+        self._sources.settle_secrets()
+        self._hide(files)
         tasks = self._sources.tasks
         active, inactive = self._assembled(self._sources.sets)
         self._sources.settle_doubtful()
@@ -97,6 +105,7 @@ class _Loader:
             problems=self._problems,
         )
         check_identity(active, self._problems)
+        check_secrets([*active, *inactive], self._problems)
         self._check_tasks(tasks)
         by_name = {each.seed_set.name: each.seed_set for each in active}
         order = in_order(list(by_name), needs(list(by_name.values())))
@@ -113,6 +122,15 @@ class _Loader:
             warnings=self._warnings(files),
             env_names=self._values.env_names,
         )
+
+    def _hide(self, files: Sequence[SeedFile]) -> None:
+        """Quote no line of files that may hold secrets: of those too whose table is not known."""
+        declared = [each.declaration for each in self._sources.sets]
+        hidden = {each.file for each in declared if each.secrets}
+        known = {each.file for each in declared} - hidden
+        for file in files if hidden else ():
+            if file.name not in known:
+                self._problems.hide(file.name)
 
     def _unread(self, files: Sequence[SeedFile]) -> set[str]:
         """Names that sets would have whose files are faulty."""
@@ -170,7 +188,7 @@ class _Loader:
     def _rows_of(self, each: DeclaredSet) -> list[Draft] | CsvTable:
         if not each.active and each.declaration.computed:
             return []  # a seeder is called where its rows are wanted
-        rows = each.rows()
+        rows = each.rows(each.declaration)
         if not each.active and each.declaration.expanded:
             return []  # what the patterns match elsewhere cannot be told
         return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from typing import Protocol
 
@@ -34,6 +35,7 @@ class Problems:
     def __init__(self) -> None:
         self._found: list[Problem] = []
         self._comparisons = _COMPARISONS
+        self._unquotable: set[str] = set()
 
     def __len__(self) -> int:
         return len(self._found)
@@ -59,6 +61,10 @@ class Problems:
             )
         )
 
+    def hide(self, file: str) -> None:
+        """Show no line of this file: any of them may hold a value of a secret column."""
+        self._unquotable.add(file)
+
     def extend(self, others: Problems) -> None:
         """Take over what was collected apart."""
         self._found.extend(others._found)
@@ -74,7 +80,10 @@ class Problems:
 
     def sorted(self) -> tuple[Problem, ...]:
         """All problems by file and place, each once, long lists cut short."""
-        unique = dict.fromkeys(self._found)
+        unique = dict.fromkeys(
+            dataclasses.replace(each, quotable=False) if each.file in self._unquotable else each
+            for each in self._found
+        )
         ordered = sorted(unique, key=lambda p: (p.file or "", p.line or 0, p.column or 0))
         shown: list[Problem] = []
         counts: dict[str | None, int] = {}

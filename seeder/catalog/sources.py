@@ -8,6 +8,7 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from seeder.catalog.columns import ColumnRule
 from seeder.catalog.csv_rows import CsvTable
 from seeder.catalog.declaration import KEYS, Declaration, read_declaration, set_name
 from seeder.catalog.drafts import Draft, DraftReader
@@ -21,6 +22,7 @@ from seeder.catalog.seed_files import Role, SeedFile
 from seeder.catalog.tasks import python_task, sql_task
 from seeder.catalog.values import Values
 from seeder.merge.model import DISPOSABLE, Task, is_disposable
+from seeder.merge.secrecy import renamed_too
 
 
 class DeclaredSet(Struct, frozen=True, kw_only=True):
@@ -28,7 +30,8 @@ class DeclaredSet(Struct, frozen=True, kw_only=True):
 
     declaration: Declaration
     active: bool
-    rows: Callable[[], list[Draft] | CsvTable]
+    rows: Callable[[Declaration], list[Draft] | CsvTable]
+    """Of the declaration, in whatever shape it has by then."""
 
 
 class _Doubtful(Struct, frozen=True, kw_only=True):
@@ -75,6 +78,27 @@ class SourceReader:
         """Whether something for these environments is for this one."""
         return environments is None or self._environment in environments
 
+    def settle_secrets(self) -> None:
+        """Tell every set which columns are secret on its table, whichever set says so."""
+        rules: dict[str, list[ColumnRule]] = {}
+        for each in self.sets:
+            declared = each.declaration
+            rules.setdefault(str(declared.table), []).extend(declared.columns.values())
+        secrets = {
+            table: renamed_too(
+                (rule.name for rule in some if rule.secret),
+                ((rule.name, rule.was) for rule in some),
+            )
+            for table, some in rules.items()
+        }
+        self.sets = [
+            replace(
+                each,
+                declaration=replace(each.declaration, secrets=secrets[str(each.declaration.table)]),
+            )
+            for each in self.sets
+        ]
+
     def settle_doubtful(self) -> None:
         """Report files that are neither a seed set nor, once rows are read, another's data."""
         for each in self._doubtful:
@@ -104,7 +128,7 @@ class SourceReader:
             DeclaredSet(
                 declaration=declaration,
                 active=active,
-                rows=lambda: self._drafts.read(declaration, active=active),
+                rows=lambda settled: self._drafts.read(settled, active=active),
             )
         )
 
@@ -171,8 +195,8 @@ class SourceReader:
         declared = DeclaredSet(
             declaration=declaration,
             active=self.is_active(declaration.environments),
-            rows=lambda: self._drafts.call(
-                declaration,
+            rows=lambda settled: self._drafts.call(
+                settled,
                 seeder,
                 number=number,
                 environment=self._environment,

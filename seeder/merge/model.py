@@ -249,6 +249,8 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     """None: every environment."""
     moved: tuple[Move, ...] = ()
     after: After | None = None
+    secrets: frozenset[str] = frozenset()
+    """Columns of the table that any set, past or present, has declared secret."""
 
     def address(self, key: str) -> str:
         """The address of a row, for people."""

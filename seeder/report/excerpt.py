@@ -48,6 +48,8 @@ class Excerpts:
     def _line(self, problem: Problem) -> str | None:
         if self._project is None or problem.file is None or problem.line is None:
             return None
+        if not problem.quotable:
+            return None
         if problem.file not in self._files:
             self._files[problem.file] = _lines(self._project / problem.file)
         lines = self._files[problem.file]

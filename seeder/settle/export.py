@@ -49,6 +49,7 @@ def export(
         opened.connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         found = read_exports(
             opened.connection,
+            opened.ledger,
             names,
             {table_name(each): key for each, key in keys.items()},
         )
@@ -147,6 +148,7 @@ def _write(sets: Sequence[ExportedSet], out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for each in sets:
             if each.file is not None:
-                each.file.write_text(each.text, encoding="utf-8")
+                with each.file.open("x", encoding="utf-8") as file:  # through no link
+                    file.write(each.text)
     except OSError as error:
         raise ConfigurationInvalid(f"Cannot write to {out}: {error.strerror}.") from None

@@ -13,10 +13,9 @@ import psycopg
 from msgspec import Struct
 
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.schema.tables import read_tables
 from seeder.database.staging import schema_check
 from seeder.database.staging.context import Orders, Seeding
-from seeder.database.staging.prepare import await_migrations, decide
+from seeder.database.staging.prepare import decide, read
 from seeder.merge.model import Catalog, Mode, SeedSet, SetReference
 from seeder.merge.plan import SetDecision
 
@@ -51,11 +50,8 @@ def outlook(
         orders=Orders(mode=Mode.INIT, created=created, migrations_pending=migrations_pending),
         run=0,
     )
-    seeding.tables = read_tables(
-        connection, schema_check.tables_of((*catalog.sets, *catalog.inactive))
-    )
-    if migrations_pending:
-        await_migrations(seeding)
+    read(seeding)
+    catalog = seeding.catalog
     by_name = {each.name: each for each in catalog.sets}
     unfit = {
         each.name: message

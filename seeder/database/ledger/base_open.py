@@ -38,6 +38,11 @@ class Shared(Struct, frozen=True, kw_only=True):
         """The natural key."""
         return self.sets[0].key
 
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What is secret on the table; all sets on it were told the same."""
+        return self.sets[0].secrets
+
 
 def open_bases(
     connection: psycopg.Connection[Any],
@@ -81,7 +86,7 @@ def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:
     wanted: dict[str, Wanted] = {}
     for each in sets:
         for column in each.columns:
-            if column.secret:
+            if column.name in each.secrets:
                 continue
             before = wanted.get(column.name)
             wanted[column.name] = Wanted(
@@ -111,7 +116,10 @@ class _Stored(Struct, frozen=True, kw_only=True):
             table=shared.table,
             key=shared.key,
             primary_key=self.primary_key,
-            columns={column.name: column for column in self.columns},
+            # A run takes what has become secret out of the ledger; a survey looks away.
+            columns={
+                column.name: column for column in self.columns if column.name not in shared.secrets
+            },
         )
 
 
@@ -220,16 +228,17 @@ def _list(connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_Ne
                 "primary_key": each.primary_key,
                 "columns": document(columns).obj,
                 "next_column": len(columns) + 1,
+                "secrets": sorted(each.shared.secrets),
             }
         )
     rows = connection.execute(
         ledger.sql(
             "INSERT INTO {s}.bases (project, table_schema, table_name, key, primary_key, columns,"
-            " next_column) SELECT {p}, table_schema, table_name, key, primary_key, columns,"
-            " next_column"
+            " next_column, secrets) SELECT {p}, table_schema, table_name, key, primary_key,"
+            " columns, next_column, secrets"
             " FROM pg_catalog.jsonb_to_recordset(%s) AS new (table_schema text, table_name"
-            " text, key text[],"
-            " primary_key text[], columns jsonb, next_column integer)"
+            " text, key text[], primary_key text[], columns jsonb, next_column integer,"
+            " secrets text[])"
             " RETURNING id, table_schema, table_name, key"
         ),
         [Jsonb(documents)],

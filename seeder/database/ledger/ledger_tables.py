@@ -63,6 +63,7 @@ CREATE TABLE {s}.bases (           -- one per project, target table and natural 
     primary_key text[] NOT NULL,
     columns jsonb NOT NULL,        -- [{{"n", "name", "type", "reference"}}]
     next_column integer NOT NULL DEFAULT 1,
+    secrets text[] NOT NULL DEFAULT '{{}}',  -- columns once declared secret: in no other column
     UNIQUE (project, table_schema, table_name, key)
 );
 CREATE TABLE {s}.sets (

@@ -15,12 +15,17 @@ import psycopg
 from msgspec import Struct, field
 from psycopg import sql
 
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.secrets import read_secrets
 from seeder.database.schema.equality import canonical
 from seeder.database.schema.tables import Column, ForeignKey, Table, read_tables
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import SetReference, TableName, TableReference, row_key
 
 ExportCell: TypeAlias = str | tuple[str, ...] | None
+
+Secrets: TypeAlias = Mapping[TableName, frozenset[str]]
+"""By qualified table the columns that are secret."""
 
 
 class Kind(Enum):
@@ -76,13 +81,15 @@ class _Draft(Struct, kw_only=True):
 
 def read_exports(
     connection: psycopg.Connection[Any],
+    ledger: Ledger,
     names: Sequence[TableName],
     keys: Mapping[TableName, tuple[str, ...]],
 ) -> tuple[ExportTable, ...]:
-    """Read whole tables, in the caller's transaction.
+    """Read whole tables, in the caller's transaction, but for what the ledger says is secret.
 
     Args:
         connection: of a prepared session.
+        ledger: which may not be there.
         names: the tables, in the order of the result.
         keys: natural keys for tables whose indexes do not tell.
 
@@ -90,9 +97,10 @@ def read_exports(
         ConfigurationInvalid: a table does not exist, or has no natural key.
     """
     tables = read_tables(connection, names)
-    drafts = _drafts(connection, names, keys, tables)
+    secrets = read_secrets(connection, ledger)
+    drafts = _drafts(connection, names, keys, tables, secrets)
     for draft in drafts:
-        _choose_columns(connection, draft, drafts)
+        _choose_columns(connection, draft, drafts, secrets)
     for draft in drafts:
         _read_rows(connection, draft, drafts)
     for draft in drafts:
@@ -118,6 +126,7 @@ def _drafts(
     names: Sequence[TableName],
     keys: Mapping[TableName, tuple[str, ...]],
     tables: Mapping[TableName, Table],
+    secrets: Secrets,
 ) -> list[_Draft]:
     problems: list[Problem] = []
     drafts: list[_Draft] = []
@@ -134,7 +143,15 @@ def _drafts(
             unknown = ", ".join(sorted(set(key) - set(table.columns)))
             problems.append(Problem(message=f"The table {name} has no column {unknown}."))
             continue
-        key = key or natural_key(connection, table)
+        if key is not None and (shown := secrets.get(table.qualified, frozenset()) & set(key)):
+            problems.append(
+                Problem(
+                    message=f"A seed set has declared {', '.join(sorted(shown))} of {name} secret,"
+                    " and a key is shown."
+                )
+            )
+            continue
+        key = key or natural_key(connection, table, secrets)
         if key is None:
             problems.append(
                 Problem(
@@ -172,13 +189,17 @@ def _set_name(name: TableName, names: Sequence[TableName]) -> str:
     return text if not text[:1].isdigit() else f"table_{text}"
 
 
-def natural_key(connection: psycopg.Connection[Any], table: Table) -> tuple[str, ...] | None:
-    """The smallest unique index without serial numbers and NULLs; None if there is none."""
+def natural_key(
+    connection: psycopg.Connection[Any], table: Table, secrets: Secrets
+) -> tuple[str, ...] | None:
+    """The smallest unique index without serial numbers, secrets and NULLs, if there is one."""
+    secret = secrets.get(table.qualified, frozenset())
     candidates = sorted(
         (
             unique.columns
             for unique in table.uniques
             if unique.predicate is None
+            and secret.isdisjoint(unique.columns)
             and not any(_fills_itself(table.columns[name]) for name in unique.columns)
         ),
         key=lambda columns: (
@@ -218,12 +239,18 @@ def _has_nulls(connection: psycopg.Connection[Any], table: Table, columns: Seque
 
 
 def _choose_columns(
-    connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]
+    connection: psycopg.Connection[Any],
+    draft: _Draft,
+    drafts: Sequence[_Draft],
+    secrets: Secrets,
 ) -> None:
     names = [*draft.key, *(name for name in draft.table.columns if name not in draft.key)]
     for name in names:
         column = draft.table.columns[name]
         if column.generated:
+            continue
+        if name in secrets.get(draft.table.qualified, ()):
+            draft.remarks.append(f"{name}: left out; a seed set has declared it secret.")
             continue
         if column.is_large_object:
             draft.remarks.append(f"{name}: left out; it refers to a large object.")
@@ -232,7 +259,7 @@ def _choose_columns(
             if column.default is not None and column.sequence is None:
                 draft.remarks.append(f"{name}: left out; its default is {column.default}.")
             continue
-        reference = _reference(connection, draft, name, drafts)
+        reference = _reference(connection, draft, name, drafts, secrets)
         kind = Kind.TEXT if reference else _kind(column)
         draft.columns.append(ExportColumn(name=name, kind=kind, reference=reference))
 
@@ -260,7 +287,11 @@ _SIMPLE_ARRAYS = frozenset(
 
 
 def _reference(
-    connection: psycopg.Connection[Any], draft: _Draft, name: str, drafts: Sequence[_Draft]
+    connection: psycopg.Connection[Any],
+    draft: _Draft,
+    name: str,
+    drafts: Sequence[_Draft],
+    secrets: Secrets,
 ) -> SetReference | TableReference | None:
     keys = [key for key in draft.table.foreign_keys if key.columns == (name,)]
     for key in keys:
@@ -272,7 +303,7 @@ def _reference(
         target = read_tables(connection, [key.target])[key.target]
         if not _fills_itself(target.columns[key.target_columns[0]]):
             return None  # what is stored is a natural key already
-        natural = natural_key(connection, target)
+        natural = natural_key(connection, target, secrets)
         if natural is not None and len(natural) == 1:
             draft.through[name] = key
             shown = key.target if not _is_visible(connection, target) else None

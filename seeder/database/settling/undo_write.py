@@ -28,7 +28,7 @@ def record_deleted(
 ) -> None:
     """Keep images of the rows about to be deleted: what seeder had given them, and their keys.
 
-    Other columns may be secret, which the ledger alone cannot tell.
+    Other columns may be secret, though nothing has told the ledger so.
     """
     names = dict.fromkeys([*base.primary_key, *base.columns])
     pieces = [

@@ -58,6 +58,8 @@ class Known(Struct, frozen=True, kw_only=True):
     name: str
     digest: str
     base: int
+    secrets: frozenset[str]
+    """Columns of the table that a set of its base has declared secret."""
     waits: bool = False
     """Rows of it wait for other rows."""
 
@@ -85,6 +87,8 @@ class Seeding(Struct, kw_only=True):
     progress: Progress = field(default_factory=Progress)
     tables: Mapping[TableName, Table] = field(default_factory=dict)
     known: tuple[Known, ...] = ()
+    secrets: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
+    """By qualified table: columns that any set, past or present, has declared secret."""
     rescoped: dict[str, Known] = field(default_factory=dict)
     """By name: sets that the ledger knows in another scope, and as what."""
     works: dict[str, SetWork] = field(default_factory=dict)

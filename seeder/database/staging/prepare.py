@@ -20,6 +20,7 @@ from seeder.database.staging import (
     registry,
     rescope,
     schema_check,
+    secrecy,
     stage,
 )
 from seeder.database.staging.context import MERGING, WRITTEN, Known, Seeding
@@ -33,17 +34,14 @@ from seeder.merge.plan import SetDecision
 
 def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     """Read the schema and the ledger, decide about every set, stage what is needed."""
-    catalog = seeding.catalog
-    sets = catalog.sets
-    everything = (*catalog.sets, *catalog.inactive)
-    seeding.tables = read_tables(seeding.connection, schema_check.tables_of(everything))
-    if seeding.orders.migrations_pending:
-        await_migrations(seeding)
+    read(seeding)
+    sets = seeding.catalog.sets
     checked = [each for each in sets if each.name not in seeding.decisions]
-    found = schema_check.problems(checked, seeding.tables)
+    found = schema_check.problems(checked, seeding.tables) + secrecy.problems(seeding)
     if found:
         remembered = _remembered(seeding)
         found = schema_check.problems(checked, seeding.tables, remembered=remembered)
+        found += secrecy.problems(seeding)
         by_name = {each.name: each for each in sets}
         fitting = [s for s in checked if not schema_check.misfit(s, seeding.tables, by_name)]
         found += _values_that_do_not_fit(seeding, fitting)
@@ -52,6 +50,8 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
         )
     edges = schema_check.needs(sets, seeding.tables)
     decide(seeding, sets)
+    if seeding.writes:
+        secrecy.conceal(seeding)
     _open(seeding, edges)
     return in_groups([each.name for each in sets], _with_neighbours(seeding, edges))
 
@@ -82,9 +82,19 @@ def _remembered(seeding: Seeding) -> schema_check.Remembered:
     return found
 
 
-def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
-    """Read the ledger and decide about the sets, whose tables are read and fit; stage nothing."""
+def read(seeding: Seeding) -> None:
+    """Read the schema and the ledger; what they say is secret is so in the catalog as well."""
+    catalog = seeding.catalog
+    everything = (*catalog.sets, *catalog.inactive)
+    seeding.tables = read_tables(seeding.connection, schema_check.tables_of(everything))
     seeding.known = registry.read_known(seeding)
+    secrecy.declare(seeding)
+    if seeding.orders.migrations_pending:
+        await_migrations(seeding)
+
+
+def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
+    """Decide about the sets, whose tables are read and fit; stage nothing."""
     sets = tuple(sets)
     registry.require_same_schema(seeding, sets)
     rescope.find(seeding, sets)

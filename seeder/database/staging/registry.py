@@ -26,7 +26,8 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
         seeding.ledger.sql(
             "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id,"
             " EXISTS (SELECT FROM {s}.waiting w WHERE w.base = b.id AND w.scope = s.scope"
-            " AND w.set_name = s.name)"
+            " AND w.set_name = s.name),"
+            " b.secrets"
             " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
             " WHERE b.project = {p} ORDER BY s.id"
         )
@@ -41,6 +42,7 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
             digest=row[6],
             base=row[7],
             waits=row[8],
+            secrets=frozenset(row[9]),
         )
         for row in rows
     )

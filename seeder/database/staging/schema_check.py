@@ -19,6 +19,7 @@ from seeder.merge.model import (
     TableName,
     TableReference,
 )
+from seeder.merge.secrecy import exposed
 
 Tables = Mapping[TableName, Table]
 Remembered = Mapping[int, Mapping[str, str]]
@@ -100,6 +101,8 @@ def _of_set(
     yield from _neighbours(each, tables, by_name)
     yield from _columns(each, table, remembered.get(table.oid, {}))
     yield from _constants(each)
+    for name, why in exposed(each):
+        yield _Misfit(f"`{name}` of {table} {why}, and another set declared it secret.")
     yield from _key(each, table)
     yield from _left_out(each, table)
     for column in each.columns:

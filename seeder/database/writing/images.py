@@ -20,8 +20,7 @@ from seeder.merge.rules import COLUMN_RULES, ROW_RULES
 
 def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
     """Keep what is about to be overwritten, column by column, before it is."""
-    secret = {column.name for column in work.seed_set.columns if column.secret}
-    written = [name for name in work.names if name not in secret]
+    written = [name for name in work.names if name not in work.seed_set.secrets]
 
     def image(side: str) -> sql.Composable:
         return objects(

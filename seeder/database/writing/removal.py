@@ -24,11 +24,10 @@ from seeder.merge.rules import ROW_RULES, number_of
 
 
 def _visible(work: SetWork) -> dict[str, Column]:
-    secret = {column.name for column in work.seed_set.columns if column.secret}
     return {
         name: column
         for name, column in work.table.columns.items()
-        if name not in secret and not column.generated
+        if name not in work.seed_set.secrets and not column.generated
     }
 
 

@@ -135,7 +135,7 @@ ROWS = "rows: []\n"
             HEAD + ROWS + "columns: {a: {secret: true, update: merge}}\n",
             "t.yaml:4:37: `a` is secret and cannot merge",
         ),
-        (HEAD + ROWS + "columns: {k: {secret: true}}\n", "t.yaml:4:11: the key column `k` cannot"),
+        (HEAD + ROWS + "columns: {k: {secret: true}}\n", "t.yaml:4:11: `k` is part of the `key`"),
         (
             HEAD + ROWS + "removed: keep\ncolumns: {a: {expand: true}}\n",
             "t.yaml:5:15: `expand` matches rows of another set and needs `ref`.",
