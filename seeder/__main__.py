@@ -20,7 +20,7 @@ def main() -> int:
     gc.set_threshold(200_000)
     from seeder import cli
 
-    code = cli.main()
+    code = cli.main(alone=True)
     # The process ends: nothing is left to be looked through once more.
     gc.freeze()
     return code

@@ -22,8 +22,12 @@ def main(
     environ: Mapping[str, str] | None = None,
     *,
     termination_log: Path = TERMINATION_LOG,
+    alone: bool = False,
 ) -> int:
-    """Run one command and return its exit code; every failure ends here, none escapes."""
+    """Run one command and return its exit code; every failure ends here, none escapes.
+
+    `alone`: the process has nothing else to do, and nobody else's output is to be among ours.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["seeder"]:
         # `docker run IMAGE seeder run`, where the image's entry point is seeder already.
@@ -35,6 +39,7 @@ def main(
         stdout=_open(sys.stdout),
         stderr=_open(sys.stderr),
         termination_log=termination_log,
+        alone=alone,
     )
     if instruction is not None:
         from seeder.commands import completion, group
@@ -51,6 +56,8 @@ def main(
             # Around the other, since a signal may come while a failure is being told. And
             # sys.exit() in a migration must not pass for success.
             return invocation.fail(error)
+        finally:
+            invocation.end()
     return invocation.exit_code
 
 

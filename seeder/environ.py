@@ -21,6 +21,8 @@ class Environ(Mapping[str, str]):
 
     def __init__(self, given: Mapping[str, str]) -> None:
         self._given = given
+        self.taken: set[str] = set()
+        """Values that went to a catalog, which no message and no log shows."""
 
     def __getitem__(self, name: str) -> str:
         file = self._given.get(f"{name}_FILE")
@@ -47,6 +49,25 @@ class Environ(Mapping[str, str]):
 
     def __len__(self) -> int:
         return len(self._given)
+
+
+class Confided(Mapping[str, str]):
+    """Variables for a catalog: each value that it looks up is remembered in `Environ.taken`."""
+
+    def __init__(self, environ: Environ) -> None:
+        self._environ = environ
+
+    def __getitem__(self, name: str) -> str:
+        value = self._environ[name]
+        if value:
+            self._environ.taken.add(value)
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._environ)
+
+    def __len__(self) -> int:
+        return len(self._environ)
 
 
 def as_set(environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,7 +11,7 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from enum import StrEnum
 from typing import Protocol, TextIO, TypeAlias, assert_never, cast
 
@@ -55,7 +55,12 @@ class LogFormat(StrEnum):
 
 
 def configure(
-    log_format: LogFormat, *, stream: TextIO, colour: bool = False, columns: int | None = None
+    log_format: LogFormat,
+    *,
+    stream: TextIO,
+    colour: bool = False,
+    columns: int | None = None,
+    redacted: Redact | None = None,
 ) -> Log:
     """Make the writer of this process; `columns` where the stream is a terminal.
 
@@ -72,7 +77,7 @@ def configure(
         case _:
             assert_never(log_format)
     live = columns if log_format is LogFormat.TEXT else None
-    return _Lines(stream, render, live=live)
+    return _Lines(stream, render, live=live, redacted=redacted or redact)
 
 
 def silence_libraries() -> None:
@@ -89,44 +94,69 @@ def silence_libraries() -> None:
     logging.captureWarnings(True)
 
 
-_CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]*://)\S*@", re.IGNORECASE)
+# What hints show as an example names nobody.
+_CREDENTIALS = re.compile(r"\b([a-z][a-z0-9+.-]*://)(?!user:password@)\S*@", re.IGNORECASE)
 _PASSWORD = re.compile(
-    r"\b(\w*(?:password|passwd|passphrase)\w*\s*=\s*)('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s&,;]+)",
+    r"\b(\w*(?:password|passwd|passphrase)\w*(?:['\"]\s*:|\s*=)\s*)"
+    r"('(?:[^'\\]|\\.)*'|\"[^\"]*\"|[^\s&,;]+)",
     re.IGNORECASE,
 )
 _SECRET_FIELDS = frozenset({"password", "database_url", "url", "dsn", "conninfo"})
 _MASK = "***"
 
 
-def redact(text: str) -> str:
-    """Mask credentials in a URL and the value after `password=`.
+Redact: TypeAlias = Callable[[str], str]
+"""Takes out of a text what must not be shown."""
+
+_SHORTEST = 4
+"""Characters; what is shorter stands in every text."""
+
+
+def redact(text: str, hidden: Collection[str] = ()) -> str:
+    """Mask credentials in a URL, the value after `password=`, and values that are `hidden`.
 
     The belt to the braces: nothing should ever hand such a text over in the first place.
 
     >>> redact("no route to postgresql://anna:hunter2@db.example/shop")
     'no route to postgresql://***@db.example/shop'
+    >>> redact("{'TOKEN': 's3cret-7'}", ["s3cret-7"])
+    "{'TOKEN': '***'}"
     """
+    # Output comes by the line, whatever a value's own lines are.
+    lines = {line.strip() for value in hidden for line in value.splitlines()}
+    for line in sorted(lines, key=len, reverse=True):
+        if len(line) >= _SHORTEST:
+            text = text.replace(line, _MASK)
     text = _CREDENTIALS.sub(rf"\g<1>{_MASK}@", text)
     return _PASSWORD.sub(rf"\g<1>{_MASK}", text)
 
 
-def _mask(fields: Mapping[str, object]) -> dict[str, object]:
+_OWN_WORDS = frozenset(
+    {"command", "decision", "environment", "error", "mode", "project", "release", "result"}
+)
+"""Fields with words of seeder and of the project, which a hidden value may equal by chance."""
+
+
+def _mask(fields: Mapping[str, object], redacted: Redact) -> dict[str, object]:
     return {
-        name: _MASK if name in _SECRET_FIELDS else _masked(value) for name, value in fields.items()
+        name: _MASK
+        if name in _SECRET_FIELDS
+        else _masked(value, redact if name in _OWN_WORDS else redacted)
+        for name, value in fields.items()
     }
 
 
-def _masked(value: object) -> object:
+def _masked(value: object, redacted: Redact) -> object:
     if isinstance(value, str):
-        return redact(value)
+        return redacted(value)
     if isinstance(value, Mapping):
-        return _mask(value)
+        return _mask(value, redacted)
     if isinstance(value, list | tuple | set | frozenset):
         members = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        return [_masked(each) for each in members]
+        return [_masked(each, redacted) for each in members]
     if value is None or isinstance(value, bool | int | float):
         return value
-    return redact(_plain(value))
+    return redacted(_plain(value))
 
 
 def _plain(value: object) -> str:
@@ -180,10 +210,13 @@ class _Lines:
     here, since its import would be the dearest of such a deploy.
     """
 
-    def __init__(self, stream: TextIO, render: Render, *, live: int | None) -> None:
+    def __init__(
+        self, stream: TextIO, render: Render, *, live: int | None, redacted: Redact
+    ) -> None:
         self._stream = stream
         self._render = render
         self._live = live
+        self._redacted = redacted
         self._drawn = False
         self._told = -math.inf
         self._carrying: Log | None = None
@@ -247,7 +280,7 @@ class _Lines:
             "level": level,
             "event": redact(event),
         }
-        return self._render(first | _mask(fields))
+        return self._render(first | _mask(fields, self._redacted))
 
     def _put(self, line: str) -> None:
         self.progress_ended()

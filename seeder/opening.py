@@ -125,7 +125,7 @@ def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read and check everything that can be checked without a database."""
     from seeder.catalog import load
 
-    catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
+    catalog = load(settings.project, environment=settings.environment, environ=settings.confided)
     return catalog, read_revisions(catalog)
 
 

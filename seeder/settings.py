@@ -12,9 +12,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from seeder import options
-from seeder.environ import LIMIT, Environ, TooLarge, value_in
+from seeder.environ import LIMIT, Confided, Environ, TooLarge, as_set, value_in
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.log import LogFormat
 from seeder.merge.given import Mode
@@ -73,6 +74,22 @@ class Settings:
     """Who settles something, for the record; None: the login name."""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment as it was read, for `!env` in the catalog."""
+
+    @property
+    def confided(self) -> Mapping[str, str]:
+        """The environment for a catalog, which is remembered to have seen what it asks for."""
+        return Confided(self.environ) if isinstance(self.environ, Environ) else self.environ
+
+    @property
+    def confidential(self) -> frozenset[str]:
+        """Values that no message and no log shows: passwords, and what catalogs took by `!env`."""
+        found = set(self.environ.taken) if isinstance(self.environ, Environ) else set()
+        if self.database is not None:
+            given = _PASSWORD.match(self.database.reveal())
+            found |= {given[1], unquote(given[1])} if given else set()
+        if password := as_set(self.environ).get("PGPASSWORD"):
+            found.add(password)
+        return frozenset(found)
 
 
 def read_settings(
@@ -203,6 +220,7 @@ def _nearest(given: _Given, directory: Path | None) -> Path | None:
 
 # The database's address: from a variable, or from the file that a variable names.
 
+_PASSWORD = re.compile(r"\w+://[^:@/]*:([^@]+)@")
 _POSTGRES_URL = re.compile(r"postgres(?:ql)?(?:\+\w+)?://(\S*)")
 
 

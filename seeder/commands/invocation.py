@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from seeder import log as logs
+from seeder.errors import ConfigurationInvalid
 from seeder.log import Log, LogFormat
 from seeder.options import NAMING_FILES
 
 if TYPE_CHECKING:
     # Usage errors come this way and do not wait for these; nor for the reports below.
+    from seeder.commands.overheard import Overheard
     from seeder.merge.result import Failure, RunResult
     from seeder.report.layout import Screen
     from seeder.settings import Settings
@@ -32,8 +34,12 @@ class Invocation:
         stdout: TextIO,
         stderr: TextIO,
         termination_log: Path,
+        alone: bool = False,
     ) -> None:
+        """`alone`: the process is this command's, streams and all."""
         self.exit_code = 0
+        self._alone = alone
+        self._overheard: Overheard | None = None
         self._environ = environ
         self._stdout = stdout
         self._stderr = stderr
@@ -43,6 +49,7 @@ class Invocation:
         self._log: Log | None = None
         self._report: Path | None = None
         self._project: Path | None = None
+        self._settings: Settings | None = None
         self._finished = False
 
     def open(
@@ -56,7 +63,10 @@ class Invocation:
 
         self._command = command
         terminal = self._stderr.isatty()
+        self._project = self.project_named(str(flags.get("project") or "") or None)
         self._format, self._report = read_output(flags, self._environ, terminal=terminal)
+        if self._alone:
+            self._listen()
         # `run` takes them all, and is given those alone that are there.
         ignored = [name for name in NAMING_FILES if name not in flags and command != "run"]
         settings = read_settings(
@@ -66,8 +76,24 @@ class Invocation:
             terminal=terminal,
             ignored=ignored,
         )
+        self._settings = settings
         self._project = settings.project
+        if settings.report is not None and command == "run":
+            self.require_place("--report", settings.report)
         return settings
+
+    def _listen(self) -> None:
+        from seeder.commands.overheard import Overheard, stands_apart
+
+        if self._overheard is None and stands_apart():
+            self._overheard = Overheard(lambda line: self.log.info("process.output", line=line))
+            self._stdout, self._stderr = self._overheard.stdout, self._overheard.stderr
+
+    def end(self) -> None:
+        """Tell what others have printed, before the last word."""
+        if self._overheard is not None:
+            self._overheard.end()
+            self._overheard = None
 
     @property
     def log(self) -> Log:
@@ -81,6 +107,7 @@ class Invocation:
                 stream=self._stderr,
                 colour=self._colour(self._stderr),
                 columns=_columns(self._stderr, self._environ) if terminal else None,
+                redacted=self._redacted,
             )
         return self._log
 
@@ -123,6 +150,7 @@ class Invocation:
 
     def finish(self, result: RunResult) -> None:
         """Report a run that came to its end."""
+        self.end()
         if self._format is LogFormat.TEXT:
             from seeder.report import text
 
@@ -134,9 +162,10 @@ class Invocation:
 
     def fail(self, error: BaseException) -> int:
         """Report the error that ended the command and return its exit code."""
+        self.end()
         from seeder.report.failure import describe, log_fields
 
-        failure = describe(error)
+        failure = describe(error, self._redacted)
         if self._format is LogFormat.TEXT:
             from seeder.report import failure_text
 
@@ -151,6 +180,10 @@ class Invocation:
         if self._command == "run":
             self._finish(failure)
         return failure.exit_code
+
+    def _redacted(self, text: str) -> str:
+        """The text without what was given to this command in confidence."""
+        return logs.redact(text, () if self._settings is None else self._settings.confidential)
 
     def _colour(self, stream: TextIO) -> bool:
         # https://no-color.org: any value but the empty one.
@@ -187,11 +220,30 @@ class Invocation:
         level = self.log.error if result.exit_code else self.log.info
         level("run.finished", **termination.summary(result))
 
+    def require_place(self, option: str, path: Path) -> None:
+        """Raise ConfigurationInvalid where a command that writes there would touch what it reads.
+
+        Before the settings are read, or where they cannot be, as far as can be told.
+        """
+        from seeder.commands import outputs
+
+        outputs.require_place(
+            option,
+            path,
+            project=self._project or self.project_named(None),
+            environ=self._environ,
+            inputs=() if self._settings is None else (self._settings.plan,),
+        )
+
     def _write_report(self, path: Path, result: RunResult | Failure) -> None:
         from seeder.report import files
 
         try:
+            self.require_place("--report", path)
             files.write_report(path, result)
+        except ConfigurationInvalid as error:
+            reason = error.problems[0].message
+            self.log.warning("report.failed", path=str(path), reason=reason)
         except OSError as error:
             self.log.warning("report.failed", path=str(path), reason=error.strerror)
 

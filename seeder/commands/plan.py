@@ -100,6 +100,9 @@ def command(
     if as_json and as_markdown:
         raise click.UsageError("--json and --markdown exclude each other.")
     settings = invocation.open("plan", given)
+    for option, path in (("--out", out), ("--html", html)):
+        if path is not None:
+            invocation.require_place(option, path.absolute())
     # Imported here, as in `run`.
     from seeder import planning
     from seeder.report import html_plan, json_report, markdown, plan_text

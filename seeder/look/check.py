@@ -47,7 +47,9 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
 def _read(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read catalog and migrations, and tell of the problems of both together."""
     try:
-        catalog = load(settings.project, environment=settings.environment, environ=settings.environ)
+        catalog = load(
+            settings.project, environment=settings.environment, environ=settings.confided
+        )
     except ConfigurationInvalid as error:
         error.hint = None  # it advises to run `seeder check`
         raise _with_migrations(settings, error) from None

@@ -13,23 +13,23 @@ from seeder.errors import (
     Problem,
     SeederError,
 )
-from seeder.log import redact
+from seeder.log import Redact, redact
 from seeder.merge.result import Failure, Result
 
 
-def describe(error: BaseException) -> Failure:
+def describe(error: BaseException, redact: Redact = redact) -> Failure:
     """Put an exception into the words of a report, with nothing secret in them.
 
     `phases` and `counts` among a SeederError's facts become those of the failure.
     """
     if isinstance(error, SeederError):
-        return _known(error)
+        return _known(error, redact)
     if isinstance(error, KeyboardInterrupt):
         return _interrupted(error)
-    return _bug(error)
+    return _bug(error, redact)
 
 
-def _known(error: SeederError) -> Failure:
+def _known(error: SeederError, redact: Redact) -> Failure:
     facts: dict[str, Any] = dict(error.facts)
     return Failure(
         result=Result.FAILED,
@@ -37,18 +37,19 @@ def _known(error: SeederError) -> Failure:
         error=error.documented_class,
         message=redact(error.message),
         hint=redact(error.hint) if error.hint else None,
-        problems=tuple(_redacted(each) for each in error.problems),
+        problems=tuple(_redacted(each, redact) for each in error.problems),
         phases=facts.pop("phases", {}),
         counts=facts.pop("counts", {}),
         facts=facts,
     )
 
 
-def _redacted(problem: Problem) -> Problem:
+def _redacted(problem: Problem, redact: Redact) -> Problem:
     return dataclasses.replace(
         problem,
         message=redact(problem.message),
         remedy=redact(problem.remedy) if problem.remedy else None,
+        address=redact(problem.address) if problem.address else None,
     )
 
 
@@ -66,7 +67,7 @@ def _interrupted(error: KeyboardInterrupt) -> Failure:
     )
 
 
-def _bug(error: BaseException) -> Failure:
+def _bug(error: BaseException, redact: Redact) -> Failure:
     message = "" if _is_from_driver(error) else redact(str(error))
     return Failure(
         result=Result.FAILED,

@@ -29,18 +29,21 @@ def write_report(
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees all of it or nothing; raises OSError.
 
-    What is not an ordinary file (a pipe, /dev/stdout) is written to as it stands.
+    What is not an ordinary file (a pipe, /dev/stdout) is written to as it stands. A link in its
+    place is replaced, not followed.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
+    if path.exists() and not path.is_file():
+        with path.open("wb") as file:
             file.write(content)
         return
+    if path.is_relative_to("/dev"):  # standard output that is a file
+        path = path.resolve()
     # Beside the target, since a rename is atomic within one file system only. Not from
     # tempfile: its files are readable for their owner alone, and would stay so.
-    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}")
     try:
-        draft.write_bytes(content)
-        draft.replace(target)
+        with draft.open("xb") as file:
+            file.write(content)
+        draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

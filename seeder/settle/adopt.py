@@ -36,7 +36,7 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
     if as_of is not None:
         from seeder.catalog import load
 
-        old = load(as_of, environment=settings.environment, environ=settings.environ)
+        old = load(as_of, environment=settings.environment, environ=settings.confided)
     with held(settings, log=log) as opened:
         connection = opened.connection
         known = opened.ledger.exists(connection)

@@ -200,6 +200,116 @@ def test_a_migration_commands_output_is_passed_on_without_the_url(guarded: Shop)
     assert_silent(guarded, done)
 
 
+FROM_ENV: dict[str, tuple[int, dict[str, str]]] = {
+    "a duplicate key": (
+        10,
+        {
+            "seeds/core/roles.yaml": """
+            table: roles
+            key: code
+            rows:
+              - {code: !env FIRST_PASSWORD, level: 1}
+              - {code: !env FIRST_PASSWORD, level: 2}
+            """
+        },
+    ),
+    "a key that another set has": (
+        10,
+        {
+            "seeds/core/more.yaml": f"""
+            table: roles
+            key: code
+            rows:
+              - {{code: !env FIRST_PASSWORD, level: 1}}
+              - {{code: {SECRET}, level: 1}}
+            """
+        },
+    ),
+    "a column name": (
+        10,
+        {
+            "seeds/core/columns.py": """
+            from seeder import rows
+
+            @rows(table="roles", key="code", env=["FIRST_PASSWORD"])
+            def columns(context):
+                yield {"code": "x", "level": 1, context.env["FIRST_PASSWORD"]: 1}
+            """
+        },
+    ),
+    "a rejected row": (
+        18,
+        {
+            "seeds/core/more.yaml": """
+            table: roles
+            key: code
+            rows:
+              - {code: !env FIRST_PASSWORD, level: -1}
+            """
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize("case", FROM_ENV)
+def test_a_value_from_the_environment_is_masked_wherever_it_shows_up(
+    guarded: Shop, case: str, log_format: str
+) -> None:
+    guarded.environ["SEEDER_LOG_FORMAT"] = log_format
+    guarded.scripts.add("0003", "ALTER TABLE roles ADD CHECK (level >= 0)")
+    code, files = FROM_ENV[case]
+    for name, text in files.items():
+        guarded.write(name, text)
+    done = guarded.run()
+    assert done.exit_code == code, done.stderr
+    assert "***" in done.stderr
+    assert_silent(guarded, done)
+
+
+PRINTS = """
+import os
+print(os.environ["FIRST_PASSWORD"])
+print({name: os.environ[name] for name in ("FIRST_PASSWORD", "DATABASE_URL")})
+print("password is", os.environ["DATABASE_URL"].split("@")[0].rpartition(":")[2])
+print({"password": "of somebody else"})
+"""
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_what_a_migration_command_prints_is_masked_in_any_form(
+    guarded: Shop, log_format: str
+) -> None:
+    assert guarded.run().exit_code == 0
+    guarded.environ["SEEDER_LOG_FORMAT"] = log_format
+    guarded.write("prints.py", PRINTS)
+    guarded.configure(migrations='command = ["python3", "prints.py"]')
+    done = guarded.run()
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr.count("migration.output") == 4
+    assert "somebody" not in done.stderr
+    assert_silent(guarded, done)
+
+
+def test_the_lines_of_a_file_are_not_shown_where_another_set_calls_a_column_secret(
+    guarded: Shop,
+) -> None:
+    guarded.seed(
+        "more",
+        f"""
+        table: members
+        key: email
+        columns: {{role_id: {{ref: roles}}}}
+        rows:
+          - {{email: a@example.test, role_id: nobody, password: {VALUE}}}
+        """,
+    )
+    done = guarded.command("check", SEEDER_LOG_FORMAT="text")
+    assert done.exit_code == 10
+    assert "more.yaml:5" in done.stderr
+    assert VALUE not in done.stderr
+
+
 def test_an_interrupted_run_tells_nothing(guarded: Shop) -> None:
     import signal
     import time

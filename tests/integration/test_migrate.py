@@ -435,7 +435,7 @@ def test_a_command_runs_in_the_project_and_its_output_is_logged(
     assert [e["line"] for e in events.named("migration.output")] == [
         str(scripts.project.resolve()),
         "given",
-        "postgres://...@h/d",
+        "postgres://***@h/d",
     ]
 
 

@@ -33,6 +33,7 @@ _SETTINGS: Mapping[str, str] = {
     "transaction_timeout": "0",  # 17+
     "default_transaction_isolation": "read committed",
     "default_transaction_deferrable": "off",
+    "log_parameter_max_length_on_error": "0",  # values stay out of the server's log
     "row_security": "off",  # raise where a policy would hide rows
     # Measured: these two make staging and joining of large sets faster, others do not.
     "work_mem": "64MB",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import subprocess
 import threading
@@ -16,12 +15,11 @@ from typing import IO
 from seeder.database.connection import lock
 from seeder.database.connection.connect import Connection
 from seeder.errors import ConfigurationInvalid, DeadlineExceeded, MigrationFailed
-from seeder.log import Log
+from seeder.log import Log, redact
 
 _LOOK_EVERY = 0.1
 _VERIFY_EVERY = 2.0
 _TIME_TO_STOP = 10.0
-_CREDENTIALS = re.compile(r"(://)[^/\s@]+@")
 
 
 def run_command(
@@ -89,7 +87,7 @@ def run_command(
 def _log_lines(lines: IO[str], log: Log) -> None:
     for line in lines:
         if text := line.rstrip():
-            log.info("migration.output", line=_CREDENTIALS.sub(r"\1...@", text))
+            log.info("migration.output", line=redact(text))
 
 
 def _stop(child: subprocess.Popen[str]) -> None:
