@@ -19,8 +19,8 @@ def read_secrets(
         return {}
     rows = connection.execute(
         ledger.sql(
-            "SELECT table_schema, table_name, array_agg(DISTINCT name) FROM {s}.bases,"
-            " unnest(secrets) AS name GROUP BY table_schema, table_name"
+            "SELECT table_schema, table_name, pg_catalog.array_agg(DISTINCT name) FROM {s}.bases,"
+            " pg_catalog.unnest(secrets) AS name GROUP BY table_schema, table_name"
         )
     ).fetchall()
     return {TableName(schema=row[0], name=row[1]): frozenset(row[2]) for row in rows}

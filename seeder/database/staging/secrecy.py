@@ -106,10 +106,11 @@ def _conceal(
     names = {"names": sql.SQL("{}::text[]").format(sql.Literal(sorted(new)))}
     connection.execute(
         sql.SQL(
-            "UPDATE {base} SET notes = (SELECT jsonb_object_agg(part.key,"
-            " CASE WHEN jsonb_typeof(part.value) IN ('array', 'object')"
-            " THEN part.value - {names} ELSE part.value END) FROM jsonb_each(notes) part)"
-            " WHERE EXISTS (SELECT FROM jsonb_each(notes) part"
+            "UPDATE {base} SET notes = (SELECT pg_catalog.jsonb_object_agg(part.key,"
+            " CASE WHEN pg_catalog.jsonb_typeof(part.value) IN ('array', 'object')"
+            " THEN part.value - {names} ELSE part.value END)"
+            " FROM pg_catalog.jsonb_each(notes) part)"
+            " WHERE EXISTS (SELECT FROM pg_catalog.jsonb_each(notes) part"
             " WHERE part.value ?| {names})"
         ).format(base=base, **names)
     )
