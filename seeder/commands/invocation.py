@@ -50,6 +50,8 @@ class Invocation:
         self._report: Path | None = None
         self._project: Path | None = None
         self._settings: Settings | None = None
+        self._named: str | None = None
+        """The project's directory as it was given, before the settings are read."""
         self._finished = False
 
     def open(
@@ -63,7 +65,7 @@ class Invocation:
 
         self._command = command
         terminal = self._stderr.isatty()
-        self._project = self.project_named(str(flags.get("project") or "") or None)
+        self._named = str(flags.get("project") or "") or None
         self._format, self._report = read_output(flags, self._environ, terminal=terminal)
         if self._alone:
             self._listen()
@@ -230,10 +232,19 @@ class Invocation:
         outputs.require_place(
             option,
             path,
-            project=self._project or self.project_named(None),
+            project=self._project or self._likely_project(),
             environ=self._environ,
             inputs=() if self._settings is None else (self._settings.plan,),
         )
+
+    def _likely_project(self) -> Path | None:
+        from seeder.options import Unacceptable
+        from seeder.whereabouts import NotFound
+
+        try:
+            return self.project_named(self._named)
+        except (NotFound, Unacceptable):
+            return None
 
     def _write_report(self, path: Path, result: RunResult | Failure) -> None:
         from seeder.report import files

@@ -19,7 +19,7 @@ def require_place(
     option: str,
     path: Path,
     *,
-    project: Path,
+    project: Path | None,
     environ: Mapping[str, str],
     inputs: tuple[Path | None, ...] = (),
 ) -> None:
@@ -28,7 +28,8 @@ def require_place(
     Args:
         option: that names it, for the message.
         path: the file that is to be written.
-        project: its directory; neither its files nor new ones among them are written.
+        project: its directory, if there is one: neither its files nor new ones among them are
+            written.
         environ: variables that may name files.
         inputs: further files that the command reads.
     """
@@ -42,14 +43,14 @@ def require_place(
 
 
 def _objection(
-    path: Path, project: Path, environ: Mapping[str, str], inputs: tuple[Path | None, ...]
+    path: Path, project: Path | None, environ: Mapping[str, str], inputs: tuple[Path | None, ...]
 ) -> str | None:
     if any(path.is_relative_to(each) for each in _DEVICES):
         return None
     if path.is_symlink():
         return "which is a link; none is followed"
     place = path.parent.resolve() / path.name
-    files, directories = files_read(project)
+    files, directories = files_read(project) if project is not None else ([], [])
     if any(place.is_relative_to(each.resolve()) for each in directories):
         return "which is among the files that the project is read from"
     if any(_is_same(place, each) for each in files):

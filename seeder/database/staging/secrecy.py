@@ -81,7 +81,9 @@ def conceal(seeding: Seeding) -> None:
         _conceal(seeding.connection, seeding.ledger, number, secrets, secrets - known.secrets)
     if found:
         # It may show values; the end of this run stores another.
-        seeding.connection.execute(seeding.ledger.sql("DELETE FROM {s}.pending_plan"))
+        seeding.connection.execute(
+            seeding.ledger.sql("DELETE FROM {s}.pending_plan WHERE project = {p}")
+        )
 
 
 def _conceal(
