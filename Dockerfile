@@ -54,7 +54,10 @@ RUN mkdir -p /layers/system/etc/ssl/certs /layers/system/tmp \
     && echo 'seeder:x:10001:10001::/nonexistent:/nonexistent' > /layers/system/etc/passwd \
     && echo 'seeder:x:10001:' > /layers/system/etc/group \
     && echo 'hosts: files dns' > /layers/system/etc/nsswitch.conf \
-    && cp -L /etc/ssl/certs/ca-certificates.crt /layers/system/etc/ssl/certs/
+    && cp -L /etc/ssl/certs/ca-certificates.crt /layers/system/etc/ssl/certs/ \
+    # Along with /opt/seeder, for images that have none of their own.
+    && mkdir -p /opt/seeder/share \
+    && cp -L /etc/ssl/certs/ca-certificates.crt /opt/seeder/share/
 
 
 FROM scratch

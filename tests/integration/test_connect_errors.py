@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from seeder.database.connection.connect import connect
 from seeder.database.connection.failures import Kind, as_seeder_error, describe, kind_of
@@ -130,9 +131,21 @@ def test_a_missing_root_certificate_is_denied() -> None:
     threading.Thread(target=offer_tls, daemon=True).start()
     port = listener.getsockname()[1]
     url = f"postgres://u:{SECRET}@127.0.0.1:{port}/d?sslmode=verify-full&sslrootcert=/no/such"
-    with pytest.raises(AccessDenied, match="certificate"):
+    with pytest.raises(AccessDenied, match=r"certificate or key cannot be used: /no/such\."):
         connect(Target.parse(url))
     listener.close()
+
+
+def test_of_several_hosts_the_first_that_may_be_a_primary_is_taken(database: Database) -> None:
+    given = conninfo_to_dict(database.url)
+    hosts, ports = f"/no/such/directory,{given['host']}", f"1,{given['port']}"
+    target = Target(
+        parameters={**Target.parse(database.url).parameters, "host": hosts, "port": ports}
+    )
+    with connect(target) as connection:
+        assert connection.info.get_parameters()["target_session_attrs"] == "primary"
+    with connect(target, primary=False) as connection:
+        assert "target_session_attrs" not in connection.info.get_parameters()
 
 
 @pytest.mark.parametrize(

@@ -39,19 +39,23 @@ class _Cursor(psycopg.Cursor[TupleRow]):
             raise
 
 
-def connect(target: Target, *, timeout: float = 10.0) -> Connection:
+def connect(target: Target, *, timeout: float = 10.0, primary: bool = True) -> Connection:
     """Connect within `timeout` seconds per address.
+
+    Of several hosts the first one that is a primary, or any that answers where a standby will
+    do; `target_session_attrs` of the URL says otherwise.
 
     Raises AccessDenied, DatabaseMissing, DatabaseUnavailable, ConfigurationInvalid or
     ServerUnsupported (a pooler that refuses startup parameters).
     """
     given = int(target.parameters.get("connect_timeout") or 0)
     seconds = max(SHORTEST_TIMEOUT, min(timeout, given if given > 0 else timeout))
+    several = {"target_session_attrs": "primary"} if primary and target.addresses > 1 else {}
     failure: SeederError
     try:
         return psycopg.connect(
             # psycopg.connect quotes keyword values; a conninfo string is never built here.
-            **{**target.parameters, "connect_timeout": int(seconds)},  # type: ignore[arg-type]  # mypy matches ** with every keyword
+            **{**several, **target.parameters, "connect_timeout": int(seconds)},  # type: ignore[arg-type]  # mypy matches ** with every keyword
             autocommit=True,
             cursor_factory=_Cursor,
             prepare_threshold=None,  # a pooler may hand the next statement to another backend

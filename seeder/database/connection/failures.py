@@ -27,19 +27,30 @@ from seeder.errors import (
     ServerUnsupported,
 )
 
+_FILE_UNUSABLE = "a file with a certificate or key cannot be used"
 _UNKNOWN = "an answer that seeder does not know"
 _IS_IT_POSTGRES = "Check host and port of the database URL: is it a Postgres that listens there?"
 
 _CONNECT_RULES: tuple[tuple[str, type[SeederError], str, str | None], ...] = (
     # Pattern, class, what happened, hint; the first match wins.
     (
+        r"(open|read|load|locate|stat|use) (\w+ )*(certificate|key|revocation list)( \w+)* file"
+        r"|certificate present, but not|private key file|root certificate file"
+        r"|certificate does not match",
+        AccessDenied,
+        _FILE_UNUSABLE,
+        "Check sslcert, sslkey and sslrootcert; where they are not given, libpq looks in"
+        " .postgresql below HOME.",
+    ),
+    (
         r"certificate verify failed|root certificate|does not match host name|certificate for",
         AccessDenied,
         "the server's TLS certificate is not trusted",
-        "Check sslmode and sslrootcert; sslrootcert=system uses the system's authorities.",
+        "Check sslmode and sslrootcert: a file with the authority's certificate, such as"
+        " /etc/ssl/certs/ca-certificates.crt, or system.",
     ),
     (
-        r"server does not support SSL|private key file|could not load .*certificate",
+        r"server does not support SSL|could not load .*certificate",
         AccessDenied,
         "TLS as the URL demands it is not possible",
         "Check sslmode, sslcert and sslkey.",
@@ -115,6 +126,8 @@ _CONNECT_RULES: tuple[tuple[str, type[SeederError], str, str | None], ...] = (
     (r"closed the connection unexpectedly", DatabaseUnavailable, "connection cut", None),
 )
 
+_CERTIFICATE = re.compile(r'file "(/[^"\n]+)"')
+"""A path, which is neither a name of the server's nor a part of a password."""
 _QUOTED = re.compile(r'"[^"\n]*"')
 
 
@@ -138,11 +151,14 @@ def _attempts(text: str) -> list[str]:
 
 
 def _connect_verdict(text: str) -> SeederError:
+    file = _CERTIFICATE.search(text)
     text = _QUOTED.sub('"..."', text)  # names must neither be shown nor be taken for words
     words = _server_words(text)
     unknown = ("", DatabaseUnavailable, words or _UNKNOWN, None if words else _IS_IT_POSTGRES)
     rules = (rule for rule in _CONNECT_RULES if re.search(rule[0], text))
     _, kind, reason, hint = next(rules, unknown)
+    if file and reason == _FILE_UNUSABLE:
+        reason = f"{reason}: {file[1]}"
     return kind(f"Cannot connect to the database: {reason}.", hint=hint, reason=reason)
 
 

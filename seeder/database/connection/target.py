@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from seeder import __version__
+from seeder.database.connection.url_options import complaints
 from seeder.errors import ConfigurationInvalid
 
 _DEFAULTS: Mapping[str, str] = {
@@ -27,22 +28,9 @@ _DEFAULTS: Mapping[str, str] = {
 _SCHEME = re.compile(r"^(postgres(?:ql)?)(\+\w+)?://", re.IGNORECASE)
 _HOST = re.compile(r"[A-Za-z0-9._:%-]*|/[^@]*|@[^@]*")
 _PORT = re.compile(r"\d{0,5}")
-_OF_OTHER_DRIVERS = frozenset(
-    {
-        "async_fallback",
-        "charset",
-        "connection_limit",
-        "pgbouncer",
-        "pool_timeout",
-        "prepared_statement_cache_size",
-        "schema",
-        "socket_timeout",
-        "ssl",
-        "sslaccept",
-        "statement_cache_size",
-    }
+_ENCODE = (
+    "Percent-encode special characters of user and password, such as @ (%40), / (%2F) and ? (%3F)."
 )
-_ENCODE = "Percent-encode special characters of user and password, such as @ (%40) and / (%2F)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +69,7 @@ class Target:
                 hint=f"{_ENCODE} Options must be ones that libpq knows.",
             ) from None
         _check(given)
-        return cls(parameters={**_DEFAULTS, **given}, text=text)
+        return cls(parameters={**_DEFAULTS, **given, **_authorities(given)}, text=text)
 
     @property
     def host(self) -> str | None:
@@ -105,18 +93,44 @@ class Target:
         return f"<Target {self}>"
 
 
+_AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",  # Debian, Ubuntu, Alpine, Arch
+    "/etc/pki/tls/certs/ca-bundle.crt",  # Fedora, RHEL
+    "/etc/ssl/ca-bundle.pem",  # SUSE
+    "/etc/ssl/cert.pem",  # Alpine, BSD, macOS
+    "/opt/seeder/share/ca-certificates.crt",  # comes with seeder's own image
+)
+"""Files with a system's certificate authorities, the machine's before our own."""
+
+
+def _authorities(given: Mapping[str, str]) -> dict[str, str]:
+    """A file for `sslrootcert=system`, for which libpq's own OpenSSL looks where it was built.
+
+    As there, nothing but sslmode=verify-full goes with it. Empty where the environment says where
+    to look, and where no file is found: libpq then tells what is missing.
+    """
+    if given.get("sslrootcert") != "system" or given.get("sslmode", "verify-full") != "verify-full":
+        return {}
+    if os.environ.get("SSL_CERT_FILE") or os.environ.get("SSL_CERT_DIR"):
+        return {}
+    file = next((each for each in _AUTHORITIES if os.access(each, os.R_OK)), None)
+    return {} if file is None else {"sslrootcert": file, "sslmode": "verify-full"}
+
+
 def _check_url(url: str) -> None:
     """Refuse a URL that libpq would cut at the wrong place, putting secrets into names."""
     rest, _, query = url.partition("://")[2].partition("?")
     authority, _, path = rest.partition("/")
     if authority.count("@") > 1 or "@" in path:
         raise ConfigurationInvalid("The database URL has a misplaced @.", hint=_ENCODE)
-    foreign = sorted({name for name, _ in parse_qsl(query)} & _OF_OTHER_DRIVERS)
-    if foreign:
-        names = ", ".join(foreign)
+    if "@" in query:  # most likely a part of the password
+        raise ConfigurationInvalid("The database URL has a misplaced ? or @.", hint=_ENCODE)
+    found = list(dict.fromkeys(complaints(query)))
+    if found:
         raise ConfigurationInvalid(
-            f"The database URL has options of another driver: {names}.",
-            hint="Give seeder a URL without them; for TLS use sslmode=require or verify-full.",
+            f"The database URL has options that libpq cannot take: {'; '.join(found)}.",
+            hint="The options are those of libpq:"
+            " https://www.postgresql.org/docs/current/libpq-connect.html",
         )
 
 

@@ -107,7 +107,7 @@ def wait_until_ready(
 
 
 def _attempt(target: Target, *, timeout: float, writable: bool) -> Connection:
-    connection = connect(target, timeout=timeout)
+    connection = connect(target, timeout=timeout, primary=writable)
     ready = False
     try:
         _require_supported(connection)

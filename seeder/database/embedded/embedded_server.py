@@ -122,7 +122,13 @@ def throwaway(
     *, settings: Mapping[str, str] | None = None, programs: Path | None = None
 ) -> Iterator[EmbeddedServer]:
     """Run a server on new, unsafely fast storage and delete all of it afterwards."""
-    directory = Path(tempfile.mkdtemp(prefix="seeder-"))
+    try:
+        directory = Path(tempfile.mkdtemp(prefix="seeder-"))
+    except OSError as error:
+        raise ConfigurationInvalid(
+            f"There is no directory for temporary files: {error.strerror}.",
+            hint="Point TMPDIR at a directory that can be written to, on a disk with some room.",
+        ) from None
     directory.chmod(0o711)
     try:
         with start(
