@@ -80,10 +80,12 @@ def locked(
 ) -> Ledger:
     """Take the advisory lock; from here on all state is read again.
 
-    The lock is held until the connection closes.
+    The lock is held until the connection closes. Raises AccessDenied for a ledger that is
+    another role's.
     """
     from seeder.database.connection import lock
     from seeder.database.ledger.ledger import Ledger
+    from seeder.database.ledger.ownership import require_own
 
     lock.acquire(
         connection,
@@ -93,7 +95,9 @@ def locked(
         log=log,
         clock=clock,
     )
-    return Ledger(schema=settings.schema)
+    ledger = Ledger(schema=settings.schema)
+    require_own(connection, ledger)
+    return ledger
 
 
 def require_same_environment(marked: str, settings: Settings) -> None:
