@@ -62,7 +62,9 @@ def codes(shop: Shop) -> list[str]:
 
 
 def test_such_a_row_is_reported_once_and_then_told_by_status(left: Shop) -> None:
-    assert conflicts(left) == [{"address": "roles/guest", "columns": [], "left_catalog": True}]
+    assert conflicts(left) == [
+        {"address": "roles/guest", "columns": [], "left_catalog": True, "holder": None}
+    ]
     assert plan_code(left) == 0
     before = left.snapshot()
     left.run("--mode", "update")
@@ -140,7 +142,7 @@ def test_a_conflict_of_a_column_that_was_open_before_is_settled_with_the_row(sho
     shop.seed("roles", ROLES + GUEST.replace("0", "5"))
     shop.run("--mode", "update")
     assert conflicts(shop) == [
-        {"address": "roles/guest", "columns": ["level"], "left_catalog": False}
+        {"address": "roles/guest", "columns": ["level"], "left_catalog": False, "holder": None}
     ]
     shop.seed("roles", ROLES.replace("removed: delete", "removed: keep"))
     assert take(shop, "live").exit_code == 0
