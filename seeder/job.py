@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
     from seeder.database.connection.target import Target
     from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.database.ledger.unchanged import Unchanged
     from seeder.database.migrations.migrate import MigrationOutcome
     from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
@@ -91,13 +92,15 @@ class _Job:
             target = stack.enter_context(target_of(self.settings))
             fingerprint = hashing.result()
         with self.phase("unchanged"):
-            marked = self.marked_if_unchanged(target, fingerprint)
-            if marked is not None:
+            unchanged = self.if_unchanged(target, fingerprint)
+            if unchanged is not None:
                 self.log.info("run.unchanged")
                 return RunResult(
                     result=Result.NOTHING_TO_DO,
-                    environment=marked,
+                    environment=unchanged.environment,
                     phases=self.phases,
+                    counts=unchanged.left,
+                    left=unchanged.left,
                 )
         # Imported here: nearly every deploy has ended above.
         from seeder.seeding import Seeding, record_end
@@ -198,12 +201,12 @@ class _Job:
         settings = self.settings
         return f"{seeder.__version__} {settings.environment} {fingerprint_of(settings.project)}"
 
-    def marked_if_unchanged(self, target: Target, fingerprint: str) -> str | None:
+    def if_unchanged(self, target: Target, fingerprint: str) -> Unchanged | None:
         """Ask the database in one try, without patience: what fails, the run will meet again."""
         import psycopg
 
         from seeder.database.connection.connect import connect
-        from seeder.database.ledger.unchanged import marked_if_unchanged
+        from seeder.database.ledger.unchanged import if_unchanged
 
         settings = self.settings
         if settings.mode is not Mode.AUTO or settings.plan is not None:
@@ -213,7 +216,7 @@ class _Job:
         except SeederError:
             return None
         with suppress(psycopg.Error), connection:
-            return marked_if_unchanged(
+            return if_unchanged(
                 connection,
                 schema=settings.schema,
                 fingerprint=fingerprint,

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from seeder.errors import PlanStale
 from seeder.log import Log
-from seeder.merge.model import Catalog, Mode
+from seeder.merge.given import is_disposable
+from seeder.merge.model import Catalog, Conflict, Mode, SeedSet, Update
 from seeder.merge.plan import Plan, SetDecision, SetOutcome
 from seeder.merge.plan_document import shortened, to_document
 from seeder.merge.result import RequestOutcome, Result, RunResult
@@ -129,8 +130,11 @@ class Seeding(Struct, frozen=True, kw_only=True):
             )
         requests, overtaken = self.settle_requests(choice)
         waits: tuple[str | None, tuple[str, ...]] = None, ()
+        left: Mapping[str, int] = {}
+        released = False
         if choice.mode is not Mode.NONE:
-            self.complete(planner, choice, outcomes)
+            left = self.left(outcomes, launches=planner.launches)
+            released = self.complete(planner, choice, left)
             waits = self.store_pending_plan(choice, outcomes)
         result = self.result(
             choice.mode,
@@ -140,6 +144,8 @@ class Seeding(Struct, frozen=True, kw_only=True):
             requests,
             (*([choice.warning] if choice.warning else []), *overtaken, *warnings, *waits[1]),
             pending_plan=waits[0],
+            left=left,
+            released=released,
         )
         record_end(connection, ledger, self.number, result, self.migrated)
         return result
@@ -169,24 +175,32 @@ class Seeding(Struct, frozen=True, kw_only=True):
         self,
         planner: Planner,
         choice: Choice,
-        outcomes: tuple[SetOutcome, ...],
-    ) -> None:
-        """Record the release, once nothing is left unadopted, and what the run ran on."""
+        left: Mapping[str, int],
+    ) -> bool:
+        """Record the release, once nothing is left unadopted, and what the run ran on.
+
+        Returns whether the release was not here before.
+        """
         from seeder.database.ledger.releases import read_order, record_release
         from seeder.database.ledger.unchanged import env_digest
         from seeder.database.migrations.version_table import current
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
-        whole = not any(each.decision is SetDecision.UNADOPTED for each in outcomes)
+        whole = not left.get(SetDecision.UNADOPTED)
+        released = False
         updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
         if catalog.release is not None and whole and (updated or planner.launches):
             order = planner.order or read_order(
                 connection, ledger, catalog.release, catalog.supersedes
             )
             record_release(connection, ledger, order, planner.lost, run=self.number)
+            released = catalog.release not in order.here
         # After a run in mode init by hand, the next deploy may still have an update to do.
         done = updated or planner.decide(Mode.AUTO).mode is choice.mode
         done = done and choice.warning is None  # which is to be told at every deploy
+        # What people change there, the next update has to put right.
+        resets = any(map(_resets, catalog.sets))
+        done = done and not (resets and is_disposable(self.catalog.environment))
         ledger.complete(
             connection,
             self.number,
@@ -195,7 +209,20 @@ class Seeding(Struct, frozen=True, kw_only=True):
             env_digest=env_digest(catalog.env_names, self.settings.environ),
             version_table=version_table_of(connection, catalog),
             revisions=current(connection, catalog.migrations),
+            left=left,
         )
+        return released
+
+    def left(self, outcomes: tuple[SetOutcome, ...], *, launches: bool) -> Mapping[str, int]:
+        """What is open after the seeding."""
+        from seeder.database.ledger.conflicts import conflicts
+
+        # At a launch nothing is open but what it has just met, and the ledger need not be asked.
+        met = sum(each.counts.get("conflicts", 0) for each in outcomes)
+        found = {"conflicts": met if launches else conflicts(self.connection, self.ledger)}
+        for decision in (SetDecision.UNADOPTED, SetDecision.PENDING):
+            found[decision.value] = sum(each.decision is decision for each in outcomes)
+        return {name: number for name, number in found.items() if number}
 
     def store_pending_plan(
         self, choice: Choice, outcomes: tuple[SetOutcome, ...]
@@ -233,6 +260,8 @@ class Seeding(Struct, frozen=True, kw_only=True):
         warnings: tuple[str, ...],
         *,
         pending_plan: str | None,
+        left: Mapping[str, int],
+        released: bool,
     ) -> RunResult:
         """What this run did, as every report of it says it."""
         outcomes = _with_first(self.first, outcomes)
@@ -246,7 +275,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
                 counts[decision.value] = number
         idle = {"keep", "skip", "conflicts", "unadopted", "pending"}
         migrated = self.migrated.before != self.migrated.after
-        did = bool(migrated or ran or set(counts) - idle)
+        did = bool(migrated or ran or released or set(counts) - idle)
         return RunResult(
             result=Result.DONE if did else Result.NOTHING_TO_DO,
             mode=mode,
@@ -261,6 +290,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             warnings=(*self.migrated.warnings, *warnings, *self.catalog.warnings),
             phases=self.phases,
             counts=counts,
+            left=left,
             run_id=self.number,
             pending_plan=pending_plan,
             hint=_hint(counts),
@@ -292,6 +322,13 @@ def record_end(
             "warnings": list(result.warnings),
         },
         revisions=(migrated.before, migrated.after),
+    )
+
+
+def _resets(seed_set: SeedSet) -> bool:
+    """Whether an update of an unchanged set writes over what people have changed."""
+    return seed_set.conflict is Conflict.OVERWRITE or any(
+        column.update is Update.ALWAYS for column in seed_set.columns
     )
 
 

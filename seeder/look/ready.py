@@ -130,6 +130,7 @@ class _Waiting(Struct, kw_only=True):
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
         from seeder.database.ledger import history
+        from seeder.database.ledger.conflicts import conflicts
         from seeder.database.ledger.releases import read_order
         from seeder.database.migrations.lineage import Lineage, MigrationState
         from seeder.database.migrations.version_table import current
@@ -179,7 +180,7 @@ class _Waiting(Struct, kw_only=True):
             revision_head=self.graph.heads,
             ahead=older,
             release=self.release,
-            conflicts=history.conflicts(connection, ledger),
+            conflicts=conflicts(connection, ledger),
             skipped=history.skipped(connection, ledger)[0],
             **history.waiting_sets(connection, ledger),
         )

@@ -64,6 +64,7 @@ def _read(
 ) -> Status:
     from seeder.database.connection import lock
     from seeder.database.ledger import history
+    from seeder.database.ledger.conflicts import conflicts as count_conflicts
     from seeder.database.migrations.version_table import current
 
     meta = ledger.meta(connection)
@@ -103,7 +104,7 @@ def _read(
         unfit=tuple(UnfitSet(name=name, message=why) for name, why in found.unfit.items())
         if found
         else (),
-        conflicts=history.conflicts(connection, ledger) if ours else 0,
+        conflicts=count_conflicts(connection, ledger) if ours else 0,
         in_conflict=history.open_conflicts(connection, ledger) if ours else (),
         skipped=skipped,
         waiting=waiting,

@@ -64,6 +64,8 @@ class RunResult:
     """Seconds by phase, in the order of the run."""
     counts: Mapping[str, int] = field(default_factory=dict)
     """Rows by `RowAction` over all sets, `conflicts`, and sets by `unadopted` and `pending`."""
+    left: Mapping[str, int] = field(default_factory=dict)
+    """What is open after the run: sets `unadopted` and `pending`, rows in `conflicts`."""
     run_id: int | None = None
     """None when nothing was locked and therefore no run was recorded."""
     pending_plan: str | None = None

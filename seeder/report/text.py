@@ -91,13 +91,8 @@ def _run(result: RunResult) -> Iterator[Line]:
 def _headline(result: RunResult) -> Iterator[Piece]:
     match result.result:
         case Result.NOTHING_TO_DO:
-            has = f"release {result.release}" if result.release else "what this image asks for"
             yield Span("Nothing to do", Ink.GOOD)
-            if any(each.decision is SetDecision.UNADOPTED for each in result.sets):
-                # The release does not count as applied before its sets are adopted.
-                yield f": {result.environment} has rows that somebody has to adopt first."
-            else:
-                yield f": {result.environment} already has {has}."
+            yield f": {result.environment} {_has(result)}."
         case Result.OLDER_IMAGE:
             yield Span("Left alone", Ink.CHANGED)
             yield f": {result.environment} is ahead of this image."
@@ -112,6 +107,20 @@ def _headline(result: RunResult) -> Iterator[Piece]:
             took = duration(sum(result.phases.values()))
             yield Span(result.result.capitalize(), Ink.GOOD)
             yield f" in {took}: {', '.join(facts)}."
+
+
+def _has(result: RunResult) -> str:
+    """What a database has in which nothing was changed, and what not."""
+    if result.left.get(SetDecision.UNADOPTED):
+        # The release does not count as applied before its sets are adopted.
+        return "has rows that somebody has to adopt first"
+    conflicts, pending = result.left.get("conflicts", 0), result.left.get(SetDecision.PENDING, 0)
+    waits = [f"{count(conflicts, 'row')} in conflict"] if conflicts else []
+    waits += [f"{count(pending, 'set')} pending"] if pending else []
+    if waits:
+        return f"still has {' and '.join(waits)}"
+    named = f"release {result.release}" if result.release else "what this image asks for"
+    return f"already has {named}"
 
 
 def _facts(result: RunResult) -> Iterator[tuple[Cell, ...]]:

@@ -17,6 +17,75 @@ def launched(shop: Shop) -> Shop:
     return shop
 
 
+def said(shop: Shop, **environ: str) -> str:
+    done = shop.run(SEEDER_LOG_FORMAT="text", **environ)
+    assert done.exit_code == 0, done.stderr
+    return done.stdout
+
+
+# Nothing to do.
+
+
+def test_the_run_that_first_applies_a_release_is_done_though_all_it_finds_is_a_conflict(
+    launched: Shop,
+) -> None:
+    launched.database.execute("UPDATE roles SET level = 9 WHERE code = 'viewer'")
+    launched.seed("roles", ROLES_SEED.replace("level: 1", "level: 5"))
+    launched.configure(release="2")
+    assert said(launched).startswith("Done in ")
+    for _ in range(2):  # also where the image ran last
+        assert said(launched).startswith("Nothing to do: production still has 1 row in conflict.\n")
+    assert launched.run().finished["counts"] == {"conflicts": 1}
+    launched.command("resolve", "roles/viewer", "--take", "live")
+    assert (
+        said(launched) == "Nothing to do: production already has release 2.\n  2 sets unchanged\n"
+    )
+    assert said(launched) == "Nothing to do: production already has what this image asks for.\n"
+
+
+def test_a_database_with_pending_sets_is_not_said_to_have_what_is_asked_for(
+    launched: Shop,
+) -> None:
+    launched.seed("roles", ROLES_SEED.replace("level: 1", "level: 5"))
+    for _ in range(2):
+        assert said(launched).startswith("Nothing to do: production still has 1 set pending.\n")
+    launched.configure(release="2")
+    assert "  roles  1 updated" in said(launched).splitlines()
+    assert said(launched).startswith("Nothing to do: production already has")
+
+
+def test_a_database_with_rows_from_before_is_not_said_to_have_what_is_asked_for(
+    shop: Shop,
+) -> None:
+    (shop.directory / "seeds/core/members.yaml").unlink()
+    shop.run("--mode", "none")
+    shop.database.execute("INSERT INTO roles (code, level) VALUES ('owner', 3)")
+    shop.database.execute("UPDATE seeder.projects SET tables_before = '{public.roles}'")
+    for _ in range(2):
+        assert "has rows that somebody has to adopt first" in said(shop)
+
+
+# Plan and run.
+
+
+@pytest.mark.parametrize("policy", ["columns: {level: {update: always}}", "conflict: overwrite"])
+def test_what_is_planned_for_a_disposable_database_is_what_the_next_run_does(
+    shop: Shop, policy: str
+) -> None:
+    shop.seed("roles", ROLES_SEED.replace("key: code", f"key: code\n    {policy}"))
+    assert shop.run(SEEDER_ENVIRONMENT="dev").exit_code == 0
+    shop.database.execute("UPDATE roles SET level = 9 WHERE code = 'viewer'")
+    planned = json.loads(shop.command("plan", "--json", SEEDER_ENVIRONMENT="dev").stdout)
+    counts = [each["counts"] for each in planned["sets"] if each["name"] == "roles"]
+    done = shop.run(SEEDER_ENVIRONMENT="dev")
+    level = shop.value("SELECT level FROM roles WHERE code = 'viewer'")
+    if "always" in policy:
+        assert (counts, done.finished["counts"], level) == ([{"update": 1}], {"update": 1}, 1)
+    else:  # which is about what the catalog has changed since
+        assert not any(counts[0].get(name) for name in ("update", "overwrite"))
+        assert level == 9
+
+
 # A catalog that does not fit, behind migrations that were committed.
 
 

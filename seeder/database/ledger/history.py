@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.ledger.conflicts import OPEN, VALUE, WAITING
 from seeder.database.ledger.ledger import Ledger
 from seeder.merge.found import AppliedRelease, OpenConflict, RunSummary
 from seeder.merge.plan import SetDecision, Why
@@ -57,40 +58,6 @@ def last_runs(
     )
 
 
-_OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'stays']")
-"""Condition on an entry: its row, or a column of it, was kept against the catalog."""
-
-
-_WAITING = (
-    "FROM {s}.waiting w JOIN {s}.bases b ON b.id = w.base"
-    " WHERE b.project = {p} AND w.why = {why}::text"
-)
-"""Rows of the catalog that wait for other rows, for one reason."""
-
-_VALUE = sql.Literal(Why.VALUE.value)
-
-
-def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
-    """Rows whose live value was kept against the catalog, and that nobody has settled."""
-    bases = connection.execute(
-        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
-    ).fetchall()
-    if not bases:
-        return 0
-    held = ledger.sql(f"SELECT pg_catalog.count(*) AS n {_WAITING}", why=_VALUE)
-    each = "SELECT count(*) AS n FROM {base} b WHERE {open}"
-    counts = [
-        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
-        for (number,) in bases
-    ]
-    row = connection.execute(
-        sql.SQL("SELECT pg_catalog.sum(n)::bigint FROM ({}) q").format(
-            sql.SQL(" UNION ALL ").join([held, *counts])
-        )
-    ).fetchone()
-    return int(row[0]) if row else 0
-
-
 def open_conflicts(
     connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
 ) -> tuple[OpenConflict, ...]:
@@ -107,12 +74,12 @@ def open_conflicts(
         " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
     )
     found = [
-        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=_OPEN)
+        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=OPEN)
         for (number,) in bases
     ]
     found.append(
         ledger.sql(
-            f"SELECT w.set_name, w.addr, '{{{{}}}}'::text[], false, w.holder {_WAITING}", why=_VALUE
+            f"SELECT w.set_name, w.addr, '{{{{}}}}'::text[], false, w.holder {WAITING}", why=VALUE
         )
     )
     rows = connection.execute(
@@ -138,7 +105,7 @@ def skipped(
     rows = connection.execute(
         ledger.sql(
             "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(w.set_name, '/', w.addr)"
-            f" {_WAITING} ORDER BY w.set_name, w.addr LIMIT %s",
+            f" {WAITING} ORDER BY w.set_name, w.addr LIMIT %s",
             why=sql.Literal(Why.REFERENCE.value),
         ),
         [limit],

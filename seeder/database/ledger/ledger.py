@@ -242,15 +242,17 @@ class Ledger(Struct, frozen=True, kw_only=True):
         env_digest: str,
         version_table: str | None,
         revisions: Sequence[str],
+        left: Mapping[str, int],
     ) -> None:
-        """Record what a completed run ran on, so that an equal one need not run."""
+        """Record what a completed run ran on and left, so that an equal one need not run."""
         connection.execute(
             self.sql(
                 "UPDATE {s}.projects SET completed_run = %(run)s,"
                 " first_run = coalesce(first_run, %(run)s), fingerprint = %(fingerprint)s,"
                 " env_names = %(env_names)s, env_digest = %(env_digest)s,"
                 " version_table = %(version_table)s, revisions = %(revisions)s,"
-                " tables_before = NULL, search_path = pg_catalog.current_schemas(false)"
+                " left_open = %(left)s, tables_before = NULL,"
+                " search_path = pg_catalog.current_schemas(false)"
                 " WHERE id = {p}"
             ),
             {
@@ -260,6 +262,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 "env_digest": env_digest,
                 "version_table": version_table,
                 "revisions": list(revisions),
+                "left": Jsonb(dict(left)),
             },
         )
 

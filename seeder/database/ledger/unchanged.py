@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -22,14 +22,23 @@ def env_digest(names: Sequence[str], environ: Mapping[str, str]) -> str:
     return found.hexdigest()
 
 
-def marked_if_unchanged(
+class Unchanged(NamedTuple):
+    """What the last complete run says of a database, where it was of this very image."""
+
+    environment: str
+    """As the database is marked."""
+    left: Mapping[str, int]
+    """What it left for a person: sets `pending` and `unadopted`, rows in `conflicts`."""
+
+
+def if_unchanged(
     connection: psycopg.Connection[Any],
     *,
     schema: str,
     fingerprint: str,
     environ: Mapping[str, str],
-) -> str | None:
-    """How the database is marked, if the last complete run was of this very image.
+) -> Unchanged | None:
+    """What the last complete run says, if it was of this very image.
 
     None: it was not, or something waits since.
 
@@ -39,7 +48,8 @@ def marked_if_unchanged(
     try:
         row = connection.execute(
             sql.SQL(
-                "SELECT p.env_names, p.env_digest, p.version_table, p.revisions, m.environment"
+                "SELECT p.env_names, p.env_digest, p.version_table, p.revisions, m.environment,"
+                " p.left_open"
                 " FROM {s}.projects p CROSS JOIN {s}.meta m"
                 " WHERE p.fingerprint OPERATOR(pg_catalog.=) %s::text"
                 " AND p.search_path OPERATOR(pg_catalog.=)"
@@ -52,17 +62,18 @@ def marked_if_unchanged(
         ).fetchone()
         if row is None:
             return None
-        env_names, digest, version_table, revisions, marked = row
+        env_names, digest, version_table, revisions, marked, left = row
+        found = Unchanged(str(marked), left)
         if env_digest(env_names, environ) != digest:
             return None
         if version_table is None:
-            return str(marked)
+            return found
         live = connection.execute(
             sql.SQL("SELECT version_num FROM {} ORDER BY 1").format(
                 sql.SQL(version_table)  # written by this program, quoted
             )
         ).fetchall()
-        return str(marked) if [each[0] for each in live] == list(revisions) else None
+        return found if [each[0] for each in live] == list(revisions) else None
     except psycopg.errors.Error:
         if connection.closed:
             raise
