@@ -39,6 +39,11 @@ _KEYS: Mapping[str, tuple[str, str]] = {
     "defaults": ("column: value", "Values for columns that a row leaves out."),
     "columns": ("column: rule", "What needs saying about single columns; see below."),
     "moved": ("list of `{{from: KEY, to: KEY}}`", "Rows whose key has changed in the file."),
+    "was": (
+        "`{{table, key, scope}}`, or a list of them",
+        "The table, key or scope that the set had before: see"
+        " [another name, another key](../merge.md#another-name-another-key).",
+    ),
     "rows": ("list of rows", "The rows, each `{column: value}`. `rows: []` for none."),
     "rows_from": ("file name", "A CSV, JSON or YAML file with the rows, instead of `rows`."),
 }
@@ -64,7 +69,7 @@ _COLUMN_KEYS: Mapping[str, tuple[str, str]] = {
         "A function of the application makes what is inserted of what a row gives. Implies"
         " `secret` and `update: never`.",
     ),
-    "was": ("column", "The former name of a column that a migration has renamed."),
+    "was": ("name or list", "The former name, or names, of a column that a migration renamed."),
 }
 
 _CHOICES: Mapping[str, tuple[type[StrEnum], Mapping[str, str]]] = {

@@ -186,9 +186,11 @@ class Seeding(Struct, frozen=True, kw_only=True):
         from seeder.database.migrations.version_table import current
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
-        whole = not left.get(SetDecision.UNADOPTED)
         released = False
         updated = choice.mode in (Mode.UPDATE, Mode.REFRESH)
+        # An update leaves a set pending that the ledger may know under another table or key.
+        unrecognised = updated and bool(left.get(SetDecision.PENDING))
+        whole = not left.get(SetDecision.UNADOPTED) and not unrecognised
         if catalog.release is not None and whole and (updated or planner.launches):
             order = planner.order or read_order(
                 connection, ledger, catalog.release, catalog.supersedes
@@ -197,7 +199,8 @@ class Seeding(Struct, frozen=True, kw_only=True):
             released = catalog.release not in order.here
         # After a run in mode init by hand, the next deploy may still have an update to do.
         done = updated or planner.decide(Mode.AUTO).mode is choice.mode
-        done = done and choice.warning is None  # which is to be told at every deploy
+        # Warnings that are to be told at every deploy.
+        done = done and choice.warning is None and not unrecognised
         # What people change there, the next update has to put right.
         resets = any(map(_resets, catalog.sets))
         done = done and not (resets and is_disposable(self.catalog.environment))

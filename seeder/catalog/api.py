@@ -62,6 +62,7 @@ def rows(
     after: str | None = None,
     defaults: Mapping[str, Any] | None = None,
     moved: Sequence[Mapping[str, Any]] | None = None,
+    was: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
     name: str | None = None,
 ) -> Callable[[Function], Function]:
     """Declare a seed set whose rows the decorated generator yields as mappings.
@@ -83,6 +84,7 @@ def rows(
         "after": after,
         "defaults": defaults,
         "moved": moved,
+        "was": was,
     }
     caller = sys._getframe(1)
     line = caller.f_lineno

@@ -13,6 +13,7 @@ from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
 from seeder.catalog.declaration import Declaration
 from seeder.catalog.drafts import Draft
 from seeder.catalog.expand import NoMatch, expand
+from seeder.catalog.former import DeclaredFormer
 from seeder.catalog.generated import GeneratedColumns
 from seeder.catalog.made import is_found, is_function, maker
 from seeder.catalog.nodes import Node
@@ -20,6 +21,7 @@ from seeder.catalog.problems import Problems
 from seeder.catalog.values import Values, key_text
 from seeder.merge.model import (
     Cell,
+    Former,
     Generator,
     ListedRows,
     RowSource,
@@ -55,11 +57,7 @@ class Assembler:
         self._active = active
         self._key = declaration.row_key_columns
         self._rules = tuple(r for r in declaration.columns.values() if r.reference is not None)
-        self._scope = {
-            column: cell
-            for column, cell in self._constants(declaration.scope).items()
-            if not isinstance(cell, Generator)  # reported with the declaration
-        }
+        self._scope = self._scope_of(declaration.scope)
         self._generated = GeneratedColumns(declaration, problems)
         self._defaults = self._constants(declaration.defaults)
 
@@ -152,6 +150,13 @@ class Assembler:
             index=index,
             unread=unread,
         )
+
+    def _scope_of(self, nodes: Mapping[str, Node]) -> dict[str, Cell]:
+        return {
+            column: cell
+            for column, cell in self._constants(nodes).items()
+            if not isinstance(cell, Generator)  # reported with the declaration
+        }
 
     def _constants(self, nodes: Mapping[str, Node]) -> dict[str, Cell | Generator]:
         file = self._declaration.file
@@ -314,6 +319,17 @@ class Assembler:
             environments=declared.environments,
             after=declared.after,
             secrets=declared.secrets,
+            was=tuple([self._former(each) for each in declared.was]),
+        )
+
+    def _former(self, declared: DeclaredFormer) -> Former:
+        scope = None if declared.scope is None else self._scope_of(declared.scope)
+        fixed = self._scope if scope is None else scope
+        key = declared.key or self._declaration.key
+        return Former(
+            table=declared.table,
+            key=tuple([name for name in key if name not in fixed]),
+            scope=None if scope is None else tuple(scope.items()),
         )
 
     def _column(self, name: str, written: Callable[[str], Place]) -> SeedColumn:
@@ -328,7 +344,7 @@ class Assembler:
             reference=rule.reference if rule else None,
             update=update_of(rule.update if rule else Update.MERGE, secret=secret),
             secret=secret,
-            was=rule.was if rule else None,
+            was=rule.was if rule else (),
             make=self._maker(rule, rule.made_by) if rule and rule.made_by is not None else None,
             file=file,
             line=line,

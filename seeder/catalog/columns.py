@@ -24,7 +24,7 @@ class ColumnRule(Struct, frozen=True, kw_only=True):
     secret: bool = False
     made_by: str | None = None
     """`module:function`, of the application."""
-    was: str | None = None
+    was: tuple[str, ...] = ()
 
 
 class ColumnReader(NodeReader):
@@ -80,7 +80,7 @@ class ColumnReader(NodeReader):
             update=update,
             secret=secret,
             made_by=made_by,
-            was=self.text_of(node.items["was"], "was") if "was" in node.items else None,
+            was=(self.names(node.items["was"], "was") or ()) if "was" in node.items else (),
         )
 
     def _function(self, node: Mapping) -> str | None:

@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from seeder.catalog.columns import ColumnReader, ColumnRule
 from seeder.catalog.files import Located
+from seeder.catalog.former import DeclaredFormer, FormerReader
 from seeder.catalog.node_reader import Choice, NodeReader
 from seeder.catalog.nodes import GENERATORS, Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.problems import Problems, Spot
@@ -27,6 +28,7 @@ KEYS = (
     "defaults",
     "columns",
     "moved",
+    "was",
     "rows",
     "rows_from",
 )
@@ -51,6 +53,7 @@ class Declaration(Struct, frozen=True, kw_only=True):
     defaults: AnyMapping[str, Node] = field(default_factory=dict)
     columns: AnyMapping[str, ColumnRule] = field(default_factory=dict)
     moved: tuple[Mapping, ...] = ()
+    was: tuple[DeclaredFormer, ...] = ()
     rows: tuple[Node, ...] = ()
     rows_from: Scalar | None = None
     secrets: frozenset[str] = frozenset()
@@ -155,6 +158,7 @@ class _Reader(NodeReader):
             defaults=self._values("defaults"),
             columns=columns,
             moved=moved,
+            was=FormerReader(self.file, self.problems).read(self._root.items.get("was")),
             rows=rows,
             rows_from=rows_from,
             computed=self._computed,

@@ -90,7 +90,22 @@ _COLUMN: dict[str, Schema] = {
         "description": "module:function, of the application: makes what is inserted of what a row"
         " gives. Implies `secret` and `update: never`.",
     },
-    "was": {**_NAME, "description": "The column's former name."},
+    "was": _one_or_more("The column's former name, or names."),
+}
+
+_FORMER: Schema = {
+    "type": "object",
+    "properties": {
+        "table": _TABLE,
+        "key": _one_or_more("The key that it had."),
+        "scope": {
+            "type": "object",
+            "additionalProperties": {"type": ["string", "number", "boolean", "null"]},
+            "description": "The scope that it had; {} for none.",
+        },
+    },
+    "minProperties": 1,
+    "additionalProperties": False,
 }
 
 _SET: dict[str, Schema] = {
@@ -150,6 +165,10 @@ _SET: dict[str, Schema] = {
             "additionalProperties": False,
         },
         "description": "Rows whose key changed.",
+    },
+    "was": {
+        "description": "The table, key or scope that the set had before; a list for several.",
+        "oneOf": [_FORMER, {"type": "array", "items": _FORMER, "minItems": 1}],
     },
     "rows": {
         "type": "array",

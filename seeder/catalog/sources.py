@@ -87,7 +87,7 @@ class SourceReader:
         secrets = {
             table: renamed_too(
                 (rule.name for rule in some if rule.secret),
-                ((rule.name, rule.was) for rule in some),
+                ((rule.name, was) for rule in some for was in rule.was),
             )
             for table, some in rules.items()
         }

@@ -117,8 +117,8 @@ class SeedColumn:
     reference: SetReference | TableReference | None = None
     update: Update = Update.MERGE
     secret: bool = False
-    was: str | None = None
-    """The column's former name; its ledger values move to the new one."""
+    was: tuple[str, ...] = ()
+    """The column's former names; its ledger values move to the new one."""
     generator: Generator | None = None
     """Of a column in `SeedSet.generated`."""
     make: Callable[[Cell], Cell] | None = field(default=None, compare=False)
@@ -217,6 +217,17 @@ class After(Struct, frozen=True, kw_only=True):
     """Where the set's file says so."""
 
 
+class Former(Struct, frozen=True, kw_only=True):
+    """Where the rows of a set were known before: under another table, key or scope."""
+
+    table: TableName | None = None
+    """None: the same."""
+    key: tuple[str, ...]
+    """Without the columns that the scope of that time fixed."""
+    scope: tuple[tuple[str, Cell], ...] | None = None
+    """None: the same."""
+
+
 class SeedSet(Struct, frozen=True, kw_only=True):
     """A seed set: rows of one table, how they are identified, and the policies."""
 
@@ -251,6 +262,7 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     after: After | None = None
     secrets: frozenset[str] = frozenset()
     """Columns of the table that any set, past or present, has declared secret."""
+    was: tuple[Former, ...] = ()
 
     def address(self, key: str) -> str:
         """The address of a row, for people."""

@@ -77,6 +77,8 @@ class ColumnCase(StrEnum):
     HELD = "held"
     """A conflict reported earlier; live is kept in silence."""
     ALWAYS = "always"
+    LET_GO = "let-go"
+    """The row no longer gives it, and its default varies: the live value stays."""
 
 
 class ColumnChange(Struct, frozen=True, kw_only=True):

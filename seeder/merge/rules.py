@@ -86,10 +86,19 @@ COLUMN_FACTS = {
     "offered": "this very desired value was offered before and kept out",
     "overwrite": "the set says `conflict: overwrite`",
     "held": "it is to be written, and a row that stays as it is holds the value, which is unique",
+    "left_out": "the row does not give the column; D is its constant default, or NULL",
+    "varies": "... and it has neither: its default varies from row to row",
 }
 
 COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
     Rule("insert_only", "never", ColumnCase.NOTHING, "written on insert only"),
+    Rule("never_asked", "left_out !known", ColumnCase.NOTHING, "the row does not give it"),
+    Rule(
+        "let_go",
+        "left_out varies",
+        ColumnCase.LET_GO,
+        "the row no longer gives it; its default varies, so the live value stays",
+    ),
     Rule(
         "held_before",
         "held offered",
@@ -128,6 +137,12 @@ COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
         "the catalog asks for nothing new",
     ),
     Rule("settled", "live_is_desired", ColumnCase.SETTLE, "live already has the desired value"),
+    Rule(
+        "to_default",
+        "left_out live_is_stored",
+        ColumnCase.UPDATE,
+        "the row no longer gives it; back to the column's default",
+    ),
     Rule("untouched", "known live_is_stored", ColumnCase.UPDATE, "unchanged since seeder wrote it"),
     Rule(
         "overwritten",
@@ -251,6 +266,7 @@ ROW_FACTS = {
     "moved": "its key changed in the catalog",
     "writes": "a column is to be written",
     "conflicts": "a column is in conflict for the first time",
+    "lets_go": "a column is no longer given, and has no constant default",
     "records": "a column settles, or the ledger must learn where the row is",
     "on_removal_delete": "the set says `removed: delete`",
     "on_removal_set": "the set says `removed: {set: ...}`",
@@ -362,6 +378,12 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
         RowAction.KEEP,
         "changed here and in the catalog",
         Report.CONFLICT,
+    ),
+    Rule(
+        "let_go",
+        "desired lets_go",
+        RowAction.RECORD,
+        "no longer gives a column that has no constant default; its value stays",
     ),
     Rule("back", "desired !active", RowAction.RECORD, "back in the catalog"),
     Rule("back_from_staying", "desired reported", RowAction.RECORD, "back in the catalog"),

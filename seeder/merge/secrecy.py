@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from seeder.merge.model import CsvFile, RowSource, SeedColumn, SeedRow, SeedSet, Update
 
 
-def renamed_too(secrets: Iterable[str], names: Iterable[tuple[str, str | None]]) -> frozenset[str]:
+def renamed_too(secrets: Iterable[str], names: Iterable[tuple[str, str]]) -> frozenset[str]:
     """Secret columns under their former names and their later ones.
 
-    `names` are names of columns, each with the one it had before, if it had another.
+    `names` are names of columns, each with one that it had before.
     """
     found = set(secrets)
-    pairs = [{name, was} for name, was in names if was is not None]
+    pairs = [set(pair) for pair in names]
     while more := {name for pair in pairs if pair & found for name in pair} - found:
         found |= more
     return frozenset(found)

@@ -163,7 +163,7 @@ def _diff(column: ColumnChange) -> Html:
     name = tag("th", column.name, why, scope="row")
     if column.secret:
         return tag("tr", name, tag("td", _value(None, secret=True), colspan=2))
-    if column.case in (ColumnCase.SETTLE, ColumnCase.HELD):
+    if column.case in (ColumnCase.SETTLE, ColumnCase.HELD, ColumnCase.LET_GO):
         return tag("tr", name, tag("td", _value(column.live), colspan=2))
     live, desired = narrowed((column.live, column.desired), _NARROW)
     before, after = _marked(live, desired)

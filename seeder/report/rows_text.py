@@ -86,6 +86,8 @@ def _steps(column: ColumnChange) -> tuple[Piece, ...]:
         return column.name, f"{live} → {desired}"
     last = _last_applied(column, asked)
     match column.case:
+        case ColumnCase.LET_GO:
+            return column.name, live, Span(column.reason, Ink.DIM)
         case ColumnCase.SETTLE:
             return column.name, live, Span(f"{column.reason}; {last}", Ink.DIM)
         case ColumnCase.HELD | ColumnCase.CONFLICT | ColumnCase.NOTHING:

@@ -15,7 +15,8 @@ _TABLE = """
         code text NOT NULL UNIQUE,
         label text,
         parent_id int REFERENCES roles ON DELETE SET NULL,
-        is_deleted boolean NOT NULL DEFAULT false
+        is_deleted boolean NOT NULL DEFAULT false,
+        made timestamptz DEFAULT now()
     )
 """
 _KEEPS = """
@@ -67,6 +68,9 @@ class Story:
         reference = "parent_id: {ref: roles}"
         if policy.startswith("parent_id"):
             reference, policy = policy, ""
+        defaults = "parent_id: null"
+        if policy.startswith("made"):
+            defaults, policy = f"{defaults}, {policy}", ""
         rows = []
         for code, label, parent in _ROW.findall(listed):
             below = f", parent_id: {parent}" if parent else ""
@@ -76,7 +80,7 @@ class Story:
             "key: code",
             "removed: keep" if "removed" not in policy else "",
             policy,
-            "defaults: {parent_id: null}",
+            f"defaults: {{{defaults}}}",
             f"columns: {{{reference}}}",
             "rows:",
         ]

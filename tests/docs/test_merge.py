@@ -38,7 +38,12 @@ def column_facts(asked: str, live: str, desired: str, policy: str) -> dict[str, 
     known = asked != "unknown"
     asked, _, stored = asked.partition(", stored ")
     value = desired.partition(",")[0]
+    left_out = value == "left out"
+    if left_out:
+        value = desired.partition("default ")[2]
     return {
+        "left_out": left_out,
+        "varies": value == "varies",
         "never": policy == "`update: never`",
         "always": policy == "`update: always`",
         "overwrite": policy == "`conflict: overwrite`",
@@ -57,7 +62,9 @@ def test_a_column_comes_out_as_its_line_says(number: int, project: Project) -> N
     rule = decide(COLUMN_RULES, column_facts(asked, live, desired, policy))
     assert rule is COLUMN_RULES[number], "an earlier line fits the example as well"
 
-    project.sql("CREATE TABLE tiers (code text PRIMARY KEY, name text)")
+    default = desired.partition("default ")[2]
+    default = "now()::text" if default == "varies" else f"'{default}'" if default else "NULL"
+    project.sql(f"CREATE TABLE tiers (code text PRIMARY KEY, name text DEFAULT {default})")
     value = desired.partition(",")[0]
     if asked == "unknown":
         project.sql("INSERT INTO tiers VALUES ('a', %s)", live)
@@ -93,9 +100,8 @@ def seed(project: Project, name: str, policy: str) -> None:
     policy = policy.strip("`")
     if policy.startswith("update"):
         policy = f"columns: {{name: {{{policy}}}}}"
-    project.write(
-        "tiers", f"table: tiers\nkey: code\n{policy}\nrows:\n  - {{code: a, name: {name}}}\n"
-    )
+    given = "" if name == "left out" else f", name: {name}"
+    project.write("tiers", f"table: tiers\nkey: code\n{policy}\nrows:\n  - {{code: a{given}}}\n")
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
 import psycopg
@@ -62,8 +62,11 @@ class History:
         return (
             *[self.catalog_asks, self.catalog_changes] * 3,
             *[self.catalog_moves, self.catalog_leaves_out] * 2,
+            self.catalog_leaves_columns,
             self.catalog_forgets_moves,
             self.catalog_changes_removal,
+            self.migration_renames_table,
+            self.migration_renames_column,
             *[self.person_edits] * 2,
             self.person_deletes,
             self.person_renames,
@@ -82,12 +85,29 @@ class History:
         if None not in [row[name] for name in each.key]:
             each.rows[each.address(row)] = row
             self.prune_moves()
+            if self.one_of([True, False, False]):
+                self.leave_column(each, [row])
 
     def catalog_changes(self, each: Set) -> None:
         if each.rows:
             free = [c for c in each.columns if c.name not in (*each.key, *each.scope)]
             column = self.one_of(free)
             each.rows[self.one_of(sorted(each.rows))] |= {column.name: self.desired(column)}
+
+    def catalog_leaves_columns(self, each: Set) -> None:
+        """A column leaves one row, or all of them."""
+        if each.rows:
+            rows = list(each.rows.values())
+            self.leave_column(each, rows if self.one_of([True, False]) else [self.one_of(rows)])
+
+    def leave_column(self, each: Set, rows: Sequence[Row]) -> None:
+        # A column that was renamed stays, for the catalog says so where it names it.
+        free = [
+            c.name for c in each.columns if c.name not in (*each.key, *each.scope) and not c.was
+        ]
+        name = self.one_of(free)
+        for row in rows:
+            row.pop(name, None)
 
     def catalog_leaves_out(self, each: Set) -> None:
         if each.rows:
@@ -98,7 +118,7 @@ class History:
         """The row, and all rows that refer to it."""
         each.rows.pop(key, None)
         for other, column in self.referring(each):
-            for referring in [k for k, row in other.rows.items() if row[column.name] == key]:
+            for referring in [k for k, row in other.rows.items() if row.get(column.name) == key]:
                 self.leave_out(other, referring)
 
     def catalog_moves(self, each: Set) -> None:
@@ -130,7 +150,8 @@ class History:
             return ",".join(parts)
 
         for row in each.rows.values():
-            row[column.name] = new if row[column.name] == old else row[column.name]
+            if row.get(column.name) == old:
+                row[column.name] = new
         each.rows = {follow(key): row for key, row in each.rows.items()}
         each.moved = {follow(key): follow(to) for key, to in each.moved.items()}
 
@@ -156,6 +177,18 @@ class History:
             return self.one_of(self.values_of(column))
         (target,) = [each for each in self.sets if each.name == column.refers_to]
         return self.one_of([*([] if self.in_key(column) else [None]), *sorted(target.rows)])
+
+    # -- migrations -----------------------------------------------------------------------
+
+    def migration_renames_table(self, each: Set) -> None:
+        self.world.rename_table(each)
+
+    def migration_renames_column(self, each: Set) -> None:
+        """One that no trigger, key or removal speaks of, and that the catalog still gives."""
+        spoken_of = {*each.key, *each.scope, *each.marks, each.deleted, "one"}
+        column = self.one_of([c for c in each.columns if c.name not in spoken_of])
+        if column is not None and column.name in each.given:
+            self.world.rename_column(each, column)
 
     # -- people -------------------------------------------------------------------------
 

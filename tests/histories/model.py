@@ -52,6 +52,7 @@ class Database:
     def merge(self, each: Set) -> None:
         table = self.tables[each.name]
         fresh = not table.seeded and not any(each.in_scope(row) for row in table.live.values())
+        self.know_columns(each)
         self.follow_moves(each)
         wanted = {key: self.look_up(each, row) for key, row in each.rows.items()}
         self.follow_references(each, wanted)
@@ -67,6 +68,42 @@ class Database:
             if key not in inserted and not fresh:
                 self.apply(each, key, wanted[key], *verdict)
         table.seeded = True
+        self.forget_columns(each)
+
+    def know_columns(self, each: Set) -> None:
+        """A column that is new in the catalog has its default as the value last applied."""
+        table = self.tables[each.name]
+        for name in each.given - table.known:
+            column = each.column(name)
+            for entry in table.entries.values():
+                entry.asked[name] = None if column.varies else column.default
+                if column.refers_to:
+                    entry.symbols[name] = None
+                if column.varies:
+                    entry.unknown.add(name)
+        table.known |= each.given
+
+    def named(self, each: Set) -> set[str]:
+        """The columns that the catalog has a say in."""
+        table = self.tables[each.name]
+        return each.given | table.given | (each.marks.keys() & table.known)
+
+    def forget_columns(self, each: Set) -> None:
+        """Columns that have left the set stay until no row has more than their default."""
+        table = self.tables[each.name]
+        held = {
+            name
+            for name in self.named(each) - each.given
+            for entry in table.entries.values()
+            if entry.owning and name not in entry.unknown
+            if each.column(name).varies or entry.asked[name] != each.column(name).default
+        }
+        now = {
+            name
+            for name in each.given
+            if each.column(name).update is not Update.NEVER and name not in each.scope
+        }
+        table.given = now | held
 
     def judge_all(self, each: Set, wanted: dict[str, Wanted]) -> dict[str, Verdict]:
         """The verdicts, once no row waits for another that is not going to be inserted."""
@@ -104,6 +141,7 @@ class Database:
             "reported": entry is not None and entry.stays,
             "writes": bool(found & COLUMN_WRITES),
             "conflicts": ColumnCase.CONFLICT in found,
+            "lets_go": ColumnCase.LET_GO in found,
             "records": ColumnCase.SETTLE in found
             or withdrawn
             or (entry is not None and identity is Identity.AT_KEY),
@@ -113,15 +151,21 @@ class Database:
     def cases(
         self, each: Set, entry: Entry | None, wanted: Wanted, pk: int
     ) -> dict[str, ColumnCase]:
-        live = self.tables[each.name].live[pk]
+        table = self.tables[each.name]
+        live = table.live[pk]
         found = {}
         for column in each.columns:
             name = column.name
+            left_out = name in wanted.left_out
+            if left_out and (entry is None or name not in self.named(each)):
+                continue
             known = entry is not None and name not in entry.unknown
             desired = wanted.symbols[name] if column.refers_to else wanted.values[name]
             facts = {
-                "never": column.update is Update.NEVER,
-                "always": column.update is Update.ALWAYS,
+                "left_out": left_out,
+                "varies": left_out and column.varies,
+                "never": column.update is Update.NEVER and name in each.given,
+                "always": column.update is Update.ALWAYS and not left_out,
                 "known": known,
                 "desired_is_asked": known and self.is_asked(column, entry, wanted),
                 "live_is_stored": known and self.is_stored(column, entry, live),
@@ -172,7 +216,7 @@ class Database:
         entry = table.entries.get(key)
         adopted = entry is None
         if entry is None:
-            entry = Entry(pk=pk, asked=dict(wanted.values), symbols=dict(wanted.symbols))
+            entry = self.new_entry(each, wanted, pk)
             table.entries[key] = entry
         entry.offered.clear()
         entry.stays = False
@@ -194,6 +238,8 @@ class Database:
                 if refers:
                     entry.symbols[name] = None
                 entry.unknown.add(name)
+            elif case is ColumnCase.LET_GO:
+                entry.unknown.add(name)
             if case in (ColumnCase.CONFLICT, ColumnCase.HELD):
                 entry.offered[name] = wanted.symbols[name] if refers else wanted.values[name]
 
@@ -210,11 +256,22 @@ class Database:
     def insert(self, each: Set, key: str, wanted: Wanted, pk: int) -> None:
         table = self.tables[each.name]
         left_out = dict.fromkeys([*each.marks, *([each.deleted] if each.deleted else [])])
-        table.insert(pk, left_out | wanted.values)
-        entry = Entry(pk=pk, asked=dict(wanted.values), symbols=dict(wanted.symbols))
-        for name in wanted.values:
+        defaults = {name: each.column(name).default for name in wanted.left_out}
+        table.insert(pk, left_out | wanted.values | defaults)
+        entry = self.new_entry(each, wanted, pk)
+        for name in wanted.values.keys() - wanted.left_out:
             self.note_applied(entry, name, wanted, table.live[pk])
         table.entries[key] = entry
+
+    def new_entry(self, each: Set, wanted: Wanted, pk: int | None) -> Entry:
+        """What a row asks for; of what it leaves out, the default where that is a constant."""
+        entry = Entry(pk=pk, asked=dict(wanted.values), symbols=dict(wanted.symbols))
+        for column in each.columns:
+            if column.name in wanted.left_out and column.name in self.tables[each.name].known:
+                entry.asked[column.name] = None if column.varies else column.default
+                if column.varies:
+                    entry.unknown.add(column.name)
+        return entry
 
     # -- which live row is it -------------------------------------------------------------
 
@@ -275,8 +332,12 @@ class Database:
     def look_up(self, each: Set, row: Row) -> Wanted:
         """A row of the catalog with the primary keys of the rows that it refers to."""
         wanted = Wanted(values=dict(row), symbols={})
+        for column in each.columns:
+            if column.name not in row:
+                wanted.left_out.add(column.name)
+                wanted.values[column.name] = None if column.varies else column.default
         for column in each.references:
-            symbol = row[column.name]
+            symbol = row.get(column.name)
             wanted.symbols[column.name] = symbol
             if symbol is None:
                 continue
@@ -427,7 +488,7 @@ class Database:
             for name, value in each.marks.items()
             if before[name] != value
             and (
-                name not in each.names
+                name not in table.known
                 or (name not in entry.unknown and before[name] == entry.last_stored(name))
             )
         }
@@ -436,7 +497,7 @@ class Database:
         after = table.live[pk]
         entry.marks = {name: (before[name], after[name]) for name in marked}
         for name in marked:
-            if name in each.names:
+            if name in table.known:
                 entry.offered.pop(name, None)
                 entry.asked[name] = marked[name]
                 entry.stored.pop(name, None)
@@ -447,7 +508,7 @@ class Database:
         """Of columns that the catalog does not name; the others are merged like all columns."""
         table = self.tables[each.name]
         for name, (before, after) in entry.marks.items():
-            if name not in each.names and table.live[pk][name] == after:
+            if name not in self.named(each) and table.live[pk][name] == after:
                 table.write(pk, **{name: before})
         entry.marks.clear()
 

@@ -23,6 +23,11 @@ class Column:
     on_delete: str | None = None
     """What a foreign key does when the referenced row is deleted; None: there is no foreign key."""
     update: Update = Update.MERGE
+    default: str | None = None
+    was: tuple[str, ...] = ()
+    """The names that migrations have taken from it, the last one first."""
+    varies: bool = False
+    """The default is an expression, which no row is known to ask for by leaving the column out."""
 
     @property
     def constrained(self) -> bool:
@@ -47,6 +52,13 @@ class Set:
     """The soft-delete column, a boolean."""
     trigger: Trigger | None = None
     """What the table itself does to rows before they are written."""
+    tables: list[str] = field(default_factory=list)
+    """The names that migrations have given its table, the last one last."""
+
+    @property
+    def table(self) -> str:
+        """The table's name."""
+        return self.tables[-1] if self.tables else self.name
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -55,6 +67,12 @@ class Set:
     def names(self) -> tuple[str, ...]:
         """The columns that the catalog gives."""
         return tuple(column.name for column in self.columns)
+
+    @property
+    def given(self) -> set[str]:
+        """The columns that any row gives; all of the key and the scope."""
+        every = {*self.key, *self.scope}
+        return every.union(*self.rows.values())
 
     @property
     def references(self) -> tuple[Column, ...]:
@@ -111,6 +129,8 @@ class Wanted:
     """References to rows of the same set that are not there yet."""
     blocked: bool = False
     """A row that it refers to is not there."""
+    left_out: set[str] = field(default_factory=set)
+    """Columns that the row does not give."""
 
 
 @dataclass
@@ -120,6 +140,10 @@ class Table:
     live: dict[int, Row] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
     seeded: bool = False
+    known: set[str] = field(default_factory=set)
+    """Columns that the ledger has."""
+    given: set[str] = field(default_factory=set)
+    """Columns that rows gave at the last update, or that somebody has yet to decide about."""
     trigger: Trigger | None = None
 
     def write(self, pk: int, **values: Value) -> None:

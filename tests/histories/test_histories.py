@@ -85,7 +85,7 @@ class TwoSets(Referring):
         return (
             Set(
                 team.refers_to,
-                (Column("code"), Column("one")),
+                (Column("code"), Column("one", default=self.one_of([None, "a"]))),
                 removed=self.one_of(Removed),
                 marks={"note": "gone", "one": "gone"},
                 conflict=self.one_of(Conflict),
@@ -142,8 +142,14 @@ class OddTables(History):
                 f"things_{self.number}",
                 (
                     Column("code"),
-                    Column("one", update=self.one_of(Update)),
-                    Column("two"),
+                    Column("one", update=self.one_of(Update), default=self.one_of([None, "b"])),
+                    self.one_of(
+                        [
+                            Column("two"),
+                            Column("two", default="b"),
+                            Column("two", default="b", varies=True),
+                        ]
+                    ),
                     *(Column(name, type="integer") for name in scope),
                 ),
                 removed=self.one_of(Removed),

@@ -15,6 +15,7 @@ from seeder.database.ledger.ledger import Ledger
 from seeder.database.staging.context import Orders
 from seeder.merge.model import (
     Catalog,
+    Former,
     ListedRows,
     Migrations,
     Mode,
@@ -59,6 +60,9 @@ class World:
             text = sql.SQL("{} {}").format(sql.Identifier(column.name), sql.SQL(column.type))
             if column.name in each.key:
                 text += sql.SQL(" NOT NULL")
+            if column.default is not None:
+                default = sql.SQL("lower({})" if column.varies else "{}")
+                text += sql.SQL(" DEFAULT ") + default.format(sql.Literal(column.default))
             if column.constrained:
                 text += sql.SQL(" REFERENCES {} ON DELETE {}").format(
                     sql.Identifier(column.refers_to), sql.SQL(column.on_delete)
@@ -82,7 +86,8 @@ class World:
         """Leave the database as it was: a run looks at all that the ledger knows."""
         for each in reversed(self.sets):
             for (number,) in self.connection.execute(
-                "SELECT id FROM seeder.bases WHERE table_name = %s", [each.name]
+                "SELECT id FROM seeder.bases WHERE table_name = ANY (%s)",
+                [[each.name, *each.tables]],
             ).fetchall():
                 for table in ("changes", "sets"):
                     self.execute(
@@ -157,6 +162,36 @@ class World:
                         elif column.on_delete == "SET NULL":
                             live[child][column.name] = None
 
+    # -- migrations -----------------------------------------------------------------------
+
+    def rename_table(self, each: Set) -> None:
+        name = f"{each.name}_{len(each.tables) + 1}"
+        self.execute(each, "ALTER TABLE {t} RENAME TO {n}", n=sql.Identifier(name))
+        each.tables.append(name)
+
+    def rename_column(self, each: Set, column: Column) -> None:
+        old, new = column.name, f"{column.name}_"
+        self.execute(
+            each,
+            "ALTER TABLE {t} RENAME {old} TO {new}",
+            old=sql.Identifier(old),
+            new=sql.Identifier(new),
+        )
+        table = self.model.tables[each.name]
+        entries = table.entries.values()
+        for row in (
+            *each.rows.values(),
+            *table.live.values(),
+            *(part for e in entries for part in (e.asked, e.symbols, e.stored, e.offered)),
+        ):
+            if old in row:
+                row[new] = row.pop(old)
+        for names in (table.known, table.given, *(entry.unknown for entry in entries)):
+            if old in names:
+                names.remove(old)
+                names.add(new)
+        column.was, column.name = (old, *column.was), new
+
     # -- runs ---------------------------------------------------------------------------
 
     def update(self, *, surveyed: bool) -> tuple[SetOutcome, ...]:
@@ -197,7 +232,8 @@ class World:
             outcomes, _ = seed(self.connection, LEDGER, catalog, orders, run=run)
         done = {each.name: dict(each.counts) for each in outcomes}
         for plan in plans:
-            assert done[plan.name] == dict(plan.counts), "the survey says something else"
+            said = f"the survey says something else: {plan.rows}"
+            assert done[plan.name] == dict(plan.counts), said
         return outcomes
 
     def take_over_primary_keys(self, each: Set, before: set[int]) -> None:
@@ -236,7 +272,7 @@ class World:
                 each, "SELECT xmin::text, ctid::text, id FROM {t} ORDER BY id"
             ).fetchall()
             found += self.connection.execute(
-                "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, 'id'))", [each.name]
+                "SELECT pg_sequence_last_value(pg_get_serial_sequence(%s, 'id'))", [each.table]
             ).fetchall()
             found += self.ledger_rows(each).items()
         return found
@@ -266,7 +302,7 @@ class World:
     def ledger_rows(self, each: Set):
         """Row key -> primary key, state, notes, and by column what was asked and its symbol."""
         number, columns = self.connection.execute(
-            "SELECT id, columns FROM seeder.bases WHERE table_name = %s", [each.name]
+            "SELECT id, columns FROM seeder.bases WHERE table_name = %s", [each.table]
         ).fetchone()
         shown = [
             sql.SQL("{}::text").format(sql.Identifier(f"{kind}{column['n']}"))
@@ -309,7 +345,7 @@ class World:
         assert set(notes.get("removed", {})) == set(entry.marks), addr
         for column in each.columns:
             name = column.name
-            if name in entry.unknown:
+            if name in entry.unknown or (name, "asked") not in values:
                 continue
             asked = self.canonical(column, entry.asked[name])
             assert self.canonical(column, values[name, "asked"]) == asked, (addr, name)
@@ -321,7 +357,7 @@ class World:
 
     def execute(self, each: Set, statement, parameters=(), **parts):
         return self.connection.execute(
-            sql.SQL(statement).format(t=sql.Identifier(each.name), **parts), parameters
+            sql.SQL(statement).format(t=sql.Identifier(each.table), **parts), parameters
         )
 
     # -- values -------------------------------------------------------------------------
@@ -348,30 +384,44 @@ class World:
 
 def seed_set(each: Set) -> SeedSet:
     """A set of the model as seeder reads it from a file."""
+    given = [column for column in each.columns if column.name in each.given]
+    names = frozenset(column.name for column in given)
+    shapes = list(dict.fromkeys(frozenset(row) for row in each.rows.values())) or [names]
     return SeedSet(
         name=each.name,
         file=f"{each.name}.yaml",
-        table=TableName(schema=None, name=each.name),
+        table=TableName(schema=None, name=each.table),
         key=each.key,
         columns=tuple(
             SeedColumn(
                 name=column.name,
                 reference=SetReference(set=column.refers_to) if column.refers_to else None,
                 update=column.update,
+                was=column.was,
             )
-            for column in each.columns
+            for column in given
         ),
         rows=ListedRows(
             tuple(
-                SeedRow(key=key, values=tuple(map(cell, (row[name] for name in each.names))))
+                SeedRow(
+                    key=key,
+                    values=tuple(cell(row.get(column.name)) for column in given),
+                    shape=shapes.index(frozenset(row)),
+                )
                 for key, row in each.rows.items()
             )
         ),
+        shapes=() if shapes == [names] else tuple(shapes),
         scope=tuple((name, cell(value)) for name, value in sorted(each.scope.items())),
         removed=each.removed,
         removed_values=tuple((name, cell(value)) for name, value in each.marks.items()),
         deleted=each.deleted,
         conflict=each.conflict,
+        was=tuple(
+            Former(table=TableName(schema=None, name=name), key=each.key)
+            for name in (each.name, *each.tables)
+            if name != each.table
+        ),
         moved=tuple(
             Move(
                 old=old,

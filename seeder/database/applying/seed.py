@@ -19,7 +19,7 @@ from seeder.database.judging import diff, holding, moves, row_outcomes, verdict_
 from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.staging import references, waiting
+from seeder.database.staging import departed, references, waiting
 from seeder.database.staging.context import MERGING, WRITTEN, Left, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.stage import RESOLVED
@@ -71,6 +71,7 @@ def seed(
     for group in reversed(groups):
         departing.remove(seeding, group[::-1])
     parked_values.settle(seeding)
+    departed.forget(seeding)
     for left in seeding.left:
         outcomes[left.set] = _with_left(seeding, outcomes[left.set], left)
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")

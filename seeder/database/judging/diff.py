@@ -232,7 +232,8 @@ def _different(work: SetWork) -> sql.Composable:
             desired_is_asked(work, column.name, noted=False)
         )
         given = work.stage.given(column.name)
-        if given is not None:
-            changed = sql.SQL("({} AND {})").format(given, changed)
+        if given is not None and work.stage.varies(column.name):
+            # What is not known any more, or never was, stands in the notes.
+            changed = sql.SQL("({} AND {} OR NOT {})").format(given, changed, given)
         conditions.append(changed)
     return sql.SQL("({})").format(sql.SQL("\n  OR ").join(conditions))

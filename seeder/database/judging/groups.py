@@ -52,7 +52,7 @@ def know_rows(seeding: Seeding, works: Sequence[SetWork], judged: frozenset[str]
     # another moves its own away from.
     moving = [work for work in works if work.decision in MERGING and work.seed_set.moved]
     for _ in moving:
-        if not sum(follow_moves(connection, work, seeding.works) for work in moving):
+        if not sum(follow_moves(seeding, work) for work in moving):
             break
     for work in works:
         references.resolve(connection, work, seeding.works, judged)

@@ -45,13 +45,16 @@ def judge(
     columns = {name: n for n, name in enumerate(work.names, start=1)}
     verdicts = []
     for name, number in columns.items():
-        case = verdict_number(COLUMN_RULES, _column_facts(work, name, others, refresh=refresh))
+        facts = _column_facts(work, name, others, refresh=refresh)
+        case = verdict_number(COLUMN_RULES, facts)
         given = work.stage.given(name)
-        condition = sql.SQL("v.live") if given is None else sql.SQL("v.live AND {}").format(given)
-        verdicts.append(
-            sql.SQL("CASE WHEN {} THEN {} END AS {}").format(
-                condition, case, sql.Identifier(f"v{number}")
+        if given is not None:
+            facts |= _left_out(work, name, refresh=refresh)
+            case = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+                given, case, verdict_number(COLUMN_RULES, facts)
             )
+        verdicts.append(
+            sql.SQL("CASE WHEN v.live THEN {} END AS {}").format(case, sql.Identifier(f"v{number}"))
         )
     any_of = {
         fact: _any_column(columns, verdict)
@@ -59,13 +62,14 @@ def judge(
             "writes": COLUMN_WRITES,
             "conflicts": frozenset({ColumnCase.CONFLICT}),
             "settles": frozenset({ColumnCase.SETTLE}),
+            "lets_go": frozenset({ColumnCase.LET_GO}),
         }.items()
     }
     moved_keys = [
         sql.SQL("coalesce(b.notes -> 'moved' ? {}, false)").format(sql.Literal(name))
         for name in work.seed_set.key
     ]
-    facts: dict[str, Fact] = {
+    row_facts: dict[str, Fact] = {
         "desired": True,
         **_entry_facts(),
         "live": sql.SQL("c.live"),
@@ -77,12 +81,13 @@ def judge(
         "moved": sql.SQL("({})").format(sql.SQL(" OR ").join(moved_keys)),
         "writes": any_of["writes"],
         "conflicts": any_of["conflicts"],
+        "lets_go": any_of["lets_go"],
         "records": sql.SQL("({} OR c.repointed OR {})").format(
             any_of["settles"], _offer_withdrawn(columns)
         ),
         **_REMOVAL_NOT_ASKED,
     }
-    _insert_verdicts(connection, work, columns, verdicts, facts, gone=False)
+    _insert_verdicts(connection, work, columns, verdicts, row_facts, gone=False)
 
 
 def judge_gone(
@@ -125,6 +130,7 @@ def judge_gone(
         "moved": False,
         "writes": False,
         "conflicts": False,
+        "lets_go": False,
         "records": False,
         "on_removal_delete": work.seed_set.removed is Removed.DELETE,
         "on_removal_set": work.seed_set.removed is Removed.SET,
@@ -230,6 +236,16 @@ def _insert_verdicts(
     connection.execute(statement)
 
 
+def _left_out(work: SetWork, name: str, *, refresh: bool) -> dict[str, Fact]:
+    """What is otherwise of a column that the row does not give."""
+    return {
+        "left_out": True,
+        "varies": work.stage.varies(name),
+        "always": False,
+        "overwrite": refresh or work.seed_set.conflict is Conflict.OVERWRITE,
+    }
+
+
 def _column_facts(
     work: SetWork, name: str, others: Mapping[str, SetWork], *, refresh: bool
 ) -> dict[str, Fact]:
@@ -254,6 +270,8 @@ def _column_facts(
         "offered": False,
         # Known once all sets of the table are judged; see `holding`.
         "held": False,
+        "left_out": False,
+        "varies": False,
     }
     if base is not None:
         facts |= {

@@ -16,18 +16,15 @@ from psycopg import sql
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import writing
-from seeder.database.ledger.bases import Base
 from seeder.database.schema.equality import all_of, canonical, cast, equal
+from seeder.database.staging import rekey
+from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetTarget, SetWork, constant
 from seeder.merge.model import Move
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
 
 
-def follow_moves(
-    connection: psycopg.Connection[Any],
-    work: SetWork,
-    works: Mapping[str, SetWork],
-) -> bool:
+def follow_moves(seeding: Seeding, work: SetWork) -> bool:
     """Rewrite the entries of moved rows, and the entries that refer to them; were there any?
 
     With entries for both the old and the new key nothing is moved: the old one has simply
@@ -35,10 +32,14 @@ def follow_moves(
     """
     moved = False
     for move in work.seed_set.moved:
-        if _move(connection, work, move):
-            moved = True
-            for other in works.values():
-                _follow(connection, other, work, move)
+        if not _move(seeding.connection, work, move):
+            continue
+        moved = True
+        pair = sql.SQL("(VALUES ({}::text, {}::text))").format(
+            sql.Literal(move.old), sql.Literal(move.new)
+        )
+        pairs = sql.SQL("(SELECT * FROM {} v (old, addr))").format(pair)
+        rekey.follow_everywhere(seeding, work, pairs)
     return moved
 
 
@@ -192,46 +193,4 @@ def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> boo
                 new=sql.Literal(move.new),
             )
         ).rowcount
-    )
-
-
-def _follow(
-    connection: psycopg.Connection[Any], other: SetWork, moved: SetWork, move: Move
-) -> None:
-    """Entries of another set that refer to the moved row refer to its new key."""
-    for name, target in other.targets.items():
-        if not isinstance(target, SetTarget) or target.set != moved.name:
-            continue
-        column = other.base.columns.get(name)
-        if column is None:
-            continue
-        connection.execute(
-            sql.SQL("UPDATE {} SET {} = {} WHERE scope = {} AND {} = {}").format(
-                other.base.relation,
-                column.symbol,
-                sql.Literal(move.new),
-                sql.Literal(other.scope),
-                column.symbol,
-                sql.Literal(move.old),
-            )
-        )
-        if name in other.seed_set.key:
-            _readdress(connection, other, other.base)
-
-
-def _readdress(connection: psycopg.Connection[Any], work: SetWork, base: Base) -> None:
-    """Row keys made of references follow them."""
-    parts = [
-        sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
-            base.columns[name].symbol
-            if work.seed_set.column(name).reference is not None
-            else base.columns[name].asked
-        )
-        for name in work.seed_set.key
-    ]
-    whole = sql.SQL(" || ',' || ").join(parts)
-    connection.execute(
-        sql.SQL("UPDATE {} SET addr = {} WHERE scope = {} AND addr <> {}").format(
-            base.relation, whole, sql.Literal(work.scope), whole
-        )
     )

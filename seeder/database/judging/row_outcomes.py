@@ -136,7 +136,7 @@ def _query(
             sql.SQL("({})::text").format(last_asked(base)) if base else null,
             sql.SQL("({})::text").format(stored(base)) if base else null,
             _text(work, name, sql.Identifier("l", name)),
-            _desired(work, name),
+            _desired(work, name, unless=sql.SQL("w.live")),
             sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base))
             if base
             else sql.SQL("false"),
@@ -178,7 +178,15 @@ def _text(work: SetWork, name: str, value: sql.Composable) -> sql.Composable:
     return sql.SQL("({})::text").format(canonical(value, work.live(name)))
 
 
-def _desired(work: SetWork, name: str) -> sql.Composable:
+def _desired(work: SetWork, name: str, *, unless: sql.Composable) -> sql.Composable:
+    """The desired value as text; NULL where the row does not give it, unless that counts."""
+    given = work.stage.given(name)
+    if given is None:
+        return _given(work, name)
+    return sql.SQL("CASE WHEN {} OR {} THEN {} END").format(given, unless, _given(work, name))
+
+
+def _given(work: SetWork, name: str) -> sql.Composable:
     if work.seed_set.column(name).reference is not None:
         # A row to be inserted has no stored value yet: show the key that is referred to.
         return sql.SQL("coalesce({}, '-> ' || {})").format(
@@ -248,7 +256,9 @@ def _new_value(work: SetWork, name: str, value: str, *, reason: str) -> ColumnCh
 def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.Composed:
     blocked = sql.SQL("{} = {}").format(work.stage.missing(), sql.Literal(BLOCKED))
     texts = [
-        _is_given(work, name) if work.seed_set.column(name).secret else _desired(work, name)
+        _is_given(work, name)
+        if work.seed_set.column(name).secret
+        else _desired(work, name, unless=sql.SQL("false"))
         for name in work.names
     ]
     return sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 import psycopg
 from msgspec import Struct
@@ -16,10 +16,10 @@ from seeder.database.ledger.bases import (
     OWN,
     Base,
     BaseColumn,
+    BaseKey,
     Wanted,
     definitions,
     document,
-    former_key,
     new_column,
 )
 from seeder.database.ledger.ledger import Ledger
@@ -43,6 +43,11 @@ class Shared(Struct, frozen=True, kw_only=True):
         """What is secret on the table; all sets on it were told the same."""
         return self.sets[0].secrets
 
+    @property
+    def place(self) -> BaseKey:
+        """Where the ledger lists it."""
+        return BaseKey(schema=self.table.schema, table=self.table.name, key=self.key)
+
 
 def open_bases(
     connection: psycopg.Connection[Any],
@@ -51,8 +56,11 @@ def open_bases(
     *,
     write: bool,
     moves: bool = False,
+    former: Mapping[BaseKey, BaseKey] | None = None,
 ) -> list[Base]:
     """Open the base of each table and key, in the shape that the sets sharing it need.
+
+    `former` says of tables and keys that were renamed where the ledger lists their bases.
 
     With `write` the ledger is brought into that shape; otherwise, where it is not in that
     shape already, or where `moves` or references in the key may rewrite entries, a
@@ -63,16 +71,27 @@ def open_bases(
     missing: dict[int, _New] = {}
     for number, each in enumerate(shared):
         wanted = _wanted(each.table, each.sets)
-        found = _take(stored, each.table, each.key) or _take(
-            stored, each.table, former_key(each.sets[0])
-        )
+        found = stored.pop(each.place, None)
+        before = (former or {}).get(each.place)
+        if before is not None:
+            if found is not None and write:  # made for references while the renaming was not told
+                _discard(connection, ledger, found)
+            found = stored.pop(before)
         if found is None:
             missing[number] = _New(shared=each, wanted=wanted)
             continue
         base = found.base(ledger, each)
         if not write and (moves or any(_key_references(one) for one in each.sets)):
             base = copied(connection, base)
-        bases[number] = reshape(connection, ledger, base, wanted, found.next_column, write=write)
+        bases[number] = reshape(
+            connection,
+            ledger,
+            base,
+            wanted,
+            found.next_column,
+            place=None if before is None else each.place,
+            write=write,
+        )
     made = _create(connection, ledger, list(missing.values()), write=write)
     bases |= dict(zip(missing, made, strict=True))
     return [bases[number] for number in range(len(shared))]
@@ -92,19 +111,16 @@ def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:
             wanted[column.name] = Wanted(
                 column=table.columns[column.name],
                 reference=column.reference is not None or (before is not None and before.reference),
-                was=column.was or (before.was if before else None),
+                was=column.was or (before.was if before else ()),
             )
     return wanted
-
-
-_Place: TypeAlias = tuple[str, str, tuple[str, ...]]
-"""Schema, table and key."""
 
 
 class _Stored(Struct, frozen=True, kw_only=True):
     """A base as the ledger lists it."""
 
     id: int
+    key: tuple[str, ...]
     primary_key: tuple[str, ...]
     columns: tuple[BaseColumn, ...]
     next_column: int
@@ -114,7 +130,7 @@ class _Stored(Struct, frozen=True, kw_only=True):
             id=self.id,
             relation=sql.Identifier(ledger.schema, f"base_{self.id}"),
             table=shared.table,
-            key=shared.key,
+            key=self.key,
             primary_key=self.primary_key,
             # A run takes what has become secret out of the ledger; a survey looks away.
             columns={
@@ -123,7 +139,7 @@ class _Stored(Struct, frozen=True, kw_only=True):
         )
 
 
-def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[_Place, _Stored]:
+def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[BaseKey, _Stored]:
     if not ledger.exists(connection):
         return {}
     rows = connection.execute(
@@ -133,8 +149,9 @@ def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[_Place, _
         )
     ).fetchall()
     return {
-        (schema, name, tuple(key)): _Stored(
+        BaseKey(schema=schema, table=name, key=tuple(key)): _Stored(
             id=number,
+            key=tuple(key),
             primary_key=tuple(primary_key),
             columns=tuple(BaseColumn(**each) for each in columns),
             next_column=next_column,
@@ -143,9 +160,11 @@ def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[_Place, _
     }
 
 
-def _take(stored: dict[_Place, _Stored], table: Table, key: tuple[str, ...]) -> _Stored | None:
-    # Once only: a key that one base had before a renaming may be another one's today.
-    return stored.pop((table.schema, table.name, key), None)
+def _discard(connection: psycopg.Connection[Any], ledger: Ledger, found: _Stored) -> None:
+    """Remove a base without sets."""
+    number = sql.Literal(found.id)
+    connection.execute(ledger.sql("DELETE FROM {s}.bases WHERE id = {id}", id=number))
+    connection.execute(ledger.sql("DROP TABLE {s}.{b}", b=sql.Identifier(f"base_{found.id}")))
 
 
 class _New(Struct, frozen=True, kw_only=True):

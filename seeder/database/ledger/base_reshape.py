@@ -9,7 +9,15 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.ledger.bases import Base, BaseColumn, Wanted, definitions, document, new_column
+from seeder.database.ledger.bases import (
+    Base,
+    BaseColumn,
+    BaseKey,
+    Wanted,
+    definitions,
+    document,
+    new_column,
+)
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.schema.equality import all_of, canonical, cast, equal
 from seeder.database.schema.tables import Column
@@ -33,15 +41,21 @@ def reshape(
     wanted: Mapping[str, Wanted],
     next_column: int,
     *,
+    place: BaseKey | None,
     write: bool,
 ) -> Base:
-    """Add, rename and recast columns, and follow a changed primary key."""
+    """Add, rename and recast columns, and follow a changed table, key and primary key.
+
+    `place` is where the base belongs now, None: where it is. Entries keep their keys; they
+    follow a changed one once the rows are staged (`rekey`).
+    """
     columns = dict(base.columns)
-    renamed: list[tuple[str, str]] = []
+    renamed: dict[str, str] = {}
     for name, each in wanted.items():
-        if name not in columns and each.was is not None and each.was in columns:
-            columns[name] = replace(columns.pop(each.was), name=name)
-            renamed.append((each.was, name))
+        before = next((old for old in each.was if old in columns and old not in wanted), None)
+        if name not in columns and before is not None:
+            columns[name] = replace(columns.pop(before), name=name)
+            renamed[before] = name
     added = [name for name in wanted if name not in columns]
     retyped = [
         name
@@ -53,15 +67,26 @@ def reshape(
         for name, each in wanted.items()
         if name in columns and each.reference and not columns[name].reference
     ]
-    primary_key = base.table.primary_key or base.key
+    old_key = tuple(renamed.get(name, name) for name in base.key)
+    key = old_key if place is None else place.key
+    primary_key = base.table.primary_key or key
+    renamed |= _renamed_primary_key(base, primary_key, renamed)
+    base = replace(
+        base,
+        key=old_key,
+        primary_key=tuple(renamed.get(name, name) for name in base.primary_key),
+    )
     rekeyed = primary_key != base.primary_key
     grown = [] if rekeyed else _outgrown(connection, base)
-    if not (added or renamed or retyped or referring or rekeyed or grown):
+    changed = bool(added or renamed or retyped or referring or rekeyed or grown)
+    if not changed and place is None:
         return base
-    if not write and not base.copied:
+    if changed and not write and not base.copied:
         base = copied(connection, base)
-    for old, new in renamed:
+    for old, new in renamed.items():
         _rename_in_notes(connection, base, old, new)
+        if write:
+            _rename_in_images(connection, ledger, base, old, new)
     for name in referring:
         columns[name] = replace(columns[name], reference=True)
         _alter(connection, base, sql.SQL("ADD COLUMN {} text").format(columns[name].symbol))
@@ -80,17 +105,82 @@ def reshape(
         _recast(connection, base, columns[name], recast, wanted[name].column)
         columns[name] = recast
     base = replace(base, columns=columns)
-    if rekeyed or (grown and not _retype_primary_key(connection, base, grown)):
+    if (
+        rekeyed
+        or (grown and not _retype_primary_key(connection, base, grown))
+        or (set(primary_key) & set(renamed.values()) and _other_rows(connection, base))
+    ):
         base = _follow_primary_key(connection, base, primary_key)
     if write:
         connection.execute(
             ledger.sql(
-                "UPDATE {s}.bases SET key = %s, columns = %s, next_column = %s,"
-                " primary_key = %s WHERE id = %s"
+                "UPDATE {s}.bases SET table_schema = %s, table_name = %s, key = %s, columns = %s,"
+                " next_column = %s, primary_key = %s WHERE id = %s"
             ),
-            [list(base.key), document(columns), next_column, list(primary_key), base.id],
+            [
+                base.table.schema,
+                base.table.name,
+                list(key),
+                document(columns),
+                next_column,
+                list(primary_key),
+                base.id,
+            ],
         )
-    return base
+    return replace(base, key=key)
+
+
+def _renamed_primary_key(
+    base: Base, primary_key: tuple[str, ...], renamed: Mapping[str, str]
+) -> dict[str, str]:
+    """Columns of the primary key that stand where others stood that are gone.
+
+    Nobody has to declare it: seed files seldom name the column. See `_other_rows`.
+    """
+    if len(primary_key) != len(base.primary_key):
+        return {}
+    return {
+        old: new
+        for old, new in zip(base.primary_key, primary_key, strict=True)
+        if old not in base.table.columns and old not in (*base.key, *renamed)
+    }
+
+
+def _other_rows(connection: psycopg.Connection[Any], base: Base) -> bool:
+    """Whether most keys are at other rows than the primary key that the base knows."""
+    if not set(base.key) <= set(base.table.columns):
+        return False
+    row = connection.execute(
+        sql.SQL(
+            "SELECT count(*) FILTER (WHERE {same}), count(*) FROM {base} b JOIN {live} l ON {match}"
+        ).format(
+            base=base.relation,
+            live=base.table.rows,
+            match=_by_key(base),
+            same=sql.SQL(" AND ").join(
+                sql.SQL("{} IS NOT DISTINCT FROM b.{}").format(
+                    canonical(sql.Identifier("l", name), base.table.columns[name]),
+                    base.p(position),
+                )
+                for position, name in enumerate(base.primary_key)
+            ),
+        )
+    ).fetchone()
+    same, found = row or (0, 0)
+    return bool(2 * same < found)
+
+
+def _by_key(base: Base) -> sql.Composable:
+    """Condition: live row `l` has the key that entry `b` was last asked for."""
+    columns = base.table.columns
+    return all_of(
+        equal(
+            sql.Identifier("l", name),
+            cast(sql.SQL("b.{}").format(base.columns[name].asked), columns[name]),
+            columns[name],
+        )
+        for name in base.key
+    )
 
 
 def _alter(connection: psycopg.Connection[Any], base: Base, clause: sql.Composable) -> None:
@@ -111,6 +201,29 @@ def _rename_in_notes(connection: psycopg.Connection[Any], base: Base, old: str, 
         ).format(base=base.relation),
         {"old": old, "new": new},
     )
+
+
+def _rename_in_images(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, old: str, new: str
+) -> None:
+    """What runs overwrote is known by the column's name of today, so that it can be undone."""
+    connection.execute(
+        ledger.sql(
+            "UPDATE {s}.sets SET columns = (columns - %(old)s::text) || to_jsonb(%(new)s::text)"
+            " WHERE base = %(base)s AND columns ? %(old)s"
+        ),
+        {"old": old, "new": new, "base": base.id},
+    )
+    for side in ("before", "after"):
+        connection.execute(
+            ledger.sql(
+                "UPDATE {s}.changes SET {side} = ({side} - %(old)s::text)"
+                " || jsonb_build_object(%(new)s::text, {side} -> %(old)s)"
+                " WHERE base = %(base)s AND {side} ? %(old)s",
+                side=sql.Identifier(side),
+            ),
+            {"old": old, "new": new, "base": base.id},
+        )
 
 
 _UNKNOWN = sql.SQL(
@@ -243,6 +356,8 @@ def _follow_primary_key(
                 sql.SQL(table.columns[name].storage),
             ),
         )
+    if not set(base.key) <= set(table.columns):
+        return base
     connection.execute(
         sql.SQL("UPDATE {base} b SET {sets} FROM {live} l WHERE {match}").format(
             base=base.relation,
@@ -254,14 +369,7 @@ def _follow_primary_key(
                 )
                 for position, name in enumerate(primary_key)
             ),
-            match=all_of(
-                equal(
-                    sql.Identifier("l", name),
-                    cast(sql.SQL("b.{}").format(base.columns[name].asked), table.columns[name]),
-                    table.columns[name],
-                )
-                for name in base.key
-            ),
+            match=_by_key(base),
         )
     )
     return base

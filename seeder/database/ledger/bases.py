@@ -97,17 +97,12 @@ def base_key(table: Table, seed_set: SeedSet) -> BaseKey:
     return BaseKey(schema=table.schema, table=table.name, key=seed_set.key)
 
 
-def former_key(seed_set: SeedSet) -> tuple[str, ...]:
-    """The key under the names that its columns had before migrations renamed them."""
-    return tuple(seed_set.column(name).was or name for name in seed_set.key)
-
-
 class Wanted(Struct, frozen=True, kw_only=True):
     """A column that the sets of a base need."""
 
     column: Column
     reference: bool
-    was: str | None
+    was: tuple[str, ...]
 
 
 def new_column(wanted: Wanted, n: int) -> BaseColumn:

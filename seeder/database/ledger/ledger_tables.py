@@ -75,6 +75,7 @@ CREATE TABLE {s}.sets (
     digest text NOT NULL,          -- of the rows and policies last applied
     release text,                  -- that brought them
     earlier text[] NOT NULL DEFAULT '{{}}', -- digests that the set had before
+    columns jsonb NOT NULL,        -- names, of today, of those that the rows gave
     run bigint NOT NULL REFERENCES {s}.runs,
     seeded_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     UNIQUE (base, scope, name)

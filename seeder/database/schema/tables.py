@@ -71,6 +71,11 @@ class Column(Struct, frozen=True, kw_only=True):
             return False
         return self.default is None or _is_constant(self.default)
 
+    @property
+    def falls_back(self) -> bool:
+        """Whether a row that does not give the column asks for its default, or for NULL."""
+        return self.constant_default and not (self.not_null and self.default is None)
+
 
 _NOT_CONSTANT = re.compile(r"\(|\bcurrent_|\blocaltime|\buser\b|\bsession_user\b")
 

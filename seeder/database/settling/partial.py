@@ -17,6 +17,7 @@ from seeder.database.staging.context import WRITTEN, Orders, Seeding
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.registry import unregister
 from seeder.database.staging.work import SetWork
+from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
 from seeder.merge.rules import COLUMN_RULES, ROW_RULES, number_of
@@ -35,16 +36,21 @@ def open_few(
     What the ledger says of whole sets stays as it was: the catalog's other changes are as
     pending as before, moves included. Returns the groups in the order of references.
     """
+    names = set(names)
     seeding = Seeding(
         connection=connection,
         ledger=ledger,
-        catalog=_with_references(connection, catalog, set(names)),
+        catalog=_with_references(connection, catalog, names),
         orders=Orders(
             mode=Mode.UPDATE, allow_missing=frozenset(s.name for s in catalog.sets), few=True
         ),
         run=run,
     )
     groups = prepare(seeding)
+    for name in names:
+        decision, reason = seeding.decisions[name]
+        if decision is SetDecision.PENDING:
+            raise ConfigurationInvalid(f"The set {name} is left as it is: {reason}.", set=name)
     for name, work in seeding.works.items():
         if work.decision in WRITTEN:
             unregister(seeding, work)

@@ -168,7 +168,13 @@ def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None
     connection, run = seeding.connection, seeding.run
     others = numbers(
         COLUMN_RULES,
-        {ColumnCase.UPDATE, ColumnCase.ALWAYS, ColumnCase.SETTLE, ColumnCase.OVERWRITE},
+        {
+            ColumnCase.UPDATE,
+            ColumnCase.ALWAYS,
+            ColumnCase.SETTLE,
+            ColumnCase.OVERWRITE,
+            ColumnCase.LET_GO,
+        },
     )
     sets = []
     for name in work.names:

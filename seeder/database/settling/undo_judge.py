@@ -23,6 +23,10 @@ from seeder.database.settling.undo_list import Undoing
 from seeder.merge.model import TableName
 
 REFERENCED = "other rows refer to it"
+LOST = (
+    "is gone or has another name: where it was renamed, declare `was` at the new one, run seeder,"
+    " and undo it then"
+)
 
 
 # -- rows that the run inserted ------------------------------------------------------------
@@ -140,6 +144,11 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
                 sql.SQL("w.before ->> {} IS NULL").format(sql.Literal(name)),
                 f"no value of the column {name} was kept, which must not be NULL",
             )
+    held = _held(connection, work, "before", "deleted")
+    # A column that no image has and the ledger does not know may be one of them, renamed.
+    if not set(base.table.columns) <= {*held, *base.columns}:
+        for name in [name for name in held if name not in base.table.columns]:
+            keep(sql.SQL("w.before ? {}").format(sql.Literal(name)), f"the column {name} {LOST}")
     while sum(
         keep(_lacks(work, key), "refers to a row that is not there")
         for key in base.table.foreign_keys
@@ -183,12 +192,7 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
 def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
     """Judge the columns that the run wrote."""
     base = work.base
-    written = [
-        row[0]
-        for row in connection.execute(
-            work.compose("SELECT DISTINCT jsonb_object_keys(after) FROM {w} WHERE kind = 'updated'")
-        ).fetchall()
-    ]
+    written = _held(connection, work, "after", "updated")
     revertible, moot = [], []
     for name in written:
         column = base.table.columns.get(name)
@@ -215,13 +219,26 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " WHERE w.kind = 'updated'"
         )
     )
+    lost = [name for name in written if name not in base.table.columns]
+    gone = sql.SQL("w.after ?| {}::text[]").format(sql.Literal(lost))
+    told = f"the column {', '.join(lost)} {LOST}"
     if not revertible:
+        connection.execute(
+            work.compose(
+                "UPDATE {w} w SET reason = {told} FROM {live} t"
+                " WHERE w.kind = 'updated' AND {gone} AND {at}",
+                gone=gone,
+                told=sql.Literal(told),
+            )
+        )
         return
     connection.execute(
         work.compose(
             "UPDATE {w} w SET names = q.names, verdict = CASE WHEN cardinality(q.names) > 0"
             " THEN 'do' WHEN q.moot = q.written THEN 'moot' ELSE 'keep' END,"
-            " reason = CASE WHEN cardinality(q.names) = 0 THEN 'changed here since'"
+            " reason = CASE WHEN cardinality(q.names) = 0 AND {gone} THEN {told}"
+            " WHEN cardinality(q.names) = 0 THEN 'changed here since'"
+            " WHEN {gone} THEN 'the run wrote it; ' || {told}"
             " WHEN cardinality(q.names) + q.moot < q.written"
             " THEN 'the run wrote it; what was changed here since stays'"
             " ELSE 'the run wrote it' END"
@@ -230,6 +247,8 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated') q WHERE q.n = w.n",
             names=sql.SQL(" || ").join(sql.SQL("({})::text[]").format(each) for each in revertible),
             moot=sql.SQL(" + ").join(moot),
+            gone=gone,
+            told=sql.Literal(told),
         )
     )
     connection.execute(work.compose("DELETE FROM {w} WHERE verdict = 'moot'"))
@@ -239,6 +258,20 @@ def _holds(base: Base, name: str, side: str) -> sql.Composable:
     """Condition: live row `t` holds what the image of `w` says of a column."""
     text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
     return same_text(sql.Identifier("t", name), text, base.table.columns[name])
+
+
+def _held(connection: psycopg.Connection[Any], work: Undoing, side: str, kind: str) -> list[str]:
+    """The columns that images of the run have."""
+    return [
+        row[0]
+        for row in connection.execute(
+            work.compose(
+                "SELECT DISTINCT jsonb_object_keys({side}) FROM {w} WHERE kind = {kind} ORDER BY 1",
+                side=sql.Identifier(side),
+                kind=sql.Literal(kind),
+            )
+        ).fetchall()
+    ]
 
 
 def _parent_is_there(base: Base, name: str) -> sql.Composable:

@@ -60,6 +60,10 @@ class Known(Struct, frozen=True, kw_only=True):
     base: int
     secrets: frozenset[str]
     """Columns of the table that a set of its base has declared secret."""
+    columns: tuple[str, ...]
+    """All that its base has, under the names that they had when it was last opened."""
+    given: tuple[str, ...]
+    """Those that its own rows gave when it was last applied."""
     waits: bool = False
     """Rows of it wait for other rows."""
 
@@ -91,6 +95,11 @@ class Seeding(Struct, kw_only=True):
     """By qualified table: columns that any set, past or present, has declared secret."""
     rescoped: dict[str, Known] = field(default_factory=dict)
     """By name: sets that the ledger knows in another scope, and as what."""
+    renamed: dict[int, Known] = field(default_factory=dict)
+    """By the number of the base: tables and keys that have others now, and one of their sets as
+    the ledger has it."""
+    stale: set[str] = field(default_factory=set)
+    """Sets whose renaming the ledger has not followed yet."""
     works: dict[str, SetWork] = field(default_factory=dict)
     decisions: dict[str, tuple[SetDecision, str]] = field(default_factory=dict)
     waiting: set[str] = field(default_factory=set)

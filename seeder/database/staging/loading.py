@@ -169,7 +169,7 @@ def _copied_columns(stage: Stage) -> list[sql.Composable]:
     columns: list[sql.Composable] = [sql.Identifier("addr")]
     if len(stage.seed_set.shapes) > 1:
         columns.append(sql.Identifier("shape"))
-    for number, column in enumerate(stage.seed_set.columns, start=1):
+    for number, column in enumerate(stage.sent, start=1):
         columns.append(sql.Identifier(f"{'d' if column.reference is None else 'r'}{number}"))
         if column.name in stage.lookups:
             columns.append(sql.Identifier(f"q{number}"))
@@ -194,8 +194,11 @@ def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
     fields: list[str | None] = [row.key]
     if len(stage.seed_set.shapes) > 1:
         fields.append(str(row.shape))
-    for column, value in zip(stage.seed_set.columns, row.values, strict=True):
-        if column.reference is not None:
+    given = stage.seed_set.shapes[row.shape] if stage.left_out else None
+    for column, value in zip(stage.sent, row.values, strict=True):
+        if given is not None and column.name not in given:
+            fields.append(stage.left_out.get(column.name))
+        elif column.reference is not None:
             fields.append(None if value is None else str(value))
             if column.name in stage.lookups:
                 fields.append(fields[-1])
@@ -235,7 +238,7 @@ def _rejected(connection: psycopg.Connection[Any], stage: Stage) -> Iterator[Pro
 def _rejected_in(
     connection: psycopg.Connection[Any], stage: Stage, block: list[SeedRow]
 ) -> Iterator[Problem]:
-    for number, column in enumerate(stage.seed_set.columns):
+    for number, column in enumerate(stage.sent):
         live = stage.lookups.get(column.name) or stage.table.columns[column.name]
         probed = column.reference is None or column.name in stage.lookups
         texts: list[str | None] = []

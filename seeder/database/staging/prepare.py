@@ -15,9 +15,12 @@ from seeder.database.ledger.entries import read_bases
 from seeder.database.schema.tables import Column, read_tables
 from seeder.database.staging import (
     copy_to_base,
+    departed,
     loading,
     recorded_keys,
     registry,
+    rekey,
+    renamed,
     rescope,
     schema_check,
     secrecy,
@@ -88,6 +91,7 @@ def read(seeding: Seeding) -> None:
     everything = (*catalog.sets, *catalog.inactive)
     seeding.tables = read_tables(seeding.connection, schema_check.tables_of(everything))
     seeding.known = registry.read_known(seeding)
+    renamed.find(seeding, catalog.sets)  # first: what is secret stays so under another name
     secrecy.declare(seeding)
     if seeding.orders.migrations_pending:
         await_migrations(seeding)
@@ -98,8 +102,11 @@ def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     sets = tuple(sets)
     registry.require_same_schema(seeding, sets)
     rescope.find(seeding, sets)
+    known = {each.name: registry.same_place(seeding, each) for each in sets}
+    for each in sets:
+        if not known[each.name] and each.name not in seeding.decisions:
+            renamed.leave_unrecognised(seeding, each)
     undecided = [each for each in sets if each.name not in seeding.decisions]
-    known = {each.name: registry.same_place(seeding, each) for each in undecided}
     filled = _filled(seeding, [each for each in undecided if not known[each.name]])
     for each in undecided:
         seeding.decisions[each.name] = _decide(
@@ -224,16 +231,17 @@ _SURVEYED = 10_001
 
 def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     """Open bases and stages of the sets that are written, and of those they refer to."""
-    written = {n for n, (decision, _) in seeding.decisions.items() if decision in WRITTEN}
-    needed = set(written)
-    waiting = list(written)
+    needed = {n for n, (decision, _) in seeding.decisions.items() if decision in WRITTEN}
+    if seeding.writes:
+        needed |= seeding.stale
+    waiting = list(needed)
     while waiting:
         for name in edges[waiting.pop()]:
             if name not in needed:
                 needed.add(name)
                 waiting.append(name)
     sets = [
-        each
+        departed.with_departed(seeding, each)
         for each in seeding.catalog.sets
         if each.name in needed and seeding.decisions[each.name][0] is not SetDecision.AWAITING_TABLE
     ]
@@ -268,7 +276,9 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
             seeding.works[work.name] = work
     if seeding.orders.mode is not Mode.INIT:
         registry.warn_of_leftovers(seeding)
+    departed.with_defaults(seeding)
     _load(seeding)
+    rekey.follow_new_keys(seeding)
 
 
 def _targets(seeding: Seeding, each: SeedSet, by_name: Mapping[str, SeedSet]) -> dict[str, Target]:
@@ -340,7 +350,13 @@ def _open_bases(seeding: Seeding, sets: Sequence[SeedSet]) -> dict[str, Base]:
             for group in groups.values()
         ],
         write=seeding.writes,
-        moves=any(each.moved or each.name in seeding.rescoped for each in seeding.catalog.sets),
+        moves=any(each.moved or each.name in seeding.rescoped for each in seeding.catalog.sets)
+        or any(renamed.is_rekeyed(seeding, each) for each in sets),
+        former={
+            place: BaseKey(schema=known.table.schema or "", table=known.table.name, key=known.key)
+            for place, group in groups.items()
+            if (known := renamed.before(seeding, group[0])) is not None
+        },
     )
     return {
         each.name: base

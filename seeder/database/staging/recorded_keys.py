@@ -70,8 +70,7 @@ class RecordedKeys:
     def row(self, each: SeedSet, row: SeedRow) -> SeedRow:
         """One of the set's rows under its key in the ledger."""
         values: list[Cell] = list(row.values)
-        for n, column in enumerate(each.columns):
-            value = values[n]
+        for n, (column, value) in enumerate(zip(each.columns, row.values, strict=False)):
             if isinstance(column.reference, SetReference) and isinstance(value, str):
                 values[n] = self.key(column.reference.set, value)
         through = self._through_references(each.name, row.key)

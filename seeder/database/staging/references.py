@@ -18,7 +18,7 @@ from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork, TableTarget
 from seeder.merge.plan import RowAction, SetDecision, Why
-from seeder.merge.rules import ROW_RULES, number_of, numbers_with
+from seeder.merge.rules import IDENTITY_RULES, ROW_RULES, Identity, number_of, numbers_with
 
 INSERTING = sql.SQL("{}::smallint[]").format(
     sql.Literal(
@@ -47,6 +47,17 @@ _LIVE = sql.SQL("{}::smallint[]").format(
     )
 )
 """Numbers of the verdicts on a live row that give way to its being blocked."""
+
+
+_ELSEWHERE = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        numbers_with(
+            IDENTITY_RULES,
+            lambda rule: rule.verdict in (Identity.GONE, Identity.AT_KEY, Identity.TAKEN),
+        )
+    )
+)
+"""Numbers of the identities whose rows are not at the primary key that the ledger knows."""
 
 
 def resolve(
@@ -173,8 +184,9 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
         " CASE WHEN {gone} THEN 2 ELSE 0 END AS rank\n"
         "  FROM {base} b JOIN {live} l ON {at_primary_key} AND {in_scope}"
         " AND (NOT {gone} OR ({marked} AND b.addr IN (SELECT q.addr FROM {stage} q)))\n"
-        "  WHERE b.scope = {scope} AND b.state IN ('a', 'k', 's')"
+        "  WHERE b.scope = {scope} AND b.state IN ('a', 'k', 's'){judged}"
     ).format(
+        judged=_where_it_was(other) if other.name in judged else sql.SQL(""),
         stored=stored,
         base=other.base.relation,
         live=other.table.rows,
@@ -204,6 +216,15 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
         other.stage.relation, _to_be_inserted(other, judged)
     )
     return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, awaited])
+
+
+def _where_it_was(other: SetWork) -> sql.Composable:
+    """Restricts entries `b` of a judged set to those whose rows are where the ledger has them."""
+    if other.decision not in MERGING:
+        return sql.SQL("")
+    return sql.SQL(
+        " AND NOT EXISTS (SELECT FROM {} w WHERE w.b = b.ctid AND w.identity = ANY ({}))"
+    ).format(other.verdict, _ELSEWHERE)
 
 
 def _own(other: SetWork) -> sql.Composable:

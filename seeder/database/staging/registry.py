@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
-from seeder.database.ledger.bases import former_key
 from seeder.database.ledger.digests import FIRST_ROWS, digest_of
 from seeder.database.schema.tables import read_tables
 from seeder.database.staging import waiting
-from seeder.database.staging.context import WRITTEN, Known, Seeding
+from seeder.database.staging.context import WRITTEN, Known, Seeding, set_named
+from seeder.database.staging.renamed import todays_names
 from seeder.database.staging.work import SetWork, has_scope, scope_text
 from seeder.errors import ConfigurationInvalid, Problem
-from seeder.merge.model import SeedSet, TableName
+from seeder.merge.model import SeedSet, TableName, Update
 from seeder.merge.plan import SetDecision
 
 
@@ -26,8 +27,7 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
         seeding.ledger.sql(
             "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id,"
             " EXISTS (SELECT FROM {s}.waiting w WHERE w.base = b.id AND w.scope = s.scope"
-            " AND w.set_name = s.name),"
-            " b.secrets"
+            " AND w.set_name = s.name), b.secrets, b.columns, s.columns"
             " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
             " WHERE b.project = {p} ORDER BY s.id"
         )
@@ -43,6 +43,8 @@ def read_known(seeding: Seeding) -> tuple[Known, ...]:
             base=row[7],
             waits=row[8],
             secrets=frozenset(row[9]),
+            columns=tuple(column["name"] for column in row[10]),
+            given=tuple(row[11]),
         )
         for row in rows
     )
@@ -54,9 +56,8 @@ def same_place(seeding: Seeding, each: SeedSet) -> list[Known]:
     if table is None or not has_scope(each, table):
         return []
     scope, qualified = scope_text(each, table), table.qualified
-    here = [k for k in seeding.known if k.table == qualified and k.scope == scope]
-    same = [known for known in here if known.key == each.key]
-    return same or [known for known in here if known.key == former_key(each)]
+    place = (qualified, each.key, scope)
+    return [k for k in seeding.known if (k.table, k.key, k.scope) == place]
 
 
 def require_same_schema(seeding: Seeding, sets: Sequence[SeedSet]) -> None:
@@ -162,13 +163,14 @@ def _register(seeding: Seeding, works: Sequence[SetWork]) -> dict[str, int]:
         return {}
     rows = seeding.connection.execute(
         seeding.ledger.sql(
-            "INSERT INTO {s}.sets (base, scope, name, digest, release, run)"
-            " SELECT base, scope, name, digest, %(release)s, %(run)s"
+            "INSERT INTO {s}.sets (base, scope, name, digest, columns, release, run)"
+            " SELECT base, scope, name, digest, columns, %(release)s, %(run)s"
             " FROM ROWS FROM (pg_catalog.unnest(%(bases)s::integer[]),"
             " pg_catalog.unnest(%(scopes)s::text[]), pg_catalog.unnest(%(names)s::text[]),"
-            " pg_catalog.unnest(%(digests)s::text[])) AS given (base, scope, name, digest)"
+            " pg_catalog.unnest(%(digests)s::text[]), pg_catalog.unnest(%(columns)s::jsonb[]))"
+            " AS given (base, scope, name, digest, columns)"
             " ON CONFLICT (base, scope, name) DO UPDATE"
-            " SET run = excluded.run, (digest, release, earlier) = ("
+            " SET run = excluded.run, columns = excluded.columns, (digest, release, earlier) = ("
             " SELECT sets.digest, sets.release, sets.earlier"
             " WHERE excluded.digest IN (''::text, sets.digest)"
             " UNION ALL SELECT excluded.digest, excluded.release,"
@@ -188,12 +190,44 @@ def _register(seeding: Seeding, works: Sequence[SetWork]) -> dict[str, int]:
                 if seeding.orders.first
                 else ""
                 if work.decision is SetDecision.INSERT_MISSING
-                else digest_of(work.seed_set)
+                else digest_of(set_named(seeding, work.name))
                 for work in works
             ],
+            "columns": [Jsonb(_columns(seeding, work)) for work in works],
         },
     ).fetchall()
     return dict(rows)
+
+
+def recorded_columns(seeding: Seeding, each: SeedSet) -> tuple[str, ...]:
+    """What the rows of a set gave when it was last applied, under the names of today.
+
+    And what its `removed: {set: ...}` may have written, so that rows that return get it back.
+    """
+    place = same_place(seeding, each)
+    catalog = {one.name for one in (*seeding.catalog.sets, *seeding.catalog.inactive)}
+    known = next((k for k in place if k.name == each.name), None) or next(
+        (k for k in place if k.name not in catalog), None
+    )
+    if known is None:
+        return ()
+    today = todays_names(each, known)
+    marked = [name for name, _ in each.removed_values if name in known.columns]
+    return tuple(dict.fromkeys([*(today.get(name, name) for name in known.given), *marked]))
+
+
+def _columns(seeding: Seeding, work: SetWork) -> list[str]:
+    """What a set gives, but for what no update writes and no ledger knows."""
+    given = [
+        column.name
+        for column in work.seed_set.columns
+        if not column.secret
+        and column.update is not Update.NEVER
+        and not any(column.name == name for name, _ in work.seed_set.scope)
+    ]
+    if work.decision is SetDecision.INSERT_MISSING:
+        given += recorded_columns(seeding, work.seed_set)
+    return list(dict.fromkeys(given))
 
 
 def unregister(seeding: Seeding, work: SetWork) -> None:
@@ -201,10 +235,13 @@ def unregister(seeding: Seeding, work: SetWork) -> None:
     if not seeding.writes:
         return
     before = next((known for known in seeding.known if known.id == work.set_id), None)
+    values: dict[str, object] = {"id": work.set_id}
     if before is None:
         statement = seeding.ledger.sql("DELETE FROM {s}.sets WHERE id = %(id)s")
     else:
-        statement = seeding.ledger.sql("UPDATE {s}.sets SET digest = %(digest)s WHERE id = %(id)s")
-    seeding.connection.execute(
-        statement, {"id": work.set_id, "digest": before.digest if before else ""}
-    )
+        statement = seeding.ledger.sql(
+            "UPDATE {s}.sets SET digest = %(digest)s, columns = %(columns)s WHERE id = %(id)s"
+        )
+        given = recorded_columns(seeding, set_named(seeding, work.name))
+        values |= {"digest": before.digest, "columns": Jsonb(list(given))}
+    seeding.connection.execute(statement, values)

@@ -14,17 +14,14 @@ from psycopg import sql
 from seeder.database.schema.equality import all_of, cast, equal
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import Known, Seeding
+from seeder.database.staging.renamed import former_scopes, places
 from seeder.database.staging.work import SetWork, has_scope, scope_condition, scope_text
 from seeder.merge.model import SeedSet
 
 
 def find(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     """Find the sets that the ledger knows in another scope; they count as known from now on."""
-    standing = {
-        (there.qualified, each.key, scope_text(each, there))
-        for each in (*seeding.catalog.sets, *seeding.catalog.inactive)
-        if (there := seeding.tables.get(each.table)) is not None and has_scope(each, there)
-    }
+    standing = set(places(seeding).values())
     for each in sets:
         table = seeding.tables.get(each.table)
         if table is None or not has_scope(each, table):
@@ -36,11 +33,22 @@ def find(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
         named = [
             known
             for known in here
-            if known.name == each.name and (known.table, known.key, known.scope) not in standing
+            if (known.name == each.name or known.scope in former_scopes(each, table))
+            and (known.table, known.key, known.scope) not in standing
         ]
-        before = next((k for k in reversed(named) if _follows(seeding, each, table, k)), None)
+        declared = former_scopes(each, table)
+        before = next(
+            (
+                k
+                for k in reversed(named)
+                if k.scope in declared or _follows(seeding, each, table, k)
+            ),
+            None,
+        )
         if before is not None:
             seeding.rescoped[each.name] = before
+            if before.scope in declared:
+                seeding.stale.add(each.name)
             seeding.known = tuple(
                 replace(known, scope=scope) if known is before else known for known in seeding.known
             )
@@ -97,10 +105,12 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     before = seeding.rescoped[work.name]
     connection, base = seeding.connection, work.base.relation
     at = work.at_primary_key("t", "b")
-    carried = sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND {})").format(
+    carried: sql.Composable = sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND {})").format(
         work.table.rows, at, work.in_scope("t")
     )
-    if _agree(work.seed_set, work.table, before.scope):
+    if before.scope in former_scopes(work.seed_set, work.table):
+        carried = sql.SQL("true")
+    elif _agree(work.seed_set, work.table, before.scope):
         carried = sql.SQL("({} OR NOT EXISTS (SELECT FROM {} t WHERE {}))").format(
             carried, work.table.rows, at
         )
@@ -143,8 +153,8 @@ def _leave_behind(seeding: Seeding, work: SetWork, before: Known) -> None:
     )
     row = connection.execute(
         seeding.ledger.sql(
-            "INSERT INTO {s}.sets (base, scope, name, digest, release, earlier, run)"
-            " SELECT base, {before}, name, digest, release, earlier, run FROM {s}.sets"
+            "INSERT INTO {s}.sets (base, scope, name, digest, columns, release, earlier, run)"
+            " SELECT base, {before}, name, digest, columns, release, earlier, run FROM {s}.sets"
             " WHERE id = {id}"
             " AND EXISTS (SELECT FROM {base} WHERE {left}) RETURNING id",
             before=sql.Literal(before.scope),

@@ -25,7 +25,7 @@ from seeder.merge.secrecy import renamed_too, with_secrets
 def declare(seeding: Seeding) -> None:
     """Tell every set of the catalog what is secret on its table; tables and ledger are read."""
     secrets: dict[TableName, set[str]] = {}
-    names: dict[TableName, set[tuple[str, str | None]]] = {}
+    names: dict[TableName, set[tuple[str, str]]] = {}
     for known in seeding.known:
         secrets.setdefault(known.table, set()).update(known.secrets)
     catalog = seeding.catalog
@@ -33,7 +33,9 @@ def declare(seeding: Seeding) -> None:
         table = seeding.tables.get(each.table)
         if table is not None:
             secrets.setdefault(table.qualified, set()).update(each.secrets)
-            names.setdefault(table.qualified, set()).update((c.name, c.was) for c in each.columns)
+            names.setdefault(table.qualified, set()).update(
+                (column.name, was) for column in each.columns for was in column.was
+            )
     seeding.secrets = {
         table: renamed_too(found, names.get(table, ())) for table, found in secrets.items() if found
     }

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, field
 from psycopg import sql
 
 from seeder.database.schema.equality import cast, staged_type, type_sql
@@ -49,6 +49,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     """A table that holds it instead (`direct`)."""
     lookups: Mapping[str, Column] = {}
     """By the references to rows that no set owns: the columns by which those are found."""
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    """By column that some rows leave out: its constant default, as text."""
 
     @property
     def name(self) -> str:
@@ -108,7 +110,22 @@ class Stage(Struct, frozen=True, kw_only=True):
         having = [n for n, shape in enumerate(shapes) if column in shape]
         if len(having) == len(shapes):
             return None
+        if not having:
+            return sql.SQL("false")
         return sql.SQL("{} = ANY ({})").format(sql.Identifier(alias, "shape"), sql.Literal(having))
+
+    def varies(self, column: str) -> bool:
+        """Whether there is no one value that a row asks for by leaving the column out."""
+        live = self.table.columns[column]
+        refers = self.seed_set.column(column).reference is not None
+        return not live.falls_back or (refers and live.default is not None)
+
+    @property
+    def sent(self) -> tuple[SeedColumn, ...]:
+        """The columns that any row gives; the first ones of the set."""
+        shapes, columns = self.seed_set.shapes, self.seed_set.columns
+        given = frozenset[str]().union(*shapes)
+        return tuple(each for each in columns if each.name in given) if shapes else columns
 
     @property
     def references(self) -> tuple[SeedColumn, ...]:
@@ -168,6 +185,8 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
         number = stage.position(column.name)
         if column.name == generated:
             kind = sql.SQL("{} GENERATED ALWAYS AS ({}) STORED").format(kind, recast(stage))
+        if column.name in stage.left_out and column not in stage.sent:
+            kind = sql.SQL("{} DEFAULT {}").format(kind, default_text(table.columns[column.name]))
         definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"d{number}"), kind))
         if column.reference is not None:
             definitions.append(sql.SQL("{} text").format(sql.Identifier(f"r{number}")))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct, field
@@ -201,10 +201,14 @@ def scope_condition(seed_set: SeedSet, table: Table, alias: str) -> sql.Composab
     return all_of(conditions) if conditions else sql.SQL("true")
 
 
-def scope_text(seed_set: SeedSet, table: Table) -> str:
-    """The scope as one line, the same for equal scopes: `organization_id=NULL`."""
+def scope_text(
+    seed_set: SeedSet, table: Table, scope: Sequence[tuple[str, Cell]] | None = None
+) -> str:
+    """The scope, or another one, as one line, the same for equal scopes: `org_id=NULL`."""
+    # The constants are scalars, and so are alike in columns that are not there any more.
+    plain = next(column for column in table.columns.values() if not column.is_json)
     parts = []
-    for name, value in seed_set.scope:
-        text = copy_text(value, table.columns[name])
+    for name, value in seed_set.scope if scope is None else scope:
+        text = copy_text(value, table.columns.get(name, plain))
         parts.append(f"{name}=NULL" if text is None else f"{name}={text!r}")
     return ", ".join(parts)

@@ -27,6 +27,8 @@ from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import COLUMN_RULES, ROW_RULES, EntryState, number_of
 
+_LETTING_GO = numbers(COLUMN_RULES, {ColumnCase.LET_GO})
+
 
 def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
     """Add entries for the rows just inserted (and replace those of restored rows).
@@ -82,6 +84,7 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
         values[f"c{column.n}"] = value
         if column.reference:
             values[f"r{column.n}"] = _symbol(work, column)
+    values |= _of_others(work)
     values["notes"] = _first_notes(work, read_back=read_back)
     source = inserted_rows(work)
     if read_back:
@@ -124,6 +127,24 @@ def _own_columns(work: SetWork) -> list[BaseColumn]:
     return [work.base.columns[name] for name in work.names if name in work.base.columns]
 
 
+def _others(work: SetWork) -> list[BaseColumn]:
+    """Columns that only other sets give, or that this one gave once."""
+    return [
+        column
+        for name, column in work.base.columns.items()
+        if name not in work.names and name in work.table.columns
+    ]
+
+
+def _of_others(work: SetWork) -> dict[str, sql.Composable]:
+    """The base of those columns: what the table makes of them."""
+    return {f"c{column.n}": _left_out(work, column.name) for column in _others(work)}
+
+
+def _varies(work: SetWork, name: str) -> bool:
+    return work.stage.varies(name) if name in work.names else not work.live(name).falls_back
+
+
 def _symbol(work: SetWork, column: BaseColumn) -> sql.Composable:
     """The row key asked for; NULL where this set writes the column's value itself."""
     if work.seed_set.column(column.name).reference is None:
@@ -134,7 +155,7 @@ def _symbol(work: SetWork, column: BaseColumn) -> sql.Composable:
 def _left_out(work: SetWork, name: str) -> sql.Composable:
     """The base of a column that a row does not give: its constant default, or NULL."""
     live = work.live(name)
-    if live.default is None or not live.constant_default:
+    if live.default is None or _varies(work, name):
         return sql.SQL("NULL")
     return canonical(cast(sql.SQL(live.default), live), live)
 
@@ -144,12 +165,13 @@ def _unknown_when_left_out(work: SetWork) -> list[sql.Composable]:
     pieces: list[sql.Composable] = []
     for column in _own_columns(work):
         given = work.stage.given(column.name)
-        if given is not None and not work.live(column.name).constant_default:
+        if given is not None and work.stage.varies(column.name):
             pieces.append(
                 sql.SQL("CASE WHEN {} THEN '[]'::jsonb ELSE {} END").format(
                     given, as_array(column.name)
                 )
             )
+    pieces += [as_array(each.name) for each in _others(work) if _varies(work, each.name)]
     return pieces
 
 
@@ -214,6 +236,7 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
         unknown.append(
             sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END").format(conflict, as_array(name))
         )
+    values |= _of_others(work)
     values["notes"] = joined(
         {"unknown": unknown, "stored": _stored_now(work, keep=False), "offered": _offered(work)}
     )
@@ -344,12 +367,15 @@ def _later_notes(work: SetWork) -> sql.Composable:
                 empty=sql.SQL("'[]'::jsonb"),
             )
         )
-        # The first verdict on a column is the first time that the row asks for it.
-        unasked.append(
-            sql.SQL(
-                "CASE WHEN b.notes -> 'unasked' ? {} AND {} IS NULL THEN {} ELSE '[]'::jsonb END"
-            ).format(sql.Literal(column.name), verdict, as_array(column.name))
-        )
+        given = work.stage.given(column.name)
+        if given is not None:
+            lets_go = sql.SQL("coalesce({} = ANY ({}), false)").format(verdict, _LETTING_GO)
+            piece = sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END")
+            unknown.append(piece.format(lets_go, as_array(column.name)))
+            still = sql.SQL("({} OR b.notes -> 'unasked' ? {} AND NOT {})").format(
+                lets_go, sql.Literal(column.name), given
+            )
+            unasked.append(piece.format(still, as_array(column.name)))
         if column.name in work.seed_set.key:
             moved.append(
                 sql.SQL(kept).format(

@@ -326,6 +326,7 @@ def test_rows_follow_a_referenced_set_that_gets_another_key(project: Project) ->
         """
         table: tiers
         key: code
+        was: {key: name}
         rows: [{name: free, code: T1}, {name: pro, code: T2}, {name: max, code: T3}]
         """,
     )

@@ -42,6 +42,10 @@ def column_facts() -> Iterator[dict[str, bool]]:
             continue
         if not facts["known"] and facts["live_is_stored"]:
             continue
+        if facts["left_out"] and facts["always"]:
+            continue
+        if facts["varies"] and not facts["left_out"]:
+            continue
         yield facts
 
 

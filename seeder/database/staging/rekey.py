@@ -1,0 +1,242 @@
+"""Entries of sets that have another key now get it, and who refers to them follows.
+
+Which row of the catalog an entry is: the one with the values that were last applied to the new
+key; else the one that still gives the old key. Others have left the catalog, and go by what was
+applied to the new key, or by what their live rows have in it; those without either, by their old
+key, so that an undo still finds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from psycopg import sql
+
+from seeder.database.ledger.bases import Base
+from seeder.database.schema.equality import canonical
+from seeder.database.staging.context import Seeding
+from seeder.database.staging.renamed import before, former_key, todays_names
+from seeder.database.staging.stage import Stage
+from seeder.database.staging.work import SetTarget, SetWork
+
+
+def follow_new_keys(seeding: Seeding) -> None:
+    """Give entries their new keys, once the rows of the catalog are staged."""
+    done: set[tuple[int, str]] = set()
+    for work in seeding.works.values():
+        known = before(seeding, work.seed_set)
+        if known is None or (work.base.id, work.scope) in done:
+            continue
+        today = todays_names(work.seed_set, known)
+        key = former_key(work.seed_set, known)
+        if key != work.seed_set.key:
+            done.add((work.base.id, work.scope))
+            _rekey(seeding, work, key, [today.get(name, name) for name in known.columns])
+
+
+def _rekey(
+    seeding: Seeding, work: SetWork, old_key: Sequence[str], recorded: Sequence[str]
+) -> None:
+    connection, base = seeding.connection, work.base
+    pairs = sql.Identifier("pg_temp", f"seeder_rekeyed_{work.stage.number}")
+    connection.execute(
+        sql.SQL(
+            "CREATE TEMP TABLE {name} ON COMMIT DROP AS\nWITH e AS (\n{entries}\n), s AS (\n{rows}"
+            "\n)\nSELECT DISTINCT ON (addr) entry, old, addr, parts, how FROM (\n"
+            "  SELECT e.entry, e.addr AS old, e.owning,"
+            " coalesce(x.addr, y.addr, {address}, CASE WHEN e.addr NOT IN (SELECT addr FROM s)"
+            " THEN e.addr END) AS addr,\n"
+            "    coalesce(x.parts, y.parts, e.parts, e.live) AS parts,\n"
+            "    CASE WHEN x.addr IS NOT NULL THEN 1 WHEN y.addr IS NOT NULL THEN 2"
+            " WHEN coalesce(e.parts, e.live) IS NOT NULL THEN 3 ELSE 4 END AS how\n"
+            "  FROM e LEFT JOIN s x ON x.parts = e.parts\n"
+            "  LEFT JOIN s y ON x.addr IS NULL AND y.before = e.before"
+            " AND NOT EXISTS (SELECT FROM e o WHERE o.parts = y.parts)\n"
+            ") q WHERE addr IS NOT NULL ORDER BY addr, how, owning DESC"
+        ).format(
+            name=sql.Identifier(f"seeder_rekeyed_{work.stage.number}"),
+            entries=_entries(work, old_key, recorded),
+            rows=sql.SQL("\n  UNION ALL\n").join(
+                _rows(work, stage, old_key) for stage in (work.stage, *work.siblings)
+            ),
+            address=sql.SQL(
+                "(SELECT string_agg(replace(replace(u.part, '\\', '\\\\'), ',', '\\,'), ','"
+                " ORDER BY u.n) FROM pg_catalog.unnest(coalesce(e.parts, e.live))"
+                " WITH ORDINALITY u (part, n))"
+            ),
+        )
+    )
+    # Of rows that nothing tells apart by the new key, one remains known.
+    connection.execute(
+        sql.SQL(
+            "DELETE FROM {base} b WHERE b.scope = {scope}"
+            " AND b.ctid NOT IN (SELECT entry FROM {pairs})"
+        ).format(base=base.relation, scope=sql.Literal(work.scope), pairs=pairs)
+    )
+    sets, notes = _assignments(work)
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET addr = m.addr, {sets}, notes = CASE WHEN {moved} = '{{}}'"
+            " THEN b.notes ELSE coalesce(b.notes, '{{}}') || jsonb_build_object('moved',"
+            " {moved} || coalesce(b.notes -> 'moved', '{{}}')) END FROM {pairs} m"
+            " WHERE b.ctid = m.entry"
+        ).format(base=base.relation, sets=sets, moved=notes, pairs=pairs)
+    )
+    follow_everywhere(seeding, work, pairs)
+
+
+def follow_everywhere(seeding: Seeding, work: SetWork, pairs: sql.Composable) -> None:
+    """Let all that names rows of a set by their old keys name them by the new ones.
+
+    `pairs` is a relation with the columns `old` and `addr`.
+    """
+    for other in seeding.works.values():
+        for name, target in other.targets.items():
+            if isinstance(target, SetTarget) and _same_rows(seeding, target, work):
+                _follow(seeding, other, name, pairs)
+    if seeding.writes:
+        seeding.connection.execute(
+            seeding.ledger.sql(
+                "UPDATE {s}.changes c SET addr = m.addr FROM {pairs} m"
+                " WHERE c.base = {id} AND c.scope = {scope} AND c.addr = m.old",
+                pairs=pairs,
+                id=sql.Literal(work.base.id),
+                scope=sql.Literal(work.scope),
+            )
+        )
+
+
+def _same_rows(seeding: Seeding, target: SetTarget, work: SetWork) -> bool:
+    other = seeding.works.get(target.set)
+    return other is not None and (other.base.id, other.scope) == (work.base.id, work.scope)
+
+
+def _entries(work: SetWork, old_key: Sequence[str], recorded: Sequence[str]) -> sql.Composable:
+    base, key = work.base, work.seed_set.key
+    return sql.SQL(
+        "  SELECT b.ctid AS entry, b.addr, b.state IN ('a', 'k', 's') AS owning,\n"
+        "    {before} AS before, {parts} AS parts, {live} AS live\n"
+        "  FROM {base} b LEFT JOIN {table} t ON {at} AND {in_scope} WHERE b.scope = {scope}"
+    ).format(
+        before=_array([_known(work, base, name) for name in old_key]),
+        parts=_array(
+            [
+                _known(work, base, name) if name in recorded else sql.SQL("NULL::text")
+                for name in key
+            ]
+        ),
+        live=_array(
+            [
+                sql.SQL("NULL::text")
+                if work.seed_set.column(name).reference is not None
+                else sql.SQL("({})::text").format(
+                    canonical(sql.Identifier("t", name), work.live(name))
+                )
+                for name in key
+            ]
+        ),
+        base=base.relation,
+        table=work.table.rows,
+        at=work.at_primary_key("t", "b"),
+        in_scope=work.in_scope("t"),
+        scope=sql.Literal(work.scope),
+    )
+
+
+def _known(work: SetWork, base: Base, name: str) -> sql.Composable:
+    """What was last asked of a column of the key, as text; NULL where that is not known."""
+    column = base.columns[name]
+    own = column.symbol if _refers(work, name) and column.reference else column.asked
+    return sql.SQL(
+        "CASE WHEN coalesce(b.notes -> 'unknown' ? {}, false) THEN NULL ELSE (b.{})::text END"
+    ).format(sql.Literal(name), own)
+
+
+def _refers(work: SetWork, name: str) -> bool:
+    return name in work.names and work.seed_set.column(name).reference is not None
+
+
+def _rows(work: SetWork, stage: Stage, old_key: Sequence[str]) -> sql.Composable:
+    def value(name: str) -> sql.Composable:
+        if stage.seed_set.column(name).reference is not None:
+            return stage.r(name)
+        return sql.SQL("({})::text").format(canonical(stage.d(name), work.live(name)))
+
+    gives = all(stage.has(name) for name in old_key)
+    return sql.SQL("  SELECT s.addr, {} AS parts, {} AS before FROM {} s").format(
+        _array([value(name) for name in work.seed_set.key]),
+        _array([value(name) for name in old_key]) if gives else sql.SQL("NULL::text[]"),
+        stage.relation,
+    )
+
+
+def _array(values: Sequence[sql.Composable]) -> sql.Composable:
+    """An array of texts; NULL where one is."""
+    texts = sql.SQL(", ").join(values)
+    return sql.SQL("CASE WHEN num_nulls({0}) = 0 THEN ARRAY[{0}] END").format(texts)
+
+
+def _assignments(work: SetWork) -> tuple[sql.Composable, sql.Composable]:
+    """What the key's columns become, and an object of what they were, for the merge."""
+    sets: list[sql.Composable] = []
+    moved: list[sql.Composable] = []
+    for number, name in enumerate(work.seed_set.key, start=1):
+        column = work.base.columns[name]
+        part = sql.SQL("m.parts[{}]").format(sql.Literal(number))
+        if _refers(work, name):
+            sets.append(sql.SQL("{} = {}").format(column.symbol, part))
+            differs = sql.SQL("b.{} IS DISTINCT FROM {}").format(column.symbol, part)
+            sets.append(
+                sql.SQL("{0} = CASE WHEN {1} THEN NULL ELSE b.{0} END").format(
+                    column.asked, differs
+                )
+            )
+        else:
+            value = sql.SQL("{}::{}").format(part, sql.SQL(column.storage))
+            sets.append(sql.SQL("{} = {}").format(column.asked, value))
+            differs = sql.SQL("b.{} IS DISTINCT FROM {}").format(column.asked, value)
+        moved.append(
+            sql.SQL(
+                "CASE WHEN m.how = 2 AND {} THEN jsonb_build_object({}, (b.{})::text)"
+                " ELSE '{{}}'::jsonb END"
+            ).format(differs, sql.Literal(name), column.asked)
+        )
+    return sql.SQL(", ").join(sets), sql.SQL("({})").format(sql.SQL(" || ").join(moved))
+
+
+def _follow(seeding: Seeding, other: SetWork, name: str, pairs: sql.Composable) -> None:
+    """Entries that refer to rows by their old keys refer to them by the new ones."""
+    column = other.base.columns.get(name)
+    if column is None or not column.reference:
+        return
+    seeding.connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET {symbol} = m.addr FROM {pairs} m"
+            " WHERE b.scope = {scope} AND b.{symbol} = m.old"
+        ).format(
+            base=other.base.relation,
+            symbol=column.symbol,
+            pairs=pairs,
+            scope=sql.Literal(other.scope),
+        )
+    )
+    if name in other.seed_set.key:
+        _readdress(seeding, other)
+
+
+def _readdress(seeding: Seeding, work: SetWork) -> None:
+    """Row keys made of references follow them."""
+    parts = [
+        sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
+            work.base.columns[name].symbol
+            if work.seed_set.column(name).reference is not None
+            else work.base.columns[name].asked
+        )
+        for name in work.seed_set.key
+    ]
+    whole = sql.SQL(" || ',' || ").join(parts)
+    seeding.connection.execute(
+        sql.SQL("UPDATE {} SET addr = {} WHERE scope = {} AND addr <> {}").format(
+            work.base.relation, whole, sql.Literal(work.scope), whole
+        )
+    )
