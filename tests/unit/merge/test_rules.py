@@ -73,7 +73,7 @@ OF_DESIRED = (
     "refresh",
     "moved",
 )
-OF_LIVE = ("writes", "conflicts", "records")
+OF_LIVE = ("writes", "conflicts", "lets_go", "records")
 OF_GONE = (
     "live",
     "ambiguous",
