@@ -78,9 +78,12 @@ def test_a_role_that_may_not_write_a_table_is_told_which_and_nothing_is_seeded(
     execute(
         limited,
         role,
-        "GRANT USAGE ON SCHEMA seeder, public TO {role}",
-        "GRANT CREATE ON SCHEMA seeder TO {role}",
-        "GRANT ALL ON ALL TABLES IN SCHEMA seeder TO {role}",
+        "ALTER SCHEMA seeder OWNER TO {role}",
+        *(
+            f"ALTER TABLE seeder.{name} OWNER TO {{role}}"
+            for (name,) in limited.rows("SELECT tablename FROM pg_tables WHERE schemaname='seeder'")
+        ),
+        "GRANT USAGE ON SCHEMA public TO {role}",
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}",
         "GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {role}",
     )
