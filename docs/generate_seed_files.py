@@ -70,6 +70,16 @@ _COLUMN_KEYS: Mapping[str, tuple[str, str]] = {
         " `secret` and `update: never`.",
     ),
     "was": ("name or list", "The former name, or names, of a column that a migration renamed."),
+    "merge": (
+        "`map`, `set`, `list`; `atomic`",
+        "How a document is merged inside, where both sides changed it:"
+        " [inside documents](../merge.md#inside-documents).",
+    ),
+    "by": ("key, or list of keys", "With `merge: list`: what tells the elements apart."),
+    "paths": (
+        "path: `{{merge: set}}`",
+        "Parts of the document that are merged in a way of their own.",
+    ),
 }
 
 _CHOICES: Mapping[str, tuple[type[StrEnum], Mapping[str, str]]] = {

@@ -18,6 +18,7 @@ from seeder.catalog.generated import GeneratedColumns
 from seeder.catalog.made import is_found, is_function, maker
 from seeder.catalog.nodes import Node
 from seeder.catalog.problems import Problems
+from seeder.catalog.strategies import misfits
 from seeder.catalog.values import Values, key_text
 from seeder.merge.model import (
     Cell,
@@ -82,7 +83,17 @@ class Assembler:
         self._generated.check([cells for _, _, cells in kept])
         shapes: dict[frozenset[str], int] = {}
         rows = []
+        merged = {
+            name: rule.merge
+            for name, rule in self._declaration.columns.items()
+            if rule.merge is not None
+        }
         for key, draft, cells in kept:
+            for name, strategy in merged.items():
+                for message, remedy in misfits(cells.get(name), strategy):
+                    self._problems.add(
+                        f"`{name}`: {message}", remedy=remedy, file=draft.file, at=draft.at(name)
+                    )
             shape = shapes.setdefault(frozenset(cells), len(shapes))
             get = cells.get
             rows.append(
@@ -346,6 +357,7 @@ class Assembler:
             secret=secret,
             was=rule.was if rule else (),
             make=self._maker(rule, rule.made_by) if rule and rule.made_by is not None else None,
+            merge=rule.merge if rule else None,
             file=file,
             line=line,
         )

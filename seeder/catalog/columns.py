@@ -5,12 +5,12 @@ from __future__ import annotations
 from msgspec import Struct
 
 from seeder.catalog.made import is_function
-from seeder.catalog.node_reader import NodeReader
 from seeder.catalog.nodes import Mapping, Node, Scalar
 from seeder.catalog.problems import Spot
-from seeder.merge.model import SetReference, TableReference, Update
+from seeder.catalog.strategies import STRATEGY_KEYS, StrategyReader
+from seeder.merge.model import SetReference, Strategy, TableReference, Update
 
-COLUMN_KEYS = ("ref", "expand", "update", "secret", "from", "was")
+COLUMN_KEYS = ("ref", "expand", "update", "secret", "from", "was", *STRATEGY_KEYS)
 
 
 class ColumnRule(Struct, frozen=True, kw_only=True):
@@ -25,9 +25,10 @@ class ColumnRule(Struct, frozen=True, kw_only=True):
     made_by: str | None = None
     """`module:function`, of the application."""
     was: tuple[str, ...] = ()
+    merge: Strategy | None = None
 
 
-class ColumnReader(NodeReader):
+class ColumnReader(StrategyReader):
     """Reads the rules of all columns of a set."""
 
     def rules(self, node: Node | None) -> dict[str, ColumnRule]:
@@ -72,6 +73,13 @@ class ColumnReader(NodeReader):
             self.bad(
                 node.key_place("expand"), "`expand` needs a `ref` to a seed set, not to a table"
             )
+        strategy = self.strategy(column, node)
+        if strategy is not None and (reference is not None or update is not Update.MERGE):
+            self.bad(
+                node.items["merge"],
+                f"`{column}` cannot be merged inside",
+                "References, secrets and columns with `update: always` or `never` are one value.",
+            )
         return ColumnRule(
             name=column,
             at=at,
@@ -81,6 +89,7 @@ class ColumnReader(NodeReader):
             secret=secret,
             made_by=made_by,
             was=(self.names(node.items["was"], "was") or ()) if "was" in node.items else (),
+            merge=strategy,
         )
 
     def _function(self, node: Mapping) -> str | None:

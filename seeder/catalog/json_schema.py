@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from seeder.catalog.columns import COLUMN_KEYS
 from seeder.catalog.declaration import KEYS
-from seeder.merge.model import Conflict, Removed, Update, When
+from seeder.merge.model import Conflict, Removed, Update, Way, When
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -91,6 +91,26 @@ _COLUMN: dict[str, Schema] = {
         " gives. Implies `secret` and `update: never`.",
     },
     "was": _one_or_more("The column's former name, or names."),
+    "merge": _choice(
+        Way,
+        "How a document is merged where both sides changed it: map key by key, set element by"
+        " element, list by the keys that `by` names.",
+        default=Way.ATOMIC,
+    ),
+    "by": _one_or_more("Of a list: the keys that tell its elements apart."),
+    "paths": {
+        "type": "object",
+        "additionalProperties": {
+            "type": "object",
+            "properties": {
+                "merge": {"enum": [each.value for each in Way]},
+                "by": _one_or_more("Of a list: the keys that tell its elements apart."),
+                "update": {"enum": [Update.NEVER.value]},
+            },
+            "additionalProperties": False,
+        },
+        "description": "Parts that are merged in a way of their own, such as limits.tags.",
+    },
 }
 
 _FORMER: Schema = {

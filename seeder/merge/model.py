@@ -109,6 +109,48 @@ class TableReference(Struct, frozen=True, kw_only=True):
     key: str
 
 
+class Way(StrEnum):
+    """How two sides that both changed a document, or a part of one, come together."""
+
+    ATOMIC = "atomic"
+    """As a whole."""
+    MAP = "map"
+    """Key by key, and so on inside."""
+    SET = "set"
+    """Element by element; order and repetition mean nothing."""
+    LIST = "list"
+    """Element by element, told apart by the keys that `by` names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    """How far inside a document the merge goes, and how."""
+
+    way: Way = Way.ATOMIC
+    by: tuple[str, ...] = ()
+    """For a list: the keys of its elements by which they are told apart."""
+    paths: tuple[tuple[str, Strategy], ...] = ()
+    """For keys that are merged in a way of their own; of a list, keys of its elements."""
+    never: bool = False
+    """What is there is not changed: written where it is new, as `update: never` of a column."""
+
+    @property
+    def keeps(self) -> bool:
+        """Whether any part is written on insert only."""
+        return self.never or any(each.keeps for _, each in self.paths)
+
+    def inside(self, key: str) -> Strategy:
+        """The strategy for a key of a mapping: mappings inside are merged as it is, unless said."""
+        return dict(self.paths).get(key, _INSIDE)
+
+    def element(self) -> Strategy:
+        """The strategy for an element of a list."""
+        return Strategy(way=Way.MAP, paths=self.paths)
+
+
+_INSIDE = Strategy(way=Way.MAP)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeedColumn:
     """One column that at least one row of the set gives a value."""
@@ -119,6 +161,8 @@ class SeedColumn:
     secret: bool = False
     was: tuple[str, ...] = ()
     """The column's former names; its ledger values move to the new one."""
+    merge: Strategy | None = None
+    """How its documents are merged; None: as a whole, like any other value."""
     generator: Generator | None = None
     """Of a column in `SeedSet.generated`."""
     make: Callable[[Cell], Cell] | None = field(default=None, compare=False)

@@ -79,12 +79,18 @@ class ColumnCase(StrEnum):
     ALWAYS = "always"
     LET_GO = "let-go"
     """The row no longer gives it, and its default varies: the live value stays."""
+    MERGE = "merge"
+    """The document is merged inside; each part has a case of its own."""
 
 
 class ColumnChange(Struct, frozen=True, kw_only=True):
-    """One column of a changed row; values are canonical text, None is NULL."""
+    """One column of a changed row; values are canonical text, None is NULL.
+
+    Of a document that is merged inside, one part: values are JSON, or `absent`.
+    """
 
     name: str
+    """The column's; of a part with its path behind: `settings.limits.seats`, `grants[a.view]`."""
     case: ColumnCase
     reason: str
     """Why, for people; nothing is decided by its wording."""

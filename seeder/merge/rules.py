@@ -88,6 +88,11 @@ COLUMN_FACTS = {
     "held": "it is to be written, and a row that stays as it is holds the value, which is unique",
     "left_out": "the row does not give the column; D is its constant default, or NULL",
     "varies": "... and it has neither: its default varies from row to row",
+    "merges": "the column is merged inside, `merge: set`, `map` or `list`",
+    "merged": "... and that has been done with the live value as it is",
+    "merge_writes": "... with another document than the live one as its outcome",
+    "merge_conflicts": "... and a part in conflict for the first time",
+    "merge_records": "... and other parts than before count as asked for",
 }
 
 COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
@@ -144,6 +149,32 @@ COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
         "the row no longer gives it; back to the column's default",
     ),
     Rule("untouched", "known live_is_stored", ColumnCase.UPDATE, "unchanged since seeder wrote it"),
+    Rule("unmerged", "known merges !merged", ColumnCase.MERGE, "merged inside"),
+    Rule(
+        "merged_in_part",
+        "known merges merge_writes merge_conflicts",
+        ColumnCase.MERGE,
+        "merged inside; some parts were changed here as well and stay",
+    ),
+    Rule("merged", "known merges merge_writes", ColumnCase.MERGE, "merged inside"),
+    Rule(
+        "parts_changed_here",
+        "known merges merge_conflicts",
+        ColumnCase.CONFLICT,
+        "parts were changed here as well; they stay",
+    ),
+    Rule(
+        "parts_settled",
+        "known merges merge_records",
+        ColumnCase.SETTLE,
+        "live already has the desired parts",
+    ),
+    Rule(
+        "parts_offered_before",
+        "known merges",
+        ColumnCase.HELD,
+        "parts were changed here as well; reported before, they stay",
+    ),
     Rule(
         "overwritten",
         "overwrite",
@@ -162,7 +193,9 @@ COLUMN_RULES: tuple[Rule[ColumnCase], ...] = (
     Rule("here_before", "", ColumnCase.CONFLICT, "was here before seeder; the live value stays"),
 )
 
-COLUMN_WRITES = frozenset({ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS})
+COLUMN_WRITES = frozenset(
+    {ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS, ColumnCase.MERGE}
+)
 """Cases in which the table's value is written."""
 
 COLUMN_APPLIED = COLUMN_WRITES | {ColumnCase.SETTLE}

@@ -17,7 +17,7 @@ from seeder.merge.plan import (
     SetOutcome,
     SetPlan,
 )
-from seeder.merge.rules import ROW_RULES, Report
+from seeder.merge.rules import COLUMN_WRITES, ROW_RULES, Report
 from seeder.report.layout import Ink, Piece, Span
 
 CONFLICTS = "conflicts"
@@ -104,7 +104,7 @@ KEPT = frozenset(rule.name for rule in ROW_RULES if rule.report is Report.KEPT)
 
 _ON_RECORD = frozenset({RowAction.ADOPT, RowAction.RECORD, RowAction.RELEASE})
 _KEPT = frozenset({RowAction.KEEP, RowAction.SKIP})
-_WRITTEN = frozenset({ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS})
+_WRITTEN = COLUMN_WRITES
 
 
 def kind_of(row: RowChange) -> Kind:

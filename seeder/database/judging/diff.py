@@ -13,6 +13,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.judging import documents
 from seeder.database.judging.expressions import base_key, desired_is_asked, entry_match
 from seeder.database.schema.equality import all_of, equal, type_sql
 from seeder.database.staging.work import SetWork
@@ -59,6 +60,8 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
         sql.SQL("{} smallint").format(sql.Identifier(f"v{n}"))
         for n in range(1, len(work.seed_set.columns) + 1)
     ]
+    definitions += documents.definitions(work)
+    documents.create(connection, work)
     connection.execute(
         sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(
             sql.Identifier(work.verdict_name),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from seeder.database.judging import documents
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import Fact, numbers, verdict_number
 from seeder.database.schema.equality import Pair, all_equal, all_of, canonical, equal, found_in
@@ -33,7 +34,9 @@ def sources(work: SetWork, *, gone: bool) -> sql.Composable:
         "LEFT JOIN {base} b ON b.ctid = d.b\n"
         "LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
         "LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted}) AND NOT {moving}"
+        "{outcomes}"
     ).format(
+        outcomes=sql.SQL("") if gone else documents.join(work),
         diff=work.diff,
         row=work.stage.row(),
         stage=work.stage.relation,

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging import identity
+from seeder.database.judging import documents, identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
 from seeder.database.judging.facts import Fact, numbers, verdict_number
 from seeder.database.ledger.entry_values import unasked, unknown
@@ -40,13 +40,28 @@ def judge(
 ) -> None:
     """Fill the empty verdict for the desired rows of the diff.
 
-    `others` are all sets that references may lead to, by name.
+    `others` are all sets that references may lead to, by name. Documents that are merged inside
+    are merged once it is known which; then, and where a person was faster, it is judged again.
     """
+    _judge(connection, work, others, refresh=refresh)
+    while documents.merge_pending(connection, work):
+        connection.execute(sql.SQL("DELETE FROM {}").format(work.verdict))
+        _judge(connection, work, others, refresh=refresh)
+
+
+def _judge(
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    others: Mapping[str, SetWork],
+    *,
+    refresh: bool,
+) -> None:
     columns = {name: n for n, name in enumerate(work.names, start=1)}
     verdicts = []
     for name, number in columns.items():
         facts = _column_facts(work, name, others, refresh=refresh)
-        case = verdict_number(COLUMN_RULES, facts)
+        merged = facts | documents.facts(work, work.seed_set.column(name))
+        case = verdict_number(COLUMN_RULES, merged)
         given = work.stage.given(name)
         if given is not None:
             facts |= _left_out(work, name, refresh=refresh)
@@ -209,6 +224,7 @@ def _insert_verdicts(
     key_numbers = [f"k{n}" for n in range(1, len(work.base.primary_key) + 1)]
     targets = ["s", "b", "identity", "live", "row_at", "row_by", *key_numbers]
     verdict_names = [] if gone else [f"v{n}" for n in columns.values()]
+    outcomes = [] if gone else documents.outcome_names(work)
     # Each step is a row of facts that the next one builds on; OFFSET 0 keeps the planner from
     # writing a step's expressions out wherever they are used, which would double at each step.
     statement = sql.SQL(
@@ -217,13 +233,13 @@ def _insert_verdicts(
         "CROSS JOIN LATERAL (\n{facts} OFFSET 0\n) placed\n"
         "CROSS JOIN LATERAL (\n{identity} OFFSET 0\n) found\n"
         "CROSS JOIN LATERAL (\n{live} OFFSET 0\n) v\n"
-        "CROSS JOIN LATERAL (\n  SELECT v.*{verdicts} OFFSET 0\n) c\n"
+        "CROSS JOIN LATERAL (\n  SELECT v.*{outcomes}{verdicts} OFFSET 0\n) c\n"
         "WHERE d.s IS {gone} NULL"
     ).format(
         verdict=work.verdict,
-        names=sql.SQL(", ").join(map(sql.Identifier, [*targets, *verdict_names])),
+        names=sql.SQL(", ").join(map(sql.Identifier, [*targets, *verdict_names, *outcomes])),
         selected=sql.SQL(", ").join(
-            sql.Identifier("c", name) for name in [*targets, *verdict_names]
+            sql.Identifier("c", name) for name in [*targets, *verdict_names, *outcomes]
         ),
         row=verdict_number(ROW_RULES, row_facts),
         sources=identity.sources(work, gone=gone),
@@ -231,6 +247,9 @@ def _insert_verdicts(
         identity=identity.identity(),
         live=identity.live_row(work, columns),
         verdicts=sql.SQL("").join(sql.SQL(",\n  {}").format(each) for each in verdicts),
+        outcomes=sql.SQL("").join(
+            sql.SQL(",\n  {}").format(sql.Identifier("j", name)) for name in outcomes
+        ),
         gone=sql.SQL("") if gone else sql.SQL("NOT"),
     )
     connection.execute(statement)
@@ -272,6 +291,7 @@ def _column_facts(
         "held": False,
         "left_out": False,
         "varies": False,
+        **documents.NO_FACTS,
     }
     if base is not None:
         facts |= {

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging.facts import numbers
+from seeder.database.judging import documents
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.entry_values import last_asked, stored, unknown
 from seeder.database.schema.equality import canonical
@@ -26,6 +26,16 @@ CONFLICTING = frozenset(numbers_with(ROW_RULES, lambda rule: rule.report is Repo
 
 _NAMED = CONFLICTING.union(numbers_with(ROW_RULES, lambda rule: rule.verdict is RowAction.SKIP))
 """Those, and verdicts on rows that wait: a run names its rows."""
+
+_IN_CONFLICT = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        numbers_with(
+            COLUMN_RULES,
+            lambda rule: rule.verdict is ColumnCase.CONFLICT or rule.name == "merged_in_part",
+        )
+    )
+)
+"""Verdicts on a column by which it, or a part of its document, is in conflict."""
 
 _TELLS_WHERE = frozenset({"ambiguous", "taken"})
 """Row rules whose reason is that of the identity: where the live row is, or who has its key."""
@@ -79,7 +89,7 @@ def _column_conflict(work: SetWork) -> sql.Composable:
     return sql.SQL("({})").format(
         sql.SQL(" OR ").join(
             sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
-                sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, {ColumnCase.CONFLICT})
+                sql.Identifier(f"v{n}"), _IN_CONFLICT
             )
             for n in range(1, len(work.names) + 1)
         )
@@ -130,7 +140,7 @@ def _query(
         null = sql.SQL("NULL")
         texts.append(sql.Identifier("w", f"v{work.stage.position(name)}"))
         if work.seed_set.column(name).secret:
-            texts += [null, null, null, _is_given(work, name), sql.SQL("false")]
+            texts += [null, null, null, _is_given(work, name), sql.SQL("false"), null]
             continue
         texts += [
             sql.SQL("({})::text").format(last_asked(base)) if base else null,
@@ -140,6 +150,7 @@ def _query(
             sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base))
             if base
             else sql.SQL("false"),
+            documents.parts_of(work, name),
         ]
     where = sql.SQL("w.verdict <> ALL ({})").format(
         sql.SQL("{}::smallint[]").format(sql.Literal(list(SILENT)))
@@ -203,13 +214,16 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
     inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[5] is None
     columns: list[ColumnChange] = []
     for n, name in enumerate(work.names):
-        case_number, asked, was_stored, live, desired, known = row[5 + 6 * n : 11 + 6 * n]
+        case_number, asked, was_stored, live, desired, known, parts = row[5 + 7 * n : 12 + 7 * n]
         if case_number is None:
             if inserting and desired is not None and not gone:
                 columns.append(_new_value(work, name, desired, reason=rule.reason))
             continue
         column_rule = COLUMN_RULES[case_number]
         if column_rule.verdict is ColumnCase.NOTHING:
+            continue
+        if merged := documents.parts(parts):
+            columns += [documents.named(name, part) for part in merged]
             continue
         secret = work.seed_set.column(name).secret
         columns.append(

@@ -9,7 +9,7 @@ from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
-from seeder.merge.plan import RowAction, SetDecision
+from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
 EVERY = sql.SQL("true")
@@ -70,7 +70,20 @@ def after_update(work: SetWork, name: str) -> sql.Composable:
         return sql.Identifier("t", name)
     # ELSE keeps the row's own value: no other column is touched by an update of one.
     return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-        is_written(work, name), work.stage.d(name), sql.Identifier("t", name)
+        is_written(work, name), new_value(work, name), sql.Identifier("t", name)
+    )
+
+
+def new_value(work: SetWork, name: str) -> sql.Composable:
+    """What a column is to hold: the desired value, or what a document was merged to."""
+    if work.seed_set.column(name).merge is None:
+        return work.stage.d(name)
+    n = work.stage.position(name)
+    return sql.SQL("CASE WHEN w.{} = ANY ({}) THEN w.{} ELSE {} END").format(
+        sql.Identifier(f"v{n}"),
+        numbers(COLUMN_RULES, {ColumnCase.MERGE}),
+        sql.Identifier(f"m{n}"),
+        work.stage.d(name),
     )
 
 

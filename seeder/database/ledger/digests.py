@@ -28,6 +28,9 @@ def digest_of(seed_set: SeedSet) -> str:
         seed_set.moved,
     )
     found = hashlib.sha256(repr(policies).encode())
+    for column in sorted(seed_set.columns, key=lambda column: column.name):
+        if column.merge is not None:
+            found.update(repr((column.name, column.merge)).encode())
     source = seed_set.rows.csv
     if source is not None:
         with Path(source.path).open("rb") as file:

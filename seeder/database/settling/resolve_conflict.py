@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.judging import holding
@@ -34,9 +35,9 @@ from seeder.database.staging.stage import RESOLVED
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import images, record, write
 from seeder.database.writing.ordered_updates import update_in_turn
-from seeder.merge.model import Catalog
+from seeder.merge.model import Catalog, Conflict
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
-from seeder.merge.rules import COLUMN_RULES, ROW_RULES
+from seeder.merge.rules import COLUMN_APPLIED, COLUMN_RULES, ROW_RULES
 
 CONFLICTS = frozenset({ColumnCase.CONFLICT, ColumnCase.HELD})
 
@@ -166,19 +167,19 @@ def _conflicts(
 def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
     """Write the desired values by way of the verdict, and nothing that an update would do."""
     connection, run = seeding.connection, seeding.run
-    others = numbers(
-        COLUMN_RULES,
-        {
-            ColumnCase.UPDATE,
-            ColumnCase.ALWAYS,
-            ColumnCase.SETTLE,
-            ColumnCase.OVERWRITE,
-            ColumnCase.LET_GO,
-        },
-    )
+    documents = [name for name in names if work.seed_set.column(name).merge is not None]
+    if documents:
+        # Merged anew, with the catalog's parts where both sides changed one: the others stay.
+        work = replace(work, seed_set=replace(work.seed_set, conflict=Conflict.OVERWRITE))
+        for relation in (work.merged, work.verdict):
+            connection.execute(sql.SQL("DELETE FROM {}").format(relation))
+        judge_set(seeding, work)
+    others = numbers(COLUMN_RULES, COLUMN_APPLIED | {ColumnCase.LET_GO})
     sets = []
     for name in work.names:
         verdict = sql.Identifier(f"v{work.stage.position(name)}")
+        if name in documents:
+            continue
         if name in names:
             sets.append(sql.SQL("{} = {}").format(verdict, column_rule("overwritten")))
         else:

@@ -18,6 +18,7 @@ from seeder.merge.model import (
     SetReference,
     TableName,
     TableReference,
+    Way,
 )
 from seeder.merge.secrecy import exposed
 
@@ -100,6 +101,7 @@ def _of_set(
         return
     yield from _neighbours(each, tables, by_name)
     yield from _columns(each, table, remembered.get(table.oid, {}))
+    yield from _strategies(each, table)
     yield from _constants(each)
     for name, why in exposed(each):
         yield _Misfit(f"`{name}` of {table} {why}, and another set declared it secret.")
@@ -188,6 +190,22 @@ def _renamed(name: str, each: SeedSet, table: Table, remembered: Mapping[str, st
         f"It was seeded here before, and looks renamed: write {new[0]} in its place, and under"
         f" `columns:` {new[0]}: {{was: {name}}}."
     )
+
+
+def _strategies(each: SeedSet, table: Table) -> _Found:
+    """Only what has an inside can be merged there."""
+    for column in each.columns:
+        live = table.columns.get(column.name)
+        if column.merge is None or live is None or live.is_json:
+            continue
+        if live.kind.is_array and not live.kind.nested and column.merge.way is Way.SET:
+            continue
+        yield _Misfit(
+            f"the column {column.name} of {table} is of type {live.type}, which cannot be merged as"
+            f" a {column.merge.way.value}.",
+            "json and jsonb can be merged as a map, set or list, arrays of plain values as a set.",
+            column,
+        )
 
 
 def _constants(each: SeedSet) -> _Found:

@@ -95,6 +95,16 @@ class SetWork(Struct, frozen=True, kw_only=True):
         return f"seeder_verdict_{self.stage.number}"
 
     @property
+    def merged(self) -> sql.Identifier:
+        """The outcomes of merges inside documents."""
+        return sql.Identifier("pg_temp", self.merged_name)
+
+    @property
+    def merged_name(self) -> str:
+        """Its bare name."""
+        return f"seeder_merged_{self.stage.number}"
+
+    @property
     def names(self) -> tuple[str, ...]:
         """All column names of the set."""
         return tuple(column.name for column in self.seed_set.columns)

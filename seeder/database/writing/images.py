@@ -8,14 +8,13 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.judging.facts import numbers
-from seeder.database.judging.verdict_rows import at_live, writing
+from seeder.database.judging.verdict_rows import at_live, new_value, writing
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.ledger.notes import EMPTY, as_object, objects
 from seeder.database.schema.equality import canonical
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.record import at_live_now
-from seeder.merge.plan import ColumnCase
-from seeder.merge.rules import COLUMN_RULES, ROW_RULES
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
 
 def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
@@ -27,11 +26,11 @@ def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
             (
                 sql.SQL("w.{} = ANY ({})").format(
                     sql.Identifier(f"v{work.stage.position(name)}"),
-                    numbers(COLUMN_RULES, frozenset(_WRITES)),
+                    numbers(COLUMN_RULES, COLUMN_WRITES),
                 ),
                 name,
                 canonical(
-                    sql.Identifier("t", name) if side == "before" else work.stage.d(name),
+                    sql.Identifier("t", name) if side == "before" else new_value(work, name),
                     work.live(name),
                 ),
             )
@@ -87,9 +86,6 @@ def keep(
             source=source,
         )
     )
-
-
-_WRITES = (ColumnCase.UPDATE, ColumnCase.OVERWRITE, ColumnCase.ALWAYS)
 
 
 def _rule_text(texts: list[str]) -> sql.Composable:

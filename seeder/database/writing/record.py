@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.judging import documents
 from seeder.database.judging.expressions import offer
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import (
@@ -25,7 +26,39 @@ from seeder.database.writing.write import applied, new_key
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
-from seeder.merge.rules import COLUMN_RULES, ROW_RULES, EntryState, number_of
+from seeder.merge.rules import (
+    COLUMN_APPLIED,
+    COLUMN_RULES,
+    ROW_RULES,
+    EntryState,
+    number_of,
+    numbers_with,
+)
+
+_MERGED = sql.SQL("{}::smallint[]").format(
+    sql.Literal(numbers_with(COLUMN_RULES, lambda rule: ("merges", True) in rule.conditions))
+)
+"""Verdicts on a column whose document was merged inside."""
+_MERGED_ANEW = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        numbers_with(
+            COLUMN_RULES,
+            lambda rule: (
+                ("merges", True) in rule.conditions and rule.name != "parts_offered_before"
+            ),
+        )
+    )
+)
+"""... and of which other parts than before count as asked for."""
+_TAKEN = sql.SQL("{}::smallint[]").format(
+    sql.Literal(
+        numbers_with(
+            COLUMN_RULES,
+            lambda rule: rule.verdict in COLUMN_APPLIED or rule.name == "parts_changed_here",
+        )
+    )
+)
+"""Verdicts on a column after which the ledger takes over what is desired, or parts of it."""
 
 _LETTING_GO = numbers(COLUMN_RULES, {ColumnCase.LET_GO})
 
@@ -287,12 +320,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
         taken = sql.SQL("CASE WHEN {} = ANY ({}) THEN {} ELSE b.{} END")
         sets.append(
             sql.SQL("{} = ").format(column.asked)
-            + taken.format(
-                verdict,
-                applied(),
-                canonical(work.stage.d(name), work.live(name)),
-                column.asked,
-            )
+            + taken.format(verdict, _TAKEN, _asked_now(work, name), column.asked)
         )
         if column.reference:
             sets.append(
@@ -316,6 +344,20 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
             recorded=recorded,
             kept_conflicts=kept_conflicts,
         )
+    )
+
+
+def _asked_now(work: SetWork, name: str) -> sql.Composable:
+    """What counts as asked for: the desired value; of a merged document, but for kept parts."""
+    desired = canonical(work.stage.d(name), work.live(name))
+    if work.seed_set.column(name).merge is None:
+        return desired
+    n = work.stage.position(name)
+    return sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
+        sql.Identifier(f"v{n}"),
+        _MERGED,
+        canonical(sql.Identifier("w", f"a{n}"), work.live(name)),
+        desired,
     )
 
 
@@ -420,11 +462,21 @@ def _stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
             if keep
             else EMPTY
         )
-        pieces.append(
-            sql.SQL("CASE WHEN w.live AND {} = ANY ({}) THEN {} ELSE {} END").format(
-                verdict, applied(), rewritten, before
-            )
+        piece = sql.SQL("CASE WHEN w.live AND {} = ANY ({}) THEN {} ELSE {} END").format(
+            verdict, applied(), rewritten, before
         )
+        if work.seed_set.column(column.name).merge is not None:
+            # Where others have parts of it, what is stored tells nothing of what was asked for.
+            n, live = work.stage.position(column.name), work.live(column.name)
+            as_desired = same(
+                canonical(sql.Identifier("w", f"m{n}"), live),
+                canonical(work.stage.d(column.name), live),
+                live,
+            )
+            piece = sql.SQL("CASE WHEN {} = ANY ({}) AND NOT {} THEN {} ELSE {} END").format(
+                verdict, _MERGED_ANEW, as_desired, EMPTY, piece
+            )
+        pieces.append(piece)
     return pieces
 
 
@@ -435,6 +487,14 @@ def _offered(work: SetWork) -> list[sql.Composable]:
         sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
             sql.Identifier(f"v{work.stage.position(column.name)}"),
             kept_out,
+            as_object(column.name, offer(work, column.name)),
+            EMPTY,
+        )
+        if work.seed_set.column(column.name).merge is None
+        else sql.SQL("CASE WHEN w.{} = ANY ({}) OR {} THEN {} ELSE {} END").format(
+            sql.Identifier(f"v{work.stage.position(column.name)}"),
+            kept_out,
+            documents.kept_out(work, column.name),
             as_object(column.name, offer(work, column.name)),
             EMPTY,
         )

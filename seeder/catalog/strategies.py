@@ -1,0 +1,151 @@
+"""How a column's documents are merged: `merge`, `by` and `paths` of a column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from seeder.catalog.node_reader import NodeReader
+from seeder.catalog.nodes import Mapping, Node
+from seeder.merge.documents import list_key, token_of
+from seeder.merge.model import Cell, Strategy, Text, Way
+
+STRATEGY_KEYS = ("merge", "by", "paths")
+_PATH_KEYS = ("merge", "by", "update")
+_PART = re.compile(r"(?:[^.\\]|\\.)+")
+
+
+class StrategyReader(NodeReader):
+    """Reads how documents are merged."""
+
+    def strategy(self, column: str, node: Mapping) -> Strategy | None:
+        """The strategy of a column; None where its value is merged as a whole."""
+        way, by = self._way(node, f"`{column}`")
+        paths = node.items.get("paths")
+        if paths is None or not self.is_mapping(paths, "`paths`", "Write path: {merge: set}."):
+            return None if way is Way.ATOMIC else Strategy(way=way, by=by)
+        if way not in (Way.MAP, Way.LIST):
+            self.bad(
+                node.key_place("paths"),
+                f"`paths` needs a document with an inside, and `{column}` is merged as a whole"
+                if way is Way.ATOMIC
+                else "`paths` lead into mappings, and a set has none",
+                "Write `merge: map` beside it.",
+            )
+            return None
+        tree = _Tree(way, by)
+        for path, rule in paths.items.items():
+            if self.is_mapping(rule, f"the rule of `{path}`", "Write {merge: set}."):
+                self.known(rule, _PATH_KEYS, "key of a path")
+                inner, by = self._way(rule, f"`{path}`")
+                tree.place(_parts(path), inner, by, never=self._never(rule))
+        return tree.strategy()
+
+    def _way(self, node: Mapping, what: str) -> tuple[Way, tuple[str, ...]]:
+        way = Way.ATOMIC
+        if "merge" in node.items:
+            way = self.choice_of(node.items["merge"], "merge", way)
+        by = self.names(node.items["by"], "by") or () if "by" in node.items else ()
+        if way is Way.LIST and "by" not in node.items:
+            self.bad(
+                node.items["merge"],
+                f"{what} is merged as a list, and nothing says which elements are the same",
+                "Write the keys that tell them apart, as in {merge: list, by: [sku]}.",
+            )
+        elif way is not Way.LIST and "by" in node.items:
+            self.bad(
+                node.key_place("by"),
+                "`by` tells the elements of a list apart",
+                "Write `merge: list`.",
+            )
+        return way, by
+
+    def _never(self, node: Mapping) -> bool:
+        if "update" not in node.items:
+            return False
+        update: Node = node.items["update"]
+        if getattr(update, "value", None) == "never":
+            return True
+        self.bad(update, "inside a document `update` can only be `never`", "Write `update: never`.")
+        return False
+
+
+class _Tree:
+    """Strategies by path, while they are read in any order."""
+
+    def __init__(self, way: Way, by: tuple[str, ...], *, never: bool = False) -> None:
+        self.way, self.by, self.never = way, by, never
+        self.inside: dict[str, _Tree] = {}
+
+    def place(self, parts: list[str], way: Way, by: tuple[str, ...], *, never: bool) -> None:
+        """Say how the part at a path is merged."""
+        first, *rest = parts
+        child = self.inside.setdefault(first, _Tree(Way.MAP, ()))
+        if rest:
+            child.place(rest, way, by, never=never)
+        else:
+            child.way, child.by, child.never = way, by, never
+
+    def strategy(self) -> Strategy:
+        """All of it as a value."""
+        return Strategy(
+            way=self.way,
+            by=self.by,
+            never=self.never,
+            paths=tuple((name, each.strategy()) for name, each in sorted(self.inside.items())),
+        )
+
+
+def _parts(path: str) -> list[str]:
+    return [re.sub(r"\\(.)", r"\1", part) for part in _PART.findall(path)] or [path]
+
+
+def misfits(value: Cell, strategy: Strategy, path: str = "") -> Iterator[tuple[str, str]]:
+    """What is wrong with a desired document, each with what would be right.
+
+    Texts (of a CSV file, or of a value that comes as JSON already) are left to the database.
+    """
+    if value is None or isinstance(value, str | Text):
+        return
+    where = f" at `{path}`" if path else ""
+    match strategy.way:
+        case Way.MAP if isinstance(value, dict):
+            for name, each in value.items():
+                yield from misfits(each, strategy.inside(name), f"{path}.{name}".lstrip("."))
+        case Way.SET if isinstance(value, list | tuple):
+            seen = set()
+            for each in value:
+                token = token_of(each)
+                if token in seen:
+                    yield f"an element is in the set twice{where}", "Write it once."
+                    return
+                seen.add(token)
+        case Way.LIST if isinstance(value, list | tuple):
+            yield from _list_misfits(value, strategy, path, where)
+        case Way.ATOMIC:
+            pass
+        case Way.MAP if path:
+            pass  # a plain value among the keys of a mapping
+        case way:
+            shape = "a mapping" if way is Way.MAP else "a list"
+            yield f"`merge: {way.value}` needs {shape}{where}", "Write one, or merge as a whole."
+
+
+def _list_misfits(
+    value: list[Cell] | tuple[Cell, ...], strategy: Strategy, path: str, where: str
+) -> Iterator[tuple[str, str]]:
+    names = ", ".join(strategy.by)
+    seen = set()
+    for each in value:
+        key = list_key(each, strategy.by)
+        if key is None:
+            yield (
+                f"an element of the list{where} has no {names}",
+                "Every element needs the keys that `by` names.",
+            )
+            return
+        if key in seen:
+            yield f"two elements of the list{where} have the same {names}", "Write one of them."
+            return
+        seen.add(key)
+        yield from misfits(each, strategy.element(), path)

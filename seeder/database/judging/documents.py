@@ -1,0 +1,254 @@
+"""Columns whose documents are merged inside: the merge itself, between two judgements.
+
+Only rows whose catalog has changed get here. Their documents are merged by
+`seeder/merge/documents.py`, a portion at a time, into a table of outcomes; each is good for the
+version of the live row that it was made with, and for no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.facts import Fact
+from seeder.database.judging.verdict_rows import at_live
+from seeder.database.ledger.entry_values import last_asked, stored
+from seeder.database.schema.equality import cast, copy_text, type_sql
+from seeder.database.schema.tables import Column
+from seeder.database.staging.work import SetWork
+from seeder.merge.documents import MISSING, Merged, Part, Sides, equal, merge, read, text_of
+from seeder.merge.model import Conflict, SeedColumn
+from seeder.merge.plan import ColumnChange
+from seeder.merge.rules import COLUMN_RULES, number_of
+
+_WRITES, _CONFLICTS, _RECORDS, _KEPT_OUT = 1, 2, 4, 8
+_PORTION = 2_000
+"""Rows that are merged at a time."""
+
+_UNMERGED = number_of(COLUMN_RULES, "unmerged")
+
+
+def merging(work: SetWork) -> tuple[SeedColumn, ...]:
+    """The columns that are merged inside."""
+    return tuple(each for each in work.seed_set.columns if each.merge is not None)
+
+
+def definitions(work: SetWork) -> list[sql.Composable]:
+    """Columns of the verdict that hold outcomes: the document, what counts as asked, its parts."""
+    found: list[sql.Composable] = []
+    for column in merging(work):
+        kind, n = type_sql(work.live(column.name)), work.stage.position(column.name)
+        found += [
+            sql.SQL("{} {}").format(sql.Identifier(f"m{n}"), kind),
+            sql.SQL("{} {}").format(sql.Identifier(f"a{n}"), kind),
+            sql.SQL("{} text").format(sql.Identifier(f"c{n}")),
+            sql.SQL("{} smallint").format(sql.Identifier(f"x{n}")),
+        ]
+    return found
+
+
+def outcome_names(work: SetWork) -> list[str]:
+    """The names of these columns."""
+    positions = [work.stage.position(column.name) for column in merging(work)]
+    return [f"{part}{n}" for n in positions for part in "macx"]
+
+
+def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Create the set's empty table of outcomes, if it merges any document."""
+    if merging(work):
+        connection.execute(
+            sql.SQL(
+                "CREATE TEMP TABLE {} (s {}, row_at tid, row_by xid, {}) ON COMMIT DROP"
+            ).format(
+                sql.Identifier(work.merged_name),
+                work.stage.row_type,
+                sql.SQL(", ").join(definitions(work)),
+            )
+        )
+
+
+def join(work: SetWork) -> sql.Composable:
+    """Join of the outcomes `j` to diff row `d`."""
+    if not merging(work):
+        return sql.SQL("")
+    return sql.SQL("\nLEFT JOIN {} j ON j.s = d.s").format(work.merged)
+
+
+NO_FACTS: Mapping[str, Fact] = dict.fromkeys(
+    ("merges", "merged", "merge_writes", "merge_conflicts", "merge_records"), False
+)
+"""The facts of `COLUMN_RULES` about a merge, where there is none."""
+
+
+def facts(work: SetWork, column: SeedColumn) -> dict[str, Fact]:
+    """What differs in the facts of a column whose document is merged, for live row `v`.
+
+    What nobody changed is merged inside as well, to tell part by part what happens.
+    """
+    if column.merge is None or column.name not in work.base.columns:
+        return {}
+    flags = sql.Identifier("j", f"x{work.stage.position(column.name)}")
+
+    def flag(bit: int) -> Fact:
+        return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(bit))
+
+    return {
+        "live_is_stored": False,
+        "merges": True,
+        "merged": sql.SQL(
+            "coalesce(j.row_at = v.row_at AND j.row_by = v.row_by AND {} IS NOT NULL, false)"
+        ).format(flags),
+        "merge_writes": flag(_WRITES),
+        "merge_conflicts": flag(_CONFLICTS),
+        "merge_records": flag(_RECORDS),
+    }
+
+
+def kept_out(work: SetWork, name: str) -> sql.Composable:
+    """Condition on verdict row `w`: parts of the catalog's document were kept out."""
+    flags = sql.Identifier("w", f"x{work.stage.position(name)}")
+    return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(_KEPT_OUT))
+
+
+def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
+    """Merge the documents that the verdict finds unmerged; False where there are none.
+
+    The verdict is to be reached again with what was merged.
+    """
+    columns = merging(work)
+    pending = [
+        sql.SQL("w.{} = {}").format(
+            sql.Identifier(f"v{work.stage.position(column.name)}"), sql.Literal(_UNMERGED)
+        )
+        for column in columns
+    ]
+    if not columns or not _any(connection, work, pending):
+        return False
+    # DELETE, since a plan is made in a read-only transaction, where nothing is truncated.
+    connection.execute(sql.SQL("DELETE FROM {}").format(work.merged))
+    into = sql.SQL("COPY {} (s, row_at, row_by, {}) FROM STDIN").format(
+        work.merged, sql.SQL(", ").join(map(sql.Identifier, outcome_names(work)))
+    )
+    with connection.cursor(name="seeder_documents") as cursor:
+        cursor.execute(_pending(work, columns, pending))
+        while rows := cursor.fetchmany(_PORTION):
+            with connection.cursor() as out, out.copy(into) as copy:
+                for row in rows:
+                    copy.write_row([*row[:3], *_outcomes(work, columns, row[3:])])
+    return True
+
+
+def _any(
+    connection: psycopg.Connection[Any], work: SetWork, pending: Sequence[sql.Composable]
+) -> bool:
+    row = connection.execute(
+        sql.SQL("SELECT EXISTS (SELECT FROM {} w WHERE {})").format(
+            work.verdict, sql.SQL(" OR ").join(pending)
+        )
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _pending(
+    work: SetWork, columns: tuple[SeedColumn, ...], pending: Sequence[sql.Composable]
+) -> sql.Composed:
+    pieces: list[sql.Composable] = []
+    for column, condition in zip(columns, pending, strict=True):
+        base, live = work.base.columns[column.name], work.live(column.name)
+        note = sql.SQL("b.notes -> 'offered' ->> {}").format(sql.Literal(column.name))
+        pieces.append(sql.SQL("coalesce({}, false)").format(condition))
+        pieces += [
+            _json(cast(value, live), live)
+            for value in (
+                last_asked(base),
+                stored(base),
+                sql.Identifier("t", column.name),
+                work.stage.d(column.name),
+                sql.SQL("({})").format(note),
+            )
+        ]
+        pieces.append(
+            sql.SQL("coalesce(b.notes -> 'offered' ? {}, false)").format(sql.Literal(column.name))
+        )
+    return sql.SQL(
+        "SELECT w.s::text, w.row_at::text, w.row_by::text, {pieces}\nFROM {verdict} w\n"
+        "JOIN {stage} s ON {row} = w.s\nJOIN {base} b ON b.ctid = w.b\n"
+        "JOIN {live} t ON {at_live} AND t.ctid = w.row_at\nWHERE {pending}"
+    ).format(
+        pieces=sql.SQL(", ").join(pieces),
+        verdict=work.verdict,
+        stage=work.stage.relation,
+        row=work.stage.row(),
+        base=work.base.relation,
+        live=work.table.identifier,
+        at_live=at_live(work),
+        pending=sql.SQL(" OR ").join(pending),
+    )
+
+
+def _json(value: sql.Composable, column: Column) -> sql.Composable:
+    """The value as JSON text; NULL stays NULL."""
+    if column.kind.is_array:
+        return sql.SQL("pg_catalog.to_jsonb({})::text").format(value)
+    return sql.SQL("({})::jsonb::text").format(value)
+
+
+def _outcomes(
+    work: SetWork, columns: tuple[SeedColumn, ...], values: tuple[Any, ...]
+) -> Iterator[object]:
+    for n, column in enumerate(columns):
+        pending, asked, was_stored, live, desired, offered, was_offered = values[7 * n : 7 * n + 7]
+        if not pending or column.merge is None:
+            yield from (None, None, None, None)
+            continue
+        sides = Sides(
+            asked=read(asked),
+            stored=read(was_stored),
+            live=read(live),
+            desired=read(desired),
+            offered=read(offered),
+            was_offered=was_offered,
+        )
+        found = merge(sides, column.merge, overwrite=work.seed_set.conflict is Conflict.OVERWRITE)
+        kind = work.live(column.name)
+        yield _text(found.value, kind)
+        yield _text(found.asked, kind)
+        yield msgspec.json.encode(found.changes).decode()
+        yield _flags(sides, found)
+
+
+def _text(part: Part, column: Column) -> str | None:
+    if part is MISSING:
+        return None
+    return copy_text(part, column) if column.kind.is_array else text_of(part)  # type: ignore[arg-type]
+
+
+def _flags(sides: Sides, found: Merged) -> int:
+    return (
+        (0 if equal(found.value, sides.live) else _WRITES)
+        | (_CONFLICTS if found.conflicts else 0)
+        | (0 if equal(found.asked, sides.asked) else _RECORDS)
+        | (_KEPT_OUT if found.kept_out else 0)
+    )
+
+
+def parts_of(work: SetWork, name: str) -> sql.Composable:
+    """What `parts` reads, of verdict row `w`; NULL for a column that is not merged inside."""
+    if work.seed_set.column(name).merge is None:
+        return sql.SQL("NULL")
+    return sql.Identifier("w", f"c{work.stage.position(name)}")
+
+
+def parts(text: str | None) -> tuple[ColumnChange, ...]:
+    """The parts of an outcome, as the verdict holds them."""
+    return () if text is None else msgspec.json.decode(text, type=tuple[ColumnChange, ...])
+
+
+def named(column: str, part: ColumnChange) -> ColumnChange:
+    """A part under the name that reports and addresses give it."""
+    dot = "" if part.name.startswith("[") or not part.name else "."
+    return msgspec.structs.replace(part, name=f"{column}{dot}{part.name}")

@@ -1,0 +1,372 @@
+"""The merge inside one document: the rules of a column, at every path.
+
+A document is a JSON value: None, bool, int, Decimal, str, list or dict. Numbers are equal by
+value (`10`, `10.0`), and no number equals a truth value. `MISSING` stands where there is nothing;
+JSON null is a value. SQL NULL is `MISSING` at the root.
+
+Four documents meet: what was asked for last (`asked`), what the table made of that (`stored`), what
+the table holds now (`live`), and what the catalog asks for (`desired`). Where the strategy goes
+inside, each part is merged by itself; where it does not, the part is decided by `COLUMN_RULES`.
+"""
+
+from __future__ import annotations
+
+import decimal
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Final, Literal, TypeAlias, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from seeder.merge.model import Strategy, Way
+from seeder.merge.plan import ColumnCase, ColumnChange
+from seeder.merge.rules import COLUMN_APPLIED, COLUMN_FACTS, COLUMN_RULES, decide
+
+Document: TypeAlias = (
+    bool | int | decimal.Decimal | str | Sequence["Document"] | Mapping[str, "Document"] | None
+)
+
+
+class _Missing(Enum):
+    MISSING = "missing"
+
+
+MISSING: Final = _Missing.MISSING
+Part: TypeAlias = Document | Literal[_Missing.MISSING]
+
+T = TypeVar("T")
+Path: TypeAlias = tuple[str, ...]
+
+_KEPT_OUT = frozenset({ColumnCase.CONFLICT, ColumnCase.HELD})
+
+
+class Sides(Struct, frozen=True, kw_only=True):
+    """One part of a document as the four sides have it, and as it was offered before."""
+
+    asked: Part
+    stored: Part
+    live: Part
+    desired: Part
+    offered: Part = MISSING
+    """What the catalog asked for when this part was kept out; MISSING too if it never was."""
+    was_offered: bool = False
+
+    def each(self, of: Callable[[Part], T]) -> dict[str, T]:
+        """Something of each of the four sides, by its name."""
+        return {name: of(getattr(self, name)) for name in ("asked", "stored", "live", "desired")}
+
+    def at(self, key: str) -> Sides:
+        """The same for a key of the mapping that this part is."""
+        return Sides(
+            asked=_get(self.asked, key),
+            stored=_get(self.stored, key),
+            live=_get(self.live, key),
+            desired=_get(self.desired, key),
+            offered=_get(self.offered, key),
+            was_offered=self.was_offered,
+        )
+
+
+class Merged(Struct, frozen=True, kw_only=True):
+    """What becomes of a document."""
+
+    value: Part
+    """What the table should hold."""
+    asked: Part
+    """What counts as last asked for from now on: where the catalog's part was kept out, the
+    part of before."""
+    changes: tuple[ColumnChange, ...] = ()
+    """Parts to which something happens, or which are kept against the catalog, by their paths."""
+
+    @property
+    def conflicts(self) -> bool:
+        """Whether a part is in conflict for the first time."""
+        return any(each.case is ColumnCase.CONFLICT for each in self.changes)
+
+    @property
+    def kept_out(self) -> bool:
+        """Whether any part of the catalog's document was kept out, now or before."""
+        return any(each.case in _KEPT_OUT for each in self.changes)
+
+
+def merge(sides: Sides, strategy: Strategy, *, overwrite: bool = False, path: Path = ()) -> Merged:
+    """Merge one document, or one part of it.
+
+    Args:
+        sides: the part as each side has it.
+        strategy: how far inside the merge goes, and how.
+        overwrite: the catalog's part wins where both sides changed it.
+        path: where the part is, for what is reported.
+    """
+    merging = _Merge(overwrite=overwrite)
+    value, asked = merging.part(sides, strategy, path)
+    if equal(sides.live, sides.stored) and equal(asked, sides.desired) and not strategy.keeps:
+        # Nobody changed it here: it takes the catalog's order of elements as well.
+        value = sides.desired
+    return Merged(value=value, asked=asked, changes=tuple(merging.changes))
+
+
+class _Merge(Struct):
+    overwrite: bool
+    changes: list[ColumnChange] = field(default_factory=list)
+
+    def part(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
+        """The merged part, and what counts as asked for."""
+        match strategy.way:
+            case Way.MAP if _both(sides, dict) and _each(sides, dict):
+                return self._mapping(sides, strategy, path)
+            case Way.SET if _both(sides, list) and _each(sides, list):
+                return self._set(sides, path)
+            case Way.LIST if _both(sides, list) and _each(sides, list):
+                return self._list(sides, strategy, path)
+        return self._whole(sides, strategy, path)
+
+    def _whole(
+        self, sides: Sides, strategy: Strategy, path: Path, *, overwrite: bool | None = None
+    ) -> tuple[Part, Part]:
+        rule = decide(
+            COLUMN_RULES,
+            _NO_FACTS
+            | {
+                "never": strategy.never and sides.live is not MISSING,
+                "known": True,
+                "desired_is_asked": equal(sides.desired, sides.asked),
+                "live_is_stored": equal(sides.live, sides.stored),
+                "live_is_desired": equal(sides.live, sides.desired),
+                "offered": sides.was_offered and equal(sides.offered, sides.desired),
+                "overwrite": self.overwrite if overwrite is None else overwrite,
+            },
+        )
+        if rule.verdict is not ColumnCase.NOTHING:
+            self.changes.append(
+                ColumnChange(
+                    name=path_text(path),
+                    case=rule.verdict,
+                    reason=rule.reason,
+                    rule=rule.name,
+                    asked=_told(sides.asked),
+                    live=_told(sides.live),
+                    desired=_told(sides.desired),
+                )
+            )
+        applied = rule.verdict in COLUMN_APPLIED or rule.verdict is ColumnCase.NOTHING
+        wins = rule.verdict in COLUMN_APPLIED
+        return sides.desired if wins else sides.live, sides.desired if applied else sides.asked
+
+    def _mapping(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
+        value: dict[str, Document] = {}
+        asked: dict[str, Document] = {}
+        for key in _union(_keys(sides.live), _keys(sides.desired), _keys(sides.asked)):
+            inside = self.part(sides.at(key), strategy.inside(key), (*path, _key_part(key)))
+            for found, into in zip(inside, (value, asked), strict=True):
+                if found is not MISSING:
+                    into[key] = found
+        return value, asked
+
+    def _set(self, sides: Sides, path: Path) -> tuple[Part, Part]:
+        # In or out is all there is to an element, so two sides that both moved moved alike.
+        members = sides.each(lambda part: {token_of(each): each for each in _items(part)})
+        keep: dict[str, bool] = {}
+        for token in _union(*members.values()):
+            shown = next(each[token] for each in members.values() if token in each)
+            one = Sides(
+                asked=members["asked"].get(token, MISSING),
+                stored=members["stored"].get(token, MISSING),
+                live=members["live"].get(token, MISSING),
+                desired=members["desired"].get(token, MISSING),
+            )
+            value, _ = self._whole(one, _ATOMIC, (*path, _element_part([shown])))
+            keep[token] = value is not MISSING
+        live = [each for each in _items(sides.live) if keep[token_of(each)]]
+        present = {token_of(each) for each in live}
+        added = [
+            each
+            for token, each in members["desired"].items()
+            if keep[token] and token not in present
+        ]
+        return [*live, *added], sides.desired
+
+    def _list(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
+        elements = sides.each(lambda part: _by_key(_items(part), strategy.by))
+        offered = _by_key(_items(sides.offered), strategy.by)
+        merged: dict[str, Sequence[Document]] = {}
+        asked: list[Document] = []
+        for token in _union(*elements.values()):
+            live = elements["live"].get(token, [])
+            one = Sides(
+                **{
+                    name: next(iter(each.get(token, ())), MISSING)
+                    for name, each in elements.items()
+                },
+                offered=next(iter(offered.get(token, ())), MISSING),
+                was_offered=sides.was_offered,
+            )
+            shown = next(each[token][0] for each in elements.values() if token in each)
+            inside = (*path, _element_part(_key_values(shown, strategy.by)))
+            if len(live) > 1:
+                # Which of them is meant cannot be told: all stay, and count as a change here.
+                changed = replace(one, live=live)
+                _, base = self._whole(changed, _ATOMIC, inside, overwrite=False)
+                merged[token] = live
+            else:
+                value, base = self.part(one, strategy.element(), inside)
+                merged[token] = [] if value is MISSING else [value]
+            if base is not MISSING:
+                asked.append(base)
+        result: list[Document] = []
+        for element in _items(sides.live):
+            key = list_key(element, strategy.by)
+            # All that is at a key goes where the first of it is.
+            result.extend([element] if key is None else merged.pop(key, ()))
+        for token in elements["desired"]:
+            result.extend(merged.pop(token, ()))
+        return result, asked
+
+
+_ATOMIC = Strategy()
+_NO_FACTS = dict.fromkeys(COLUMN_FACTS, False)
+
+
+def _both(sides: Sides, kind: type) -> bool:
+    """Whether live and desired are of the kind, so that there is an inside to merge."""
+    return isinstance(sides.live, kind) and isinstance(sides.desired, kind)
+
+
+def _each(sides: Sides, kind: type) -> bool:
+    """Whether what was applied is of the kind, or was nothing: then each part is new."""
+    return all(isinstance(each, kind) or each is MISSING for each in (sides.asked, sides.stored))
+
+
+def _get(part: Part, key: str) -> Part:
+    return part.get(key, MISSING) if isinstance(part, dict) else MISSING
+
+
+def _keys(part: Part) -> Iterable[str]:
+    return part.keys() if isinstance(part, dict) else ()
+
+
+def _items(part: Part) -> Sequence[Document]:
+    return part if isinstance(part, list) else ()
+
+
+def _union(*groups: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(each for group in groups for each in group))
+
+
+def _key_values(element: object, by: Sequence[str]) -> list[Document]:
+    """The values of an element's merge key; empty where it has none."""
+    if not isinstance(element, dict) or any(name not in element for name in by):
+        return []
+    return [element[name] for name in by]
+
+
+def list_key(element: object, by: Sequence[str]) -> str | None:
+    """What tells an element of a list from others; None where it lacks a key of `by`."""
+    return token_of(values) if (values := _key_values(element, by)) else None
+
+
+def _by_key(elements: Iterable[Document], by: Sequence[str]) -> dict[str, list[Document]]:
+    found: dict[str, list[Document]] = {}
+    for each in elements:
+        token = list_key(each, by)
+        if token is not None:
+            found.setdefault(token, []).append(each)
+    return found
+
+
+def equal(one: Part, other: Part) -> bool:
+    """Whether two parts are the same value: numbers by value, mappings in any order."""
+    if one is MISSING or other is MISSING:
+        return one is other
+    return token_of(one) == token_of(other)
+
+
+def token_of(part: object) -> str:
+    """A text that equal values have in common, and no others."""
+    return json.dumps(_normal(part), sort_keys=True)
+
+
+def _normal(part: object) -> object:
+    match part:
+        case bool() | None | str():
+            return part
+        case int() | decimal.Decimal():
+            # Tagged, since no text is a number; and 10 is 10.0.
+            number = decimal.Decimal(part)
+            return {"": str(_EXACT.normalize(number)) if number else "0"}
+        case dict():
+            return {f".{name}": _normal(each) for name, each in part.items()}
+        case list() | tuple():
+            return [_normal(each) for each in part]
+        case _:
+            return str(part)
+
+
+_EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
+
+
+def read(text: str | None) -> Part:
+    """The document that a JSON text is; None is SQL NULL. Numbers keep every digit."""
+    return MISSING if text is None else json.loads(text, parse_float=decimal.Decimal)
+
+
+def text_of(part: Part) -> str | None:
+    """The JSON text of a part; None where there is nothing."""
+    if part is MISSING:
+        return None
+    return "".join(_written(part))
+
+
+def _told(part: Part) -> str:
+    return text_of(part) or "absent"
+
+
+def _written(part: Document) -> Iterator[str]:
+    match part:
+        case dict():
+            yield "{"
+            for n, (name, each) in enumerate(part.items()):
+                yield f"{', ' if n else ''}{json.dumps(name, ensure_ascii=False)}: "
+                yield from _written(each)
+            yield "}"
+        case list() | tuple():
+            yield "["
+            for n, each in enumerate(part):
+                yield ", " if n else ""
+                yield from _written(each)
+            yield "]"
+        case decimal.Decimal():
+            yield str(part)
+        case _:
+            yield json.dumps(part, ensure_ascii=False)
+
+
+def _shown(part: Document) -> str:
+    """An element in a path: a text as it is, everything else as JSON."""
+    return part if isinstance(part, str) else "".join(_written(part))
+
+
+def _element_part(values: Sequence[Document]) -> str:
+    return f"[{','.join(_shown(each) for each in values)}]"
+
+
+def _key_part(key: str) -> str:
+    return _ESCAPED.sub(r"\\\g<0>", key)
+
+
+def path_text(path: Path) -> str:
+    """A path as an address has it: keys joined by dots, elements of a list in brackets.
+
+    >>> path_text(("limits", "[orders.view]", "seats"))
+    'limits[orders.view].seats'
+    """
+    found = ""
+    for each in path:
+        found += each if each.startswith("[") or not found else f".{each}"
+    return found
+
+
+_ESCAPED = re.compile(r"[.\\\[\]]")

@@ -1,0 +1,299 @@
+"""Merging inside documents on a real table: parts of a column, three ways."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from seeder import cli
+from seeder.errors import ConfigurationInvalid
+from seeder.merge.plan import ColumnCase
+from tests.support.merge import Project, counts
+
+TABLE = (
+    "CREATE TABLE roles (id serial PRIMARY KEY, code text NOT NULL UNIQUE, grants text[],"
+    " settings jsonb)"
+)
+HEAD = """table: roles
+key: code
+columns:
+  grants: {merge: set}
+  settings: {merge: map, paths: {limits.tags: {merge: set}, items: {merge: list, by: sku}}}
+rows:
+"""
+
+FIRST = {
+    "code": "a",
+    "grants": ["orders.view", "orders.refund"],
+    "settings": {"limits": {"seats": 5, "tags": ["x"]}},
+}
+
+
+def seed(project: Project, *rows: str, head: str = HEAD) -> None:
+    """Rows as in a seed file; what one leaves out is as in the first release."""
+    listed = [FIRST | yaml.safe_load(row) for row in rows]
+    project.write("roles", head + "".join(f"  - {json.dumps(row)}\n" for row in listed))
+
+
+def grants(project: Project, code: str = "a") -> list[str]:
+    return list(project.value("SELECT grants FROM roles WHERE code = %s", code))
+
+
+def settings(project: Project, code: str = "a") -> Any:
+    return project.value("SELECT settings FROM roles WHERE code = %s", code)
+
+
+def parts(project: Project) -> dict[str, ColumnCase]:
+    return {each.name: each.case for each in project.row_plan("roles/a").columns}
+
+
+@pytest.fixture
+def launched(project: Project) -> Project:
+    project.sql(TABLE)
+    seed(project, "{code: a}")
+    project.init()
+    return project
+
+
+def test_a_release_grants_and_revokes_and_a_customers_own_grant_stays(launched: Project) -> None:
+    launched.sql("UPDATE roles SET grants = array_append(grants, 'reports.mine')")
+    launched.assert_settled()
+    seed(launched, "{code: a, grants: [orders.view, orders.hold]}")
+    assert counts(launched.update(), "roles") == {"update": 1}
+    assert parts(launched) == {
+        "grants[orders.refund]": ColumnCase.UPDATE,
+        "grants[orders.hold]": ColumnCase.UPDATE,
+    }
+    assert grants(launched) == ["orders.view", "reports.mine", "orders.hold"]
+    launched.assert_settled()
+    seed(launched, "{code: a, grants: [orders.view]}")
+    launched.update()
+    assert grants(launched) == ["orders.view", "reports.mine"]
+    launched.assert_settled()
+
+
+def test_edits_at_different_paths_both_survive(launched: Project) -> None:
+    launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '9')")
+    seed(launched, "{code: a, settings: {limits: {seats: 5, tags: [x, y]}, theme: dark}}")
+    launched.update()
+    assert settings(launched) == {"limits": {"seats": 9, "tags": ["x", "y"]}, "theme": "dark"}
+    launched.assert_settled()
+
+
+def test_a_part_in_conflict_stays_is_reported_once_and_lets_the_rest_through(
+    launched: Project,
+) -> None:
+    launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '9')")
+    seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}, theme: dark}}")
+    assert counts(launched.update(), "roles") == {"update": 1, "conflicts": 1}
+    assert parts(launched) == {
+        "settings.limits.seats": ColumnCase.CONFLICT,
+        "settings.theme": ColumnCase.UPDATE,
+    }
+    assert settings(launched) == {"limits": {"seats": 9, "tags": ["x"]}, "theme": "dark"}
+    launched.assert_settled()
+    seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}, theme: light}}")
+    assert counts(launched.update(), "roles") == {"update": 1}
+    assert parts(launched) == {
+        "settings.limits.seats": ColumnCase.HELD,
+        "settings.theme": ColumnCase.UPDATE,
+    }
+    assert settings(launched)["theme"] == "light"
+    # Back to what was applied: the catalog's value of today arrives.
+    launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '5')")
+    launched.update()
+    assert settings(launched) == {"limits": {"seats": 7, "tags": ["x"]}, "theme": "light"}
+    launched.assert_settled()
+
+
+def test_a_conflict_alone_writes_nothing(launched: Project) -> None:
+    launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '9')")
+    before = launched.rows("SELECT xmin FROM roles")
+    seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}}}")
+    assert counts(launched.update(), "roles") == {"keep": 1, "conflicts": 1}
+    assert launched.rows("SELECT xmin FROM roles") == before
+    launched.assert_settled()
+
+
+def test_with_overwrite_the_catalogs_part_wins_and_no_other_is_touched(launched: Project) -> None:
+    launched.sql(
+        'UPDATE roles SET settings = \'{"limits": {"seats": 9, "tags": ["x"]}, "mine": 1}\''
+    )
+    head = HEAD.replace("key: code\n", "key: code\nconflict: overwrite\n")
+    seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}}}", head=head)
+    launched.update()
+    assert settings(launched) == {"limits": {"seats": 7, "tags": ["x"]}, "mine": 1}
+    launched.assert_settled()
+
+
+def test_elements_of_a_list_are_told_apart_by_their_key(launched: Project) -> None:
+    seed(launched, "{code: a, settings: {items: [{sku: x, price: 1}, {sku: y, price: 2}]}}")
+    launched.update()
+    edited = {"items": [{"sku": "y", "price": 2}, {"sku": "x", "price": 1, "note": "mine"}]}
+    launched.sql("UPDATE roles SET settings = settings || %s::jsonb", json.dumps(edited))
+    seed(launched, "{code: a, settings: {items: [{sku: x, price: 5}, {sku: z, price: 3}]}}")
+    launched.update()
+    assert settings(launched)["items"] == [
+        {"sku": "x", "price": 5, "note": "mine"},
+        {"sku": "z", "price": 3},
+    ]
+    launched.assert_settled()
+
+
+def test_every_digit_of_a_number_survives_a_merge(launched: Project) -> None:
+    launched.sql(
+        "UPDATE roles SET settings = settings || '{\"rate\": 12345678901234567890.123456789}'"
+    )
+    seed(launched, "{code: a, settings: {limits: {seats: 6, tags: [x]}}}")
+    launched.update()
+    assert "12345678901234567890.123456789" in launched.value("SELECT settings::text FROM roles")
+
+
+def test_sql_null_json_null_and_missing_are_three_things(launched: Project) -> None:
+    launched.sql("UPDATE roles SET settings = NULL")
+    seed(launched, "{code: a, settings: {limits: {seats: 6, tags: [x]}}}")
+    assert counts(launched.update(), "roles") == {"keep": 1, "conflicts": 1}
+    assert settings(launched) is None
+    seed(launched, "{code: a, settings: null}", "{code: b, settings: {k: null}}")
+    launched.update()
+    launched.sql("UPDATE roles SET settings = settings || '{\"m\": 1}' WHERE code = 'b'")
+    seed(launched, "{code: a, settings: null}", "{code: b, settings: {}}")
+    launched.update()
+    assert settings(launched, "b") == {"m": 1}
+
+
+def test_what_a_trigger_sorts_and_makes_single_is_no_change_by_a_person(project: Project) -> None:
+    project.sql(TABLE)
+    project.sql(
+        "CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " NEW.grants := ARRAY(SELECT DISTINCT g FROM unnest(NEW.grants) g ORDER BY g);"
+        " RETURN NEW; END $$;"
+        "CREATE TRIGGER tidy BEFORE INSERT OR UPDATE ON roles FOR EACH ROW EXECUTE FUNCTION tidy()"
+    )
+    seed(project, "{code: a, grants: [c, a]}")
+    project.init()
+    assert grants(project) == ["a", "c"]
+    seed(project, "{code: a, grants: [d, c, b]}")
+    project.update()
+    assert grants(project) == ["b", "c", "d"]
+    project.assert_settled()
+    project.sql("UPDATE roles SET grants = grants || '{mine}'")
+    seed(project, "{code: a, grants: [d, a]}")
+    assert counts(project.update(), "roles") == {"update": 1}
+    assert grants(project) == ["a", "d", "mine"]
+    project.assert_settled()
+
+
+def test_from_whole_to_parts_and_back_nothing_is_lost_or_in_conflict_for_nothing(
+    launched: Project,
+) -> None:
+    launched.sql("UPDATE roles SET grants = array_append(grants, 'reports.mine')")
+    whole = "table: roles\nkey: code\nrows:\n"
+    for head in (whole, HEAD, whole):
+        seed(launched, "{code: a}", head=head)
+        assert set(counts(launched.update(), "roles")) <= {"keep"}
+    assert grants(launched) == ["orders.view", "orders.refund", "reports.mine"]
+    seed(launched, "{code: a, grants: [orders.view, orders.hold]}")
+    launched.update()
+    assert grants(launched) == ["orders.view", "reports.mine", "orders.hold"]
+
+
+def test_a_document_of_another_shape_is_a_conflict_and_stays(launched: Project) -> None:
+    launched.sql("UPDATE roles SET settings = '[1, 2]'")
+    seed(launched, "{code: a, settings: {limits: {seats: 6, tags: [x]}}}")
+    assert counts(launched.update(), "roles") == {"keep": 1, "conflicts": 1}
+    assert settings(launched) == [1, 2]
+    launched.assert_settled()
+
+
+def test_each_row_is_merged_with_its_own_document(launched: Project) -> None:
+    seed(launched, *[f"{{code: r{n}, grants: [a]}}" for n in range(50)])
+    launched.update()
+    launched.sql("UPDATE roles SET grants = grants || '{mine}' WHERE code LIKE 'r%'")
+    seed(launched, *[f"{{code: r{n}, grants: [b]}}" for n in range(50)])
+    assert counts(launched.update(), "roles")["update"] == 50
+    assert launched.rows("SELECT DISTINCT grants FROM roles WHERE code LIKE 'r%%'") == [
+        (["mine", "b"],)
+    ]
+
+
+def test_a_removed_row_that_only_a_merge_has_touched_is_deleted(project: Project) -> None:
+    project.sql(TABLE)
+    head = HEAD.replace("key: code\n", "key: code\nremoved: delete\n")
+    seed(project, "{code: a, grants: [x, y]}", "{code: b}", "{code: c}", "{code: d}", head=head)
+    project.init()
+    seed(project, "{code: a, grants: [y, z, x]}", "{code: b}", "{code: c}", "{code: d}", head=head)
+    project.update()
+    assert grants(project) == ["y", "z", "x"]
+    seed(project, "{code: b}", "{code: c}", "{code: d}", head=head)
+    assert counts(project.update(), "roles") == {"delete": 1}
+
+
+@pytest.mark.parametrize(("take", "seats"), [("live", 9), ("desired", 7)])
+def test_a_conflict_of_a_part_is_resolved_and_no_other_part_is_touched(
+    launched: Project, take: str, seats: int
+) -> None:
+    edited = {"limits": {"seats": 9, "tags": ["x", "mine"]}, "own": 1}
+    launched.sql("UPDATE roles SET settings = %s::jsonb", json.dumps(edited))
+    seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}}}")
+    launched.update()
+    resolved = cli.main(
+        ["resolve", "roles/a", "--take", take],
+        {
+            "SEEDER_DATABASE_URL": launched.database.url,
+            "SEEDER_PROJECT": str(launched.directory),
+            "SEEDER_LOCK_TIMEOUT": "30",
+        },
+    )
+    assert resolved == 0
+    wanted = {"limits": {"seats": seats, "tags": ["x", "mine"]}, "own": 1}
+    assert settings(launched) == wanted
+    launched.assert_settled()
+    assert settings(launched) == wanted
+
+
+# -- bad input ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("{merge: list}", "[]", "nothing says which elements are the same"),
+        ("{merge: set, by: sku}", "[]", "`by` tells the elements of a list apart"),
+        ("{merge: sett}", "[]", "`merge` must be"),
+        ("{merge: set, paths: {a: {merge: map}}}", "[]", "a set has none"),
+        ("{merge: set, update: always}", "[]", "cannot be merged inside"),
+        ("{merge: set}", "[a, b, a]", "twice"),
+        ("{merge: set}", "{a: 1}", "needs a list"),
+        ("{merge: map}", "[a]", "needs a mapping"),
+        ("{merge: list, by: sku}", "[{sku: x}, {sku: x}]", "have the same sku"),
+        ("{merge: list, by: sku}", "[{n: 1}]", "has no sku"),
+        ("{merge: map, paths: {a.b: {merge: set}}}", "{a: {b: [1, 1.0]}}", "at `a.b`"),
+        ("{merge: map, paths: {a: {update: always}}}", "{a: 1}", "can only be `never`"),
+    ],
+)
+def test_what_cannot_be_merged_is_told_with_its_line(
+    project: Project, column: str, value: str, message: str
+) -> None:
+    project.sql(TABLE)
+    head = f"table: roles\nkey: code\ncolumns:\n  settings: {column}\nrows:\n"
+    project.write("roles", f"{head}  - {{code: a, settings: {value}}}\n")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.init()
+    (problem, *_) = caught.value.problems
+    assert message in problem.message
+    assert problem.file == "seeds/core/roles.yaml"
+    assert problem.line in (4, 6)
+
+
+def test_a_type_without_an_inside_is_told(project: Project) -> None:
+    project.sql(TABLE)
+    seed(
+        project, "{code: a}", head="table: roles\nkey: code\ncolumns: {code: {merge: set}}\nrows:\n"
+    )
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.init()
+    assert "cannot be merged as a set" in caught.value.problems[0].message
