@@ -58,7 +58,7 @@ rows:
     assert found.conflict is Conflict.OVERWRITE
     assert found.environments == {"production", "staging"}
     assert [column.name for column in found.columns][:3] == ["email", "org_id", "is_active"]
-    assert found.column("label").was == "title"
+    assert found.column("label").was == ("title",)
     assert found.column("label").update is Update.ALWAYS
     assert found.column("hash").secret
     assert found.column("hash").update is Update.NEVER
@@ -122,7 +122,7 @@ ROWS = "rows: []\n"
         (
             HEAD + ROWS + "columns: {a: {zzz: never}}\n",
             "t.yaml:4:15: unknown column key `zzz`."
-            " Known are ref, expand, update, secret, from, was.",
+            " Known are ref, expand, update, secret, from, was, merge, by, paths.",
         ),
         (
             HEAD + ROWS + "columns: {a: {refs: x}}\n",
