@@ -100,13 +100,13 @@ def read(seeding: Seeding) -> None:
 def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     """Decide about the sets, whose tables are read and fit; stage nothing."""
     sets = tuple(sets)
-    registry.require_same_schema(seeding, sets)
     rescope.find(seeding, sets)
     known = {each.name: registry.same_place(seeding, each) for each in sets}
     for each in sets:
         if not known[each.name] and each.name not in seeding.decisions:
             renamed.leave_unrecognised(seeding, each)
     undecided = [each for each in sets if each.name not in seeding.decisions]
+    registry.require_same_schema(seeding, undecided)
     filled = _filled(seeding, [each for each in undecided if not known[each.name]])
     for each in undecided:
         seeding.decisions[each.name] = _decide(
