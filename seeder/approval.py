@@ -37,10 +37,14 @@ def approve(
 
     Raises:
         PlanStale: no plan is pending, or one of another id.
-        ConfigurationInvalid: this database has no ledger.
+        ConfigurationInvalid: this database has no ledger, or the actor's name is too long.
     """
     from seeder.database.ledger import requests as asked
 
+    if actor is not None and len(actor) > _ACTOR_LENGTH:
+        raise ConfigurationInvalid(
+            f"The actor's name is {len(actor)} characters long; it may be {_ACTOR_LENGTH}."
+        )
     with _opened(settings, log=log, writable=True, clock=clock) as (connection, ledger):
         pending = asked.pending_plans(connection, ledger)
         project, stored = next((p for p in pending if _names(plan_id, p[1].id)), (0, None))
@@ -54,10 +58,10 @@ def approve(
                 hint="`seeder requests` names the pending plan, `seeder plan --mode update` shows"
                 f" it. The first {_ENOUGH} digits of its id are enough.",
             )
-        request = _open_request(connection, ledger, stored.id)
+        request = asked.open_request(connection, ledger, stored.id)
         if request is None:
             asked.approve(connection, replace(ledger, project=project), stored.id, actor=actor)
-            request = _open_request(connection, ledger, stored.id)
+            request = asked.open_request(connection, ledger, stored.id)
             assert request is not None  # noqa: S101  # just written, in this transaction
             log.info("plan.approved", plan=stored.id, request=request.id)
         return request
@@ -71,23 +75,25 @@ def _names(given: str, plan_id: str) -> bool:
     return len(given) >= _ENOUGH and plan_id.startswith(given)
 
 
-def _open_request(connection: Connection, ledger: Ledger, plan_id: str) -> RequestRecord | None:
-    from seeder.database.ledger.requests import all_requests
+_SHOWN = 100
+"""Requests that are listed."""
 
-    found = all_requests(connection, ledger)
-    return next((one for one in found if (one.plan_id, one.state) == (plan_id, "open")), None)
+_ACTOR_LENGTH = 200
+"""Characters that the ledger takes."""
 
 
 def requests(
     settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic
 ) -> Requests:
-    """What waits for an approval, and what was approved; raises ConfigurationInvalid."""
+    """What waits for an approval, and what was approved last; raises ConfigurationInvalid."""
     from seeder.database.ledger import requests as asked
 
     with _opened(settings, log=log, writable=False, clock=clock) as (connection, ledger):
+        found = asked.last_requests(connection, ledger, limit=_SHOWN + 1)
         return Requests(
             pending=tuple(plan.id for _, plan in asked.pending_plans(connection, ledger)),
-            requests=asked.all_requests(connection, ledger),
+            requests=found[:_SHOWN],
+            more=len(found) > _SHOWN,
         )
 
 

@@ -5,9 +5,10 @@ Python's csv module tells the two apart only from 3.13 on, and forgives what COP
 
 from __future__ import annotations
 
+import functools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO, TypeAlias
 
@@ -16,9 +17,7 @@ from msgspec import Struct
 from seeder.catalog.files import LFS_POINTER, Unreadable, os_reason, pointer
 from seeder.merge.model import Stamp, Text
 
-_FIELD = re.compile(r'(?:"((?:[^"]|"")*+)"|([^",\r\n]*+))(,|\r?\n?\Z)')
 _BLANK_END = re.compile(rb' [,"\r\n]')
-_LONE_RETURN = re.compile(r'(?:"(?:[^"]|"")*+"|[^",\r\n]*+)\r')
 _WELL_QUOTED_FIELD = rb'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
 _WELL_QUOTED = re.compile(rb"(?:%b(?:,|\r?\n))*%b" % (_WELL_QUOTED_FIELD, _WELL_QUOTED_FIELD))
 _QUOTED_CHUNK, _QUOTED_LIMIT = 1 << 16, 1 << 20
@@ -27,6 +26,35 @@ _RECORD_LIMIT = 64 * 1024 * 1024
 
 Record: TypeAlias = tuple[int, list[Text | None]]
 """Number of its first line, and its fields."""
+
+
+class CsvForm(Struct, frozen=True, kw_only=True):
+    """How a file is written, and which of its columns are wanted under which names."""
+
+    delimiter: str = ","
+    null: str = ""
+    """What stands, unquoted, for NULL."""
+    byte_order_mark: bool = False
+    """Whether it may begin with one."""
+    skip: tuple[str, ...] = ()
+    """Columns of the file that are not seeded."""
+    names: Mapping[str, str] = {}
+    """Columns of the table by those of the file, where they differ."""
+
+
+PLAIN = CsvForm()
+"""As Postgres writes it."""
+
+
+@functools.cache
+def _field(delimiter: str) -> re.Pattern[str]:
+    end = re.escape(delimiter)
+    return re.compile(rf'(?:"((?:[^"]|"")*+)"|([^"{end}\r\n]*+))({end}|\r?\n?\Z)')
+
+
+@functools.cache
+def _lone_return(delimiter: str) -> re.Pattern[str]:
+    return re.compile(rf'(?:"(?:[^"]|"")*+"|[^"{re.escape(delimiter)}\r\n]*+)\r')
 
 
 class CsvTraits(Struct, frozen=True, kw_only=True):
@@ -131,9 +159,9 @@ def require_same(stamp: Stamp, status: os.stat_result) -> None:
         raise Unreadable("has changed while it was read", remedy="Run again.")
 
 
-def read_header(path: Path) -> tuple[str, ...]:
-    """The column names in the first line."""
-    first = next(_whole(path), None)
+def read_header(path: Path, form: CsvForm = PLAIN) -> tuple[str, ...]:
+    """The column names in the first line, as they are in the file."""
+    first = next(_whole(path, form), None)
     if first is None:
         raise Unreadable("is empty", remedy="Its first line names the columns.", line=1)
     names: list[str] = []
@@ -150,9 +178,9 @@ def read_header(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def read_rows(path: Path, *, width: int) -> Iterator[Record]:
+def read_rows(path: Path, *, width: int, form: CsvForm = PLAIN) -> Iterator[Record]:
     """Line number and fields of every row below the header."""
-    records = _whole(path)
+    records = _whole(path, form)
     next(records, None)
     return fitting(records, width=width)
 
@@ -165,29 +193,30 @@ def fitting(records: Iterable[Record], *, width: int) -> Iterator[Record]:
             count = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
             raise Unreadable(
                 "an empty line" if blank else f"{count} where the header has {width}",
-                remedy="Remove it." if blank else "Quote a field that contains a comma.",
+                remedy="Remove it." if blank else "Quote a field that contains the delimiter.",
                 line=line,
             )
         yield line, fields
 
 
-def _whole(path: Path) -> Iterator[Record]:
+def _whole(path: Path, form: CsvForm) -> Iterator[Record]:
     try:
         # Only \n ends a line here, so that a lone \r can be refused where it stands.
         with path.open(encoding="utf-8", newline="\n") as file:
-            yield from split_records(file)
+            yield from split_records(file, form=form)
     except UnicodeDecodeError:
         raise undecodable(path) from None
     except OSError as error:
         raise Unreadable(f"cannot be read: {os_reason(error)}") from error
 
 
-def split_records(file: TextIO, *, after: int = 0) -> Iterator[Record]:
+def split_records(file: TextIO, *, after: int = 0, form: CsvForm = PLAIN) -> Iterator[Record]:
     """Split what follows `after` lines into records; a quoted field may span lines.
 
     `file` is opened so that only \\n ends a line. Raises `Unreadable`.
     """
     number = after
+    delimiter, null = form.delimiter, form.null
     pending: list[str] = []
     began = quotes = length = 0
     while line := file.readline(_RECORD_LIMIT):
@@ -195,26 +224,29 @@ def split_records(file: TextIO, *, after: int = 0) -> Iterator[Record]:
         if len(line) == _RECORD_LIMIT:
             raise _too_long(began if pending else number)
         if number == 1 and line.startswith("\ufeff"):
-            raise Unreadable(
-                "starts with a byte order mark",
-                remedy="Save it as UTF-8 without BOM.",
-                line=1,
-                column=1,
-            )
+            if form.byte_order_mark:
+                line = line[1:]
+            else:
+                raise Unreadable(
+                    "starts with a byte order mark",
+                    remedy="Save it as UTF-8 without BOM, or write `rows_from: {file: ...}`.",
+                    line=1,
+                    column=1,
+                )
         if not pending and '"' not in line:
             plain = line[:-1] if line.endswith("\n") else line
             if plain.endswith("\r"):
                 plain = plain[:-1]
             if "\r" in plain or "\0" in plain:
                 raise _stray(plain, number)
-            yield number, [Text(each) if each else None for each in plain.split(",")]
+            yield number, [None if each == null else Text(each) for each in plain.split(delimiter)]
             continue
         began = began if pending else number
         pending.append(line)
         quotes += line.count('"')
         length += len(line)
         if quotes % 2 == 0:
-            yield began, _split("".join(pending), began)
+            yield began, _split("".join(pending), began, form)
             pending.clear()
             quotes = length = 0
         elif length > _RECORD_LIMIT:
@@ -223,14 +255,15 @@ def split_records(file: TextIO, *, after: int = 0) -> Iterator[Record]:
         raise Unreadable("a quoted field has no end", line=began)
 
 
-def _split(record: str, line: int) -> list[Text | None]:
+def _split(record: str, line: int, form: CsvForm) -> list[Text | None]:
     fields: list[Text | None] = []
     at = 0
+    field = _field(form.delimiter)
     while True:
-        match = _FIELD.match(record, at)
+        match = field.match(record, at)
         if match is None:
             before = line + record.count("\n", 0, at)
-            if _LONE_RETURN.match(record, at):
+            if _lone_return(form.delimiter).match(record, at):
                 raise _stray("\r", before)
             raise Unreadable(
                 "a quote stands inside a field that is not quoted",
@@ -245,9 +278,9 @@ def _split(record: str, line: int) -> list[Text | None]:
             # A line break is one break, whatever a checkout on Windows made of it.
             fields.append(Text(quoted.replace('""', '"').replace("\r\n", "\n")))
         else:
-            fields.append(Text(unquoted) if unquoted else None)
+            fields.append(None if unquoted == form.null else Text(unquoted))
         at = match.end()
-        if end != ",":
+        if end != form.delimiter:
             return fields
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping as AnyMapping
 from msgspec import Struct, field
 
 from seeder.catalog.columns import ColumnReader, ColumnRule
+from seeder.catalog.csv_files import CsvForm
+from seeder.catalog.csv_form import CsvFormReader
 from seeder.catalog.files import Located
 from seeder.catalog.former import DeclaredFormer, FormerReader
 from seeder.catalog.node_reader import Choice, NodeReader
@@ -58,6 +60,8 @@ class Declaration(Struct, frozen=True, kw_only=True):
     rows_from: Scalar | None = None
     secrets: frozenset[str] = frozenset()
     """Columns that a set on this table says are secret, this one or another."""
+    csv_form: CsvForm | None = None
+    """How the file of `rows_from` is written, where that is said."""
     computed: bool = False
     """Rows come from a Python seeder."""
 
@@ -131,7 +135,7 @@ class _Reader(NodeReader):
             for each in self._list("moved")
             if self.is_mapping(each, "an entry of `moved`") and self._is_move(each)
         )
-        rows, rows_from = self._rows()
+        rows, rows_from, csv_form = self._rows()
         if table is None or key is None:
             return None
         if all(column in scope for column in key):
@@ -161,6 +165,7 @@ class _Reader(NodeReader):
             was=FormerReader(self.file, self.problems).read(self._root.items.get("was")),
             rows=rows,
             rows_from=rows_from,
+            csv_form=csv_form,
             computed=self._computed,
         )
 
@@ -239,7 +244,7 @@ class _Reader(NodeReader):
         self.bad(node, "an entry of `moved` needs `from` and `to`", "Write {from: A, to: B}.")
         return False
 
-    def _rows(self) -> tuple[tuple[Node, ...], Scalar | None]:
+    def _rows(self) -> tuple[tuple[Node, ...], Scalar | None, CsvForm | None]:
         items = self._root.items
         if "rows" in items and "rows_from" in items:
             self.bad(
@@ -250,8 +255,10 @@ class _Reader(NodeReader):
         elif "rows_from" in items:
             node = items["rows_from"]
             if isinstance(node, Scalar) and self.is_text(node):
-                return (), node
-            self.bad(node, f"`rows_from` takes a file name, not {kind(node)}")
+                return (), node, None
+            if isinstance(node, Mapping):
+                return (), *CsvFormReader(self.file, self.problems).read(node)
+            self.bad(node, f"`rows_from` takes a file name or {{file: ...}}, not {kind(node)}")
         elif "rows" not in items and not self._computed:
             if self.problems.suggest("rows", [k for k in items if k not in KEYS]) is None:
                 self.bad(
@@ -259,8 +266,8 @@ class _Reader(NodeReader):
                     "`rows` is missing",
                     "Give `rows:` or `rows_from:`; `rows: []` for none.",
                 )
-            return (), None
-        return self._list("rows"), None
+            return (), None, None
+        return self._list("rows"), None, None
 
     def _list(self, key: str) -> tuple[Node, ...]:
         node = self._root.items.get(key)

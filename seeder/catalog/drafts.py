@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from seeder.catalog import csv_files
+from seeder.catalog.csv_form import columns_of
 from seeder.catalog.csv_rows import CsvTable
 from seeder.catalog.declaration import Declaration
 from seeder.catalog.files import Located, Unreadable, read_text
@@ -61,6 +62,8 @@ class DraftReader:
             return []
         name = self._project.name(path)
         try:
+            if declaration.csv_form is not None:
+                return self._formed(path, name, declaration.csv_form)
             if path.suffix == ".csv":
                 traits = csv_files.read_traits(path)
                 header = csv_files.read_header(path)
@@ -119,6 +122,15 @@ class DraftReader:
                 for column, node in row.items.items()
             }
             yield Draft(cells, file, row.line, row)
+
+    def _formed(self, path: Path, file: str, form: csv_files.CsvForm) -> list[Draft]:
+        """The rows of a CSV file in another form than ours, whatever its name ends with."""
+        header = csv_files.read_header(path, form)
+        columns = columns_of(header, form)
+        return [
+            Draft({name: fields[place] for place, name in columns.items()}, file, line)
+            for line, fields in csv_files.read_rows(path, width=len(header), form=form)
+        ]
 
     def _csv_drafts(self, table: CsvTable) -> list[Draft]:
         return [

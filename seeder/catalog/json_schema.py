@@ -195,7 +195,24 @@ _SET: dict[str, Schema] = {
         "items": _values("One row, column: value."),
         "description": "The rows; [] removes or releases all there were.",
     },
-    "rows_from": {**_NAME, "description": "A CSV, JSON or YAML file beside this one."},
+    "rows_from": {
+        "anyOf": [
+            _NAME,
+            {
+                "type": "object",
+                "properties": {
+                    "file": _NAME,
+                    "delimiter": {"type": "string", "minLength": 1, "maxLength": 1},
+                    "null": {"type": "string"},
+                    "skip": {"anyOf": [_NAME, {"type": "array", "items": _NAME}]},
+                    "rename": {"type": "object", "additionalProperties": _NAME},
+                },
+                "required": ["file"],
+                "additionalProperties": False,
+            },
+        ],
+        "description": "A CSV, JSON or YAML file beside this one, or a CSV file of another form.",
+    },
 }
 
 

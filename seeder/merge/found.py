@@ -30,7 +30,9 @@ class Requests(Struct, frozen=True, kw_only=True):
     pending: tuple[str, ...] = ()
     """The ids of the pending plans: one at most of each project."""
     requests: tuple[RequestRecord, ...] = ()
-    """Newest first."""
+    """The last ones, newest first."""
+    more: bool = False
+    """Whether there are older ones."""
 
 
 class CheckResult(Struct, frozen=True, kw_only=True):

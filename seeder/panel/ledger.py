@@ -32,6 +32,9 @@ from seeder.merge.settled import RowRecord, RunRecord, SetRecord
 READS = 1
 """The ledger format that this code knows."""
 
+_ACTOR_LENGTH = 200
+"""Characters that the ledger takes."""
+
 _PATIENCE = "5s"
 """How long a statement of a page may take."""
 
@@ -128,7 +131,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 look.rows(
                     "INSERT INTO {s}.requests (project, plan_id, actor) VALUES ({p}, %s, %s)"
                     " RETURNING id",
-                    [plan_id, actor],
+                    [plan_id, actor[:_ACTOR_LENGTH]],
                 )
             return Approval(request=look.open_request(plan_id), pending=pending)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, Plan, RowAction, RowChange, SetPlan
@@ -89,7 +89,7 @@ def _conflicts(rows: Sequence[RowChange]) -> Iterator[str]:
     for row in found[:_CONFLICTS]:
         yield "".join(_conflict(row))
     if len(found) > _CONFLICTS:
-        rest = "".join(f"{row.address}\n" for row in found[_CONFLICTS:][:_LINES])
+        rest = [row.address for row in found[_CONFLICTS:][:_LINES]]
         yield _folded(f"{len(found) - _CONFLICTS:,} more conflicts", _fenced(rest))
 
 
@@ -109,8 +109,8 @@ def _conflict(row: RowChange) -> Iterator[str]:
     also = [column for column in row.columns if column not in in_conflict(row)]
     if also:
         # They are written all the same.
-        yield "\n" + _fenced("".join(f"{each}\n" for one in also for each in _column(one)), "diff")
-    yield "\n" + _fenced("".join(f"{command(row.address, take)}\n" for take in Take), "sh")
+        yield "\n" + _fenced((each for one in also for each in _column(one)), "diff")
+    yield "\n" + _fenced((command(row.address, take) for take in Take), "sh")
 
 
 # What changes.
@@ -132,9 +132,9 @@ def _set(each: SetPlan) -> Iterator[str]:
     if not lines:
         return
     rest = max(0, len(lines) - _LINES)
-    body = "\n".join(line.replace("\n", " ") for line in lines[:_LINES]) + "\n"
+    body = [line.replace("\n", " ") for line in lines[:_LINES]]
     if rest or each.left_out:
-        body += "# ... and more\n"
+        body.append("# ... and more")
     told = ", ".join(text for text, _ in planned(tally([each])))
     block = _fenced(body, "diff")
     number = sum(len(group.rows) for group in found)
@@ -208,12 +208,12 @@ def _line(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
-def _fenced(text: str, language: str = "") -> str:
-    """Text as a block of code; the fence is longer than any within it."""
+def _fenced(lines: Iterable[str], language: str = "") -> str:
+    """Lines as a block of code; the fence is longer than any within it."""
+    text = "\n".join(map(_line, lines))  # whatever else ends a line does not end one of these
     longest = max((len(match) for match in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    lines = "\n".join(_line(line) for line in text.splitlines())
-    return f"{fence}{language}\n{lines}\n{fence}\n"
+    return f"{fence}{language}\n{text}\n{fence}\n"
 
 
 def _folded(summary: str, body: str) -> str:

@@ -131,6 +131,8 @@ def _requests(found: Requests) -> Iterator[Line]:
     if not found.requests:
         yield line("No requests.")
     yield from table([_request(each) for each in found.requests], indent=2)
+    if found.more:
+        yield line("  Older ones are not shown.")
 
 
 _STATES = {"open": Ink.CHANGED, "applied": Ink.GOOD, "stale": Ink.BAD, "void": Ink.DIM}

@@ -311,3 +311,38 @@ def test_requests_are_listed_newest_first(waiting: Shop) -> None:
     ]
     assert found["requests"][1]["run"] == 3
     assert "jo" in waiting.command("requests").stdout
+
+
+def test_a_role_that_may_add_requests_cannot_fill_their_table(waiting: Shop) -> None:
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="100 requests are open"):
+        waiting.database.execute(
+            "INSERT INTO seeder.requests (project, plan_id, actor)"
+            " SELECT 1, 'p', 'flood' FROM generate_series(1, 200000)"
+        )
+    for column in ("plan_id", "actor"):
+        other = {"plan_id": "actor", "actor": "plan_id"}[column]
+        with pytest.raises(psycopg.errors.CheckViolation):
+            waiting.database.execute(
+                f"INSERT INTO seeder.requests (project, {column}, {other})"
+                " VALUES (1, repeat('x', 201), 'x')"
+            )
+    assert states(waiting) == []
+    waiting.database.execute(
+        "INSERT INTO seeder.requests (project, plan_id, actor)"
+        " SELECT 1, 'p', 'many' FROM generate_series(1, 100)"
+    )
+    done = waiting.command("approve", pending_id(waiting), "--actor", "jo")
+    assert done.exit_code == 30
+    assert "100 requests are open" in done.failed["message"]
+    assert waiting.run().exit_code == 0
+    assert set(states(waiting)) == {("many", "stale")}
+    approve(waiting)
+    listed = waiting.command("requests")
+    assert listed.stdout.count("many") == 99
+    assert "Older ones are not shown." in listed.stdout
+
+
+def test_an_actor_with_too_long_a_name_is_refused(waiting: Shop) -> None:
+    done = waiting.command("approve", pending_id(waiting), "--actor", "j" * 201)
+    assert done.exit_code == 10
+    assert states(waiting) == []

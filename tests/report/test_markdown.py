@@ -105,3 +105,12 @@ def test_the_longest_plan_fits_into_a_comment_and_says_that_there_is_more(many: 
 
 def test_a_plan_of_nothing_is_one_sentence() -> None:
     assert "**Nothing to do.**" in markdown.plan(a_plan(sets=()))
+
+
+@pytest.mark.parametrize("end", ["\r", "\x0b", "\x85", "\N{LINE SEPARATOR}"])
+def test_no_end_of_a_line_within_a_value_ends_a_line_of_a_block(end: str) -> None:
+    text = hostile(f"a{end}# b")
+    blocks = re.findall(r"^```\w*\n(.*?)^```\n", text, flags=re.DOTALL | re.MULTILINE)
+    assert blocks
+    assert not any(line.startswith("# b") for block in blocks for line in block.splitlines())
+    assert end not in text

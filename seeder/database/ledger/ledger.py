@@ -316,16 +316,23 @@ class Ledger(Struct, frozen=True, kw_only=True):
         ).fetchall()
         return tuple(Request(id=row[0], plan_id=row[1], actor=row[2]) for row in rows)
 
-    def settle_request(
-        self, connection: psycopg.Connection[Any], request: int, *, state: str, run: int | None
+    def settle_requests(
+        self,
+        connection: psycopg.Connection[Any],
+        requests: Sequence[int],
+        *,
+        state: str,
+        run: int | None,
     ) -> None:
-        """Record what became of an approval: applied, stale or void."""
+        """Record what became of approvals: applied, stale or void."""
+        if not requests:
+            return
         connection.execute(
             self.sql(
                 "UPDATE {s}.requests SET state = %s, run = %s, settled_at = pg_catalog.now()"
-                " WHERE id = %s"
+                " WHERE id = ANY (%s)"
             ),
-            [state, run, request],
+            [state, run, list(requests)],
         )
 
     def revisions(self, connection: psycopg.Connection[Any]) -> dict[str, KnownRevision]:

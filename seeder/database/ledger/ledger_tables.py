@@ -116,13 +116,26 @@ CREATE TABLE {s}.tasks (
 CREATE TABLE {s}.requests (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     project integer NOT NULL REFERENCES {s}.projects,
-    plan_id text NOT NULL,
-    actor text NOT NULL,
+    plan_id text NOT NULL CHECK (pg_catalog.length(plan_id) <= 200),
+    actor text NOT NULL CHECK (pg_catalog.length(actor) <= 200),
     requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'applied', 'stale', 'void')),
     run bigint REFERENCES {s}.runs,
     settled_at timestamptz
 );
+CREATE INDEX requests_open ON {s}.requests (id) WHERE state = 'open';
+-- A role that may add requests must not be able to fill the table.
+CREATE FUNCTION {s}.limit_requests() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF (SELECT count(*) FROM (SELECT FROM {s}.requests WHERE state = 'open' LIMIT 101) q) > 100 THEN
+        RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
+            MESSAGE = '100 requests are open, and there may be no more; the next run settles them';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER limit_requests AFTER INSERT ON {s}.requests
+FOR EACH STATEMENT EXECUTE FUNCTION {s}.limit_requests();
 CREATE TABLE {s}.revisions (       -- what every image told this database about its chain
     project integer NOT NULL REFERENCES {s}.projects,
     revision text NOT NULL,

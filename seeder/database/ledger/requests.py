@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import psycopg
+from psycopg import sql
 
 from seeder.database.ledger.ledger import Ledger, Request
 from seeder.merge.model import Task
@@ -50,15 +51,33 @@ def approve(
     return int(row[0])
 
 
-def all_requests(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[RequestRecord, ...]:
-    """Every request there ever was, newest first."""
+def open_request(
+    connection: psycopg.Connection[Any], ledger: Ledger, plan_id: str
+) -> RequestRecord | None:
+    """The open request for a plan, if there is one."""
+    wanted = sql.SQL("state = 'open' AND plan_id = {}").format(sql.Literal(plan_id))
+    return next(iter(_requests(connection, ledger, wanted, limit=1)), None)
+
+
+def last_requests(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int
+) -> tuple[RequestRecord, ...]:
+    """The last so many requests, newest first."""
+    return _requests(connection, ledger, sql.SQL("true"), limit=limit)
+
+
+def _requests(
+    connection: psycopg.Connection[Any], ledger: Ledger, which: sql.Composable, *, limit: int
+) -> tuple[RequestRecord, ...]:
     # Here, since a run settles requests without it.
     from seeder.merge.found import RequestRecord
 
     rows = connection.execute(
         ledger.sql(
             "SELECT id, plan_id, actor, requested_at, state, run, settled_at FROM {s}.requests"
-            " ORDER BY id DESC"
+            " WHERE {which} ORDER BY id DESC LIMIT {limit}",
+            which=which,
+            limit=sql.Literal(limit),
         )
     ).fetchall()
     return tuple(
@@ -95,9 +114,10 @@ def settle(
     outcomes = []
     for request in ledger.open_requests(connection):
         state = "applied" if request.plan_id == applied else "stale" if stale else "waiting"
-        if state != "waiting":
-            ledger.settle_request(connection, request.id, state=state, run=run)
         outcomes.append(_outcome(request, state))
+    for state in ("applied", "stale"):
+        settled = [each.id for each in outcomes if each.state == state]
+        ledger.settle_requests(connection, settled, state=state, run=run)
     if applied is not None:
         _note(connection, ledger, applied, outcomes, run=run)
     return tuple(outcomes)
