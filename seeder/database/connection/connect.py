@@ -23,7 +23,7 @@ SHORTEST_TIMEOUT = 2.0
 _DDL = re.compile(rb"\s*(CREATE|ALTER|DROP|COMMENT|GRANT|REVOKE|REFRESH|REINDEX)\b", re.IGNORECASE)
 
 
-class _Cursor(psycopg.Cursor[TupleRow]):
+class Cursor(psycopg.Cursor[TupleRow]):
     """Marks what the database raised in answer to DDL.
 
     That comes from an event trigger, which speaks to whoever changes the schema and sees no row.
@@ -37,6 +37,10 @@ class _Cursor(psycopg.Cursor[TupleRow]):
             if self._query is not None and _DDL.match(self._query.query):
                 error.add_note(OF_DDL)
             raise
+
+
+class ClientCursor(Cursor, psycopg.ClientCursor[TupleRow]):
+    """Puts values into statements here, not on the server."""
 
 
 def connect(target: Target, *, timeout: float = 10.0, primary: bool = True) -> Connection:
@@ -57,7 +61,7 @@ def connect(target: Target, *, timeout: float = 10.0, primary: bool = True) -> C
             # psycopg.connect quotes keyword values; a conninfo string is never built here.
             **{**several, **target.parameters, "connect_timeout": int(seconds)},  # type: ignore[arg-type]  # mypy matches ** with every keyword
             autocommit=True,
-            cursor_factory=_Cursor,
+            cursor_factory=Cursor,
             prepare_threshold=None,  # a pooler may hand the next statement to another backend
         )
     except psycopg.Error as error:

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import NullPool
 
-from seeder.database.connection.connect import Connection
+from seeder.database.connection.connect import ClientCursor, Connection
 
 _SETTINGS = ("role", "search_path", "lock_timeout", "statement_timeout")
 
@@ -29,7 +29,7 @@ def engine_over(connection: Connection) -> Iterator[Engine]:
     """
     connection.autocommit = False
     factory = connection.cursor_factory
-    connection.cursor_factory = psycopg.ClientCursor
+    connection.cursor_factory = ClientCursor
     own = _Own(connection)
     engine = create_engine(
         "postgresql+psycopg://",
@@ -68,7 +68,7 @@ class _Own:
         info = self._connection.info
         given: dict[str, Any] = {**info.get_parameters(), "password": info.password or None}
         other: Connection = psycopg.connect(
-            **given, prepare_threshold=None, cursor_factory=psycopg.ClientCursor
+            **given, prepare_threshold=None, cursor_factory=ClientCursor
         )
         for name, value in zip(_SETTINGS, self._settings, strict=True):
             other.execute("SELECT pg_catalog.set_config(%s, %s, false)", [name, value])
