@@ -184,11 +184,15 @@ class History:
         self.world.rename_table(each)
 
     def migration_renames_column(self, each: Set) -> None:
-        """One that no trigger, key or removal speaks of, and that the catalog still gives."""
+        """One that no trigger, key or removal speaks of, and that the catalog still gives.
+
+        With its deploy: once no row gives the column any more, the catalog cannot say what it was.
+        """
         spoken_of = {*each.key, *each.scope, *each.marks, each.deleted, "one"}
         column = self.one_of([c for c in each.columns if c.name not in spoken_of])
         if column is not None and column.name in each.given:
             self.world.rename_column(each, column)
+            self.update()
 
     # -- people -------------------------------------------------------------------------
 
