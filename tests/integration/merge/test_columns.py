@@ -534,21 +534,6 @@ def test_a_trigger_that_rewrites_the_key_does_not_lose_the_row(project: Project)
     assert live(project) == [("aa", "Gamma", 1), ("b", "Beta", 1)]
 
 
-def test_a_trigger_that_drops_an_insert_leaves_no_entry_behind(project: Project) -> None:
-    project.sql(TABLE)
-    project.sql(
-        """
-        CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN IF NEW.code = 'b' THEN RETURN NULL; END IF; RETURN NEW; END $$;
-        CREATE TRIGGER refuse BEFORE INSERT ON tiers FOR EACH ROW EXECUTE FUNCTION refuse();
-        """
-    )
-    seed(project, "{code: a, name: Alpha, lim: 1}", "{code: b, name: Beta, lim: 1}")
-    project.init()
-    assert live(project) == [("a", "Alpha", 1)]
-    assert [each["addr"] for each in project.entries("tiers")] == ["a"]
-
-
 def test_equality_is_that_of_the_columns_type(project: Project) -> None:
     project.sql("CREATE TABLE t (code text PRIMARY KEY, price numeric, doc json)")
     project.write("t", "table: t\nkey: code\nrows:\n  - {code: a, price: 1.0, doc: {x: 1, y: 2}}\n")
