@@ -144,7 +144,7 @@ def test_a_variable_that_names_a_file_without_end_is_refused_in_little_memory(
     given = {"DATABASE_URL": "postgresql://app:x@localhost:1/app", "SEEDER_ENVIRONMENT": "dev"}
     given.pop(variable, None)
     done = subprocess.run(
-        [sys.executable, "-m", "seeder", "run", "--log-format", "json"],
+        [sys.executable, "-m", "seeder", "run", "--project", "starter", "--log-format", "json"],
         env={**given, f"{variable}_FILE": "/dev/zero"},
         preexec_fn=limit_memory,  # the parent runs no other thread
         capture_output=True,

@@ -56,7 +56,8 @@ def with_defaults(seeding: Seeding) -> None:
     found: dict[str, dict[str, str]] = {}
     for some in at_most(AT_ONCE, asked):
         values = [
-            sql.SQL("({})::text").format(default_text(work.live(name))) for work, name in some
+            sql.SQL("({})::text").format(canonical(default_text(live), live))
+            for live in (work.live(name) for work, name in some)
         ]
         row = seeding.connection.execute(
             sql.SQL("SELECT {}").format(sql.SQL(", ").join(values))
