@@ -235,7 +235,7 @@ def commands(shop: Shop) -> Mapping[str, Callable[[], Done]]:
         "export": lambda: run(shop, "export", "roles", values=("stdout",)),
         "prune": lambda: run(shop, "prune", "--keep", "1d", *actor),
         "mark": lambda: run(shop, "mark", "staging", "--database", database, *actor),
-        "baseline": lambda: run(shop, "baseline", "0002", "--database", database, *actor),
+        "baseline": lambda: run(shop, "baseline", renumbered(shop), "--database", database, *actor),
         "claim": lambda: run(shop, "claim", "--database", database, *actor),
     }
 
@@ -250,6 +250,13 @@ def people(shop: Shop) -> Done:
     shop.seed("roles", ROLES.format(owner=f"{DESIRED} 2", editor=DESIRED))
     shop.environ["FIRST_PASSWORD"] = f"{FROM_OUTSIDE} 2"
     return Done(0, "", "")
+
+
+def renumbered(shop: Shop) -> str:
+    """Give the newest revision another number, as a rewritten history has it."""
+    for path in (shop.directory / "migrations" / "versions").glob("*.py"):
+        path.write_text(path.read_text().replace("'0002'", "'0002b'").replace('"0002"', '"0002b"'))
+    return "0002b"
 
 
 def pending(shop: Shop) -> str:

@@ -173,7 +173,12 @@ def test_conflicts_are_shown_all_of_them() -> None:
 
 
 def test_what_a_person_deleted_is_left_alone_and_not_called_a_change() -> None:
-    deleted = a_row(action=RowAction.RECORD, reason="deleted here; stays deleted", columns=())
+    deleted = a_row(
+        action=RowAction.RECORD,
+        reason="deleted here; stays deleted",
+        rule="deleted_here",
+        columns=(),
+    )
     text = plan_text.plan(a_plan(sets=(a_set("roles", deleted),)))
     assert "  1 left alone: deleted here; stays deleted\n    = roles/viewer\n" in text
 
@@ -212,7 +217,7 @@ def test_requests_are_listed_with_what_became_of_them() -> None:
     at = datetime.datetime(2026, 11, 22, 12, tzinfo=datetime.UTC)
     text = plan_text.requests(
         Requests(
-            pending="abc",
+            pending=("abc",),
             requests=(
                 RequestRecord(id=2, plan_id="abc", actor="jo", requested_at=at, state="open"),
                 RequestRecord(

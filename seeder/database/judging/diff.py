@@ -231,6 +231,8 @@ def _different(work: SetWork) -> sql.Composable:
             continue
         if column.update is Update.ALWAYS:
             return sql.SQL("true")
+        if column.name not in work.base.columns:  # it was declared secret after it had left
+            continue
         changed: sql.Composable = sql.SQL("NOT {}").format(
             desired_is_asked(work, column.name, noted=False)
         )

@@ -89,7 +89,10 @@ def forget(seeding: Seeding) -> None:
 
 def _held(work: SetWork, name: str) -> sql.Composable:
     """Whether something else than the default was last applied in any row."""
-    live, column = work.live(name), work.base.columns[name]
+    column = work.base.columns.get(name)
+    if column is None:  # it was declared secret after it had left: nothing is known of it
+        return sql.SQL("false")
+    live = work.live(name)
     default = sql.SQL("NULL") if work.stage.varies(name) else default_text(live)
     return sql.SQL(
         "EXISTS (SELECT FROM {base} b WHERE b.seed_set = {id} AND b.state IN ('a', 'k', 's')"

@@ -41,10 +41,11 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
     sets = seeding.catalog.sets
     checked = [each for each in sets if each.name not in seeding.decisions]
     found = schema_check.problems(checked, seeding.tables) + secrecy.problems(seeding)
+    found += _of_the_ledger(seeding, checked)
     if found:
         remembered = _remembered(seeding)
         found = schema_check.problems(checked, seeding.tables, remembered=remembered)
-        found += secrecy.problems(seeding)
+        found += secrecy.problems(seeding) + _of_the_ledger(seeding, checked)
         by_name = {each.name: each for each in sets}
         fitting = [s for s in checked if not schema_check.misfit(s, seeding.tables, by_name)]
         found += _values_that_do_not_fit(seeding, fitting)
@@ -73,6 +74,19 @@ def _with_neighbours(
         if len(names) > 1 and any(seeding.works[name].decision in MERGING for name in names):
             found |= {name: edges[name] | names for name in names}
     return found
+
+
+def _of_the_ledger(seeding: Seeding, sets: Iterable[SeedSet]) -> list[Problem]:
+    """Sets on seeder's own tables: what was applied is nothing to be seeded."""
+    return [
+        Problem(
+            message=f"Set {each.name}: {each.table} is a table of seeder's own.",
+            remedy="Seed the tables of the application.",
+            file=each.file,
+        )
+        for each in sets
+        if (table := seeding.tables.get(each.table)) and table.schema == seeding.ledger.schema
+    ]
 
 
 def _remembered(seeding: Seeding) -> schema_check.Remembered:

@@ -104,7 +104,10 @@ ROWS = "rows: []\n"
         (HEAD + "rows:\n- a\n", "t.yaml:4:3: a row must be a mapping, not text."),
         (HEAD + "rows:\n- {}\n", "t.yaml:4:3: a row without values."),
         (HEAD + ROWS + "rows_from: x.csv\n", "t.yaml:4:1: `rows` and `rows_from` exclude each"),
-        (HEAD + "rows_from: [x]\n", "t.yaml:3:12: `rows_from` takes a file name, not a list."),
+        (
+            HEAD + "rows_from: [x]\n",
+            "t.yaml:3:12: `rows_from` takes a file name or {file: ...}, not a list.",
+        ),
         (HEAD + ROWS + "when: never\n", "t.yaml:4:7: `when` must be `empty` or `missing`."),
         (HEAD + ROWS + "when: misssing\n", "t.yaml:4:7: `when` must be `empty` or `missing`. Did"),
         (HEAD + ROWS + "conflict: 1\n", "t.yaml:4:11: `conflict` must be `keep` or `overwrite`."),
