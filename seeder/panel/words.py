@@ -41,6 +41,8 @@ CASES: Mapping[str, str] = {
     "overwrite": "is overwritten",
     "held": "stays; known conflict",
     "always": "is always written",
+    "let-go": "stays; no longer given",
+    "merge": "is merged",
 }
 
 RESULTS: Mapping[str, tuple[str, str]] = {

@@ -13,6 +13,7 @@ from seeder.merge.model import Conflict, Removed, Update
 from seeder.merge.plan import ColumnCase, RowAction
 from seeder.merge.rules import (
     COLUMN_APPLIED,
+    COLUMN_FACTS,
     COLUMN_RULES,
     COLUMN_WRITES,
     IDENTITY_RULES,
@@ -161,7 +162,7 @@ class Database:
                 continue
             known = entry is not None and name not in entry.unknown
             desired = wanted.symbols[name] if column.refers_to else wanted.values[name]
-            facts = {
+            facts = dict.fromkeys(COLUMN_FACTS, False) | {
                 "left_out": left_out,
                 "varies": left_out and column.varies,
                 "never": column.update is Update.NEVER and name in each.given,

@@ -167,7 +167,7 @@ class Shared:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         command = subprocess.Popen(
             [sys.executable, "-m", "seeder", *arguments, "--embedded", str(self.directory)],
-            env={"PATH": os.environ["PATH"]},
+            env={"PATH": os.environ["PATH"], "SEEDER_PROJECT": "starter"},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
