@@ -33,6 +33,7 @@ def test_the_samples_of_the_seed_file_page_are_a_catalog(tmp_path: Path, environ
     users = sets.pop("developer_account", None)
     assert users == (["dev@example.test"] if environment == "dev" else None)
     assert sets == {
+        "countries": ["AQ", "CH"],
         "permissions": ["orders.view", "orders.refund"],
         "roles": ["owner", "viewer"],
         "role_permissions": ["owner,orders.view", "viewer,orders.view"],

@@ -81,10 +81,8 @@ PRICES = """
     CREATE FUNCTION slowly(currency) RETURNS text LANGUAGE plpgsql AS
         $$ BEGIN PERFORM pg_sleep(1.7); RETURN format('%s', $1); END $$;
     CREATE CAST (currency AS text) WITH FUNCTION slowly(currency);
-    CREATE TABLE currencies (id serial PRIMARY KEY, code currency NOT NULL UNIQUE);
-    CREATE TABLE prices (code text PRIMARY KEY, currency_id int REFERENCES currencies);
-    INSERT INTO currencies (code) VALUES ('EUR');
-    INSERT INTO prices VALUES ('a', 1);
+    CREATE TABLE prices (code text PRIMARY KEY, currency currency);
+    INSERT INTO prices VALUES ('a', 'EUR');
 """
 
 
@@ -95,8 +93,7 @@ def test_a_plan_and_an_adoption_of_more_than_a_second_show_how_far_they_are_and_
     launched.database.execute(PRICES)
     launched.seed(
         "prices",
-        "table: prices\nkey: code\ncolumns: {currency_id: {ref: {table: currencies, key: code}}}\n"
-        "rows:\n  - {code: a, currency_id: EUR}\n",
+        "table: prices\nkey: code\nrows:\n  - {code: a, currency: EUR}\n",
     )
     arguments = {"plan": ["plan", "--mode", "update"], "adopt": ["adopt"]}[command]
     code, shown = on_a_terminal(arguments, person)

@@ -279,7 +279,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 " c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                 " WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema'"
                 " AND n.nspname !~ '^pg_'::text AND n.nspname <> %s)"
-                " WHERE id = {p} AND tables_before IS NULL AND first_run IS NULL"
+                " WHERE id = {p} AND tables_before IS NULL"
             ),
             [self.schema],
         )
