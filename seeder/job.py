@@ -255,9 +255,11 @@ class _Job:
                     environment=meta.environment,
                     release=catalog.release,
                 )
-                ledger.remember_tables(connection)
                 meta = ledger.read(connection)
                 assert meta is not None  # noqa: S101  # as above
+                if meta.first_run is None:
+                    ledger.remember_tables(connection)
+                    meta = ledger.read(connection) or meta
             self.log.carry(run=self.number)
             return ledger, meta
 

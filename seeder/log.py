@@ -132,7 +132,7 @@ def redact(text: str, hidden: Collection[str] = ()) -> str:
 
 
 _OWN_WORDS = frozenset(
-    {"command", "decision", "environment", "error", "mode", "project", "release", "result"}
+    {"command", "decision", "environment", "error", "hint", "mode", "project", "release", "result"}
 )
 """Fields with words of seeder and of the project, which a hidden value may equal by chance."""
 

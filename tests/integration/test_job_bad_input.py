@@ -34,7 +34,10 @@ def refused(shop: Shop, code: int, *told: str, **environ: str) -> Done:
     assert MARK not in done.stdout + done.stderr
     for text in told:
         assert text in _said(done), done.stderr
-    assert shop.snapshot(sequences=not drawn) == before
+    after = shop.snapshot(sequences=not drawn)
+    if code == 16:  # for the next run it keeps what stood before the migrations that failed
+        del before["seeder.projects"], after["seeder.projects"]
+    assert after == before
     return done
 
 
@@ -197,7 +200,7 @@ def test_a_failing_migration_is_rolled_back_and_named(seeded: Shop) -> None:
         "ALTER TABLE roles ADD note text",
         f"INSERT INTO roles (code, level) VALUES ('owner', 1), ('{MARK}', 1)",
     )
-    refused(seeded, 16, "revision 0003 (0003.py)", "roles_code_key", "rolled back")
+    refused(seeded, 16, "revision 0003 (0003.py:9)", "roles_code_key", "rolled back")
 
 
 # The schema.
@@ -256,12 +259,6 @@ REJECTIONS = {
         "ALTER TABLE roles ADD note text CHECK (note <> '{mark}')",
         "CheckViolation (23514)",
         "roles_note_check",
-    ),
-    "a unique index": (
-        "ALTER TABLE roles ADD note text UNIQUE; UPDATE roles SET note = '{mark}'"
-        " WHERE code = 'owner'",
-        "UniqueViolation (23505)",
-        "roles_note_key",
     ),
     "a foreign key": (
         "CREATE TABLE notes (note text PRIMARY KEY); ALTER TABLE roles ADD note text"
