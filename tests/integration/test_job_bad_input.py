@@ -347,7 +347,7 @@ def test_a_failing_task_is_named_and_takes_the_rows_with_it(seeded: Shop) -> Non
 @pytest.fixture
 def strict(own_server: Callable[..., OwnServer]) -> OwnServer:
     server = own_server(hba=["local all all scram-sha-256"])
-    server.execute("CREATE ROLE app LOGIN PASSWORD 'correct'")
+    server.execute("CREATE ROLE app LOGIN PASSWORD 'horse-battery'")
     server.execute("CREATE DATABASE shop OWNER app")
     return server
 
@@ -368,7 +368,7 @@ def test_a_wrong_password_is_told_with_its_remedy(shop: Shop, strict: OwnServer)
 
 
 def test_a_missing_database_is_told_with_its_remedy(shop: Shop, strict: OwnServer) -> None:
-    url = strict.url("elsewhere", user="app", password="correct")
+    url = strict.url("elsewhere", user="app", password="horse-battery")
     unreachable(shop, 12, url, "the database does not exist", "Create it, or correct the name")
 
 
