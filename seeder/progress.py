@@ -1,4 +1,4 @@
-"""How far a long load is, told while it goes on: how much of how much, how fast, how long yet.
+"""How far a long load is, reported while it runs: rows done of rows in all, rate, time remaining.
 
 A thread of its own tells it, so that the work only counts; it starts with the seeding, and a
 step that is over within a second is never mentioned.

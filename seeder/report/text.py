@@ -66,7 +66,7 @@ def _run(result: RunResult) -> Iterator[Line]:
     named = [row for each in result.sets for row in each.kept]
     kept = [row for row in named if row.action is not RowAction.SKIP]
     if kept:
-        yield line(Span("Left for a person:", Ink.STRONG))
+        yield line(Span("Needs your decision:", Ink.STRONG))
         yield from attention(kept, limit=_NAMED)
         if any(in_conflict(row) for row in kept):
             yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
@@ -158,7 +158,7 @@ def _check(result: CheckResult, excerpts: Excerpts) -> Iterator[Line]:
         count(result.tasks, "task"),
         count(result.revisions, "revision"),
     )
-    yield line(Span("In order", Ink.GOOD), f": {', '.join(sizes)}.")
+    yield line(Span("Valid", Ink.GOOD), f": {', '.join(sizes)}.")
     for problem in result.problems:
         yield line(Span("Warning: ", Ink.CHANGED), *prose(str(problem)))
         yield from excerpts.of(problem)

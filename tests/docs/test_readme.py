@@ -55,5 +55,5 @@ def test_the_commands_work_in_a_fresh_clone(clone: Path) -> None:
     assert '"result": "done"' in typed("make run", clone)
     assert '"result": "nothing-to-do"' in typed("make run", clone)
     told = typed(BLOCKS[1], clone)
-    assert "In order: 3 seed sets" in told
+    assert "Valid: 3 seed sets" in told
     assert '"result": "done"' in told

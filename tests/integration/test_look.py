@@ -309,7 +309,7 @@ def test_wait_gives_up_on_a_read_only_database(shop: Shop) -> None:
 def test_check_counts_a_catalog_that_is_in_order_and_asks_no_database(shop: Shop) -> None:
     done = shop.command("check", DATABASE_URL="")
     assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout == "In order: 2 seed sets, 4 rows, 0 tasks, 2 revisions.\n"
+    assert done.stdout == "Valid: 2 seed sets, 4 rows, 0 tasks, 2 revisions.\n"
 
 
 def test_problems_of_catalog_and_migrations_are_told_together(shop: Shop) -> None:

@@ -88,7 +88,7 @@ def test_a_run_is_told_set_by_set_and_unchanged_sets_in_one_line():
         "  countries  pending",
         "  tasks      assign_free_tier",
         "  2 sets unchanged",
-        "Left for a person:",
+        "Needs your decision:",
         "  ! plans/pro  live was edited.",
         "Unadopted sets meet rows that seeder did not write, and leave them alone until "
         "`seeder adopt` or `seeder run --mode update`.",
@@ -160,7 +160,7 @@ def test_a_database_without_a_ledger_is_called_not_yet_initialised():
 def test_a_catalog_in_order_is_measured(tmp_path):
     result = CheckResult(sets=2, rows=1, tasks=0, revisions=4)
     assert text.check(result, project=tmp_path) == (
-        "In order: 2 seed sets, 1 row, 0 tasks, 4 revisions.\n"
+        "Valid: 2 seed sets, 1 row, 0 tasks, 4 revisions.\n"
     )
 
 
