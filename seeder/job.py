@@ -234,6 +234,8 @@ class _Job:
         Returns this project's record, and what it says. None: the ledger is of a newer seeder,
         which this one must leave alone.
         """
+        from msgspec.structs import replace
+
         from seeder.database.connection.failures import translated
         from seeder.database.ledger import projects
 
@@ -258,8 +260,7 @@ class _Job:
                 meta = ledger.read(connection)
                 assert meta is not None  # noqa: S101  # as above
                 if meta.first_run is None:
-                    ledger.remember_tables(connection)
-                    meta = ledger.read(connection) or meta
+                    meta = replace(meta, tables_before=ledger.remember_tables(connection))
             self.log.carry(run=self.number)
             return ledger, meta
 

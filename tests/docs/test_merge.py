@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from seeder.commands.plan import exit_code_of
-from seeder.merge.model import Mode
+from seeder.merge.documents import MISSING, Sides, equal, merge, read
+from seeder.merge.model import Mode, Strategy, Way
 from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Identity, Report, decide
 from seeder.planning import plan
 from tests.docs.pages import DOCS, table_after
@@ -29,19 +31,33 @@ SHOUT = """
 """
 
 
+# "unmerged" is what a verdict finds before the documents are merged: nothing ends there.
+COLUMN_LINES = [rule for rule in COLUMN_RULES if rule.name != "unmerged"]
+
+
+PARTS = {
+    ("merge", True): {"conflict", "update"},
+    ("merge", False): {"update"},
+    ("conflict", False): {"conflict"},
+    ("settle", False): {"settle"},
+    ("held", False): set(),
+}
+"""Cases of the parts of a merged column, by its own case and whether some parts stay."""
+
+
 def test_the_tables_have_every_rule_in_the_order_of_the_code() -> None:
-    for rules, table in ((COLUMN_RULES, COLUMNS), (ROW_RULES, ROWS), (IDENTITY_RULES, IDENTITIES)):
+    for rules, table in ((COLUMN_LINES, COLUMNS), (ROW_RULES, ROWS), (IDENTITY_RULES, IDENTITIES)):
         assert [tuple(row[-2:]) for row in table] == [(r.verdict.value, r.reason) for r in rules]
 
 
 def column_facts(asked: str, live: str, desired: str, policy: str) -> dict[str, bool]:
     known = asked != "unknown"
     asked, _, stored = asked.partition(", stored ")
-    value = desired.partition(",")[0]
+    value = given(desired)
     left_out = value == "left out"
     if left_out:
         value = desired.partition("default ")[2]
-    return {
+    return merge_facts(asked, live, desired, policy) | {
         "left_out": left_out,
         "varies": value == "varies",
         "never": policy == "`update: never`",
@@ -56,16 +72,49 @@ def column_facts(asked: str, live: str, desired: str, policy: str) -> dict[str, 
     }
 
 
+def given(desired: str) -> str:
+    """What the catalog gives: a document in quotes, or the first word."""
+    return desired[1:].partition("`")[0] if "`" in desired else desired.partition(",")[0]
+
+
+def merge_facts(asked: str, live: str, desired: str, policy: str) -> dict[str, bool]:
+    names = ("merges", "merged", "merge_writes", "merge_conflicts", "merge_records")
+    if policy != "`merge: map`":
+        return dict.fromkeys(names, False)
+    base, there, wanted = (read(given(text)) for text in (asked, live, desired))
+    again = "second time" in desired
+    found = merge(
+        Sides(
+            asked=base,
+            stored=base,
+            live=there,
+            desired=wanted,
+            offered=wanted if again else MISSING,
+            was_offered=again,
+        ),
+        Strategy(way=Way.MAP),
+    )
+    return {
+        "merges": True,
+        "merged": True,
+        "merge_writes": not equal(found.value, there),
+        "merge_conflicts": found.conflicts,
+        "merge_records": not equal(found.asked, base),
+    }
+
+
 @pytest.mark.parametrize("number", range(len(COLUMNS)))
 def test_a_column_comes_out_as_its_line_says(number: int, project: Project) -> None:
     asked, live, desired, policy, result, case, reason = COLUMNS[number]
     rule = decide(COLUMN_RULES, column_facts(asked, live, desired, policy))
-    assert rule is COLUMN_RULES[number], "an earlier line fits the example as well"
+    assert rule is COLUMN_LINES[number], "an earlier line fits the example as well"
 
     default = desired.partition("default ")[2]
     default = "now()::text" if default == "varies" else f"'{default}'" if default else "NULL"
-    project.sql(f"CREATE TABLE tiers (code text PRIMARY KEY, name text DEFAULT {default})")
-    value = desired.partition(",")[0]
+    kind = "jsonb" if policy == "`merge: map`" else "text"
+    project.sql(f"CREATE TABLE tiers (code text PRIMARY KEY, name {kind} DEFAULT {default})")
+    value = given(desired)
+    asked, live, result = (text.strip("`") for text in (asked, live, result))
     if asked == "unknown":
         project.sql("INSERT INTO tiers VALUES ('a', %s)", live)
     else:
@@ -86,22 +135,28 @@ def test_a_column_comes_out_as_its_line_says(number: int, project: Project) -> N
         column
         for row in project.plans["tiers"].rows
         for column in row.columns
-        if column.name == "name"
+        if column.name.partition(".")[0] == "name"
     ]
     assert all(column.asked_known is (asked != "unknown") for column in planned)
     told = {(column.case.value, column.reason) for column in planned}
-    assert told in ({(case, reason)}, set()), "the plan says something else"
-    assert told or case in ("nothing", "held")
+    if kind == "jsonb":
+        # A plan tells the parts of a merged column, each by a line further up or down.
+        assert {case for case, _ in told} == PARTS[case, "some parts" in reason]
+    else:
+        assert told in ({(case, reason)}, set()), "the plan says something else"
+        assert told or case in ("nothing", "held")
     project.update()
-    assert project.value("SELECT name FROM tiers WHERE code = 'a'") == result
+    assert project.value("SELECT name FROM tiers WHERE code = 'a'") == (
+        json.loads(result) if kind == "jsonb" else result
+    )
 
 
 def seed(project: Project, name: str, policy: str) -> None:
     policy = policy.strip("`")
-    if policy.startswith("update"):
+    if policy.startswith(("update", "merge")):
         policy = f"columns: {{name: {{{policy}}}}}"
-    given = "" if name == "left out" else f", name: {name}"
-    project.write("tiers", f"table: tiers\nkey: code\n{policy}\nrows:\n  - {{code: a{given}}}\n")
+    pair = "" if name == "left out" else f", name: {name}"
+    project.write("tiers", f"table: tiers\nkey: code\n{policy}\nrows:\n  - {{code: a{pair}}}\n")
 
 
 @pytest.mark.parametrize("number", range(len(ROWS)))

@@ -63,7 +63,7 @@ def upgrade(
     ddl_lock_timeout: float = 5.0,
     known: Mapping[str, KnownRevision] | None = None,
     remember: Callable[[Mapping[str, KnownRevision]], None] = lambda _: None,
-    about_to_apply: Callable[[], None] = lambda: None,
+    about_to_apply: Callable[[], object] = lambda: None,
     stops: Collection[str] = (),
     behind: Callable[[frozenset[str]], None] = lambda _: None,
     environment: Mapping[str, str] | None = None,
