@@ -9,6 +9,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 pytest_plugins = [
     "tests.support.postgres",
+    "tests.support.debian",
     "tests.support.events",
     "tests.support.users",
     "tests.support.revisions",

@@ -5,6 +5,9 @@
   URL) replaces it with a running one.
 - `own_server`: a factory for servers that a test may configure, kill and restart.
 
+`@pytest.mark.on("debian_server")` puts a test's databases on another server: the name is that of a
+fixture here or in `tests.support.debian`.
+
 `SEEDER_TEST_POSTGRES_BIN` names the `bin` directory of another Postgres version, as `make test
 PG=14` does.
 """
@@ -53,10 +56,6 @@ def _programs() -> Path | None:
     return copy / "bin"
 
 
-def prepare_template(connection: psycopg.Connection[Any]) -> None:
-    """Fill the database that every test's database is cloned from; empty so far."""
-
-
 def url_of(conninfo: str, **parts: str) -> str:
     """A `postgresql://` URL of a conninfo with some of its parts (dbname, user...) replaced."""
     given = {k: str(v) for k, v in conninfo_to_dict(conninfo).items()} | parts
@@ -83,6 +82,8 @@ class Server:
     """A running server and a superuser's way into it."""
 
     conninfo: str
+    new_database: str = "TEMPLATE template0"
+    """Options of CREATE DATABASE for the databases of tests."""
 
     def url(self, database: str = "postgres", **parts: str) -> str:
         """A URL of a database; `user=` and `password=` log in as somebody else."""
@@ -148,36 +149,18 @@ def server() -> Iterator[Server]:
         yield Server(running.conninfo())
 
 
-@pytest.fixture(scope="session")
-def template(server: Server, worker_id: str) -> Iterator[str]:
-    """The database that others are cloned from."""
-    template = Database(server, f"seeder_template_{worker_id}_{os.getpid()}")
-    _create(server, template.name, template="template0")
-    with server.connect(template.name) as connection:
-        prepare_template(connection)
-    yield template.name
-    template.close()
-
-
-@pytest.fixture
-def database(server: Server, template: str, worker_id: str) -> Iterator[Database]:
-    """A new database."""
-    made = Database(server, f"test_{worker_id}_{os.getpid()}_{next(_numbers)}")
-    _create(server, made.name, template=template)
-    yield made
-    made.close()
-
-
 @pytest.fixture
 def create_database(
-    server: Server, template: str, worker_id: str
+    request: pytest.FixtureRequest, worker_id: str
 ) -> Iterator[Callable[[], Database]]:
     """A factory, for tests that need several databases."""
+    elsewhere = request.node.get_closest_marker("on")
+    server = request.getfixturevalue(elsewhere.args[0] if elsewhere else "server")
     all_made: list[Database] = []
 
     def create() -> Database:
         made = Database(server, f"test_{worker_id}_{os.getpid()}_{next(_numbers)}")
-        _create(server, made.name, template=template)
+        server.execute(f"CREATE DATABASE {made.name} {server.new_database}")
         all_made.append(made)
         return made
 
@@ -186,13 +169,10 @@ def create_database(
         made.close()
 
 
-def _create(server: Server, name: str, *, template: str) -> None:
-    with server.connect() as connection:
-        connection.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
+@pytest.fixture
+def database(create_database: Callable[[], Database]) -> Database:
+    """A new database."""
+    return create_database()
 
 
 def runs(pid: int) -> bool:
