@@ -84,6 +84,8 @@ class Server:
     conninfo: str
     new_database: str = "TEMPLATE template0"
     """Options of CREATE DATABASE for the databases of tests."""
+    role: str | None = None
+    """Who jobs log in as, if it is not the superuser of `conninfo`."""
 
     def url(self, database: str = "postgres", **parts: str) -> str:
         """A URL of a database; `user=` and `password=` log in as somebody else."""
@@ -110,7 +112,8 @@ class Database:
     @property
     def url(self) -> str:
         """Usable as SEEDER_DATABASE_URL."""
-        return self.server.url(self.name)
+        role = self.server.role
+        return self.server.url(self.name, **({} if role is None else {"user": role}))
 
     def connect(self, **parts: str) -> psycopg.Connection[Any]:
         """An autocommit connection, closed at the end of the test."""
