@@ -105,13 +105,14 @@ def command(
             invocation.require_place(option, path.absolute())
     # Imported here, as in `run`.
     from seeder import planning
-    from seeder.report import html_plan, json_report, markdown, plan_text
+    from seeder.report import html as html_report
+    from seeder.report import json_report, markdown, plan_text
 
     found = planning.plan(settings, log=invocation.log)
     if out is not None:
         _write("--out", out, json_report.plan_document(found))
     if html is not None:
-        page = html_plan.plan(found, made=datetime.datetime.now(datetime.UTC))
+        page = html_report.plan(found, made=datetime.datetime.now(datetime.UTC))
         _write("--html", html, page.encode(errors="replace"))
     if as_json:
         invocation.print(json_report.plan_document(found).decode())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from flask import Response, url_for
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 from msgspec import Struct, field
 
 from seeder.panel import words
 from seeder.panel.outline import choices, choices_for, reason, telling
-from seeder.panel.values import address, command, prose, value
+from seeder.report.markup import environment
 
 _HEADERS = {
     "Content-Security-Policy": (
@@ -34,26 +34,11 @@ def protect(response: Response) -> Response:
 
 def _environment() -> Environment:
     # Not the application's: its settings, globals and templates have no say here.
-    made = Environment(
-        loader=PackageLoader("seeder.panel"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    made = environment("seeder.panel")
     made.globals.update(
         url_for=url_for, words=words, choices=choices, choices_for=choices_for, reason=reason
     )
-    made.filters.update(
-        telling=telling,
-        value=value,
-        address=address,
-        command=command,
-        prose=prose,
-        moment=words.moment,
-        duration=words.duration,
-        counted=words.counted,
-    )
+    made.filters.update(telling=telling, duration=words.duration, counted=words.counted)
     return made
 
 

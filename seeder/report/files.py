@@ -16,9 +16,9 @@ def write_report(
 ) -> None:
     """Write the report of a run: HTML where the file is called so, else JSON; raises OSError."""
     if path.suffix.lower() in _HTML:
-        from seeder.report import html_run
+        from seeder.report import html
 
-        text = html_run.run(result, made=now or datetime.datetime.now(datetime.UTC))
+        text = html.run(result, made=now or datetime.datetime.now(datetime.UTC))
         write_whole(path, text.encode(errors="replace"))
         return
     from seeder.report import json_report

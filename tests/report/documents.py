@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
 VOID = frozenset({"meta", "wbr"})
+WITHIN_WORDS = frozenset({"b", "bdi", "code", "mark", "span", "wbr"})
 
 
 @dataclass
@@ -25,11 +26,17 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
+        self._between(tag)
         if tag not in VOID:
             self.open_tags.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         assert self.open_tags.pop() == tag
+        self._between(tag)
+
+    def _between(self, tag: str) -> None:
+        if tag not in WITHIN_WORDS:
+            self.texts.append(" ")
 
     def handle_data(self, data: str) -> None:
         if self.open_tags and self.open_tags[-1] != "style":
@@ -38,7 +45,7 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         """What is to be read, without the markup between."""
-        return "".join(self.texts)
+        return " ".join("".join(self.texts).split())
 
     def named(self, tag: str) -> list[dict[str, str | None]]:
         """The attributes of the elements of one name."""

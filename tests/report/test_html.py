@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from seeder.merge.plan import ColumnCase, RowAction
-from seeder.report import html_plan
+from seeder.report import html
 from tests.report.conftest import HOSTILE, SECRET
 from tests.report.documents import Page
 from tests.support.plans import a_column, a_plan, a_row, a_set
@@ -63,7 +63,7 @@ def test_a_change_shows_what_goes_and_what_comes_column_by_column(plan: Page) ->
 
 def test_a_conflict_shows_the_three_values_and_both_commands(plan: Page) -> None:
     conflict = plan.text.partition("For you to decide")[2].partition("What will change")[0]
-    assert re.search("price.*last applied59.*live65.*desired69", conflict)
+    assert re.search("price last applied 59 live 65 desired 69", conflict)
     assert "seeder resolve tiers/team --take live" in conflict
     assert "seeder resolve tiers/team --take desired" in conflict
 
@@ -119,7 +119,7 @@ def test_the_report_of_a_failure_shows_every_problem_and_the_hint(
     assert second.run("--report", str(file)).exit_code == 10
     page = page_of(file)
     assert "seeder failed" in page.text
-    assert "exit code: 10" in page.text.replace("exit code", "exit code: ", 1)
+    assert "exit code 10" in page.text
     assert "seeds/core/tiers.yaml:1:1" in page.text
     assert "Did you mean" in page.text
     assert page.loads_or_runs() == []
@@ -159,7 +159,7 @@ def hostile_source(value: str) -> str:
     made = a_plan(
         sets=(a_set("roles", *rows),), warnings=(value,), migrations=(value,), tasks=(value,)
     )
-    return html_plan.plan(replace(made, release=value, reason=value), made=NOON)
+    return html.plan(replace(made, release=value, reason=value), made=NOON)
 
 
 @pytest.mark.parametrize("value", HOSTILE, ids=range(len(HOSTILE)))
@@ -170,19 +170,19 @@ def test_no_value_becomes_markup(value: str) -> None:
     assert {name for name, _ in page.tags} <= {name for name, _ in harmless.tags} | {"mark", "code"}
     unseen = re.compile("[\x00-\x08\x0b-\x1f\u202a-\u202e\u2066-\u2069]")
     assert not unseen.search(page.source)
-    shown = re.sub("[\x1b\x07\u202e]", "\N{REPLACEMENT CHARACTER}", value)
-    assert shown[:2_000] in page.text.replace("\n", "")
+    shown = re.sub("[\x1b\x07\u202e]", lambda found: f"U+{ord(found.group()):04X}", value)
+    assert shown in page.text
 
 
 def test_a_secret_is_told_to_change_and_nothing_more() -> None:
     secret = a_column("token", secret=True, asked=None, stored=None, live=None, desired=None)
-    page = Page(html_plan.plan(a_plan(sets=(a_set("roles", a_row(columns=(secret,))),)), made=NOON))
+    page = Page(html.plan(a_plan(sets=(a_set("roles", a_row(columns=(secret,))),)), made=NOON))
     assert re.search("token.*secret", page.text)
     assert "NULL" not in page.text
 
 
 def test_a_page_of_many_rows_stays_small_and_counts_the_rest() -> None:
     rows = tuple(a_row(f"roles/{n}") for n in range(5_000))
-    source = html_plan.plan(a_plan(sets=(a_set("roles", *rows),)), made=NOON)
+    source = html.plan(a_plan(sets=(a_set("roles", *rows),)), made=NOON)
     assert "4,800 more rows" in Page(source).text
     assert len(source) < 500_000
