@@ -17,6 +17,10 @@ _KEYS: Mapping[str, tuple[str, str]] = {
         "column, or list of columns",
         "The natural key: tells the rows apart. Needs a unique index. Required.",
     ),
+    "nulls": (
+        "`equal`; `distinct` (default)",
+        "With `equal`, rows may have NULL in their key: see below.",
+    ),
     "scope": (
         "column: value",
         "Constants that are written to every row and are part of its identity. Rows outside of"

@@ -25,6 +25,7 @@ from seeder.merge.model import (
     Former,
     Generator,
     ListedRows,
+    Nulls,
     RowSource,
     SeedColumn,
     SeedRow,
@@ -138,7 +139,9 @@ class Assembler:
             columns=columns,
             key=self._key,
             constants=tuple(constants.items()),
-            copyable=self._declaration.secrets.isdisjoint(columns),
+            nullable=frozenset(filter(self._declaration.may_be_null, self._key)),
+            copyable=self._declaration.nulls is Nulls.DISTINCT
+            and self._declaration.secrets.isdisjoint(columns),
         )
         self._check_rules(columns, anything=True)
         index: Mapping[str, Draft] = {}
@@ -239,11 +242,12 @@ class Assembler:
         return expand(written, keys, of=target, problems=self._problems)
 
     def _row_key(self, cells: Mapping[str, Cell], draft: Draft) -> str | None:
-        texts = []
+        texts: list[str | None] = []
         for column in self._key:
             cell = cells.get(column)
             text = cell if isinstance(cell, str) else key_text(cell)
-            if text is None:
+            null = cell is None and column in cells and not draft.from_env(column)
+            if text is None and not (null and self._declaration.may_be_null(column)):
                 if column in self._generated.found:
                     return None  # reported already
                 if not self._active and cell is None and column in cells:
@@ -262,6 +266,9 @@ class Assembler:
         elif cell is None:
             message = f"the key column `{column}` is NULL"
             remedy = "Give a value, or fix NULL for all rows with `scope`."
+            rule = self._declaration.rule(column)
+            if rule is None or rule.reference is None:
+                remedy = f"{remedy[:-1]}, or write `nulls: equal`."
         else:
             message = f"the key column `{column}` holds a list or mapping"
             remedy = "A key is a single value."
@@ -286,6 +293,8 @@ class Assembler:
             return  # a seeder may yield a column only now and then
         for rule in self._declaration.columns.values():
             if rule.name not in columns and rule.name not in self._generated.found:
+                if rule.secret and rule.made_by is None:
+                    continue  # the schema tells whether there is such a column
                 remedy = self._problems.suggest(
                     rule.name, columns, otherwise="Remove the rule, or give the column a value."
                 )
@@ -314,12 +323,18 @@ class Assembler:
             file=declared.file,
             table=declared.table,
             key=self._key,
+            nulls=declared.nulls,
             columns=tuple([self._column(name, written) for name in columns]),
             rows=rows,
             shapes=tuple(shapes),
             generated=tuple(
                 replace(self._column(name, written), generator=generator)
                 for name, generator in self._generated.found.items()
+            ),
+            withheld=tuple(
+                self._column(name, written)
+                for name, rule in declared.columns.items()
+                if rule.secret and name not in columns and name not in self._generated.found
             ),
             scope=tuple(self._scope.items()),
             when=declared.when,

@@ -80,6 +80,6 @@ def reference_cell(cell: Cell, rule: ColumnRule, widths: Mapping[str, int]) -> C
             if width > 1
             else "For several rows use `expand: true`.",
         )
-    if None in texts:
+    if any(text is None and part is not None for text, part in zip(texts, parts, strict=True)):
         raise NoMatch(f"`{rule.name}` does not hold the key of a row")
-    return row_key(tuple([text or "" for text in texts]))
+    return row_key(tuple(texts))

@@ -56,6 +56,8 @@ class CsvRows(Struct, frozen=True, kw_only=True):
     key: tuple[str, ...]
     constants: tuple[tuple[str, Cell], ...] = ()
     """Scope and defaults that the file does not give."""
+    nullable: frozenset[str] = frozenset()
+    """Columns of the key that may be NULL."""
     copyable: bool = True
 
     @property
@@ -224,9 +226,14 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             cells: list[Cell] = [*fields, *constants]
             texts = [key_text(cells[position]) for position in keys]
             if None in texts:
+                self._require_nullable(texts, line)
+            yield line, row_key(tuple(texts)), cells
+
+    def _require_nullable(self, texts: Sequence[str | None], line: int) -> None:
+        for name, text in zip(self.key, texts, strict=True):
+            if text is None and name not in self.nullable:
                 raise Unreadable(
-                    f"the key column `{self.key[texts.index(None)]}` is NULL",
+                    f"the key column `{name}` is NULL",
                     remedy='An unquoted empty field is NULL; "" is empty text.',
                     line=line,
                 )
-            yield line, row_key(tuple([text or "" for text in texts])), cells

@@ -15,11 +15,12 @@ from seeder.catalog.former import DeclaredFormer, FormerReader
 from seeder.catalog.node_reader import Choice, NodeReader
 from seeder.catalog.nodes import GENERATORS, Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.problems import Problems, Spot
-from seeder.merge.model import After, Conflict, Removed, TableName, When
+from seeder.merge.model import After, Conflict, Nulls, Removed, TableName, When
 
 KEYS = (
     "table",
     "key",
+    "nulls",
     "scope",
     "when",
     "removed",
@@ -44,6 +45,7 @@ class Declaration(Struct, frozen=True, kw_only=True):
     at: Spot
     table: TableName
     key: tuple[str, ...]
+    nulls: Nulls = Nulls.DISTINCT
     scope: AnyMapping[str, Node] = field(default_factory=dict)
     when: When = When.EMPTY
     removed: Removed = Removed.KEEP
@@ -69,6 +71,11 @@ class Declaration(Struct, frozen=True, kw_only=True):
     def row_key_columns(self) -> tuple[str, ...]:
         """Key columns that scope does not fix."""
         return tuple(name for name in self.key if name not in self.scope)
+
+    def may_be_null(self, column: str) -> bool:
+        """Whether rows may have NULL in a column of the key; a reference leads to a row."""
+        rule = self.rule(column)
+        return self.nulls is Nulls.EQUAL and (rule is None or rule.reference is None)
 
     def rule(self, column: str) -> ColumnRule | None:
         """What `columns:` says about it."""
@@ -151,6 +158,7 @@ class _Reader(NodeReader):
             at=Located(line=self._root.line, column=self._root.column),
             table=table,
             key=key,
+            nulls=self._choice("nulls", Nulls.DISTINCT),
             scope=scope,
             when=self._choice("when", When.EMPTY),
             removed=removed,

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 from seeder.catalog.columns import COLUMN_KEYS
 from seeder.catalog.declaration import KEYS
-from seeder.merge.model import Conflict, Removed, Update, Way, When
+from seeder.merge.model import Conflict, Nulls, Removed, Update, Way, When
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -131,6 +131,11 @@ _FORMER: Schema = {
 _SET: dict[str, Schema] = {
     "table": _TABLE,
     "key": _one_or_more("The natural key: columns of a unique index."),
+    "nulls": _choice(
+        Nulls,
+        "equal: rows may have NULL in their key, which a NULLS NOT DISTINCT index keeps unique.",
+        default=Nulls.DISTINCT,
+    ),
     "scope": {
         "type": "object",
         "additionalProperties": {"type": ["string", "number", "boolean", "null"]},

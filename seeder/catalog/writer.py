@@ -49,7 +49,8 @@ def _escaped(character: str) -> str:
 
 def number(text: str) -> str:
     """A number with all its digits; what is none to YAML is quoted."""
-    return text if _NUMBER.match(text) and len(text) <= MAX_DIGITS else quoted(text)
+    plain_number = _NUMBER.match(text) and len(text) <= MAX_DIGITS and text != "-0"
+    return text if plain_number else quoted(text)
 
 
 def document(text: str) -> str:
@@ -103,6 +104,9 @@ def seed_file(
     *,
     table: str,
     key: Sequence[str],
+    nulls_equal: bool = False,
+    scope: Mapping[str, str],
+    deleted: str | None = None,
     columns: Mapping[str, str],
     defaults: Mapping[str, str],
     rows: Sequence[Mapping[str, str]],
@@ -113,6 +117,12 @@ def seed_file(
     lines.append(f"table: {scalar(table)}")
     names = [scalar(each) for each in key]
     lines.append(f"key: {names[0] if len(names) == 1 else '[' + ', '.join(names) + ']'}")
+    if nulls_equal:
+        lines.append("nulls: equal")
+    if scope:
+        lines.append(f"scope: {mapping(scope)}")
+    if deleted is not None:
+        lines.append(f"deleted: {scalar(deleted)}")
     if columns:
         lines.append("columns:")
         lines += [f"  {name(column)}: {rule}" for column, rule in columns.items()]

@@ -54,8 +54,11 @@ def command(
     """Write a seed set for each TABLE, with all of its rows; reads only.
 
     References between the tables become keys of each other's sets; serial numbers,
-    generated columns and defaults like now() are left out. Adopt the rows afterwards, and
-    a plan has nothing to do.
+    generated columns and defaults like now() are left out, and columns that look like
+    credentials are declared secret instead. Timestamps that the application fills are
+    written on insert only. Where a unique index speaks of rows without a customer, those
+    alone are written, with their scope. Adopt the rows afterwards, and a plan has nothing
+    to do.
 
     \b
     Example:

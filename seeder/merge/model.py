@@ -42,6 +42,13 @@ class Conflict(StrEnum):
     OVERWRITE = "overwrite"
 
 
+class Nulls(StrEnum):
+    """Whether NULL in a key column is a value like any other."""
+
+    DISTINCT = "distinct"
+    EQUAL = "equal"
+
+
 class Update(StrEnum):
     """How an update treats one column."""
 
@@ -282,6 +289,8 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     table: TableName
     key: tuple[str, ...]
     """Natural key columns, as written. Those that `scope` fixes are not repeated."""
+    nulls: Nulls = Nulls.DISTINCT
+    """Equal: rows may have NULL in columns of their key."""
     columns: tuple[SeedColumn, ...]
     """Key columns, scope columns and all others that a row gives; key columns first."""
     rows: RowSource
@@ -291,6 +300,8 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     generated: tuple[SeedColumn, ...] = ()
     """Columns that the server fills in, wherever a row leaves them out, when it inserts the
     row, and that nothing changes afterwards; none of the key's."""
+    withheld: tuple[SeedColumn, ...] = ()
+    """Columns that are declared secret, and that no row gives."""
     scope: tuple[tuple[str, Cell], ...] = ()
     """Constants, sorted by column name; also present in `columns` and in every row."""
     when: When = When.EMPTY
@@ -366,26 +377,33 @@ class Catalog(Struct, frozen=True, kw_only=True):
     """SHA-256, hex, over the bytes of seeder.toml, seeds and migrations."""
 
 
-def row_key(values: tuple[str, ...]) -> str:
+NULL = "\\N"
+"""What stands in an address for a NULL."""
+
+
+def row_key(values: tuple[str | None, ...]) -> str:
     """Join key values into the row's part of its address.
 
     >>> row_key(("org_owner", "inventory.view"))
     'org_owner,inventory.view'
     """
-    return ",".join(v.replace("\\", "\\\\").replace(",", "\\,") for v in values)
+    return ",".join(
+        NULL if v is None else v.replace("\\", "\\\\").replace(",", "\\,") for v in values
+    )
 
 
-def key_values(key: str) -> tuple[str, ...]:
+def key_values(key: str) -> tuple[str | None, ...]:
     """Split what `row_key` joined.
 
     >>> key_values(row_key(("a,b", "c")))
     ('a,b', 'c')
     """
-    values = [""]
+    values: list[str | None] = [""]
     letters = iter(key)
     for letter in letters:
         if letter == ",":
             values.append("")
-        else:
-            values[-1] += next(letters, "") if letter == "\\" else letter
+            continue
+        escaped = next(letters, "") if letter == "\\" else None
+        values[-1] = None if escaped == "N" else (values[-1] or "") + (escaped or letter)
     return tuple(values)

@@ -72,18 +72,20 @@ def _exported(each: ExportTable, out: Path | None) -> ExportedSet:
         rows=len(each.rows),
         text=writer.seed_file(
             table=str(each.table),
-            key=each.key,
+            key=each.identity.key,
+            nulls_equal=each.identity.nulls_equal,
+            scope=dict.fromkeys(each.identity.scope, "null"),
+            deleted=each.identity.deleted,
             columns={
-                column.name: rule
-                for column in each.columns
-                if written and (rule := _rule(column)) is not None
+                **{c.name: rule for c in each.columns if written and (rule := _rule(c))},
+                **dict.fromkeys(each.secrets, "{secret: true}"),
             },
             defaults=defaults,
             rows=[
                 {name: cell for name, cell in zip(names, row, strict=True) if name not in defaults}
                 for row in written
             ],
-            remarks=each.remarks,
+            remarks=(*each.comments, *each.remarks),
         ),
         file=None if out is None else out / f"{each.name}.yaml",
         remarks=each.remarks,
@@ -91,14 +93,15 @@ def _exported(each: ExportTable, out: Path | None) -> ExportedSet:
 
 
 def _rule(column: ExportColumn) -> str | None:
+    never = ", update: never" if column.insert_only else ""
     match column.reference:
         case None:
-            return None
+            return "{update: never}" if never else None
         case SetReference(set=name):
-            return f"{{ref: {writer.scalar(name)}}}"
+            return f"{{ref: {writer.scalar(name)}{never}}}"
         case TableReference(table=table, key=key):
             target = f"table: {writer.scalar(str(table))}, key: {writer.scalar(key)}"
-            return f"{{ref: {{{target}}}}}"
+            return f"{{ref: {{{target}}}{never}}}"
     assert_never(column.reference)
 
 
@@ -109,7 +112,7 @@ def _defaults(each: ExportTable, rows: Sequence[Sequence[str]]) -> dict[str, str
     return {
         column.name: rows[0][n]
         for n, column in enumerate(each.columns)
-        if column.name not in each.key
+        if column.name not in each.identity.key
         and column.reference is None
         and all(row[n] == rows[0][n] for row in rows)
     }
@@ -121,7 +124,7 @@ def _cell(column: ExportColumn, value: ExportCell) -> str:
     if value is None:
         return "null"
     if isinstance(value, tuple):
-        parts = ", ".join(writer.scalar(part) for part in value)
+        parts = ", ".join("null" if part is None else writer.scalar(part) for part in value)
         return parts if len(value) == 1 else f"[{parts}]"
     match column.kind:
         case Kind.BOOLEAN:

@@ -10,12 +10,13 @@ import pytest
 from seeder import job
 from seeder.cli import main
 from seeder.errors import ConfigurationInvalid
+from seeder.look.check import check
 from seeder.merge.settled import ExportedSet
 from seeder.settle.adopt import adopt
 from seeder.settle.export import export
 from seeder.whereabouts import STARTER
 from tests.support.events import Events
-from tests.support.merge import Project
+from tests.support.merge import Project, outcome
 
 
 def write_out(project: Project, *tables: str, **keys: tuple[str, ...]) -> dict[str, ExportedSet]:
@@ -30,7 +31,8 @@ def write_out(project: Project, *tables: str, **keys: tuple[str, ...]) -> dict[s
 
 
 def assert_round_trip(project: Project, rows: int) -> None:
-    """Adopted, every row is as the catalog has it, and an update writes nothing."""
+    """It passes `check`; adopted, every row is as it says, and an update writes nothing."""
+    check(project.settings(), log=Events(), embedded=False)
     settled = adopt(project.settings(), log=Events())
     assert dict(settled.counts) == {"adopt": rows}
     project.survey()
@@ -52,6 +54,7 @@ def test_a_set_with_references_comes_back_to_an_empty_plan(project: Project) -> 
     )
     sets = write_out(project, "grants", "roles", "permissions")
     assert sets["roles"].text == (
+        "# id: left out; the database numbers it.\n"
         "# created_at: left out; its default is now().\n"
         "table: roles\nkey: name\ndefaults: {is_active: true}\nrows:\n"
         '  - {name: owner}\n  - {name: "a,b\\\\c"}\n  - {name: "NO"}\n'
@@ -78,8 +81,9 @@ VALUES = {
     "bigint": ["9223372036854775807"],
     "numeric": ["1.10", "0.00000001", "123456789012345678901234567890.5", "NaN"],
     "numeric(10,2)": ["1.50", "-0.01"],
-    "real": ["0.1", "1e20", "Infinity"],
-    "double precision": ["0.1", "1e-300", "NaN", "3"],
+    "real": ["0.1", "1e20", "Infinity", "-0"],
+    "double precision": ["0.1", "1e-300", "NaN", "3", "-0"],
+    "double precision[]": ["{-0,0,NaN,NULL}"],
     "boolean": ["true", "false"],
     "text": ["plain", "", " x ", "NO", "010", "1:30", "~", "ä\u2028\x7f\x85", "a\nb\t'\"\\", "{a}"],
     "varchar(10)": ["short"],
@@ -205,7 +209,9 @@ def test_generated_columns_are_left_out(project: Project) -> None:
         " twice integer GENERATED ALWAYS AS (n * 2) STORED);"
         "INSERT INTO items (name, n) VALUES ('a', 1)"
     )
-    assert "twice" not in write_out(project, "items")["items"].text
+    found = write_out(project, "items")["items"]
+    assert found.text.splitlines()[0] == "# twice: left out; the database computes it."
+    assert found.remarks == ()
     assert_round_trip(project, 1)
 
 
@@ -222,7 +228,17 @@ def test_a_table_without_a_natural_key_needs_one_named(project: Project) -> None
     with pytest.raises(ConfigurationInvalid) as caught:
         write_out(project, "items")
     assert "--key" in str(caught.value.problems[0])
-    assert "key: [a, b]" in write_out(project, "items", items=("a", "b"))["items"].text
+    with pytest.raises(ConfigurationInvalid) as caught:
+        write_out(project, "items", items=("a",))
+    assert caught.value.problems[0].message == "Several rows of items have the same a."
+    found = write_out(project, "items", items=("a", "b"))["items"]
+    assert "key: [a, b]" in found.text
+    assert found.remarks == (
+        "no unique index keeps the key unique, which a seed set needs:"
+        " CREATE UNIQUE INDEX ON public.items (a, b)",
+    )
+    project.sql("CREATE UNIQUE INDEX ON public.items (a, b)")
+    assert_round_trip(project, 2)
 
 
 def test_a_serial_key_is_kept_when_asked_for(project: Project) -> None:
@@ -255,7 +271,7 @@ def test_a_file_that_exists_is_not_overwritten(project: Project) -> None:
 def test_the_command_prints_or_writes(
     project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    project.sql("CREATE TABLE items (id serial, name text); INSERT INTO items VALUES (1, 'a')")
+    project.sql("CREATE TABLE items (name text UNIQUE); INSERT INTO items VALUES ('a')")
     environ = {"SEEDER_DATABASE_URL": project.database.url}
     assert main(["export", "items", "--key", "name"], environ) == 0
     assert capsys.readouterr().out == "table: items\nkey: name\nrows:\n  - {name: a}\n"
@@ -263,3 +279,132 @@ def test_the_command_prints_or_writes(
     assert main(["export", "items", "--key", "items=name", "--out", str(out)], environ) == 0
     assert (out / "items.yaml").read_text().startswith("table: items\n")
     assert main(["export", "items", "other", "--key", "name"], environ) == 2
+
+
+def test_rows_that_all_customers_share_are_told_by_their_scope(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE organizations (id serial PRIMARY KEY, name text UNIQUE);"
+        "CREATE TABLE roles (id serial PRIMARY KEY, organization_id integer REFERENCES"
+        " organizations, name text NOT NULL, UNIQUE (organization_id, name));"
+        "CREATE TABLE grants (role_id integer REFERENCES roles, what text,"
+        " PRIMARY KEY (role_id, what));"
+        "INSERT INTO organizations (name) VALUES ('acme');"
+        "INSERT INTO roles (organization_id, name) VALUES (NULL, 'a'), (NULL, 'b'), (1, 'a');"
+        "INSERT INTO grants VALUES (1, 'x'), (3, 'x'), (3, 'y')"
+    )
+    sets = write_out(project, "roles", "grants")
+    assert sets["roles"].text == (
+        "# id: left out; the database numbers it.\n"
+        "# left out: 1 rows that have a organization_id.\n"
+        "table: roles\nkey: name\nscope: {organization_id: null}\nrows:\n"
+        "  - {name: a}\n  - {name: b}\n"
+    )
+    assert sets["grants"].remarks == ("left out: 2 rows that refer to rows that are left out.",)
+    assert sets["grants"].rows == 1
+    assert_round_trip(project, 3)
+
+
+def test_a_partial_index_tells_the_scope_and_the_mark_of_deletion(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE tags (id serial PRIMARY KEY, owner integer, name text NOT NULL,"
+        " deleted_at timestamptz);"
+        "CREATE UNIQUE INDEX ON tags (name) WHERE owner IS NULL AND deleted_at IS NULL;"
+        "INSERT INTO tags (owner, name, deleted_at) VALUES (NULL, 'a', NULL), (1, 'a', NULL),"
+        " (NULL, 'b', now())"
+    )
+    found = write_out(project, "tags")["tags"]
+    assert "key: name\nscope: {owner: null}\ndeleted: deleted_at\nrows:\n  - {name: a}\n" in (
+        found.text
+    )
+    assert found.remarks == ("left out: 2 rows that have a owner or deleted_at.",)
+    assert_round_trip(project, 1)
+
+
+def test_null_in_a_key_that_an_index_keeps_unique_is_a_value_like_any_other(
+    project: Project,
+) -> None:
+    if project.connection.info.server_version < 150000:
+        pytest.skip("NULLS NOT DISTINCT came with Postgres 15")
+    project.sql(
+        "CREATE TABLE fees (id serial PRIMARY KEY, region text, kind text NOT NULL,"
+        " UNIQUE NULLS NOT DISTINCT (region, kind));"
+        "CREATE TABLE bills (name text PRIMARY KEY, fee_id integer REFERENCES fees);"
+        "INSERT INTO fees (region, kind) VALUES (NULL, 'a'), ('None', 'a'), ('null', 'a');"
+        "INSERT INTO bills VALUES ('x', 1), ('y', NULL), ('z', 3)"
+    )
+    sets = write_out(project, "fees", "bills")
+    assert "key: [region, kind]\nnulls: equal\n" in sets["fees"].text
+    assert "{region: null, kind: a}" in sets["fees"].text
+    assert "{name: x, fee_id: [null, a]}" in sets["bills"].text
+    assert '{name: z, fee_id: ["null", a]}' in sets["bills"].text
+    assert_round_trip(project, 6)
+
+
+def test_a_key_that_is_null_throughout_is_refused(project: Project) -> None:
+    project.sql("CREATE TABLE items (name text, n integer); INSERT INTO items VALUES (NULL, 1)")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        write_out(project, "items", items=("name",))
+    assert caught.value.problems[0].message == "name of items is NULL in some rows."
+
+
+def test_what_looks_like_a_credential_is_declared_secret_and_not_written(project: Project) -> None:
+    project.sql(
+        'CREATE TABLE users (email text PRIMARY KEY, password_hash text, "apiKey" text,'
+        " stripe_secret_key bytea, reset_token jsonb, token_type text, password_changed_at date,"
+        " max_tokens integer, session_token text UNIQUE, otp_secret text NOT NULL DEFAULT '');"
+        "INSERT INTO users VALUES ('a', 'hunter2', 'hunter2', 'hunter2', '\"hunter2\"', 'jwt',"
+        " '2026-01-01', 5, 'hunter2', 'hunter2')"
+    )
+    found = write_out(project, "users")["users"]
+    assert "hunter2" not in found.text
+    assert found.text.endswith(
+        "columns:\n  password_changed_at: {update: never}\n  password_hash: {secret: true}\n"
+        "  apiKey: {secret: true}\n  stripe_secret_key: {secret: true}\n"
+        "  reset_token: {secret: true}\n  session_token: {secret: true}\n"
+        "  otp_secret: {secret: true}\nrows:\n"
+        '  - {email: a, token_type: jwt, password_changed_at: "2026-01-01", max_tokens: 5}\n'
+    )
+    assert_round_trip(project, 1)
+    assert "hunter2" not in str(project.entries("users"))
+
+
+def test_a_credential_that_every_row_needs_is_asked_for(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE users (email text PRIMARY KEY, password text NOT NULL);"
+        "INSERT INTO users VALUES ('a', 'hunter2')"
+    )
+    assert write_out(project, "users")["users"].remarks == (
+        "password: left out; it looks like a credential. It is NOT NULL: give it in every row,"
+        " as !env PASSWORD.",
+    )
+    check(project.settings(), log=Events(), embedded=False)
+
+
+def test_timestamps_that_the_application_fills_are_written_on_insert_only(
+    project: Project,
+) -> None:
+    project.sql(
+        "CREATE TABLE items (name text PRIMARY KEY, created_at timestamptz NOT NULL,"
+        ' "updatedAt" timestamp, valid_from timestamp, last_seen timestamptz);'
+        "INSERT INTO items VALUES ('a', '2026-01-01Z', '2026-01-02', '2026-01-03', NULL),"
+        " ('b', '2026-02-01Z', '2026-01-02', '2026-01-04', NULL)"
+    )
+    text = write_out(project, "items")["items"].text
+    assert "columns:\n  created_at: {update: never}\n  updatedAt: {update: never}\n" in text
+    assert "  last_seen: {update: never}\n" in text
+    assert "  valid_from:" not in text
+    assert_round_trip(project, 2)
+    project.sql('UPDATE items SET "updatedAt" = now()')
+    assert dict(outcome(project.update(), "items").counts) == {}
+
+
+def test_a_secret_that_no_row_gives_has_to_be_a_column_of_the_table(project: Project) -> None:
+    project.sql("CREATE TABLE users (email text PRIMARY KEY, password text)")
+    project.write(
+        "users",
+        "table: users\nkey: email\ncolumns:\n  pasword: {secret: true}\nrows: [{email: a}]\n",
+    )
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.run()
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.remedy) == (4, "Did you mean password?")

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.schema.tables import Column, ForeignKey
@@ -135,9 +136,19 @@ def same_text(live: sql.Composable, text: sql.Composable, column: Column) -> sql
 def equal(one: sql.Composable, other: sql.Composable, column: Column) -> sql.Composed:
     """Whether two values of the column's type are one key; NULL where one of them is NULL.
 
+    Two NULLs are one key where the column says so, and the result is never NULL then.
     By the operator and in the collation that keep the column unique, never by what `=` means
     on the search_path.
     """
+    if column.nulls_equal:
+        plain = replace(column, nulls_equal=False)
+        if column.kind.is_array:  # an array of arrays holds no NULL
+            return equal_or_null(one, other, plain)
+        if column.kind.equals is None:
+            one, other = canonical(one, column), canonical(other, column)
+        # Elements of arrays are compared as keys are, NULL with NULL too; and arrays can be hashed.
+        arrays = [sql.SQL("ARRAY[{}]").format(each) for each in (one, other)]
+        return compared_by(arrays[0], "OPERATOR(pg_catalog.=)", arrays[1], column.collation)
     if column.kind.equals is None:
         one, other = canonical(one, column), canonical(other, column)
         return sql.SQL("{} OPERATOR(pg_catalog.=) {}").format(one, other)
@@ -181,7 +192,7 @@ def found_in(pairs: Sequence[Pair], source: sql.Composable) -> sql.Composed:
     answers from one hash table however few rows it expects to ask; EXISTS would be asked anew for
     each row. That takes one operator for all columns.
     """
-    operators = {column.kind.equals for _, _, column in pairs}
+    operators = {None if column.nulls_equal else column.kind.equals for _, _, column in pairs}
     operator = operators.pop()
     if operators or operator is None:
         return sql.SQL("EXISTS (SELECT {} AND {})").format(source, all_equal(pairs))

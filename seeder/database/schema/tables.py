@@ -32,6 +32,8 @@ class Column(Struct, frozen=True, kw_only=True):
     generated: bool
     sequence: int | None
     """Oid of the sequence that the column owns, or that its default alone draws from."""
+    nulls_equal: bool = False
+    """A set identifies rows by it, and two NULLs are one key there."""
 
     @property
     def base(self) -> str:
@@ -92,6 +94,8 @@ class Unique(Struct, frozen=True, kw_only=True):
     columns: tuple[str, ...]
     predicate: str | None
     """The WHERE clause of a partial index."""
+    nulls_collide: bool = False
+    """NULLS NOT DISTINCT."""
 
 
 class Guard(Struct, frozen=True, kw_only=True):
@@ -308,7 +312,11 @@ def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
         columns={each["name"]: _column(each, types) for each in columns or ()},
         primary_key=next((tuple(i["columns"]) for i in indexes if i["primary"]), ()),
         uniques=tuple(
-            Unique(columns=tuple(i["columns"]), predicate=i["predicate"])
+            Unique(
+                columns=tuple(i["columns"]),
+                predicate=i["predicate"],
+                nulls_collide=i["nulls_collide"],
+            )
             for i in indexes
             if i["plain"]
         ),

@@ -7,7 +7,7 @@ that seeder fixes; JSON and simple arrays are JSON text.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, TypeAlias
 
@@ -19,13 +19,21 @@ from seeder.database.ledger.ledger import Ledger
 from seeder.database.ledger.secrets import read_secrets
 from seeder.database.schema.equality import canonical
 from seeder.database.schema.tables import Column, ForeignKey, Table, read_tables
+from seeder.database.settling.export_keys import (
+    RowIdentity,
+    Secrets,
+    fills_itself,
+    identity_by,
+    identity_of,
+    is_credential,
+    is_indexed,
+    is_stamp,
+    natural_key,
+)
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import SetReference, TableName, TableReference, row_key
 
-ExportCell: TypeAlias = str | tuple[str, ...] | None
-
-Secrets: TypeAlias = Mapping[TableName, frozenset[str]]
-"""By qualified table the columns that are secret."""
+ExportCell: TypeAlias = str | tuple[str | None, ...] | None
 
 
 class Kind(Enum):
@@ -46,6 +54,7 @@ class ExportColumn(Struct, frozen=True, kw_only=True):
     name: str
     kind: Kind
     reference: SetReference | TableReference | None = None
+    insert_only: bool = False
 
 
 class ExportTable(Struct, frozen=True, kw_only=True):
@@ -57,10 +66,15 @@ class ExportTable(Struct, frozen=True, kw_only=True):
     name: str
     """Of the set."""
     table: TableName
-    key: tuple[str, ...]
+    identity: RowIdentity
     columns: tuple[ExportColumn, ...]
+    secrets: tuple[str, ...] = ()
+    """Columns that are declared secret, and have no values here."""
     rows: tuple[tuple[ExportCell, ...], ...]
     remarks: tuple[str, ...] = ()
+    """What a person should know."""
+    comments: tuple[str, ...] = ()
+    """What is as it always is, and stands in the file only."""
 
 
 class _Draft(Struct, kw_only=True):
@@ -69,14 +83,20 @@ class _Draft(Struct, kw_only=True):
     name: str
     given: TableName
     table: Table
-    key: tuple[str, ...]
+    identity: RowIdentity
     remarks: list[str] = field(default_factory=list)
+    comments: list[str] = field(default_factory=list)
+    secrets: list[str] = field(default_factory=list)
     columns: list[ExportColumn] = field(default_factory=list)
     through: dict[str, ForeignKey] = field(default_factory=dict)
     """By column: the foreign key that makes it a reference."""
     rows: list[dict[str, ExportCell]] = field(default_factory=list)
     raw: list[dict[str, str | None]] = field(default_factory=list)
     """Values that foreign keys store, or are stored in."""
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        return self.identity.key
 
 
 def read_exports(
@@ -103,16 +123,18 @@ def read_exports(
         _choose_columns(connection, draft, drafts, secrets)
     for draft in drafts:
         _read_rows(connection, draft, drafts)
-    for draft in drafts:
-        _resolve(connection, draft, drafts)
+    _resolve_all(connection, drafts)
+    _require_distinct(drafts)
     return tuple(
         ExportTable(
             name=draft.name,
             table=draft.given,
-            key=draft.key,
+            identity=draft.identity,
             columns=tuple(draft.columns),
+            secrets=tuple(draft.secrets),
             rows=tuple(tuple(row[c.name] for c in draft.columns) for row in draft.rows),
             remarks=tuple(draft.remarks),
+            comments=tuple(draft.comments),
         )
         for draft in drafts
     )
@@ -151,8 +173,19 @@ def _drafts(
                 )
             )
             continue
-        key = key or natural_key(connection, table, secrets)
         if key is None:
+            identity = identity_of(connection, table, secrets)
+        else:
+            identity = identity_by(connection, table, key)
+        if identity is None and key is not None:
+            problems.append(
+                Problem(
+                    message=f"{', '.join(key)} of {name} is NULL in some rows.",
+                    remedy="Name columns with --key that tell its rows apart.",
+                )
+            )
+            continue
+        if identity is None:
             problems.append(
                 Problem(
                     message=f"Nothing but a serial number tells the rows of {name} apart.",
@@ -161,10 +194,31 @@ def _drafts(
                 )
             )
             continue
-        drafts.append(_Draft(name=_set_name(name, names), given=name, table=table, key=key))
+        drafts.append(
+            _Draft(name=_set_name(name, names), given=name, table=table, identity=identity)
+        )
+        drafts[-1].remarks += _about(connection, table, identity)
     if problems:
         raise ConfigurationInvalid("Cannot export.", problems=tuple(problems))
     return drafts
+
+
+def _about(
+    connection: psycopg.Connection[Any], table: Table, identity: RowIdentity
+) -> Iterator[str]:
+    row = connection.execute(
+        sql.SQL("SELECT pg_catalog.count(*) FROM {} t WHERE NOT ({})").format(
+            table.rows, identity.condition
+        )
+    ).fetchone()
+    if row and row[0]:
+        why = " or ".join([*identity.scope, *([identity.deleted] if identity.deleted else [])])
+        yield f"left out: {row[0]} rows that have a {why}."
+    if not is_indexed(identity, table):
+        yield (
+            "no unique index keeps the key unique, which a seed set needs: CREATE UNIQUE INDEX ON"
+            f" {table} ({', '.join([*identity.scope, *identity.key])})"
+        )
 
 
 def _no_such_table(connection: psycopg.Connection[Any], name: TableName) -> Problem:
@@ -189,52 +243,6 @@ def _set_name(name: TableName, names: Sequence[TableName]) -> str:
     return text if not text[:1].isdigit() else f"table_{text}"
 
 
-def natural_key(
-    connection: psycopg.Connection[Any], table: Table, secrets: Secrets
-) -> tuple[str, ...] | None:
-    """The smallest unique index without serial numbers, secrets and NULLs, if there is one."""
-    secret = secrets.get(table.qualified, frozenset())
-    candidates = sorted(
-        (
-            unique.columns
-            for unique in table.uniques
-            if unique.predicate is None
-            and secret.isdisjoint(unique.columns)
-            and not any(_fills_itself(table.columns[name]) for name in unique.columns)
-        ),
-        key=lambda columns: (
-            any(not table.columns[name].not_null for name in columns),
-            columns != table.primary_key,
-            len(columns),
-        ),
-    )
-    for columns in candidates:
-        if not _has_nulls(connection, table, columns):
-            return columns
-    return None
-
-
-def _fills_itself(column: Column) -> bool:
-    """Whether the database makes up the value: serial, identity, now(), a random uuid."""
-    made_up = column.identity or column.generated or column.sequence is not None
-    return bool(made_up or not column.constant_default)
-
-
-def _has_nulls(connection: psycopg.Connection[Any], table: Table, columns: Sequence[str]) -> bool:
-    nullable = [name for name in columns if not table.columns[name].not_null]
-    if not nullable:
-        return False
-    row = connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE {})").format(
-            table.rows,
-            sql.SQL(" OR ").join(
-                sql.SQL("{} IS NULL").format(sql.Identifier(name)) for name in nullable
-            ),
-        )
-    ).fetchone()
-    return bool(row and row[0])
-
-
 # -- which columns, and how -----------------------------------------------------------------
 
 
@@ -244,24 +252,41 @@ def _choose_columns(
     drafts: Sequence[_Draft],
     secrets: Secrets,
 ) -> None:
-    names = [*draft.key, *(name for name in draft.table.columns if name not in draft.key)]
-    for name in names:
+    fixed = {*draft.key, *draft.identity.scope, draft.identity.deleted}
+    for name in [*draft.key, *(name for name in draft.table.columns if name not in fixed)]:
         column = draft.table.columns[name]
         if column.generated:
+            draft.comments.append(f"{name}: left out; the database computes it.")
             continue
-        if name in secrets.get(draft.table.qualified, ()):
-            draft.remarks.append(f"{name}: left out; a seed set has declared it secret.")
+        declared = name in secrets.get(draft.table.qualified, ())
+        if declared or (is_credential(column) and name not in draft.key):
+            draft.secrets.append(name)
+            draft.remarks.append(_why_secret(column, declared=declared))
             continue
         if column.is_large_object:
             draft.remarks.append(f"{name}: left out; it refers to a large object.")
             continue
-        if _fills_itself(column) and name not in draft.key:
-            if column.default is not None and column.sequence is None:
-                draft.remarks.append(f"{name}: left out; its default is {column.default}.")
+        if fills_itself(column) and name not in draft.key:
+            numbered = column.default is None or column.sequence is not None
+            why = "the database numbers it" if numbered else f"its default is {column.default}"
+            draft.comments.append(f"{name}: left out; {why}.")
             continue
+        stamp = is_stamp(column) and name not in draft.key
+        if stamp:
+            draft.comments.append(f"{name}: written on insert only; the application changes it.")
         reference = _reference(connection, draft, name, drafts, secrets)
         kind = Kind.TEXT if reference else _kind(column)
-        draft.columns.append(ExportColumn(name=name, kind=kind, reference=reference))
+        draft.columns.append(
+            ExportColumn(name=name, kind=kind, reference=reference, insert_only=stamp)
+        )
+
+
+def _why_secret(column: Column, *, declared: bool) -> str:
+    why = "a seed set has declared it secret" if declared else "it looks like a credential"
+    needed = column.not_null and not column.fills_itself
+    return f"{column.name}: left out; {why}." + (
+        f" It is NOT NULL: give it in every row, as !env {column.name.upper()}." if needed else ""
+    )
 
 
 def _kind(column: Column) -> Kind:
@@ -301,7 +326,7 @@ def _reference(
                 return SetReference(set=other.name)
     for key in keys:
         target = read_tables(connection, [key.target])[key.target]
-        if not _fills_itself(target.columns[key.target_columns[0]]):
+        if not fills_itself(target.columns[key.target_columns[0]]):
             return None  # what is stored is a natural key already
         natural = natural_key(connection, target, secrets)
         if natural is not None and len(natural) == 1:
@@ -345,9 +370,10 @@ def _read_rows(
     values += [sql.SQL("{}::text").format(sql.Identifier("t", name)) for name in raw]
     order = draft.table.primary_key or draft.key
     rows = connection.execute(
-        sql.SQL("SELECT {} FROM {} t ORDER BY {}").format(
+        sql.SQL("SELECT {} FROM {} t WHERE {} ORDER BY {}").format(
             sql.SQL(", ").join(values),
             draft.table.rows,
+            draft.identity.condition,
             sql.SQL(", ").join(sql.Identifier("t", name) for name in order),
         )
     ).fetchall()
@@ -372,8 +398,36 @@ def _text(column: Column, kind: Kind) -> sql.Composable:
             return sql.SQL("{}::text").format(name)
 
 
+def _resolve_all(connection: psycopg.Connection[Any], drafts: Sequence[_Draft]) -> None:
+    """Put row keys in the place of what foreign keys store.
+
+    What refers to a row that is left out is left out as well.
+    """
+    before = {draft.name: len(draft.rows) for draft in drafts}
+    remaining = -1
+    while remaining != (remaining := sum(len(draft.rows) for draft in drafts)):
+        for draft in drafts:
+            _resolve(connection, draft, drafts)
+    for draft in drafts:
+        if gone := before[draft.name] - len(draft.rows):
+            draft.remarks.append(f"left out: {gone} rows that refer to rows that are left out.")
+
+
+def _require_distinct(drafts: Sequence[_Draft]) -> None:
+    problems = [
+        Problem(
+            message=f"Several rows of {draft.given} have the same {', '.join(draft.key)}.",
+            remedy="Name columns with --key that tell its rows apart.",
+        )
+        for draft in drafts
+        if len({tuple(row[name] for name in draft.key) for row in draft.rows}) < len(draft.rows)
+    ]
+    if problems:
+        raise ConfigurationInvalid("Cannot export.", problems=tuple(problems))
+
+
 def _resolve(connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]) -> None:
-    """Put row keys in the place of what foreign keys store."""
+    kept = [True] * len(draft.rows)
     for column in draft.columns:
         if column.reference is None:
             continue
@@ -385,9 +439,12 @@ def _resolve(connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequenc
             wanted = column.reference.set
             other = next(each for each in drafts if each.name == wanted)
             found = _addresses(other, key.target_columns[0], drafts)
-        for row, raw in zip(draft.rows, draft.raw, strict=True):
+        for n, (row, raw) in enumerate(zip(draft.rows, draft.raw, strict=True)):
             stored = raw[column.name]
-            row[column.name] = None if stored is None else found[stored]
+            row[column.name] = None if stored is None else found.get(stored)
+            kept[n] &= stored is None or row[column.name] not in (None, (None,))
+    draft.rows = [row for row, keep in zip(draft.rows, kept, strict=True) if keep]
+    draft.raw = [raw for raw, keep in zip(draft.raw, kept, strict=True) if keep]
 
 
 def _keys_of(
@@ -405,14 +462,14 @@ def _keys_of(
 
 def _addresses(
     draft: _Draft, stored: str, drafts: Sequence[_Draft], seen: tuple[str, ...] = ()
-) -> dict[str, tuple[str, ...]]:
+) -> dict[str, tuple[str | None, ...]]:
     """Key values of a table's rows by the value that foreign keys store."""
     if draft.name in seen:
         raise ConfigurationInvalid(
             f"The keys of {', '.join(seen)} are made of one another.",
             hint="Name another key with --key.",
         )
-    parts: list[list[str]] = []
+    parts: list[list[str | None]] = []
     for name in draft.key:
         column = next(each for each in draft.columns if each.name == name)
         if isinstance(column.reference, SetReference):
@@ -420,8 +477,13 @@ def _addresses(
             wanted = column.reference.set
             other = next(each for each in drafts if each.name == wanted)
             found = _addresses(other, key.target_columns[0], drafts, (*seen, draft.name))
-            parts.append([row_key(found[str(raw[name])]) for raw in draft.raw])
+            parts.append(
+                [
+                    None if (to := found.get(str(raw[name]))) is None else row_key(to)
+                    for raw in draft.raw
+                ]
+            )
         else:
-            parts.append([str(row[name]) for row in draft.rows])
+            parts.append([None if row[name] is None else str(row[name]) for row in draft.rows])
     keys = zip(*parts, strict=True)
     return {str(raw[stored]): key for raw, key in zip(draft.raw, keys, strict=True)}

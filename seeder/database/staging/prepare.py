@@ -28,7 +28,13 @@ from seeder.database.staging import (
 )
 from seeder.database.staging.context import MERGING, WRITTEN, Known, Seeding
 from seeder.database.staging.generated import with_generators
-from seeder.database.staging.work import SetWork, TableTarget, Target, scope_condition
+from seeder.database.staging.work import (
+    SetWork,
+    TableTarget,
+    Target,
+    scope_condition,
+    with_equal_nulls,
+)
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.model import Mode, SeedSet, SetReference, When
 from seeder.merge.order import in_groups
@@ -264,6 +270,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     # A survey may follow a seeding in the same transaction, whose stages are still there.
     for number, each in enumerate(sets, start=1 if seeding.writes else _SURVEYED):
         table = with_generators(seeding.tables[each.table], each)
+        table = with_equal_nulls(table, each)
         base = bases[each.name]
         targets = _targets(seeding, each, by_name)
         seeding.works[each.name] = SetWork(

@@ -92,7 +92,9 @@ class RecordedKeys:
             return key
         return row_key(
             tuple(
-                self.key(each.set, part) if isinstance(each, SetReference) else part
+                self.key(each.set, part)
+                if isinstance(each, SetReference) and part is not None
+                else part
                 for part, each in zip(key_values(key), references, strict=True)
             )
         )

@@ -18,6 +18,8 @@ from seeder.database.staging.context import Seeding
 from seeder.database.staging.renamed import before, former_key, todays_names
 from seeder.database.staging.stage import Stage
 from seeder.database.staging.work import SetTarget, SetWork
+from seeder.errors import ConfigurationInvalid
+from seeder.merge.model import NULL, Nulls
 
 
 def follow_new_keys(seeding: Seeding) -> None:
@@ -29,6 +31,11 @@ def follow_new_keys(seeding: Seeding) -> None:
             continue
         today = todays_names(work.seed_set, known)
         key = former_key(work.seed_set, known)
+        if key != work.seed_set.key and work.seed_set.nulls is Nulls.EQUAL:
+            raise ConfigurationInvalid(
+                f"The key of set {work.name} changes, and NULL is part of it.",
+                hint="Change the key in one release, and write `nulls: equal` in a later one.",
+            )
         if key != work.seed_set.key:
             done.add((work.base.id, work.scope))
             _rekey(seeding, work, key, [today.get(name, name) for name in known.columns])
@@ -226,14 +233,16 @@ def _follow(seeding: Seeding, other: SetWork, name: str, pairs: sql.Composable) 
 
 def _readdress(seeding: Seeding, work: SetWork) -> None:
     """Row keys made of references follow them."""
-    parts = [
-        sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
-            work.base.columns[name].symbol
-            if work.seed_set.column(name).reference is not None
-            else work.base.columns[name].asked
+    parts = []
+    for name in work.seed_set.key:
+        refers = work.seed_set.column(name).reference is not None
+        column = work.base.columns[name]
+        part = sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
+            column.symbol if refers else column.asked
         )
-        for name in work.seed_set.key
-    ]
+        null = sql.Literal(NULL)
+        nulls_equal = work.live(name).nulls_equal
+        parts.append(sql.SQL("coalesce({}, {})").format(part, null) if nulls_equal else part)
     whole = sql.SQL(" || ',' || ").join(parts)
     seeding.connection.execute(
         sql.SQL("UPDATE {} SET addr = {} WHERE scope = {} AND addr <> {}").format(

@@ -13,6 +13,7 @@ from seeder.database.staging.work import SetTarget, TableTarget, Target
 from seeder.errors import Problem
 from seeder.merge.model import (
     Generator,
+    Nulls,
     SeedColumn,
     SeedSet,
     SetReference,
@@ -133,7 +134,7 @@ def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -
 def _columns(each: SeedSet, table: Table, remembered: Mapping[str, str]) -> _Found:
     named: list[tuple[str, str, SeedColumn | None]]
     named = [(column.name, "column", column) for column in each.columns]
-    named += [(column.name, "column", column) for column in each.generated]
+    named += [(column.name, "column", column) for column in (*each.generated, *each.withheld)]
     named += [(name, "`removed` column", None) for name, _ in each.removed_values]
     if each.deleted is not None:
         named.append((each.deleted, "`deleted` column", None))
@@ -225,6 +226,13 @@ def _key(each: SeedSet, table: Table) -> _Found:
         return
     scope = {name for name, _ in each.scope}
     conditional = scope | ({each.deleted} if each.deleted else set())
+    with_nulls = _with_nulls(each, table)
+    if with_nulls and not table.primary_key:
+        yield _Misfit(
+            f"{table} has no primary key, and {', '.join(with_nulls)} may be NULL in its key.",
+            _PRIMARY_KEY.format(table),
+        )
+        return
     for unique in table.uniques:
         covers = set(unique.columns) <= set(each.key) | scope
         # Whether a partial index holds for the set's rows cannot be proved from its text;
@@ -234,7 +242,8 @@ def _key(each: SeedSet, table: Table) -> _Found:
             or any(name in unique.predicate for name in conditional)
             or _holds_for_all(unique.predicate, each, table)
         )
-        if covers and applies:
+        guards_nulls = unique.nulls_collide or not {*with_nulls} & {*unique.columns}
+        if covers and applies and guards_nulls:
             break
     else:
         yield _without_unique_index(each, table)
@@ -247,9 +256,25 @@ def _key(each: SeedSet, table: Table) -> _Found:
         yield _Misfit(
             f"{table} has no primary key, and the key {', '.join(each.key)} alone does not tell its"
             " rows from those that are out of scope or deleted.",
-            f"Add a primary key in a migration: ALTER TABLE {table} ADD COLUMN id bigint"
-            " GENERATED ALWAYS AS IDENTITY PRIMARY KEY.",
+            _PRIMARY_KEY.format(table),
         )
+
+
+_PRIMARY_KEY = (
+    "Add a primary key in a migration: ALTER TABLE {} ADD COLUMN id bigint"
+    " GENERATED ALWAYS AS IDENTITY PRIMARY KEY."
+)
+
+
+def _with_nulls(each: SeedSet, table: Table) -> list[str]:
+    """Columns of the key in which NULL is a value like any other."""
+    if each.nulls is Nulls.DISTINCT:
+        return []
+    return [
+        name
+        for name in each.key
+        if not table.columns[name].not_null and each.column(name).reference is None
+    ]
 
 
 def _without_unique_index(each: SeedSet, table: Table) -> _Misfit:
@@ -264,9 +289,10 @@ def _without_unique_index(each: SeedSet, table: Table) -> _Misfit:
         ),
         None,
     )
+    nulls = " with NULLS NOT DISTINCT (Postgres 15)" if _with_nulls(each, table) else ""
     beside = f"; the one on {near} tells less than the key does" if near else ""
     return _Misfit(
-        f"no unique index of {table} makes the key {columns} unique{within}{beside}.",
+        f"no unique index{nulls} of {table} makes the key {columns} unique{within}{beside}.",
         f"Add one in a migration: {_advised_index(each, table)}.",
     )
 
@@ -279,7 +305,8 @@ def _advised_index(each: SeedSet, table: Table) -> str:
         marked = table.columns[each.deleted].base == "boolean"
         where.append(f"{each.deleted} IS NOT TRUE" if marked else f"{each.deleted} IS NULL")
     only = f" WHERE {' AND '.join(where)}" if where else ""
-    return f"CREATE UNIQUE INDEX ON {table} ({', '.join(columns)}){only}"
+    nulls = " NULLS NOT DISTINCT" if _with_nulls(each, table) else ""
+    return f"CREATE UNIQUE INDEX ON {table} ({', '.join(columns)}){nulls}{only}"
 
 
 _NOT_NULL = re.compile(r'\(*"?(?P<name>[^"()]+?)"? IS NOT NULL\)*\Z')

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.ledger.bases import Base
@@ -21,7 +22,7 @@ from seeder.database.schema.equality import (
 from seeder.database.schema.tables import Column, Table
 from seeder.database.staging.generated import made
 from seeder.database.staging.stage import Stage
-from seeder.merge.model import Cell, Generator, Removed, SeedSet, TableReference
+from seeder.merge.model import Cell, Generator, Nulls, Removed, SeedSet, TableReference
 from seeder.merge.plan import SetDecision, Why
 
 
@@ -191,6 +192,18 @@ def constant(value: Cell | Generator, column: Column) -> sql.Composed:
     if isinstance(value, Generator):
         return sql.SQL("({})").format(sql.SQL(made(value, column)))
     return cast(sql.Literal(copy_text(value, column)), column)
+
+
+def with_equal_nulls(table: Table, seed_set: SeedSet) -> Table:
+    """The table, its columns marked in which NULL is part of the set's key."""
+    if seed_set.nulls is Nulls.DISTINCT:
+        return table
+    marked = {
+        name: replace(table.columns[name], nulls_equal=True)
+        for name in seed_set.key
+        if seed_set.column(name).reference is None and not table.columns[name].not_null
+    }
+    return replace(table, columns={**table.columns, **marked})
 
 
 def has_scope(seed_set: SeedSet, table: Table) -> bool:
