@@ -22,6 +22,7 @@ from generate_table import table
 from seeder import errors, options, settings
 from seeder.commands import group
 from seeder.commands import plan as plan_command
+from seeder.commands.flags import Setting
 
 DOCS = Path(__file__).parent
 
@@ -50,8 +51,6 @@ def _filled(match: re.Match[str]) -> str:
 
 
 # -- commands ---------------------------------------------------------------------------
-
-_VARIABLE = re.compile(r"\s*\[(SEEDER_\w+)\]\s*$")
 
 
 def _commands() -> Mapping[str, click.Command]:
@@ -103,9 +102,12 @@ def _paragraphs(text: str) -> Iterator[str]:
 
 def _option_row(option: click.Option, context: click.Context) -> tuple[str, str, str]:
     help_text = " ".join((option.help or "").split())
-    variable = _VARIABLE.search(help_text)
+    variable = option.variable if isinstance(option, Setting) else None
+    default = option.default_told if isinstance(option, Setting) else None
     if option.show_default:
-        help_text += f" Default: {option.default}."
+        default = str(option.default)
+    if default is not None:
+        help_text += f" Default: {default}."
     metavar = option.make_metavar(context)
     if "|" in metavar:
         metavar = metavar.strip("[]")
@@ -113,8 +115,8 @@ def _option_row(option: click.Option, context: click.Context) -> tuple[str, str,
     spelled = ", ".join(sorted([*option.opts, *option.secondary_opts], key=len))
     return (
         f"`{spelled}{value}`",
-        f"`{variable[1]}`" if variable else "",
-        _VARIABLE.sub("", help_text),
+        f"`{variable}`" if variable else "",
+        help_text,
     )
 
 
@@ -128,15 +130,15 @@ def settings_table() -> str:
     for name, command in _commands().items():
         context = click.Context(command, info_name=name)
         for option in _options(command):
-            _, variable, told = _option_row(option, context)
+            _, variable, _ = _option_row(option, context)
             # The same flag may be one of a command's own, without a variable.
             if option.name in options.PARSERS and option.name is not None and variable:
-                helps.setdefault(option.name, told)
+                helps.setdefault(option.name, " ".join((option.help or "").split()))
                 users.setdefault(option.name, []).append(name)
     rows = []
     for name in options.PARSERS:
         default = _default(name)
-        text = helps.get(name, "").removesuffix(f"; {default}.").rstrip(".")
+        text = helps.get(name, "").rstrip(".")
         rows.append(
             (
                 f"`{options.variable(name)}`",
@@ -189,11 +191,11 @@ _ADVICE: Mapping[int, str] = {
     12: "Create the database, or correct its name in the URL.",
     13: "Use the direct URL of the database, or a pooler in session mode. Postgres 14 to 18 are"
     " supported.",
-    14: "Mend the revision files; where there are two heads, merge them with `alembic merge`."
+    14: "Fix the revision files; where there are two heads, merge them with `alembic merge`."
     " `seeder check` finds this before a deploy.",
     15: "Put a revision that was not applied on top; after a squash use `seeder baseline`; else"
     " deploy an image that has the revision.",
-    16: "Mend the revision. Those before it stay applied, and the next run goes on from there.",
+    16: "Fix the revision. Those before it stay applied, and the next run goes on from there.",
     17: "Drop what was left behind (the message names the invalid index), then run again.",
     18: "Read the message: it names the row and the constraint, or the set whose rows are gone.",
     19: "Plan again, look at it, and run that plan.",

@@ -63,7 +63,7 @@ def _named(file: Path) -> Path | None:
         document = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise NotFound(
-            f"{file} cannot be read: {error}.", "Mend it, or name the project with --project."
+            f"{file} cannot be read: {error}.", "Fix it, or name the project with --project."
         ) from None
     table = document.get("tool", {}).get("seeder")
     if not isinstance(table, dict) or "project" not in table:

@@ -1,4 +1,4 @@
-"""A project directory into a `Catalog`, with all of its problems in one go."""
+"""A project directory into a `Catalog`, with all of its problems at once."""
 
 from __future__ import annotations
 

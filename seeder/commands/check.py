@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Check the seed files and the migrations without a database.
 
-    Tells of all problems in one go, each with its file, line and remedy, and exits with 10
+    Reports all problems at once, each with its file, line and remedy, and exits with 10
     if there are any. A misspelt column, a value of the wrong type, or a row that a constraint
     rejects shows in the schema alone: --embedded finds those as well. Made for a pull request:
     docs/github-actions.md has a workflow.

@@ -3,19 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import click
 
 from seeder import options
 from seeder.commands import completion
 
+if TYPE_CHECKING:
+    from click.types import OptionHelpExtra
+
 Command: TypeAlias = Callable[..., Any]
 Flag: TypeAlias = Callable[[Command], Command]
 
 
-def option(name: str, metavar: str, text: str, *, parse: bool = False, **attributes: Any) -> Flag:
-    """Make the flag of an option and name its variable in the help.
+class Setting(click.Option):
+    """A flag whose variable does the same; both become a value in the settings."""
+
+    def __init__(self, *names: Any, default_told: str | None = None, **attributes: Any) -> None:
+        super().__init__(*names, **attributes)
+        self.default_told = default_told
+
+    @property
+    def variable(self) -> str:
+        """`SEEDER_LOCK_TIMEOUT`, which click itself is not to read."""
+        return options.variable(self.name or "")
+
+    def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
+        """Name the variable and the default as click does."""
+        extra = super().get_help_extra(ctx)
+        extra["envvars"] = (self.variable,)
+        if self.default_told is not None:
+            extra["default"] = self.default_told
+        return extra
+
+
+def option(
+    name: str,
+    metavar: str,
+    text: str,
+    *,
+    default: str | None = None,
+    parse: bool = False,
+    **attributes: Any,
+) -> Flag:
+    """Make the flag of an option; the help names its variable, and the default that it has.
 
     With `parse` a bad value is a usage error at once; without, the settings report it,
     together with all others. In both cases they turn it into a value.
@@ -23,8 +55,10 @@ def option(name: str, metavar: str, text: str, *, parse: bool = False, **attribu
     return click.option(
         options.flag(name),
         name,
+        cls=Setting,
         metavar=metavar,
-        help=f"{text}  [{options.variable(name)}]",
+        help=text,
+        default_told=default,
         callback=_parse if parse else None,
         **attributes,
     )
@@ -50,8 +84,8 @@ def all_of(*flags: Flag) -> Flag:
     return add
 
 
-def _seconds(name: str, text: str) -> Flag:
-    return option(name, "SECONDS", text, parse=True)
+def _seconds(name: str, default: int, text: str) -> Flag:
+    return option(name, "SECONDS", text, default=str(default), parse=True)
 
 
 PROJECT = all_of(
@@ -64,8 +98,8 @@ PROJECT = all_of(
     option(
         "environment",
         "NAME",
-        "What this database is: dev and test are disposable, all others (production, unless "
-        "you say so) protected.",
+        "What this database is: dev and test are disposable, all others protected.",
+        default="production",
         parse=True,
     ),
 )
@@ -73,7 +107,8 @@ PROJECT = all_of(
 LOG_FORMAT = option(
     "log_format",
     "json|text",
-    "How events are written to stderr; text on a terminal, else json.",
+    "How events are written to stderr.",
+    default="text on a terminal, else json",
     parse=True,
     shell_complete=completion.log_formats,
 )
@@ -83,23 +118,28 @@ WAIT = all_of(
         "embedded",
         "[DIR]",
         "Use a Postgres that comes as a Python wheel and keeps its data in DIR "
-        f"({options.EMBEDDED_DIRECTORY}), on a machine that has none; wins over DATABASE_URL.",
+        f"({options.EMBEDDED_DIRECTORY} without one), on a machine that has none. Wins over"
+        " DATABASE_URL.",
         is_flag=False,
         flag_value=options.EMBEDDED_DIRECTORY,
     ),
-    _seconds("wait_timeout", "How long to wait for the database; 60."),
-    _seconds("deadline", "How long the command may take in all; 1500."),
+    _seconds("wait_timeout", 60, "How long to wait for the database."),
+    _seconds("deadline", 1500, "How long the command may take in all."),
     option("set_role", "ROLE", "Work as this role, once connected."),
 )
 
-LEDGER = option("schema", "NAME", "The schema of seeder's own tables; seeder.", parse=True)
-
-LOCK = all_of(
-    _seconds("lock_timeout", "How long to wait for another job that holds the lock; 600."),
-    _seconds("ddl_lock_timeout", "How long one try of a migration waits for a table; 5."),
+LEDGER = option(
+    "schema", "NAME", "The schema of seeder's own tables.", default="seeder", parse=True
 )
 
-ACTOR = option("actor", "NAME", "Who does this, for the record; the login name.", parse=True)
+LOCK = all_of(
+    _seconds("lock_timeout", 600, "How long to wait for another job that holds the lock."),
+    _seconds("ddl_lock_timeout", 5, "How long one try of a migration waits for a table."),
+)
+
+ACTOR = option(
+    "actor", "NAME", "Who does this, for the record.", default="the login name", parse=True
+)
 
 
 class Number(click.IntRange):

@@ -23,7 +23,8 @@ CHANGES, CONFLICTS = 20, 21
 @flags.option(
     "mode",
     "MODE",
-    "Plan a run in this mode: auto (default), init, update...",
+    "Plan a run in this mode: auto, init, update...",
+    default="auto",
     parse=True,
     shell_complete=completion.modes,
 )

@@ -13,7 +13,8 @@ from seeder.commands.invocation import Invocation
 @flags.option(
     "mode",
     "MODE",
-    "auto (default), init, update, refresh (disposable databases only) or none.",
+    "auto, init, update, refresh (disposable databases only) or none.",
+    default="auto",
     parse=True,
     shell_complete=completion.modes,
 )

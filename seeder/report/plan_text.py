@@ -90,7 +90,7 @@ def _set(each: SetPlan, *, full: bool) -> Iterator[Line]:
     )
     yield from rows(each.rows, full=full)
     if each.left_out:
-        yield line(Span(f"... and {each.left_out:,} rows more", Ink.DIM), indent=2)
+        yield line(Span(f"... and {each.left_out:,} more rows", Ink.DIM), indent=2)
 
 
 def _waiting(found: Plan) -> Iterator[Line]:

@@ -206,7 +206,7 @@ def test_tasks_are_listed_with_what_cannot_be_foreseen() -> None:
 
 
 def test_rows_that_are_left_out_are_counted() -> None:
-    assert "  ... and 7 rows more\n" in plan_text.plan(a_plan(sets=(a_set(left_out=7),)))
+    assert "  ... and 7 more rows\n" in plan_text.plan(a_plan(sets=(a_set(left_out=7),)))
 
 
 def test_a_plan_of_nothing_says_so() -> None:

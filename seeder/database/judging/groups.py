@@ -105,7 +105,7 @@ _OF_MISSING = sql.SQL("{}::smallint[]").format(
 
 
 def judge_set(seeding: Seeding, work: SetWork) -> None:
-    """Judge one set, and refuse it where a key has twins among the live rows."""
+    """Judge one set, and refuse it where a key has duplicates among the live rows."""
     judge.judge(
         seeding.connection,
         work,
@@ -149,7 +149,7 @@ def require_single(seeding: Seeding, work: SetWork) -> None:
         addresses = ", ".join(work.seed_set.address(row[0]) for row in rows)
         raise SeedingFailed(
             f"More than one row of {work.table} has the key of {addresses}.",
-            hint="Delete the twins, or make the key unique, and run again.",
+            hint="Delete the duplicates, or make the key unique, and run again.",
             set=work.name,
         )
 

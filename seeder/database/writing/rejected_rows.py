@@ -134,7 +134,7 @@ def _named(
     else:
         verb = "was" if len(keys) == 1 else "were"
         message = f"{_addresses(work, keys)} {verb} rejected by {work.table}: {what}."
-    hint = "Mend the row, or the constraint, and run again."
+    hint = "Fix the row, or the constraint, and run again."
     if holders:
         hint = (
             f"Its value is still that of {_addresses(work, holders)}: `seeder plan` shows what"
