@@ -18,13 +18,8 @@ from seeder.commands.invocation import Invocation
     help="The project as it was when the rows came to be: its values are the base, and its"
     " rows that are gone count as deleted by a person.",
 )
-@flags.AS_JSON
 @flags.PROJECT
-@flags.ACTOR
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.BY_HAND
 @click.pass_obj
 def command(
     invocation: Invocation, /, *, as_of: Path | None, as_json: bool, **given: object

@@ -11,9 +11,7 @@ from seeder.commands.invocation import Invocation
 @click.command("approve", short_help="Approve the pending plan; the next run applies it.")
 @click.argument("plan_id")
 @click.option("--actor", metavar="NAME", help="Who approves it; else the database role.")
-@flags.WAIT
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.READING
 @click.pass_obj
 def command(invocation: Invocation, /, *, plan_id: str, actor: str | None, **given: object) -> None:
     """Ask the next run to apply the plan of this id, once, if it still holds then.

@@ -17,13 +17,8 @@ from seeder.commands.invocation import Invocation
     required=True,
     help="The name of the connected database, to be sure that it is the one you mean.",
 )
-@flags.AS_JSON
-@flags.ACTOR
 @flags.PROJECT
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.BY_HAND
 @click.pass_obj
 def command(
     invocation: Invocation,

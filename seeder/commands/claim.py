@@ -27,13 +27,8 @@ from seeder.commands.invocation import Invocation
     metavar="IDENTITY",
     help="Whose record is taken over, where the ledger has several.",
 )
-@flags.AS_JSON
 @flags.PROJECT
-@flags.ACTOR
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.BY_HAND
 @click.pass_obj
 def command(
     invocation: Invocation,

@@ -142,6 +142,10 @@ ACTOR = option(
 )
 
 
+READING = all_of(WAIT, LEDGER, LOG_FORMAT)
+WRITING = all_of(WAIT, LOCK, LEDGER, LOG_FORMAT)
+
+
 class Number(click.IntRange):
     """A whole number from 1 on, which a message calls by what it counts."""
 
@@ -160,3 +164,6 @@ class Number(click.IntRange):
 RUN_NUMBER = Number("the number of a run")
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+
+BY_HAND = all_of(AS_JSON, ACTOR, WRITING)
+"""Of a command with which somebody settles something."""

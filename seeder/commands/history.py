@@ -18,9 +18,7 @@ from seeder.commands.invocation import Invocation
     help="How many.",
 )
 @flags.AS_JSON
-@flags.WAIT
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.READING
 @click.pass_obj
 def command(invocation: Invocation, /, *, limit: int, as_json: bool, **given: object) -> None:
     """List what was done to this database: deploys, updates, undos, adoptions, marks.

@@ -63,9 +63,7 @@ CHANGES, CONFLICTS = 20, 21
     shell_complete=completion.sets,
 )
 @flags.PROJECT
-@flags.WAIT
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.READING
 @click.pass_obj
 def command(
     invocation: Invocation,

@@ -27,12 +27,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: str) -> dat
     callback=_keep,
     help="How long the images of runs are kept: 90d, 12w or 36h.",
 )
-@flags.AS_JSON
-@flags.ACTOR
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.BY_HAND
 @click.pass_obj
 def command(
     invocation: Invocation, /, *, keep: datetime.timedelta, as_json: bool, **given: object

@@ -12,9 +12,7 @@ from seeder.commands.invocation import Invocation
 @click.option("--release", is_flag=True, help="Wait for the catalog's release as well.")
 @flags.AS_JSON
 @flags.PROJECT
-@flags.WAIT
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.READING
 @click.pass_obj
 def command(invocation: Invocation, /, *, release: bool, as_json: bool, **given: object) -> None:
     """Wait until this image's migrations are applied and the first seeds are there.

@@ -10,9 +10,7 @@ from seeder.commands.invocation import Invocation
 
 @click.command("requests", short_help="List the pending plan and the approvals there were.")
 @flags.AS_JSON
-@flags.WAIT
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.READING
 @click.pass_obj
 def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> None:
     """List who approved which plan when, and what became of it; writes nothing.

@@ -24,13 +24,8 @@ from seeder.merge.choices import MEANING, Take
     multiple=True,
     help="Only this one; otherwise all that are in conflict. May be repeated.",
 )
-@flags.AS_JSON
 @flags.PROJECT
-@flags.ACTOR
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.BY_HAND
 @click.pass_obj
 def command(
     invocation: Invocation,

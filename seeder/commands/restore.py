@@ -10,13 +10,8 @@ from seeder.commands.invocation import Invocation
 
 @click.command("restore", short_help="Bring back rows that were deleted here.")
 @click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
-@flags.AS_JSON
 @flags.PROJECT
-@flags.ACTOR
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.BY_HAND
 @click.pass_obj
 def command(
     invocation: Invocation, /, *, addresses: tuple[str, ...], as_json: bool, **given: object

@@ -38,10 +38,7 @@ from seeder.commands.invocation import Invocation
     shell_complete=completion.sets,
 )
 @flags.PROJECT
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.WRITING
 @click.pass_obj
 def command(invocation: Invocation, /, **given: object) -> None:
     """Wait for the database, lock it, migrate, seed what it still needs, and exit.

@@ -19,9 +19,7 @@ from seeder.commands.invocation import Invocation
     help="How many rows.",
 )
 @flags.AS_JSON
-@flags.WAIT
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.READING
 @click.pass_obj
 def command(
     invocation: Invocation, /, *, run: int, limit: int, as_json: bool, **given: object

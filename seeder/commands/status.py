@@ -11,9 +11,7 @@ from seeder.commands.invocation import Invocation
 @click.command("status", short_help="Show releases, revisions, and what waits for a person.")
 @flags.AS_JSON
 @flags.PROJECT
-@flags.WAIT
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.READING
 @click.pass_obj
 def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> None:
     """Show where the database stands, seen from this image; writes nothing.

@@ -11,12 +11,7 @@ from seeder.commands.invocation import Invocation
 @click.command("undo", short_help="Take back what a run wrote, where it still stands.")
 @click.argument("run", type=flags.RUN_NUMBER)
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
-@flags.AS_JSON
-@flags.ACTOR
-@flags.WAIT
-@flags.LOCK
-@flags.LEDGER
-@flags.LOG_FORMAT
+@flags.BY_HAND
 @click.pass_obj
 def command(
     invocation: Invocation, /, *, run: int, dry_run: bool, as_json: bool, **given: object
