@@ -60,7 +60,8 @@ _COLUMN_KEYS: Mapping[str, tuple[str, str]] = {
     ),
     "expand": (
         "`true`",
-        "Names and globs, or a list of them: one row for each match. `!` in front takes away.",
+        "Names and globs, or a list of them: one row for each match. `!` in front takes away."
+        " Several columns multiply, up to `expand_limit` rows.",
     ),
     "update": ("{Update}", "How an update treats the column."),
     "secret": (
@@ -161,7 +162,8 @@ _TOP: Mapping[str, str] = {
     " other way round.",
     "migrations": "How migrations run; exactly one of `alembic`, `command` and `none`."
     " Without the table: `migrations/`, if it has a `versions` directory.",
-    "seeds": "`path`: the directory of the seeds; default `seeds`.",
+    "seeds": "`path`: the directory of the seeds; default `seeds`."
+    " `expand_limit`: how many rows `expand` may make of one set; default 1,000,000.",
 }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from seeder.catalog.assembled import Assembled
 from seeder.catalog.columns import ColumnRule
 from seeder.catalog.drafts import Draft
+from seeder.catalog.expanded import ExpandedRows, FamilyIndex
 from seeder.catalog.problems import Problems
 from seeder.merge.model import SeedSet, SetReference, TableReference
 from seeder.merge.secrecy import exposed
@@ -70,7 +71,8 @@ def _check_column(each: Assembled, rule: ColumnRule, target: Assembled, problems
         return  # expansion yields rows of the target only
     position = names.index(rule.name)
     fixed = rule.name in each.declaration.scope
-    for row in seed_set.rows:
+    rows = seed_set.rows
+    for row in rows.samples() if isinstance(rows, ExpandedRows) else rows:
         key = row.values[position]
         if not isinstance(key, str) or key in target.index:
             continue
@@ -111,6 +113,7 @@ def check_identity(active: Sequence[Assembled], problems: Problems) -> None:
     for group in groups.values():
         first = group[0]
         seen: dict[str, tuple[Assembled, Draft]] = {}
+        expanded: list[Assembled] = []
         for each in group if len(group) > 1 else ():
             if each.seed_set.key != first.seed_set.key:
                 problems.add(
@@ -122,17 +125,40 @@ def check_identity(active: Sequence[Assembled], problems: Problems) -> None:
                     at=each.declaration.at,
                 )
                 continue
+            if isinstance(each.index, FamilyIndex):
+                expanded.append(each)
+                continue
             for key, draft in each.index.items():
                 other, place = seen.setdefault(key, (each, draft))
                 if other is not each:
-                    problems.add(
-                        f"the row `{each.seed_set.address(key)}` is already given as "
-                        f"`{other.seed_set.address(key)}` at {place.file}:{place.line}",
-                        remedy="Remove one of the two.",
-                        file=draft.file,
-                        at=draft.at(),
-                        address=each.seed_set.address(key),
-                    )
+                    _given_twice(key, (each, draft), (other, place), problems)
+        for number, each in enumerate(expanded):
+            for key, listed in seen.items():
+                if key in each.index:
+                    _given_twice(key, (each, each.index[key]), listed, problems)
+            for before in expanded[:number]:
+                shorter, longer = sorted((each.index, before.index), key=len)
+                shared = next((key for key in shorter if key in longer), None)
+                if shared is not None:
+                    again, earlier = each.index[shared], before.index[shared]
+                    _given_twice(shared, (each, again), (before, earlier), problems)
+
+
+def _given_twice(
+    key: str,
+    again: tuple[Assembled, Draft],
+    first: tuple[Assembled, Draft],
+    problems: Problems,
+) -> None:
+    (each, draft), (other, place) = again, first
+    problems.add(
+        f"the row `{each.seed_set.address(key)}` is already given as "
+        f"`{other.seed_set.address(key)}` at {place.file}:{place.line}",
+        remedy="Remove one of the two.",
+        file=draft.file,
+        at=draft.at(),
+        address=each.seed_set.address(key),
+    )
 
 
 def check_secrets(sets: Sequence[Assembled], problems: Problems) -> None:

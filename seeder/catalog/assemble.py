@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -12,7 +11,8 @@ from seeder.catalog.columns import ColumnRule
 from seeder.catalog.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
 from seeder.catalog.declaration import Declaration
 from seeder.catalog.drafts import Draft
-from seeder.catalog.expand import NoMatch, expand
+from seeder.catalog.expand import Matches, NoMatch, expand
+from seeder.catalog.expanded import ExpandedRows, Family, FamilyIndex
 from seeder.catalog.former import DeclaredFormer
 from seeder.catalog.generated import GeneratedColumns
 from seeder.catalog.made import is_found, is_function, maker
@@ -28,11 +28,9 @@ from seeder.merge.model import (
     Nulls,
     RowSource,
     SeedColumn,
-    SeedRow,
     SeedSet,
     SetReference,
     Update,
-    row_key,
 )
 from seeder.merge.secrecy import update_of
 
@@ -50,8 +48,11 @@ class Assembler:
         others: Others,
         values: Values,
         problems: Problems,
+        expand_limit: int,
         active: bool = True,
     ) -> None:
+        self._limit = expand_limit
+        self._matched: dict[tuple[str, str], Matches] = {}
         self._declaration = declaration
         self._others = others
         self._values = values
@@ -65,56 +66,73 @@ class Assembler:
 
     def from_drafts(self, drafts: Sequence[Draft]) -> Assembled:
         """Rows held in memory."""
-        index: dict[str, Draft] = {}
-        kept: list[tuple[str, Draft, dict[str, Cell]]] = []
+        families = []
         order = dict.fromkeys([*self._key, *self._scope])
+        made = 0
         for draft in drafts:
-            for cells in self._expanded(draft):
-                key = self._row_key(cells, draft)
-                if key is None:
-                    continue
-                first = index.get(key)
-                if first is not None:
-                    self._twice(key, draft, first)
-                    continue
-                index[key] = draft
-                order.update(dict.fromkeys(cells))
-                kept.append((key, draft, cells))
+            family = self._family(draft)
+            if family is None:
+                continue
+            made += len(family)
+            if family.choices and made > self._limit:
+                self._too_many(family, made)
+                break
+            order.update(dict.fromkeys(family.cells))
+            families.append(family)
         columns = tuple(order)
-        self._generated.check([cells for _, _, cells in kept])
+        self._generated.check([family.cells for family in families])
+        self._check_documents(families)
         shapes: dict[frozenset[str], int] = {}
-        rows = []
+        for family in families:
+            shapes.setdefault(frozenset(family.cells), len(shapes))
+        rows = ExpandedRows(
+            families=families,
+            columns=columns,
+            key=self._key,
+            shapes=shapes,
+            file=self._declaration.file,
+        )
+        index: Mapping[str, Draft]
+        index = by_family = FamilyIndex(rows, self._declaration.expanded)
+        for each in by_family.repeated():
+            self._twice(each.key, each.again, each.first)
+        uniform = not shapes or list(shapes) == [frozenset(columns)]
+        self._check_rules(columns, anything=bool(families))
+        source: RowSource = rows
+        if not any(family.choices for family in families):
+            source = listed = ListedRows(tuple(rows))
+            drafts_by_key = zip(listed.rows, families, strict=True)
+            index = {row.key: family.draft for row, family in drafts_by_key}
+        seed_set = self._seed_set(
+            columns,
+            source,
+            () if uniform else shapes,
+            written=lambda column: _first_draft(column, drafts),
+        )
+        return Assembled(declaration=self._declaration, seed_set=seed_set, index=index)
+
+    def _check_documents(self, families: Iterable[Family]) -> None:
         merged = {
             name: rule.merge
             for name, rule in self._declaration.columns.items()
             if rule.merge is not None
         }
-        for key, draft, cells in kept:
+        for family in families if merged else ():
             for name, strategy in merged.items():
-                for message, remedy in misfits(cells.get(name), strategy):
+                for message, remedy in misfits(family.cells.get(name), strategy):
+                    at = family.draft.at(name)
                     self._problems.add(
-                        f"`{name}`: {message}", remedy=remedy, file=draft.file, at=draft.at(name)
+                        f"`{name}`: {message}", remedy=remedy, file=family.draft.file, at=at
                     )
-            shape = shapes.setdefault(frozenset(cells), len(shapes))
-            get = cells.get
-            rows.append(
-                SeedRow(
-                    key=key,
-                    values=tuple([get(column) for column in columns]),
-                    shape=shape,
-                    line=draft.line,
-                    file=None if draft.file == self._declaration.file else draft.file,
-                )
-            )
-        uniform = not shapes or list(shapes) == [frozenset(columns)]
-        self._check_rules(columns, anything=bool(rows))
-        seed_set = self._seed_set(
-            columns,
-            ListedRows(tuple(rows)),
-            () if uniform else shapes,
-            written=lambda column: _first_draft(column, drafts),
+
+    def _too_many(self, family: Family, made: int) -> None:
+        self._problems.add(
+            f"`expand` makes {len(family):,} rows here, {made:,} in this set up to here,"
+            f" and may make {self._limit:,}",
+            remedy="Match less, or raise `expand_limit` under [seeds] in seeder.toml.",
+            file=family.draft.file,
+            at=family.draft.at(next(iter(family.choices))),
         )
-        return Assembled(declaration=self._declaration, seed_set=seed_set, index=index)
 
     def from_csv(self, table: CsvTable, *, check: bool) -> Assembled:
         """Rows that stay in their file; `check` reads a large one as well."""
@@ -193,8 +211,8 @@ class Assembler:
             constants[column] = cell
         return constants
 
-    def _expanded(self, draft: Draft) -> list[dict[str, Cell]]:
-        """The rows that one draft stands for: several where a column is expanded."""
+    def _family(self, draft: Draft) -> Family | None:
+        """What one draft stands for; None where it cannot be told, which is reported."""
         asked = {**self._defaults, **draft.cells, **self._scope}
         cells = self._generated.parted(asked, draft)
         if self._scope:
@@ -206,7 +224,7 @@ class Assembler:
                         file=draft.file,
                         at=draft.at(column),
                     )
-        choices: list[list[tuple[str, Cell]]] = []
+        choices: dict[str, Matches] = {}
         for rule in self._rules:
             if rule.name not in draft.cells and rule.name in cells and not rule.expand:
                 continue  # a default or scope, already worked out
@@ -214,8 +232,8 @@ class Assembler:
                 continue
             try:
                 if rule.expand:
-                    found = self._matches(cells[rule.name], rule)
-                    choices.append([(rule.name, key) for key in found])
+                    choices[rule.name] = self._matches(cells[rule.name], rule)
+                    cells[rule.name] = None
                 else:
                     cells[rule.name] = reference_cell(cells[rule.name], rule, self._others.widths)
             except NoMatch as error:
@@ -226,25 +244,31 @@ class Assembler:
                     file=draft.file,
                     at=draft.at(rule.name),
                 )
-                return []
-        if not choices:
-            return [cells]
-        return [{**cells, **dict(chosen)} for chosen in itertools.product(*choices)]
+                return None
+        key = self._key_texts(cells, draft, choices)
+        if key is None:
+            return None
+        return Family(draft=draft, cells=cells, choices=choices, key=key)
 
     def _is_hidden(self, column: str, draft: Draft) -> bool:
         return column in self._declaration.secrets or draft.from_env(column)
 
-    def _matches(self, written: Cell, rule: ColumnRule) -> list[str]:
+    def _matches(self, written: Cell, rule: ColumnRule) -> Matches:
         target = rule.reference.set if isinstance(rule.reference, SetReference) else ""
         keys = self._others.keys.get(target)
         if keys is None:
-            return []  # the reference itself is reported elsewhere
-        return expand(written, keys, of=target, problems=self._problems)
+            return Matches((), frozenset())  # the reference itself is reported elsewhere
+        pattern = (target, repr(written))
+        if pattern not in self._matched:
+            self._matched[pattern] = expand(written, keys, of=target, problems=self._problems)
+        return self._matched[pattern]
 
-    def _row_key(self, cells: Mapping[str, Cell], draft: Draft) -> str | None:
+    def _key_texts(
+        self, cells: Mapping[str, Cell], draft: Draft, choices: Collection[str]
+    ) -> tuple[str | None, ...] | None:
         texts: list[str | None] = []
         for column in self._key:
-            cell = cells.get(column)
+            cell = "" if column in choices else cells.get(column)
             text = cell if isinstance(cell, str) else key_text(cell)
             null = cell is None and column in cells and not draft.from_env(column)
             if text is None and not (null and self._declaration.may_be_null(column)):
@@ -255,7 +279,7 @@ class Assembler:
                 self._no_key(column, column in cells, cell, draft)
                 return None
             texts.append(text)
-        return row_key(tuple(texts))
+        return tuple(texts)
 
     def _no_key(self, column: str, given: bool, cell: Cell, draft: Draft) -> None:
         if draft.from_env(column) and cell is None:

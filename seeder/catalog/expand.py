@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection
 from fnmatch import translate
 
+from msgspec import Struct
+
 from seeder.catalog.problems import Problems
 from seeder.merge.model import Cell
 
@@ -21,7 +23,17 @@ class NoMatch(ValueError):
         self.remedy = remedy
 
 
-def expand(written: Cell, keys: Collection[str], *, of: str, problems: Problems) -> list[str]:
+class Matches(Struct, frozen=True):
+    """Row keys that are matched, in the order of the set they belong to."""
+
+    keys: tuple[str, ...]
+    known: frozenset[str]
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
+def expand(written: Cell, keys: Collection[str], *, of: str, problems: Problems) -> Matches:
     """The row keys that are matched, in the order of the set they belong to.
 
     A pattern behind `!` takes matches away, wherever it stands in the list. Raises
@@ -42,7 +54,8 @@ def expand(written: Cell, keys: Collection[str], *, of: str, problems: Problems)
         (unwanted if negated else wanted).update(found)
     if not positive:
         raise NoMatch("the list only takes away", 'Start with what it takes away from: "*".')
-    return [key for key in keys if key in wanted and key not in unwanted]
+    known = frozenset(wanted - unwanted)
+    return Matches(tuple([key for key in keys if key in known]), known)
 
 
 def _matches(pattern: str, keys: Collection[str], of: str, problems: Problems) -> list[str]:

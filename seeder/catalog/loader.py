@@ -161,6 +161,7 @@ class _Loader:
                 others=Others(widths=widths, keys=keys),
                 values=self._values,
                 problems=self._problems,
+                expand_limit=self._project.expand_limit,
                 active=each.active,
             )
             before = len(self._problems)

@@ -18,6 +18,9 @@ from seeder.merge.given import Migrations
 
 FILE = "seeder.toml"
 
+EXPAND_LIMIT = 1_000_000
+"""Rows that `expand` may make of one set, unless seeder.toml says otherwise."""
+
 _TOP = ("identity", "release", "supersedes", "migrations", "seeds")
 _IDENTITY = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 _MIGRATIONS = (
@@ -51,6 +54,7 @@ class Project:
     migrations: Migrations
     seeds: Path
     """Absolute; may be missing where seeder.toml does not name it."""
+    expand_limit: int = EXPAND_LIMIT
 
     def name(self, path: Path) -> str:
         """The path relative to the project, with forward slashes."""
@@ -123,7 +127,7 @@ class _Reader:
     def project(self, document: Mapping[str, object]) -> Project:
         self._known("", document, _TOP)
         seeds = self._table(document, "seeds")
-        self._known("seeds", seeds, ("path",))
+        self._known("seeds", seeds, ("path", "expand_limit"))
         return Project(
             root=self._root,
             identity=self._identity(document),
@@ -132,7 +136,20 @@ class _Reader:
             migrations=self._migrations(document),
             seeds=self._directory("seeds", "path", seeds.get("path", "seeds"), "path" in seeds)
             or self._root / "seeds",
+            expand_limit=self._expand_limit(seeds),
         )
+
+    def _expand_limit(self, seeds: Mapping[str, object]) -> int:
+        limit = seeds.get("expand_limit", EXPAND_LIMIT)
+        if isinstance(limit, int) and not isinstance(limit, bool) and limit > 0:
+            return limit
+        self._bad(
+            "seeds",
+            "expand_limit",
+            "`expand_limit` must be a number of rows",
+            "Such as 20_000_000.",
+        )
+        return EXPAND_LIMIT
 
     def _identity(self, document: Mapping[str, object]) -> str | None:
         identity = document.get("identity")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from seeder.environ import Environ, as_set
 from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
 from seeder.log import Log
 from seeder.merge.found import CheckResult
-from seeder.merge.model import Catalog, Mode
+from seeder.merge.model import Catalog, Mode, RowSource
 from seeder.merge.result import RunResult
 from seeder.opening import read_revisions
 from seeder.settings import Secret, Settings
@@ -37,7 +38,7 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
         warnings = _warnings(_rehearse(settings, log=log))
     return CheckResult(
         sets=len(catalog.sets),
-        rows=sum(1 for each in catalog.sets for _ in each.rows),
+        rows=sum(_number_of(each.rows) for each in catalog.sets),
         tasks=len(catalog.tasks),
         revisions=len(graph.revisions),
         problems=tuple(warnings),
@@ -140,3 +141,7 @@ class _Warnings:
     def progress_ended(self) -> None:
         """Pass it on."""
         self._log.progress_ended()
+
+
+def _number_of(rows: RowSource) -> int:
+    return len(rows) if isinstance(rows, Sized) else sum(1 for _ in rows)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import functools
+import tracemalloc
+
 import pytest
 
 ROLES = "table: roles\nkey: name\nrows: [{name: owner}, {name: viewer}]\n"
@@ -170,6 +173,80 @@ def test_two_rows_that_expand_to_the_same_name_both_places(project):
     assert project.problem().startswith(
         "grants.yaml:7:3: the row `grants/owner,stock.edit` is already given at grants.yaml:6."
     )
+
+
+def test_rows_that_share_many_keys_are_told_once(project):
+    head = GRANTS.replace("{ref: roles}", "{ref: roles, expand: true}")
+    rows = '- {role: "*", right: "*"}\n- {role: viewer, right: "*.view"}\n'
+    project.core(grants=head + rows, rights=RIGHTS, roles=ROLES)
+    assert project.problem().startswith(
+        "grants.yaml:7:3: the row `grants/viewer,stock.view` is already given at grants.yaml:6."
+    )
+
+
+def test_patterns_outside_of_the_key_ask_for_one_row_twice(project):
+    head = GRANTS.replace("key: [role, right]", "key: [role]")
+    project.core(grants=head + '- {role: owner, right: "*"}\n', rights=RIGHTS, roles=ROLES)
+    assert project.problem().startswith(
+        "grants.yaml:6:3: the row `grants/owner` is asked for twice here."
+    )
+
+
+def test_sets_of_one_table_share_no_expanded_row(project):
+    head = GRANTS.replace("{ref: roles}", "{ref: roles, expand: true}")
+    project.core(
+        grants=head + '- {role: "*", right: "*.view"}\n',
+        more=head + '- {role: owner, right: "user.*"}\n',
+        plain="table: grants\nkey: [role, right]\nrows: [{role: viewer, right: stock.view}]\n",
+        rights=RIGHTS,
+        roles=ROLES,
+    )
+    assert [each.split(". ")[0] for each in project.problems()] == [
+        "grants.yaml:6:3: the row `grants/viewer,stock.view` is already given as"
+        " `plain/viewer,stock.view` at plain.yaml:3",
+        "more.yaml:6:3: the row `more/owner,user.view` is already given as"
+        " `grants/owner,user.view` at grants.yaml:6",
+    ]
+
+
+MANY = "table: {0}\nkey: name\nrows: [{1}]\n"
+
+
+def many(name, number):
+    return MANY.format(name, ", ".join(f"{{name: {name[:2]}{n}}}" for n in range(number)))
+
+
+def test_expansion_is_counted_before_a_row_is_made(project):
+    head = GRANTS.replace("{ref: roles}", "{ref: roles, expand: true}")
+    rows = '- {role: ro7, right: "*"}\n- {role: ["*", "!ro7"], right: "*"}\n'
+    project.core(grants=head + rows, rights=many("rights", 5000), roles=many("roles", 201))
+    assert project.problem() == (
+        "grants.yaml:7:10: `expand` makes 1,000,000 rows here, 1,005,000 in this set up to here,"
+        " and may make 1,000,000. Match less, or raise `expand_limit` under [seeds] in seeder.toml."
+    )
+    project.write({"seeder.toml": "[seeds]\nexpand_limit = 1_005_000\n"})
+    assert len(project.set("grants").rows) == 1_005_000
+
+
+def test_expanded_rows_are_made_one_by_one(project):
+    head = GRANTS.replace("{ref: roles}", "{ref: roles, expand: true}")
+    rows = '- {role: "*", right: "*"}\n'
+    project.core(grants=head + rows, rights=many("rights", 500), roles=many("roles", 100))
+    found = project.set("grants").rows
+    tracemalloc.start()
+    try:
+        last = functools.reduce(lambda _, row: row, found)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (len(found), last.key, last.values) == (50_000, "ro99,ri499", ("ro99", "ri499"))
+    assert peak < 200_000
+
+
+@pytest.mark.parametrize("limit", ["0", "true", '"many"'])
+def test_the_limit_of_expansion_is_a_number_of_rows(project, limit):
+    project.write({"seeder.toml": f"[seeds]\nexpand_limit = {limit}\n"})
+    assert "`expand_limit` must be a number of rows. Such as 20_000_000." in project.problem()
 
 
 def test_expansion_sees_what_another_expansion_yields(project):
