@@ -177,6 +177,11 @@ class Kind(Enum):
     OTHER = "other"
 
 
+_HINTS = {
+    "53200": "The server's memory or its table of locks is full: see its log, and raise"
+    " max_locks_per_transaction if that says so.",
+}
+
 _RETRYABLE = frozenset({"40001", "40P01", "55P03"})
 _LOST = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
 _DENIED = frozenset({"42501", "28000", "28P01"})
@@ -300,4 +305,4 @@ def as_seeder_error(
             hint = "The server is a standby or was made read-only; run the job again."
             return DatabaseUnavailable(message, hint=hint, **facts)
         case Kind.OTHER:
-            return otherwise(message, **facts)
+            return otherwise(message, hint=_HINTS.get(error.sqlstate or ""), **facts)

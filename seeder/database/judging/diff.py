@@ -42,14 +42,14 @@ class Differences(Struct, frozen=True, kw_only=True):
 def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
     """Create the set's empty diff and verdict tables."""
     connection.execute(
-        sql.SQL(
-            "CREATE TEMP TABLE {} (s {}, b tid, missing boolean NOT NULL) ON COMMIT DROP"
-        ).format(sql.Identifier(work.diff_name), work.stage.row_type)
+        sql.SQL("CREATE TEMP TABLE {} (s {}, b tid, missing boolean) ON COMMIT DROP").format(
+            sql.Identifier(work.diff_name), work.stage.row_type
+        )
     )
     definitions: list[sql.Composable] = [
         sql.SQL(
-            "s {}, b tid, identity smallint NOT NULL, verdict smallint NOT NULL,"
-            " live boolean NOT NULL, row_at tid, row_by xid, holder text"
+            "s {}, b tid, identity smallint, verdict smallint,"
+            " live boolean, row_at tid, row_by xid, holder text"
         ).format(work.stage.row_type)
     ]
     for n, name in enumerate(work.base.primary_key, start=1):

@@ -17,6 +17,7 @@ from seeder.database.staging import (
     copy_to_base,
     departed,
     loading,
+    lock_table,
     recorded_keys,
     registry,
     rekey,
@@ -265,6 +266,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         for each in seeding.catalog.sets
         if each.name in needed and seeding.decisions[each.name][0] is not SetDecision.AWAITING_TABLE
     ]
+    lock_table.require_room(seeding, sets)
     bases = _open_bases(seeding, sets)
     by_name = {each.name: each for each in seeding.catalog.sets}
     # A survey may follow a seeding in the same transaction, whose stages are still there.

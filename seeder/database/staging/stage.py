@@ -179,7 +179,7 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
     definitions: list[sql.Composable] = [_address_definition(stage)]
     generated = copied_key(stage) if copied_as_file(stage) is not None else None
     if len(seed_set.shapes) > 1:
-        definitions.append(sql.SQL("shape smallint NOT NULL"))
+        definitions.append(sql.SQL("shape smallint"))
     for column in seed_set.columns:
         kind: sql.Composable = staged_type(table.columns[column.name])
         number = stage.position(column.name)
@@ -194,7 +194,7 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
             kind = staged_type(stage.lookups[column.name])
             definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"q{number}"), kind))
     if stage.references:
-        definitions.append(sql.SQL("missing smallint NOT NULL DEFAULT 0"))
+        definitions.append(sql.SQL("missing smallint DEFAULT 0"))
         definitions.append(sql.SQL("n bigint GENERATED ALWAYS AS IDENTITY"))
     for position in stage.allocated:
         live = table.columns[stage.primary_key[position]]
@@ -238,7 +238,10 @@ def recast(stage: Stage) -> sql.Composable:
 
 
 def _address_definition(stage: Stage) -> sql.Composable:
-    if copied_as_file(stage) is None or copied_key(stage) is not None:
+    if copied_as_file(stage) is None:
+        # NOT NULL is one more object to be locked, and a row that was read here has a key.
+        return sql.SQL("addr text")
+    if copied_key(stage) is not None:
         return sql.SQL("addr text NOT NULL")
     return sql.SQL("addr text NOT NULL GENERATED ALWAYS AS ({}) STORED").format(address(stage))
 
