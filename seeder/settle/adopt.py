@@ -1,43 +1,53 @@
-"""`seeder adopt [--as-of DIR]`: existing rows go on record, without a write to them."""
+"""`seeder adopt [--as-of STATE]`: existing rows go on record, without a write to them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from pathlib import Path
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
-from seeder.merge.plan import RowChange
 from seeder.merge.settled import SHOWN, Settlement
 from seeder.opening import image_of, read_catalog
 from seeder.progress import Progress
 from seeder.settings import Settings
+from seeder.settle.former_states import FormerState, former_states
 from seeder.settle.recorded import Done, held, of_project
 
 if TYPE_CHECKING:
     from seeder.database.ledger.ledger import Ledger
+    from seeder.database.settling.adopt import Adopted
+    from seeder.merge.model import Catalog
 
 _WRITTEN = "Nothing but the ledger was written."
 _WAITS = "The catalog's release counts as applied once an update has run:"
 _LOOK = "`seeder plan --mode update` shows what it would do."
 
 
-def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlement:
+def adopt(
+    settings: Settings,
+    *,
+    log: Log,
+    as_of: Sequence[str] = (),
+    renamed: Mapping[str, str] | None = None,
+) -> Settlement:
     """Record the rows of sets that have rows and were never seeded here.
 
-    With `as_of`, a project directory as it was when the rows came to be, its values are the
-    base: what differs from them is a person's, and its rows that are gone were deleted.
+    With `as_of`, the project as it was once or several times, newest first, its values are the
+    base: what is as any of them has it was never touched, what differs from all is a person's,
+    and rows of them that are gone were deleted. `renamed` says by address which key a row has
+    here that nobody finds under its own; '' that it is gone.
     Creates the ledger where there is none, and rows are recorded. Raises ConfigurationInvalid
-    for either catalog.
+    for any of the catalogs, and where rows may have been renamed of which nothing is said.
     """
     catalog, graph = read_catalog(settings)
     image = image_of(catalog, graph)
-    old = None
-    if as_of is not None:
-        from seeder.catalog import load
-
-        old = load(as_of, environment=settings.environment, environ=settings.confided)
-    with held(settings, log=log) as opened:
+    with (
+        former_states(settings.project, as_of) as states,
+        held(settings, log=log) as opened,
+    ):
+        former, passed_over = _load(settings, states)
         connection = opened.connection
         known = opened.ledger.exists(connection)
         if known:
@@ -49,36 +59,73 @@ def adopt(settings: Settings, *, log: Log, as_of: Path | None = None) -> Settlem
             applied = {each.release for each in releases(connection, ledger)}
             waits = catalog.release is not None and catalog.release not in applied
             if not any(counts.values()):
-                return (f"{_WAITS} {_LOOK}",) if waits else ()
-            return (f"{_WRITTEN} {_WAITS} {_LOOK}" if waits else _WRITTEN,)
+                return (*passed_over, f"{_WAITS} {_LOOK}") if waits else passed_over
+            return (*passed_over, f"{_WRITTEN} {_WAITS} {_LOOK}" if waits else _WRITTEN)
 
         def work(run: int) -> Done:
             from seeder.database.ledger import projects
             from seeder.database.settling.adopt import adopt as adopt_rows
 
             ledger = projects.opened(connection, opened.ledger, image)
-            rows: list[RowChange] = []
-            counts: dict[str, int] = {}
+            found: list[Adopted] = []
+            places: set[tuple[int, str]] = set()
             progress = Progress(log)
             with progress.followed():
-                if old is not None:
-                    rows, counts = adopt_rows(
-                        connection, ledger, old, run=run, old=True, progress=progress
+                for state, each in [*former, (None, catalog)]:
+                    found.append(
+                        adopt_rows(
+                            connection,
+                            ledger,
+                            each,
+                            run=run,
+                            places=places,
+                            renamed=renamed or {},
+                            old=state is not None,
+                            fitting=state is not None and state.one_of_many,
+                            progress=progress,
+                        )
                     )
-                more, numbers = adopt_rows(connection, ledger, catalog, run=run, progress=progress)
-            for name, number in numbers.items():
-                counts[name] = counts.get(name, 0) + number
-            return Done(
-                rows=tuple([*rows, *more][:SHOWN]), counts=counts, notes=notes(counts, ledger)
-            )
+            problems = {each.address: each for one in found for each in one.problems}
+            if problems:
+                raise ConfigurationInvalid(
+                    "Rows may have been renamed here; nothing was recorded.",
+                    problems=tuple(problems.values()),
+                )
+            counts: Counter[str] = Counter()
+            for one in found:
+                counts.update(one.counts)
+            rows = tuple(row for one in found for row in one.rows)[:SHOWN]
+            return Done(rows=rows, counts=dict(counts), notes=notes(counts, ledger))
 
         settlement = opened.settle(
             "adopt",
             work,
             subject=catalog.project.name,
-            summary={"as_of": None if as_of is None else as_of.name},
+            summary={"as_of": [state.name for state, _ in former if state] or None},
             enrols=image,
         )
         if not known and settlement.run is not None:
             log.info("ledger.created", schema=opened.ledger.schema)
         return settlement
+
+
+def _load(
+    settings: Settings, states: Sequence[FormerState]
+) -> tuple[list[tuple[FormerState | None, Catalog]], tuple[str, ...]]:
+    """The catalogs of these states, and notes on those that are passed over."""
+    from seeder.catalog import load
+
+    found: list[tuple[FormerState | None, Catalog]] = []
+    notes = []
+    for state in states:
+        try:
+            catalog = load(
+                state.directory, environment=settings.environment, environ=settings.confided
+            )
+        except ConfigurationInvalid as error:
+            if not state.one_of_many:
+                raise
+            notes.append(f"The project as of {state.name} was passed over: {error}")
+            continue
+        found.append((state, catalog))
+    return found, tuple(notes)

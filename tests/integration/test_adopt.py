@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ from tests.support.events import Events
 from tests.support.merge import Project, outcome
 
 
-def take_in(project: Project, as_of: Path | None = None) -> Settlement:
-    return adopt(project.settings(), log=Events(), as_of=as_of)
+def take_in(project: Project, *as_of: Path | str, **renamed: str) -> Settlement:
+    said = {name.replace("__", "/"): key for name, key in renamed.items()}
+    return adopt(
+        project.settings(), log=Events(), as_of=[str(each) for each in as_of], renamed=said
+    )
 
 
 def write(project: Project, *rows: str, extra: str = "removed: keep") -> None:
@@ -39,8 +43,8 @@ def live(project: Project) -> dict[str, int]:
     return dict(project.rows("SELECT name, seats FROM tiers"))
 
 
-def old_project(project: Project, tmp_path: Path, *rows: str) -> Path:
-    directory = tmp_path / "old"
+def old_project(project: Project, tmp_path: Path, *rows: str, name: str = "old") -> Path:
+    directory = tmp_path / name
     shutil.copytree(project.directory, directory)
     lines = "\n".join(f"  - {row}" for row in rows)
     (directory / "seeds/core/tiers.yaml").write_text(f"table: tiers\nkey: name\nrows:\n{lines}\n")
@@ -126,7 +130,7 @@ def test_an_old_catalog_tells_a_persons_edit_from_an_old_default(
 ) -> None:
     tiers.sql("UPDATE tiers SET seats = 3 WHERE name = 'free'")
     old = old_project(tiers, tmp_path, "{name: free, seats: 3}", "{name: pro, seats: 5}")
-    take_in(tiers, as_of=old)
+    take_in(tiers, old)
     entry = tiers.entry("tiers", "pro")
     assert (entry["asked"]["seats"], entry["notes"], entry["state"]) == (5, None, "a")
     tiers.update()
@@ -141,7 +145,7 @@ def test_a_row_of_the_old_catalog_that_is_gone_was_deleted_by_a_person(
     old = old_project(
         tiers, tmp_path, "{name: free, seats: 1}", "{name: pro, seats: 5}", "{name: max, seats: 9}"
     )
-    settled = take_in(tiers, as_of=old)
+    settled = take_in(tiers, old)
     assert settled.counts == {"adopt": 2, "record": 1}
     assert tiers.entry("tiers", "max")["state"] == "d"
     tiers.update()
@@ -156,7 +160,7 @@ def test_a_set_that_the_old_catalog_does_not_have_is_adopted_without_it(
     tiers.sql("INSERT INTO extra VALUES ('a', 1), ('b', 2)")
     old = old_project(tiers, tmp_path, "{name: free, seats: 1}")
     tiers.write("extra", "table: extra\nkey: name\nrows: [{name: a, n: 1}, {name: b, n: 3}]\n")
-    take_in(tiers, as_of=old)
+    take_in(tiers, old)
     assert tiers.entry("extra", "a")["notes"] is None
     assert tiers.entry("extra", "b")["notes"]["unknown"] == ["n"]
 
@@ -227,3 +231,160 @@ def test_an_adoption_that_fails_or_finds_nothing_leaves_no_ledger(project: Proje
     project.sql("INSERT INTO tiers (name, seats) VALUES ('free', 1)")
     assert take_in(project).run == 1
     assert project.value("SELECT environment FROM seeder.meta") == "production"
+
+
+def test_a_value_that_is_any_former_default_was_never_touched(
+    tiers: Project, tmp_path: Path
+) -> None:
+    tiers.sql("UPDATE tiers SET seats = 2 WHERE name = 'free'")
+    tiers.sql("INSERT INTO tiers (name, seats) VALUES ('max', 8)")
+    write(tiers, "{name: free, seats: 4}", "{name: pro, seats: 5}", "{name: max, seats: 9}")
+    states = [
+        old_project(tiers, tmp_path, *rows, name=f"v{n}")
+        for n, rows in [
+            (3, ["{name: free, seats: 3}", "{name: pro, seats: 6}", "{name: max, seats: 7}"]),
+            (2, ["{name: free, seats: 2}", "{name: pro, seats: 6}", "{name: max, seats: 8}"]),
+            (1, ["{name: free, seats: 1}", "{name: pro, seats: 6}", "{name: old, seats: 1}"]),
+        ]
+    ]
+    settled = take_in(tiers, *states)
+    assert settled.counts == {"adopt": 3}
+    assert {name: tiers.entry("tiers", name)["asked"]["seats"] for name in ("free", "pro")} == {
+        "free": 2,
+        "pro": 6,
+    }
+    result = tiers.update()
+    assert live(tiers) == {"free": 4, "pro": 50, "custom": 7, "max": 9}
+    assert [row.address for row in outcome(result, "tiers").kept] == ["tiers/pro"]
+    tiers.assert_settled()
+    assert tiers.entry("tiers", "old")["state"] == "d"
+
+
+def test_a_range_of_git_stands_for_every_state_of_the_folder(tiers: Project) -> None:
+    def git(*arguments: str) -> None:
+        identity = ["-c", "user.name=a", "-c", "user.email=a@example.test"]
+        subprocess.run(["git", *identity, *arguments], cwd=tiers.directory, check=True)
+
+    git("init", "-q")
+    for n, seats in enumerate([1, 2, 3, 4]):
+        write(tiers, f"{{name: free, seats: {seats}}}", "{name: pro, seats: 5}")
+        git("add", ".")
+        git("commit", "-qm", str(n))
+        git("tag", f"v{n}")
+    tiers.write("tiers", "table: tiers\nkey: name\nrows: {}\n")
+    git("commit", "-qam", "broken")
+    write(tiers, "{name: free, seats: 9}", "{name: pro, seats: 5}")
+    git("commit", "-qam", "mended")
+    tiers.sql("UPDATE tiers SET seats = 2 WHERE name = 'free'")
+    settled = take_in(tiers, "v0..HEAD")
+    assert [note.partition(":")[2] for note in settled.notes[:-1]] == [" 1 problem in the catalog"]
+    assert tiers.entry("tiers", "free")["asked"]["seats"] == 2
+    tiers.update()
+    assert live(tiers)["free"] == 9
+    assert live(tiers)["pro"] == 50
+
+
+@pytest.mark.parametrize("state", ["no-such-place", "a..b", "--output=x"])
+def test_what_is_neither_a_directory_nor_a_revision_is_refused(tiers: Project, state: str) -> None:
+    with pytest.raises(ConfigurationInvalid, match=state):
+        take_in(tiers, state)
+
+
+@pytest.fixture
+def roles(project: Project) -> Project:
+    """Roles and their links; a person has renamed one role, and deleted another."""
+    project.sql(
+        "CREATE TABLE roles (id serial PRIMARY KEY, name text UNIQUE, label text, active boolean);"
+        "CREATE TABLE grants (role_id integer REFERENCES roles, what text, PRIMARY KEY (role_id,"
+        " what));"
+        "INSERT INTO roles (name, label, active) VALUES ('owner', 'Owner', true),"
+        " ('reader', 'Viewer', true), ('custom', 'Own', true);"
+        "INSERT INTO grants VALUES (1, 'all'), (2, 'see')"
+    )
+    project.write(
+        "roles",
+        "table: roles\nkey: name\ndefaults: {active: true}\nrows:\n"
+        "  - {name: owner, label: Owner}\n  - {name: viewer, label: Viewer}\n"
+        "  - {name: guest, label: Guest}\n",
+    )
+    project.write(
+        "grants",
+        "table: grants\nkey: [role_id, what]\ncolumns: {role_id: {ref: roles}}\nrows:\n"
+        "  - {role_id: owner, what: all}\n  - {role_id: viewer, what: see}\n"
+        "  - {role_id: guest, what: see}\n",
+    )
+    return project
+
+
+def names(roles: Project) -> list[str]:
+    return [name for (name,) in roles.rows("SELECT name FROM roles ORDER BY id")]
+
+
+def test_a_row_that_a_person_renamed_is_proposed_and_nothing_is_recorded(roles: Project) -> None:
+    with pytest.raises(ConfigurationInvalid) as caught:
+        take_in(roles, roles.directory)
+    (problem,) = caught.value.problems
+    assert (problem.address, problem.remedy) == (
+        "roles/viewer",
+        "If somebody renamed it, add --renamed roles/viewer=reader; if it was deleted,"
+        " --renamed roles/viewer=",
+    )
+    assert roles.value("SELECT to_regnamespace('seeder') IS NULL")
+
+
+def test_a_row_said_to_be_renamed_is_recorded_with_all_its_links(roles: Project) -> None:
+    settled = take_in(roles, roles.directory, roles__viewer="reader")
+    assert settled.counts == {"adopt": 4, "record": 2}
+    assert roles.entry("roles", "viewer")["state"] == "a"
+    assert roles.entry("grants", "viewer,see")["state"] == "a"
+    assert roles.entry("roles", "guest")["state"] == "d"
+    roles.update()
+    assert roles.rows("SELECT name FROM roles ORDER BY id") == [
+        ("owner",),
+        ("reader",),
+        ("custom",),
+    ]
+    assert roles.value("SELECT count(*) FROM grants") == 2
+    roles.assert_settled()
+    file = roles.directory / "seeds/core/roles.yaml"
+    file.write_text(file.read_text().replace("label: Viewer", "label: Reader"))
+    roles.update()
+    assert roles.value("SELECT label FROM roles WHERE name = 'reader'") == "Reader"
+
+
+def test_a_row_said_to_be_gone_counts_as_deleted(roles: Project) -> None:
+    settled = take_in(roles, roles.directory, roles__viewer="")
+    assert settled.counts == {"adopt": 2, "record": 4}
+    roles.update()
+    assert roles.rows("SELECT name FROM roles ORDER BY id") == [
+        ("owner",),
+        ("reader",),
+        ("custom",),
+    ]
+
+
+def test_without_an_old_catalog_a_renamed_row_does_not_come_a_second_time(roles: Project) -> None:
+    with pytest.raises(ConfigurationInvalid):
+        take_in(roles)
+    settled = take_in(roles, roles__viewer="reader")
+    assert settled.counts == {"adopt": 4, "would insert": 2}
+    roles.update()
+    assert roles.value("SELECT count(*) FROM roles WHERE label = 'Viewer'") == 1
+
+
+def test_a_name_that_no_free_row_has_is_refused(roles: Project) -> None:
+    for name in ("owner", "nobody"):
+        with pytest.raises(ConfigurationInvalid) as caught:
+            take_in(roles, roles.directory, roles__viewer=name)
+        assert caught.value.problems[0].message == (
+            f"No row of public.roles that is free has the key {name}."
+        )
+
+
+def test_values_that_several_rows_share_propose_nothing(roles: Project) -> None:
+    roles.sql("UPDATE roles SET label = 'x'")
+    file = roles.directory / "seeds/core/roles.yaml"
+    file.write_text(
+        file.read_text().replace("label: Viewer", "label: x").replace("label: Guest", "label: x")
+    )
+    assert take_in(roles, roles.directory).counts["record"] == 4

@@ -6,9 +6,10 @@ is unknown, unless an old catalog says what a person must have started from.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import psycopg
+from msgspec import Struct, field
 from msgspec.structs import replace
 from psycopg import sql
 
@@ -16,16 +17,33 @@ from seeder.database.judging import diff, row_outcomes
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
 from seeder.database.ledger.ledger import Ledger
+from seeder.database.settling import renamed_rows
 from seeder.database.settling.partial import clear_stages, column_rule, resolve_group, row_rule
+from seeder.database.settling.renamed_rows import Renamed
 from seeder.database.staging.context import WRITTEN, Orders, Seeding
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.registry import unregister
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import record
+from seeder.errors import Problem
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 from seeder.progress import Progress
+
+Place: TypeAlias = tuple[int, str]
+"""The base and the scope of a set."""
+
+
+class Adopted(Struct, kw_only=True):
+    """What came of it."""
+
+    rows: list[RowChange] = field(default_factory=list)
+    """Rows that a person should look at, or that an update would insert."""
+    counts: dict[str, int] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+    """Rows that a person may have renamed: who adopts has to say so."""
+
 
 _ROOM = 1000
 """How many rows are named."""
@@ -40,9 +58,12 @@ def adopt(
     catalog: Catalog,
     *,
     run: int,
+    places: set[Place],
+    renamed: Renamed,
     old: bool = False,
+    fitting: bool = False,
     progress: Progress | None = None,
-) -> tuple[list[RowChange], dict[str, int]]:
+) -> Adopted:
     """Record the live rows of all unadopted sets, in the caller's transaction.
 
     Args:
@@ -50,12 +71,14 @@ def adopt(
         ledger: the ledger.
         catalog: the rows to look for.
         run: the run that records it.
-        old: the catalog is the one that the rows once came from: its values are the base,
+        places: where sets were adopted in this run, by catalogs that are newer; those of this
+            one are added. Their rows are looked at again: a value that is as this catalog has it
+            was never touched.
+        renamed: what is known of rows that have other keys here.
+        old: the catalog is one that the rows once came from: its values are the base,
             and those of its rows that are gone count as deleted by a person.
+        fitting: sets that do not fit the schema are passed over.
         progress: where to tell how far it is.
-
-    Returns:
-        Rows that a person should look at, or that an update would insert; and numbers.
     """
     seeding = Seeding(
         connection=connection,
@@ -65,33 +88,61 @@ def adopt(
             mode=Mode.UPDATE,
             adopt=True,
             allow_missing=frozenset(each.name for each in catalog.sets),
+            migrations_pending=fitting,
         ),
         run=run,
         progress=progress or Progress(),
     )
     groups = prepare(seeding)
     adopted = {n for n, work in seeding.works.items() if work.decision is SetDecision.ADOPT}
+    again = {n for n, work in seeding.works.items() if old and _place(work) in places}
+    places |= {_place(seeding.works[name]) for name in adopted}
     for name, work in seeding.works.items():
         if name not in adopted:
             if work.decision in WRITTEN:
                 unregister(seeding, work)
             seeding.works[name] = replace(work, decision=SetDecision.MERGE)
         diff.create(connection, seeding.works[name])
-    rows: list[RowChange] = []
-    counts: dict[str, int] = {}
+    found = Adopted()
     settled: set[str] = set()
     for group in groups:
         seeding.progress.step("comparing", group[0])
         for work in resolve_group(seeding, group, frozenset(settled)):
-            if work.name in adopted:
+            if work.name in adopted | again:
                 diff.find_differences(connection, work)
                 judge_set(seeding, work)
+                found.problems += renamed_rows.settle(connection, work, renamed)
                 _only_record(connection, work, old=old)
-                _tell(connection, work, rows, counts)
+                if work.name in adopted:
+                    _tell(connection, work, found.rows, found.counts)
                 record.record_adopted(connection, work, run=run)
+                if work.name in again:
+                    _only_settle(connection, work)
+                    record.record_merged(connection, work, run=run)
         settled.update(group)
     clear_stages(connection)
-    return rows, counts
+    return found
+
+
+def _place(work: SetWork) -> Place:
+    return work.base.id, work.scope
+
+
+def _only_settle(connection: psycopg.Connection[Any], work: SetWork) -> None:
+    """Leave of the verdicts that a value is as this catalog has it, and was not as a newer one."""
+    connection.execute(
+        sql.SQL("UPDATE {} SET {}").format(
+            work.verdict,
+            sql.SQL(", ").join(
+                sql.SQL("{0} = CASE WHEN {0} = {1} THEN {0} ELSE {2} END").format(
+                    sql.Identifier(f"v{work.stage.position(name)}"),
+                    column_rule("settled"),
+                    column_rule("nothing_new"),
+                )
+                for name in work.names
+            ),
+        )
+    )
 
 
 def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: bool) -> None:
@@ -109,7 +160,7 @@ def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: boo
     ]
     if old:
         sets.append(
-            sql.SQL("verdict = CASE WHEN NOT live THEN {} ELSE verdict END").format(
+            sql.SQL("verdict = CASE WHEN NOT live AND b IS NULL THEN {} ELSE verdict END").format(
                 row_rule("soft_deleted")
             )
         )
