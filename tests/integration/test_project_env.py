@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 from tests.support.postgres import Database
 from tests.support.shop import Done, Shop
@@ -67,6 +68,12 @@ def write(shop: Shop, name: str, text: str) -> None:
     path.write_text(textwrap.dedent(text).lstrip("\n"))
 
 
+def name_driver(shop: Shop, scheme: str) -> None:
+    ini = shop.directory / "alembic.ini"
+    url = f"sqlalchemy.url = {scheme}://me@localhost/mine"
+    ini.write_text(re.sub(r"^sqlalchemy.url = .*", url, ini.read_text(), flags=re.MULTILINE))
+
+
 def migrated(shop: Shop, done: Done) -> None:
     assert done.exit_code == 0, done.stderr
     assert shop.rows("SELECT code FROM roles") == [("owner",)]
@@ -84,20 +91,22 @@ def test_a_template_of_alembic_runs_as_it_is(project: Shop, kind: str) -> None:
     assert project.run().events[-1]["event"] == "run.finished"
 
 
-@pytest.mark.parametrize("scheme", ["postgresql+asyncpg", "postgresql+psycopg"])
+@pytest.mark.parametrize(
+    ("template", "scheme", "driver"),
+    [
+        ("async", "postgresql+asyncpg", "asyncpg"),
+        ("async", "postgresql+psycopg", "psycopg"),
+        ("generic", "postgresql+psycopg", "psycopg"),
+        ("generic", "postgresql+psycopg2", "psycopg2"),
+        # SQLAlchemy's own choice: psycopg2 in 2.0, psycopg in 2.1.
+        ("generic", "postgresql", sqlalchemy.make_url("postgresql:///d").get_dialect().driver),
+    ],
+)
 def test_the_driver_that_the_configuration_names_is_used_for_the_job_s_database(
-    project: Shop, scheme: str
+    project: Shop, template: str, scheme: str, driver: str
 ) -> None:
-    made_by_alembic(project, "async")
-    ini = project.directory / "alembic.ini"
-    ini.write_text(
-        re.sub(
-            r"^sqlalchemy.url = .*",
-            f"sqlalchemy.url = {scheme}://me@localhost/mine",
-            ini.read_text(),
-            flags=re.MULTILINE,
-        )
-    )
+    made_by_alembic(project, template)
+    name_driver(project, scheme)
     write(
         project,
         "migrations/versions/0002.py",
@@ -113,8 +122,31 @@ def test_the_driver_that_the_configuration_names_is_used_for_the_job_s_database(
     )
     done = project.run()
     assert done.exit_code == 0, done.stderr
-    driver = scheme.partition("+")[2]
     assert f"driver {driver}" in [each["line"] for each in done.named("migration.output")]
+
+
+def test_what_only_psycopg2_takes_runs_where_env_py_connects_through_it(project: Shop) -> None:
+    made_by_alembic(project, "generic")
+    name_driver(project, "postgresql+psycopg2")
+    write(
+        project,
+        "migrations/versions/0002.py",
+        """
+        import sqlalchemy as sa
+        from alembic import op
+        revision = "0002"
+        down_revision = "0001"
+
+        def upgrade():
+            bind = op.get_bind()
+            bind.execute(sa.text("DO $$ BEGIN PERFORM :n; END $$"), {"n": 1})
+            bind.execute(sa.text("SET LOCAL work_mem = :w"), {"w": "1MB"})
+            bind.exec_driver_sql("INSERT INTO roles VALUES (%s); SELECT 1", ("by psycopg2",))
+        """,
+    )
+    done = project.run()
+    assert done.exit_code == 0, done.stderr
+    assert project.rows("SELECT code FROM roles ORDER BY 1") == [("by psycopg2",), ("owner",)]
 
 
 def test_several_databases_are_migrated_together(
