@@ -100,7 +100,12 @@ class TableName(Struct, frozen=True, kw_only=True, order=True):
     name: str
 
     def __str__(self) -> str:
-        return self.name if self.schema is None else f"{self.schema}.{self.name}"
+        return ".".join(self.parts)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """As an identifier has them: the schema, if there is one, and the name."""
+        return (self.name,) if self.schema is None else (self.schema, self.name)
 
 
 class SetReference(Struct, frozen=True, kw_only=True):

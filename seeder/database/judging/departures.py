@@ -119,7 +119,7 @@ def _holding(
 def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Composable:
     """Condition: a row `c` of the foreign key's table refers to live row `t`."""
     return sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
-        sql.Identifier(key.table.schema or "public", key.table.name),
+        sql.Identifier(*key.table.parts),
         all_of([refers(key, "c", "t"), *restrictions]),
     )
 

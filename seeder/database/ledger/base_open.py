@@ -188,7 +188,7 @@ def _create(
     numbers = _list(connection, ledger, new) if write and new else [0] * len(new)
     bases: list[Base] = []
     statements: list[sql.Composable] = []
-    for number, each in zip(numbers, new, strict=True):
+    for n, (number, each) in enumerate(zip(numbers, new, strict=True), start=1):
         table, key, columns = each.shared.table, each.shared.key, each.columns()
         made = sql.SQL(", ").join(_definitions(table, each.primary_key, columns))
         if write:
@@ -197,7 +197,7 @@ def _create(
             # It has no key, and a publication FOR ALL TABLES takes no updates without an identity.
             statements.append(sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(relation))
         else:
-            name = f"seeder_base_{table.oid}_{abs(hash(key)) % 10**6}"
+            name = f"seeder_new_base_{table.oid}_{n}"
             relation = sql.Identifier("pg_temp", name)
             statements.append(
                 sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(

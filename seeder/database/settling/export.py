@@ -454,7 +454,7 @@ def _keys_of(
         sql.SQL("SELECT {}::text, {}::text FROM {}").format(
             sql.Identifier(key.target_columns[0]),
             sql.Identifier(reference.key),
-            sql.Identifier(key.target.schema or "public", key.target.name),
+            sql.Identifier(*key.target.parts),
         )
     ).fetchall()
     return {row[0]: row[1] for row in rows}

@@ -20,7 +20,6 @@ from seeder.database.schema.equality import (
 )
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.settling.undo_list import Undoing
-from seeder.merge.model import TableName
 
 REFERENCED = "other rows refer to it"
 LOST = (
@@ -99,12 +98,8 @@ def _is_referenced(key: ForeignKey, works: Sequence[Undoing]) -> sql.Composable:
         if other.base.table.qualified == key.table
     ]
     return sql.SQL("EXISTS (SELECT FROM {} c WHERE {})").format(
-        _identifier(key.table), sql.SQL(" AND ").join(conditions)
+        sql.Identifier(*key.table.parts), sql.SQL(" AND ").join(conditions)
     )
-
-
-def _identifier(table: TableName) -> sql.Identifier:
-    return sql.Identifier(table.schema or "public", table.name)
 
 
 # -- rows that the run deleted -------------------------------------------------------------
@@ -182,7 +177,7 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
         sql.SQL("w.before ->> {} IS NOT NULL").format(sql.Literal(name)) for name in key.columns
     )
     return sql.SQL("{} AND NOT EXISTS (SELECT FROM {} p WHERE {}) AND {}").format(
-        given, _identifier(key.target), here, coming
+        given, sql.Identifier(*key.target.parts), here, coming
     )
 
 
@@ -282,7 +277,7 @@ def _parent_is_there(base: Base, name: str) -> sql.Composable:
             "(w.before ->> {name} IS NULL OR EXISTS (SELECT FROM {target} p WHERE {there}))"
         ).format(
             name=sql.Literal(name),
-            target=_identifier(key.target),
+            target=sql.Identifier(*key.target.parts),
             there=compared_by(
                 sql.Identifier("p", key.target_columns[0]), key.operators[0], _before(base, name)
             ),
