@@ -120,7 +120,12 @@ class _Job:
         try:
             with self.phase("lock"):
                 ledger = locked(
-                    settings, connection, log=self.log, deadline=self.deadline, clock=self.clock
+                    settings,
+                    connection,
+                    target,
+                    log=self.log,
+                    deadline=self.deadline,
+                    clock=self.clock,
                 )
                 opened = self.open_ledger(connection, ledger, catalog, graph)
                 if opened is None:

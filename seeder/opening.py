@@ -73,6 +73,7 @@ def connected(
 def locked(
     settings: Settings,
     connection: Connection,
+    target: Target,
     *,
     log: Log,
     deadline: float,
@@ -81,22 +82,24 @@ def locked(
     """Take the advisory lock; from here on all state is read again.
 
     The lock is held until the connection closes. Raises AccessDenied for a ledger that is
-    another role's.
+    another role's, and ServerUnsupported for a lock that keeps nobody out.
     """
-    from seeder.database.connection import lock
+    from seeder.database.connection import lock, pooler
     from seeder.database.ledger.ledger import Ledger
     from seeder.database.ledger.ownership import require_own
 
+    key = lock.key_of(settings.schema)
     lock.acquire(
         connection,
-        lock.key_of(settings.schema),
+        key,
         timeout=settings.lock_timeout,
         deadline=deadline,
         log=log,
         clock=clock,
     )
     ledger = Ledger(schema=settings.schema)
-    require_own(connection, ledger)
+    if not require_own(connection, ledger):
+        pooler.require_exclusive(connection, target, key)  # once: a ledger says that it was done
     return ledger
 
 

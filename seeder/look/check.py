@@ -12,6 +12,7 @@ from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
 from seeder.log import Log
 from seeder.merge.found import CheckResult
 from seeder.merge.model import Catalog, Mode, RowSource
+from seeder.merge.moments import doubtful
 from seeder.merge.result import RunResult
 from seeder.opening import read_revisions
 from seeder.settings import Secret, Settings
@@ -33,7 +34,10 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
         SeedingFailed: embedded: a constraint rejects a row.
     """
     catalog, graph = _read(settings)
-    warnings = [Problem(message=warning) for warning in catalog.warnings]
+    warnings = [
+        *(Problem(message=warning) for warning in catalog.warnings),
+        *([] if embedded else doubtful(catalog.sets)),
+    ]
     if embedded:
         warnings = _warnings(_rehearse(settings, log=log))
     return CheckResult(

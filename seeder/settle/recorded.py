@@ -179,7 +179,7 @@ def held(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iter
         target_of(settings) as target,
         connected(settings, target, log=log, deadline=deadline, clock=clock) as connection,
     ):
-        ledger = locked(settings, connection, log=log, deadline=deadline, clock=clock)
+        ledger = locked(settings, connection, target, log=log, deadline=deadline, clock=clock)
         yield Held(
             connection=connection,
             ledger=ledger,

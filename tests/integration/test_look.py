@@ -312,6 +312,23 @@ def test_check_counts_a_catalog_that_is_in_order_and_asks_no_database(shop: Shop
     assert done.stdout == "Valid: 2 seed sets, 4 rows, 0 tasks, 2 revisions.\n"
 
 
+def test_check_warns_of_moments_that_move_where_a_column_looks_like_one(shop: Shop) -> None:
+    shop.seed(
+        "things",
+        "table: things\nkey: code\nrows:\n"
+        "  - {code: a, created_at: now, label: today, due: Today, ref: now}\n"
+        "  - {code: now, created_at: 2026-01-01, label: x, due: 2026-01-01, ref: z}\n",
+    )
+    done = shop.command("check", "--json", DATABASE_URL="")
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)["problems"]
+    assert [(each["file"], each["line"], each["message"][:42]) for each in found] == [
+        ("seeds/core/things.yaml", 4, "things/a, column created_at: as a date or "),
+        ("seeds/core/things.yaml", 4, "things/a, column due: as a date or time, `"),
+    ]
+    assert "write `!now`" in found[0]["message"]
+
+
 def test_problems_of_catalog_and_migrations_are_told_together(shop: Shop) -> None:
     shop.seed("members", MEMBERS_SEED.replace("owner}", "ownr}"))
     shop.scripts.add("0004", down="0003")

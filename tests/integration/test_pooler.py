@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from seeder.database.connection.connect import connect
-from seeder.database.connection.pooler import require_direct
+from seeder.database.connection.pooler import require_direct, require_exclusive
 from seeder.database.connection.target import Target
 from seeder.errors import ServerUnsupported
 from tests.support.postgres import Database, url_of
@@ -107,3 +108,42 @@ def test_startup_options_refused_by_a_pooler_are_explained(
     url = pgbouncer("session") + "?options=-c%20jit%3Doff"
     with pytest.raises(ServerUnsupported, match="startup parameter"):
         connect(Target.parse(url))
+
+
+def test_a_lock_that_a_second_connection_gets_as_well_is_refused(
+    pgbouncer: Callable[..., str], database: Database
+) -> None:
+    target = Target.parse(pgbouncer("transaction", size=1))
+    with connect(target) as connection:
+        connection.execute("SELECT pg_advisory_lock(7)")
+        with pytest.raises(ServerUnsupported, match="two connections") as caught:
+            require_exclusive(connection, target, 7)
+        assert caught.value.exit_code == 13
+        held = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7"
+        assert connection.execute(held).fetchone() == (1,)  # what was tried was given back once
+        connection.execute("SELECT pg_advisory_unlock(7)")
+        assert connection.execute(held).fetchone() == (0,)
+
+
+@pytest.mark.parametrize("size", [1, 5])
+def test_a_lock_behind_a_session_pooler_is_trusted(
+    pgbouncer: Callable[..., str], size: int
+) -> None:
+    target = Target.parse(pgbouncer("session", size=size))
+    with connect(target) as connection:
+        connection.execute("SELECT pg_advisory_lock(7)")
+        require_exclusive(connection, target, 7)
+        assert connection.execute("SELECT pg_try_advisory_lock(7)").fetchone() == (True,)
+
+
+def test_a_role_that_may_connect_once_is_trusted(database: Database) -> None:
+    with psycopg.connect(database.url, autocommit=True) as admin:
+        admin.execute("CREATE ROLE once LOGIN CONNECTION LIMIT 1")
+    try:
+        target = Target.parse(url_of(database.url, user="once"))
+        with connect(target) as connection:
+            connection.execute("SELECT pg_advisory_lock(7)")
+            require_exclusive(connection, target, 7)
+    finally:
+        with psycopg.connect(database.url, autocommit=True) as admin:
+            admin.execute("DROP ROLE once")

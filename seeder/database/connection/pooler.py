@@ -1,12 +1,13 @@
-"""Find out whether a transaction pooler stands between seeder and the server.
+"""Find out whether an advisory lock keeps others out: poolers, and engines with one session.
 
-Behind one, two jobs both "get" the advisory lock, and the lock outlives them.
+Behind a transaction pooler two jobs both "get" the lock, and it outlives them.
 """
 
 from __future__ import annotations
 
 import select
 import time
+from contextlib import closing
 
 from psycopg import pq
 
@@ -38,6 +39,36 @@ def require_direct(connection: Connection, target: Target) -> None:
             )
 
 
+def require_exclusive(connection: Connection, target: Target, key: int) -> None:
+    """Raise ServerUnsupported where a second session gets a lock that `connection` holds.
+
+    PGlite behind its socket server (0.2.17) has one session for all connections, or takes no
+    second one. Elsewhere a second session that cannot be had in time tells nothing: a pooler is
+    full, or the role's limit is reached.
+    """
+    with translated(doing="trying the advisory lock", otherwise=DatabaseUnavailable):
+        try:
+            other = connect(target, timeout=_PATIENCE)
+        except DatabaseUnavailable:
+            shared = "PGlite" in _version(connection)
+        else:
+            with closing(other):
+                shared = _ask(other, f"SELECT pg_catalog.pg_try_advisory_lock({key})::int4") == 1
+                if shared:
+                    other.execute("SELECT pg_catalog.pg_advisory_unlock(%s)", [key])
+    if shared:
+        raise ServerUnsupported(
+            "This server grants one advisory lock to two connections at a time, so that two jobs"
+            " would work at once.",
+            hint="Use a Postgres server: PGlite has one session for all of its connections.",
+        )
+
+
+def _version(connection: Connection) -> str:
+    row = connection.execute("SELECT pg_catalog.version()").fetchone()
+    return str(row[0]) if row else ""
+
+
 def _shares_processes(connection: Connection, target: Target) -> bool:
     pid = _server_process(connection)
     try:
@@ -47,7 +78,7 @@ def _shares_processes(connection: Connection, target: Target) -> bool:
     try:
         for _ in range(_LOOKS):
             if other is not None:
-                others = _begin(other)
+                others = _ask(other, "BEGIN; SELECT pg_catalog.pg_backend_pid()")
                 if others == pid:
                     return True
                 if others is None:
@@ -64,11 +95,11 @@ def _shares_processes(connection: Connection, target: Target) -> bool:
             other.close()
 
 
-def _begin(other: Connection) -> int | None:
-    """Begin a transaction and return its process; None if no process comes in time."""
-    other.pgconn.send_query(b"BEGIN; SELECT pg_catalog.pg_backend_pid()")
+def _ask(other: Connection, statement: str) -> int | None:
+    """The number that a query returns; None if a pooler has no process for it in time."""
+    other.pgconn.send_query(statement.encode())
     until = time.monotonic() + _PATIENCE
-    pid = None
+    number = None
     while True:
         while other.pgconn.is_busy():
             left = until - time.monotonic()
@@ -77,9 +108,9 @@ def _begin(other: Connection) -> int | None:
             other.pgconn.consume_input()
         result = other.pgconn.get_result()
         if result is None:
-            return pid
+            return number
         if result.status == pq.ExecStatus.TUPLES_OK:
-            pid = int(result.get_value(0, 0) or 0)
+            number = int(result.get_value(0, 0) or 0)
 
 
 def _server_process(connection: Connection) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence, Set, Sized
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from seeder.database.schema.equality import NotRepresentable, copy_text, staged_
 from seeder.database.schema.tables import Column
 from seeder.database.staging.stage import Stage, copied_as_file, copied_key
 from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge import moments
 from seeder.merge.model import Cell, CsvFile, SeedColumn, SeedRow, Text
 from seeder.progress import Progress
 
@@ -76,12 +76,7 @@ def _is_of_a_value(error: psycopg.Error | NotRepresentable) -> bool:
     return isinstance(error, NotRepresentable) or kind_of(error) is Kind.OTHER
 
 
-_MOVING = ("now", "today", "tomorrow", "yesterday")
-"""Words for a moment that is another one in every run."""
-
-_MOVING_BYTES = [word.encode() for word in _MOVING]
-
-_MOVES = re.compile(rf"\b({'|'.join(_MOVING)})\b", re.IGNORECASE)
+_MOVING_BYTES = [word.encode() for word in moments.WORDS]
 
 
 def _text_of(value: Cell, live: Column) -> str | None:
@@ -89,11 +84,8 @@ def _text_of(value: Cell, live: Column) -> str | None:
 
     Raises NotRepresentable, also where it would mean another moment in every run.
     """
-    if live.kind.holds_moments and isinstance(value, str) and (word := _MOVES.search(value)):
-        raise NotRepresentable(
-            f"`{word[0]}` is another moment in every run: write `!now`, which the server fills in"
-            " on insert and nothing changes later, or a fixed moment"
-        )
+    if live.kind.holds_moments and (word := moments.moving_word(value)):
+        raise NotRepresentable(moments.refusal(word))
     return copy_text(value, live)
 
 
@@ -106,9 +98,9 @@ def _moments(stage: Stage, source: CsvFile) -> list[int]:
     ]
 
 
-def _has_moving(stage: Stage, moments: Sequence[int]) -> bool:
-    values = (row.values[number] for row in stage.seed_set.rows for number in moments)
-    return any(isinstance(value, str) and _MOVES.search(value) for value in values)
+def _has_moving(stage: Stage, places: Sequence[int]) -> bool:
+    values = (row.values[number] for row in stage.seed_set.rows for number in places)
+    return any(moments.moving_word(value) for value in values)
 
 
 def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
@@ -138,16 +130,16 @@ def _copy_file(
         _require_same(stage, source, file)
         size = source.stamp[0]
         step = progress.step("loading", stage.seed_set.name, total=size, unit="bytes")
-        moments = _moments(stage, source)
+        places = _moments(stage, source)
         doubtful, tail = False, b""
         while chunk := file.read(_CHUNK):
             copy.write(chunk)
             step.done += len(chunk)
-            if moments and not doubtful:
+            if places and not doubtful:
                 text = tail + chunk.lower()
                 doubtful, tail = any(word in text for word in _MOVING_BYTES), text[-9:]
         _require_same(stage, source, file)
-        if doubtful and _has_moving(stage, moments):
+        if doubtful and _has_moving(stage, places):
             raise NotRepresentable("a moment moves")
 
 

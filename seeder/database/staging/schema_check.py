@@ -21,6 +21,7 @@ from seeder.merge.model import (
     TableReference,
     Way,
 )
+from seeder.merge.moments import moving_word, refusal
 from seeder.merge.secrecy import exposed
 
 Tables = Mapping[TableName, Table]
@@ -103,7 +104,7 @@ def _of_set(
     yield from _neighbours(each, tables, by_name)
     yield from _columns(each, table, remembered.get(table.oid, {}))
     yield from _strategies(each, table)
-    yield from _constants(each)
+    yield from _constants(each, table)
     for name, why in exposed(each):
         yield _Misfit(f"`{name}` of {table} {why}, and another set declared it secret.")
     yield from _key(each, table)
@@ -209,7 +210,7 @@ def _strategies(each: SeedSet, table: Table) -> _Found:
         )
 
 
-def _constants(each: SeedSet) -> _Found:
+def _constants(each: SeedSet, table: Table) -> _Found:
     """Which row a key stands for is known only in the merge; constants come before."""
     references = {column.name for column in each.columns if column.reference is not None}
     for what, constants in (("scope", each.scope), ("removed", each.removed_values)):
@@ -219,6 +220,9 @@ def _constants(each: SeedSet) -> _Found:
                     f"`{what}` gives the column {name} the key of another row.",
                     "Only NULL can stand for a reference there.",
                 )
+            live = table.columns.get(name)
+            if live and live.kind.holds_moments and (word := moving_word(value)):
+                yield _Misfit(f"`{what}` gives {name}, and {refusal(word)}.")
 
 
 def _key(each: SeedSet, table: Table) -> _Found:

@@ -364,6 +364,35 @@ def test_a_moment_that_moves_is_refused_with_its_place(
     assert project.value("SELECT count(*) FROM t") == 0
 
 
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        ("rows: [{code: a, days: [2026-01-01, today]}]\n", "`today` is another moment"),
+        (
+            "scope: {since: yesterday}\nrows: [{code: a}]\n",
+            "`scope` gives since, and `yesterday` is another moment",
+        ),
+        (
+            "removed: {set: {gone: now}}\nrows: [{code: a}]\n",
+            "`removed` gives gone, and `now` is another moment",
+        ),
+    ],
+)
+def test_a_moment_that_moves_is_refused_in_lists_and_constants_too(
+    project: Project, more: str, problem: str
+) -> None:
+    project.sql(
+        "CREATE TABLE t (code text PRIMARY KEY, days date[], since date, gone timestamptz,"
+        " UNIQUE (code, since))"
+    )
+    project.write("t", f"table: t\nkey: code\n{more}")
+    with pytest.raises(ConfigurationInvalid) as refused:
+        project.init()
+    (found,) = refused.value.problems
+    assert problem in found.message
+    assert "write `!now`" in found.message
+
+
 def test_words_that_move_elsewhere_are_words(project: Project) -> None:
     project.sql("CREATE TABLE t (code text PRIMARY KEY, val timestamptz)")
     project.write("t", "table: t\nkey: code\nrows_from: t.csv\n")
