@@ -34,6 +34,11 @@ from seeder.merge.model import (
 )
 from seeder.merge.secrecy import update_of
 
+ENTRIES = 1_640
+"""Of the 1,664 that a row may have on its way through a query, what is left for the columns."""
+ENTRIES_OF_A_COLUMN = 3
+"""What is desired, what is live, and the verdict."""
+
 Place: TypeAlias = tuple[str | None, int | None]
 """A file and a line of it, as far as they are known."""
 
@@ -339,6 +344,7 @@ class Assembler:
     ) -> SeedSet:
         declared = self._declaration
         removed_values = self._constants(declared.removed_values)
+        self._check_width(columns)
         for column in removed_values:
             if column in declared.key:
                 self._bad(f"`removed` cannot change the key column `{column}`")
@@ -371,6 +377,18 @@ class Assembler:
             secrets=declared.secrets,
             was=tuple([self._former(each) for each in declared.was]),
         )
+
+    def _check_width(self, columns: Sequence[str]) -> None:
+        rules = [rule for rule in map(self._declaration.rule, columns) if rule is not None]
+        entries = ENTRIES_OF_A_COLUMN * len(columns)
+        entries += sum(2 * (rule.reference is not None) for rule in rules)
+        entries += sum(4 * (rule.merge is not None) for rule in rules)
+        if entries > ENTRIES:
+            self._bad(
+                f"the rows give {len(columns):,} columns; an update compares"
+                f" {ENTRIES // ENTRIES_OF_A_COLUMN} at most, fewer where they refer to rows or"
+                " are merged inside"
+            )
 
     def _former(self, declared: DeclaredFormer) -> Former:
         scope = None if declared.scope is None else self._scope_of(declared.scope)

@@ -184,7 +184,9 @@ def _plan_page(pages: Pages, look: Look, access: Access, pending: PendingPlan | 
     return pages.page(
         "plan.html",
         pending=pending,
-        outline=outline(pending.plan) if pending and pending.plan else None,
+        outline=outline(pending.plan, start=_number("start") or 0)
+        if pending and pending.plan
+        else None,
         request=request_here,
         last=said[0] if said else None,
         may_approve=may_approve,

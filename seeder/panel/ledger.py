@@ -28,6 +28,7 @@ from seeder.merge.found import AppliedRelease, RequestRecord
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
 from seeder.merge.settled import RowRecord, RunRecord, SetRecord
+from seeder.report.markup import LONGEST
 
 READS = 1
 """The ledger format that this code knows."""
@@ -290,9 +291,11 @@ class Look(Struct, frozen=True, kw_only=True):
         """Rows that a run wrote other than by inserting them, and how many there are in all."""
         ((total,),) = self.rows("SELECT count(*) FROM {s}.changes WHERE run = %s", [run])
         rows = self.rows(
-            "SELECT set_name, addr, action, reason, before, after FROM {s}.changes"
+            "SELECT set_name, addr, action, reason, {before}, {after} FROM {s}.changes"
             " WHERE run = %s ORDER BY seq OFFSET %s LIMIT %s",
             [run, start, limit],
+            before=_cut("before"),
+            after=_cut("after"),
         )
         found = tuple(
             RowRecord(
@@ -356,6 +359,13 @@ class Look(Struct, frozen=True, kw_only=True):
                 asked_known=not unknown,
                 offered=offered,
             )
+
+
+def _cut(column: str) -> sql.Composed:
+    """An image whose values are no longer than a page shows."""
+    return sql.SQL(
+        "(SELECT jsonb_object_agg(key, left(value, {})) FROM jsonb_each_text({}))"
+    ).format(sql.Literal(LONGEST + 1), sql.Identifier(column))
 
 
 def _older_than(before: int | None) -> sql.Composable:

@@ -13,7 +13,7 @@ from seeder.merge.choices import (
     command,
 )
 from seeder.merge.plan import ColumnChange, Plan, RowAction, RowChange, SetDecision, SetPlan
-from seeder.report.words import LEFT_ALONE, Group, Kind, groups, kind_of
+from seeder.report.words import LEFT_ALONE, LISTED, Group, Kind, groups, kind_of, some
 
 ROWS = 100
 """Rows of a set, and conflicts, that the page of the whole plan shows."""
@@ -50,20 +50,31 @@ class Outline(Struct, frozen=True, kw_only=True):
     conflicts: tuple[RowChange, ...]
     conflicts_unshown: int
     sections: tuple[Section, ...]
-    untouched: tuple[str, ...]
+    """A page of them."""
+    start: int
+    """How many come before them."""
+    touched: int
+    """How many there are in all."""
+    untouched: str
     """Names of sets with nothing to do."""
 
 
-def outline(plan: Plan) -> Outline:
-    """Conflicts first, then set by set what changes."""
+def outline(plan: Plan, *, start: int = 0) -> Outline:
+    """Conflicts first, then set by set what changes, from set `start` on."""
     conflicts = [row for each in plan.sets for row in each.rows if is_loud(row)]
-    touched = [each for each in plan.sets if each.counts or each.decision in LEFT_ALONE]
+    touched = [each for each in plan.sets if _is_touched(each)]
     return Outline(
         conflicts=tuple(conflicts[:ROWS]),
         conflicts_unshown=max(0, plan.conflicts - ROWS),
-        sections=tuple(_section(each) for each in touched),
-        untouched=tuple(each.name for each in plan.sets if each not in touched),
+        sections=tuple(_section(each) for each in touched[start : start + LISTED]),
+        start=start,
+        touched=len(touched),
+        untouched=some([each.name for each in plan.sets if not _is_touched(each)]),
     )
+
+
+def _is_touched(each: SetPlan) -> bool:
+    return bool(each.counts) or each.decision in LEFT_ALONE
 
 
 def reason(found: SetPlan) -> str:

@@ -11,6 +11,7 @@ from seeder.report.words import (
     ACTIONS,
     DECISIONS,
     LEFT_ALONE,
+    LISTED,
     Group,
     Kind,
     count,
@@ -18,11 +19,12 @@ from seeder.report.words import (
     moment,
     place,
     planned,
+    some,
     tally,
 )
 from seeder.report.words import duration as duration_of_seconds
 
-__all__ = ["DECISIONS", "LEFT_ALONE", "UNTIL_THEN", "count", "moment", "place"]
+__all__ = ["DECISIONS", "LEFT_ALONE", "LISTED", "UNTIL_THEN", "count", "moment", "place", "some"]
 
 EXPLAINED: Mapping[str, str] = {
     "move": "The key changed in the catalog; the row keeps its identity and follows.",

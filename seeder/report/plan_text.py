@@ -13,6 +13,7 @@ from seeder.report.rows_text import rows
 from seeder.report.words import (
     DECISIONS,
     LEFT_ALONE,
+    LISTED,
     Kind,
     count,
     kind_of,
@@ -20,6 +21,7 @@ from seeder.report.words import (
     moment,
     place,
     planned,
+    some,
     tally,
 )
 
@@ -60,8 +62,13 @@ def _plan(found: Plan, *, full: bool) -> Iterator[Line]:
         yield Line()
         yield line(Span("Migrations", Ink.STRONG))
         yield line(", ".join(found.migrations), indent=2, hang=2)
-    for each in found.sets:
+    changing = [each for each in found.sets if each.decision not in LEFT_ALONE and each.counts]
+    for each in changing if full else changing[:LISTED]:
         yield from _set(each, full=full)
+    if len(changing) > LISTED and not full:
+        more = count(len(changing) - LISTED, "more set")
+        yield Line()
+        yield line(Span(f"... and {more}; --full shows them all", Ink.DIM))
     if found.tasks:
         yield Line()
         yield line(
@@ -79,8 +86,6 @@ def _plan(found: Plan, *, full: bool) -> Iterator[Line]:
 
 
 def _set(each: SetPlan, *, full: bool) -> Iterator[Line]:
-    if each.decision in LEFT_ALONE or not each.counts:
-        return
     yield Line()
     yield line(
         Span(each.name, Ink.STRONG),
@@ -101,10 +106,12 @@ def _waiting(found: Plan) -> Iterator[Line]:
     yield from table(
         [
             (each.name, Span(DECISIONS[each.decision], Ink.CHANGED), Span(each.reason, Ink.DIM))
-            for each in left
+            for each in left[:LISTED]
         ],
         indent=2,
     )
+    if len(left) > LISTED:
+        yield line(Span(f"... and {count(len(left) - LISTED, 'more set')}", Ink.DIM), indent=2)
 
 
 def summary(found: Plan) -> Iterator[Piece]:
@@ -117,7 +124,7 @@ def summary(found: Plan) -> Iterator[Piece]:
     parts += planned(tally(found.sets))
     if not parts:
         waits = found.waiting
-        told = f"Nothing is changed now; waiting: {', '.join(waits)}." if waits else None
+        told = f"Nothing is changed now; waiting: {some(waits)}." if waits else None
         yield Span(told or "Nothing to do.", Ink.STRONG)
         return
     yield Span("In all: ", Ink.STRONG)

@@ -17,7 +17,10 @@ from seeder.report.layout import PLAIN, Ink, Line, Piece, Screen, Span, line, pr
 from seeder.report.rows_text import attention
 from seeder.report.text import RESULTS
 from seeder.report.values import one, shown
-from seeder.report.words import ACTIONS, count, done, duration, from_to, moment
+from seeder.report.words import ACTIONS, count, done, duration, from_to, moment, some
+
+_SETS = 20
+"""Sets of each run that the list of runs names."""
 
 _LEFT = frozenset({RowAction.KEEP, RowAction.SKIP})
 
@@ -119,9 +122,11 @@ def _told(each: RunRecord, *, project: str | None) -> Iterator[Line]:
         f"  {'; '.join(fact for fact in facts if fact)}",
         hang=6,
     )
-    yield from table(
-        [(one.name, _counts(one.counts)) for one in each.sets if _counts(one.counts)], indent=6
-    )
+    changed = [(one.name, _counts(one.counts)) for one in each.sets if _counts(one.counts)]
+    yield from table(changed[:_SETS], indent=6)
+    if len(changed) > _SETS:
+        more = count(len(changed) - _SETS, "more set")
+        yield line(Span(f"... and {more}: `seeder show {each.id}`.", Ink.DIM), indent=6)
 
 
 def _result(result: str) -> Span:
@@ -167,8 +172,8 @@ def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
         ("finished", finished),
         ("seeder", run.seeder_version),
         ("revision", from_to(run.revisions_before, run.revisions_after) if migrated else None),
-        ("migrated", ", ".join(run.migrations)),
-        ("tasks", ", ".join(run.tasks)),
+        ("migrated", some(run.migrations)),
+        ("tasks", some(run.tasks)),
         ("rows", _counts(run.counts)),
     )
 

@@ -22,6 +22,7 @@ from seeder.report.rows_text import attention, skips
 from seeder.report.words import (
     DECISIONS,
     LEFT_ALONE,
+    LISTED,
     SKIPPED,
     count,
     done,
@@ -30,6 +31,7 @@ from seeder.report.words import (
     in_conflict,
     listed,
     moment,
+    some,
     tally,
 )
 
@@ -125,14 +127,16 @@ def _has(result: RunResult) -> str:
 
 def _facts(result: RunResult) -> Iterator[tuple[Cell, ...]]:
     if result.migrations:
-        yield Span("migrated", Ink.DIM), ", ".join(result.migrations)
+        yield Span("migrated", Ink.DIM), some(result.migrations)
     elif result.revision_before != result.revision_after:  # by a command
         yield Span("migrated", Ink.DIM), from_to(result.revision_before, result.revision_after)
     told = [each for each in result.sets if each.counts or each.decision in LEFT_ALONE]
-    for each in told:
+    for each in told[:LISTED]:
         yield each.name, _outcome(each)
+    if len(told) > LISTED:
+        yield (Span(f"... and {count(len(told) - LISTED, 'more set')}", Ink.DIM),)
     if result.tasks:
-        yield Span("tasks", Ink.DIM), ", ".join(result.tasks)
+        yield Span("tasks", Ink.DIM), some(result.tasks)
     for request in result.requests:
         yield Span("request", Ink.DIM), f"{request.id} by {request.actor}: {request.state}"
     quiet = len(result.sets) - len(told)
@@ -180,7 +184,7 @@ def _status(found: Status) -> Iterator[Line]:
             (Span("revision", Ink.DIM), _revision(found)),
             (
                 Span("releases", Ink.DIM),
-                ", ".join(_release(each) for each in found.releases) or "none",
+                some([_release(each) for each in found.releases]) or "none",
             ),
             (Span("unadopted", Ink.DIM), _wanting(found.unadopted)),
             (Span("pending", Ink.DIM), _wanting(found.pending)),
@@ -282,7 +286,7 @@ def _unfit(found: Status) -> Iterator[Line]:
         yield line(
             *prose("Sets that do not fit the schema, so that a run would be refused:", Ink.STRONG)
         )
-    for each in found.unfit:
+    for each in found.unfit[:LISTED]:
         yield line(
             Span("! ", Ink.LOUD),
             Span(each.name, whole=True),
@@ -290,6 +294,8 @@ def _unfit(found: Status) -> Iterator[Line]:
             indent=2,
             hang=2,
         )
+    if len(found.unfit) > LISTED:
+        yield line(Span(f"... and {len(found.unfit) - LISTED:,} more", Ink.DIM), indent=4)
 
 
 def _release(each: AppliedRelease) -> str:
@@ -297,7 +303,7 @@ def _release(each: AppliedRelease) -> str:
 
 
 def _wanting(names: tuple[str, ...]) -> Piece:
-    return Span(", ".join(names), Ink.CHANGED) if names else "none"
+    return Span(some(names), Ink.CHANGED) if names else "none"
 
 
 def _conflicts(number: int) -> Piece:

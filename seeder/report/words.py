@@ -231,6 +231,20 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+LISTED = 100
+"""Sets, releases and the like that a page or a list names; of more, it says how many."""
+
+
+def some(names: Sequence[str]) -> str:
+    """The names with commas between, and how many more there are.
+
+    >>> some(["a", "b"])
+    'a, b'
+    """
+    left = len(names) - LISTED
+    return ", ".join(names[:LISTED]) + (f" and {left:,} more" if left > 0 else "")
+
+
 def place(set_name: str, table: str) -> str:
     """The set, and its table where that is called otherwise."""
     return "" if table.removeprefix("public.") == set_name else table

@@ -10,7 +10,16 @@ import pytest
 from psycopg import sql
 
 from seeder import environ
-from seeder.catalog import csv_files, files, node_reader, nodes, project, scalars, yaml_reader
+from seeder.catalog import (
+    assemble,
+    csv_files,
+    files,
+    node_reader,
+    nodes,
+    project,
+    scalars,
+    yaml_reader,
+)
 from tests.docs.pages import DOCS, blocks, table_after
 from tests.support.postgres import Database
 from tests.support.shop import MEMBERS, ROLES, ROLES_SEED, Done, Shop
@@ -274,6 +283,7 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
         nodes.MAX_VALUES,
         yaml_reader.MAX_REPEATED,
         project.EXPAND_LIMIT,
+        assemble.ENTRIES // assemble.ENTRIES_OF_A_COLUMN,
         nodes.MAX_DEPTH,
         csv_files._RECORD_LIMIT,
         scalars.MAX_DIGITS,

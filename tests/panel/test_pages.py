@@ -449,3 +449,29 @@ def test_any_connection_of_the_application_will_do(waiting: Shop, visit: Visit) 
     for options in ({"autocommit": True}, {"row_factory": dict_row}, {"prepare_threshold": None}):
         site = visit(waiting, connect=lambda o=options: psycopg.connect(url, **o))
         assert "An update waits" in site.text()
+
+
+def test_a_plan_of_many_sets_comes_in_pages_of_a_hundred(waiting: Shop, visit: Visit) -> None:
+    sets = tuple(a_set(f"set_{n:04}") for n in range(250))
+    store(waiting, a_plan().id, to_document(a_plan(sets=sets)))
+    site = visit(waiting)
+    first, last = site.text("/plan"), site.text("/plan?start=200")
+    assert first.count('<section class="set"') == 100
+    assert "Sets 1 to 100 of 250." in first
+    assert 'href="/admin/seeder/plan?start=100"' in first
+    assert last.count('<section class="set"') == 50
+    assert "set_0249" in last
+    assert "set_0199" not in last
+
+
+def test_a_page_holds_so_much_of_a_value_and_the_database_sends_no_more(
+    waiting: Shop, visit: Visit
+) -> None:
+    waiting.database.execute(
+        "INSERT INTO seeder.changes (run, base, scope, set_name, addr, action, reason, before, after)"
+        " SELECT 2, (SELECT min(id) FROM seeder.bases), '', 'roles', 'long', 'update', 'x',"
+        " jsonb_build_object('level', repeat('b', 2000000)), jsonb_build_object('level', NULL)"
+    )
+    text = visit(waiting).text("/runs/2")
+    assert len(text) < 100_000
+    assert "b" * 20_000 in text

@@ -231,3 +231,16 @@ def test_requests_are_listed_with_what_became_of_them() -> None:
         "    2  open            2026-11-22 12:00:00 UTC  jo  abc",
         "    1  stale by run 7  2026-11-22 12:00:00 UTC  al  old",
     ]
+
+
+def test_a_plan_of_many_sets_names_a_hundred_unless_all_are_asked_for() -> None:
+    sets = tuple(a_set(f"set_{n:04}", a_row()) for n in range(250))
+    left = tuple(a_set(f"left_{n:04}", decision=SetDecision.PENDING, counts={}) for n in range(250))
+    found = a_plan(sets=(*sets, *left))
+    lines = plan_text.plan(found).splitlines()
+    assert "... and 150 more sets; --full shows them all" in lines
+    assert "  ... and 150 more sets" in lines
+    assert len(lines) < 700
+    full = plan_text.plan(found, full=True)
+    assert "set_0249" in full
+    assert "--full" not in full

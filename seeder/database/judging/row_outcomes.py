@@ -12,6 +12,7 @@ from seeder.database.judging import documents
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.entry_values import last_asked, stored, unknown
 from seeder.database.schema.equality import canonical
+from seeder.database.schema.tables import Column
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange, SetDecision
@@ -137,21 +138,27 @@ def _query(
     texts: list[sql.Composable] = []
     for name in work.names:
         base = work.base.columns.get(name)
-        null = sql.SQL("NULL")
-        texts.append(sql.Identifier("w", f"v{work.stage.position(name)}"))
-        if work.seed_set.column(name).secret:
-            texts += [null, null, null, _is_given(work, name), sql.SQL("false"), null]
-            continue
-        texts += [
-            sql.SQL("({})::text").format(last_asked(base)) if base else null,
-            sql.SQL("({})::text").format(stored(base)) if base else null,
-            _text(work, name, sql.Identifier("l", name)),
-            _desired(work, name, unless=sql.SQL("w.live")),
-            sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base))
-            if base
-            else sql.SQL("false"),
-            documents.parts_of(work, name),
+        null, column = sql.SQL("NULL"), work.live(name)
+        facts: list[sql.Composable] = [
+            sql.SQL("{}::text").format(sql.Identifier("w", f"v{work.stage.position(name)}"))
         ]
+        if work.seed_set.column(name).secret:
+            facts += [null, null, null, _is_given(work, name), null, null]
+        else:
+            facts += [
+                _bounded(last_asked(base), column) if base else null,
+                _bounded(stored(base), column) if base else null,
+                _text(work, name, sql.Identifier("l", name)),
+                _desired(work, name, unless=sql.SQL("w.live")),
+                sql.SQL("CASE WHEN b.ctid IS NOT NULL AND NOT {} THEN 'known' END").format(
+                    unknown(base)
+                )
+                if base
+                else null,
+                documents.parts_of(work, name),
+            ]
+        # One entry for each column: a target list may have 1,664, and a table 1,600 columns.
+        texts.append(sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(facts)))
     where = sql.SQL("w.verdict <> ALL ({})").format(
         sql.SQL("{}::smallint[]").format(sql.Literal(list(SILENT)))
     )
@@ -186,7 +193,25 @@ def _is_given(work: SetWork, name: str) -> sql.Composable:
 
 
 def _text(work: SetWork, name: str, value: sql.Composable) -> sql.Composable:
-    return sql.SQL("({})::text").format(canonical(value, work.live(name)))
+    column = work.live(name)
+    return _bounded(canonical(value, column), column)
+
+
+LONGEST = 4_000
+"""Characters of a value that a plan holds; of a longer one the start, and what tells it apart."""
+
+_SHORT = frozenset({"boolean", "smallint", "integer", "bigint", "real", "uuid", "date"})
+
+
+def _bounded(value: sql.Composable, column: Column) -> sql.Composable:
+    text = sql.SQL("({})::text").format(value)
+    if column.base in _SHORT:
+        return text
+    return sql.SQL(
+        "CASE WHEN octet_length({text}) <= {longest} THEN {text} ELSE left({text}, {longest})"
+        " || '… (' || length({text}) || ' characters, SHA-256 '"
+        " || left(encode(sha256(convert_to({text}, 'UTF8')), 'hex'), 16) || ')' END"
+    ).format(text=text, longest=sql.Literal(LONGEST))
 
 
 def _desired(work: SetWork, name: str, *, unless: sql.Composable) -> sql.Composable:
@@ -211,15 +236,15 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
         return _insert(work, row)
     key, verdict, identity, gone, holder = row[:5]
     rule = ROW_RULES[verdict]
-    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[5] is None
+    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[5][0] is None
     columns: list[ColumnChange] = []
-    for n, name in enumerate(work.names):
-        case_number, asked, was_stored, live, desired, known, parts = row[5 + 7 * n : 12 + 7 * n]
+    for name, facts in zip(work.names, row[5:], strict=True):
+        case_number, asked, was_stored, live, desired, known, parts = facts
         if case_number is None:
             if inserting and desired is not None and not gone:
                 columns.append(_new_value(work, name, desired, reason=rule.reason))
             continue
-        column_rule = COLUMN_RULES[case_number]
+        column_rule = COLUMN_RULES[int(case_number)]
         if column_rule.verdict is ColumnCase.NOTHING:
             continue
         if merged := documents.parts(parts):

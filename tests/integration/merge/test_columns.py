@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from seeder.merge.model import Mode
@@ -698,3 +700,31 @@ def test_the_survey_shows_asked_stored_live_and_desired(launched: Project) -> No
         ("name", "New"),
         ("lim", "3"),
     ]
+
+
+def test_a_table_of_hundreds_of_columns_is_updated(project: Project) -> None:
+    names = [f"c{n}" for n in range(400)]
+    project.sql(
+        f"CREATE TABLE tiers (code text PRIMARY KEY, {', '.join(f'{n} text' for n in names)})"
+    )
+    seed(project, "{code: a, " + ", ".join(f"{name}: x{name}" for name in names) + "}")
+    project.init()
+    project.sql("UPDATE tiers SET c7 = 'mine'")
+    seed(project, "{code: a, " + ", ".join(f"{name}: y{name}" for name in names) + "}")
+    result = project.update()
+    assert counts(result, "tiers") == {"update": 1, "conflicts": 1}
+    assert live(project, "c6, c7, c399") == [("yc6", "mine", "yc399")]
+
+
+def test_a_plan_holds_the_start_of_a_long_value_and_what_tells_it_apart(
+    launched: Project,
+) -> None:
+    long = "ä" * 1_000_000
+    launched.sql("UPDATE tiers SET name = %s", long + "1")
+    seed(launched, f"{{code: a, name: {long}2, lim: 1}}")
+    launched.survey()
+    (column,) = launched.row_plan("tiers/a").columns
+    assert (column.asked, column.case) == ("Alpha", ColumnCase.CONFLICT)
+    for value, end in ((column.live, "1"), (column.desired, "2")):
+        digest = hashlib.sha256((long + end).encode()).hexdigest()[:16]
+        assert value == f"{long[:4000]}… (1000001 characters, SHA-256 {digest})"

@@ -142,3 +142,14 @@ def test_bad_data_files_are_named(project, name, content, problem):
     project.core(t=HEAD + f"rows_from: {wanted}\n").write({f"seeds/core/{name}": content})
     found = project.problems()
     assert found[-1].startswith(problem) or found[0].startswith(problem), found
+
+
+def test_more_columns_than_an_update_can_compare_are_a_problem(project):
+    def wide(columns):
+        return HEAD + "rows: [{k: a, " + ", ".join(f"c{n}: 1" for n in range(columns)) + "}]\n"
+
+    assert len(project.core(t=wide(545)).set("t").columns) == 546
+    project.core(t=wide(546))
+    assert project.problem().startswith(
+        "t.yaml:1:1: the rows give 547 columns; an update compares 546 at most"
+    )
