@@ -264,15 +264,14 @@ class Planner(Struct, frozen=True, kw_only=True):
         draft = self.nothing(decision.reason)
         draft = replace(draft, mode=decision.mode, adopt=decision.adopt)
         if decision.mode is not Mode.NONE:
-            with self.connection.transaction(force_rollback=True):
-                sets, warnings = survey(
-                    self.connection,
-                    self.ledger,
-                    self.catalog,
-                    self.orders(decision),
-                    limit=self.rows,
-                    progress=self.progress,
-                )
+            sets, warnings = survey(
+                self.connection,
+                self.ledger,
+                self.catalog,
+                self.orders(decision),
+                limit=self.rows,
+                progress=self.progress,
+            )
             awaits = any(each.decision.value == "awaiting-table" for each in sets)
             draft = replace(
                 draft,

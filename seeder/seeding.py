@@ -54,12 +54,23 @@ class Seeding(Struct, frozen=True, kw_only=True):
     def run(self) -> RunResult:
         """Everything that is seeded, with its records, in one transaction."""
         from seeder.database.applying.transaction import in_transaction
+        from seeder.database.staging.context import Unforeseen
 
         def attempt(refused: frozenset[str] = frozenset()) -> RunResult:
             tries = count()
+            foresee = False
+
+            def once() -> RunResult:
+                nonlocal foresee
+                try:
+                    return self.once(refused=refused, again=next(tries) > 0, foresee=foresee)
+                except Unforeseen:
+                    foresee = True
+                    raise
+
             return in_transaction(
                 self.connection,
-                lambda: self.once(refused=refused, again=next(tries) > 0),
+                once,
                 log=self.log,
                 doing="seeding",
                 deadline=self.deadline,
@@ -85,11 +96,13 @@ class Seeding(Struct, frozen=True, kw_only=True):
             self.log.warning("run.warned", message=warning)
         return result
 
-    def once(self, *, refused: frozenset[str], again: bool = False) -> RunResult:
+    def once(
+        self, *, refused: frozenset[str], again: bool = False, foresee: bool = False
+    ) -> RunResult:
         """Decide the mode, seed, run the tasks, record it; in the caller's transaction.
 
         `refused` are approved plans that failed to hold while they were applied; `again` says
-        that a try was rolled back.
+        that a try was rolled back, and `foresee` that it was `Unforeseen`.
         """
         from seeder.database.applying.seed import seed
         from seeder.database.applying.transaction import TaskOrders, run_tasks
@@ -112,7 +125,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
                     connection,
                     ledger,
                     catalog,
-                    replace(planner.orders(choice), staged=again),
+                    replace(planner.orders(choice), staged=again, foresee=foresee),
                     run=self.number,
                     progress=progress,
                 )

@@ -65,7 +65,8 @@ def _nameless(project: Project, digest: str) -> Iterator[str]:
     if project.identity is None:
         yield (
             "seeder.toml has no identity, so another project's image would not be refused on this"
-            f' database. Add a line at its top: identity = "{identity_for(project.root, digest)}".'
+            " database. Add a line at its top, with any word that is this project's alone, for"
+            f' example: identity = "{identity_for(project.root, digest)}".'
         )
 
 

@@ -77,6 +77,8 @@ def _read(
     if ours or meta is None:
         found = _outlook(connection, ledger, catalog, meta, pending=_pending(catalog, graph, live))
     skipped, waiting = history.skipped(connection, ledger) if ours else (0, ())
+    names = [each.name for each in catalog.sets]
+    deleted, deleted_rows = history.deleted(connection, ledger, names) if ours else (0, ())
     releases = history.releases(connection, ledger) if ours else ()
     environment = meta.environment if meta else settings.environment
     next_run = None
@@ -108,6 +110,8 @@ def _read(
         in_conflict=history.open_conflicts(connection, ledger) if ours else (),
         skipped=skipped,
         waiting=waiting,
+        deleted=deleted,
+        deleted_rows=deleted_rows,
         last_runs=history.last_runs(connection, ledger) if ours else (),
         lock_holder=None
         if holder is None

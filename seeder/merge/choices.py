@@ -35,10 +35,20 @@ LEFT_AFTERWARDS: Mapping[Take, str] = {
     Take.DESIRED: "Should the catalog have it again, it comes back.",
 }
 
+HELD_MEANING: Mapping[Take, str] = {
+    Take.LIVE: "makes that other row the seeded one, with the values that it has",
+    Take.DESIRED: "waits for the value to be free",
+}
+"""Of a row that is not there, since another one holds a unique value of it."""
+
+HELD_AFTERWARDS: Mapping[Take, str] = {
+    Take.LIVE: AFTERWARDS[Take.LIVE],
+    Take.DESIRED: "The first run that finds it free inserts the row.",
+}
+
 HELD_EXPLAINED = (
-    "Of a row that is not there since another one holds a unique value of it, `--take live` makes"
-    " that other row the seeded one, with the values that it has; `--take desired` waits for the"
-    " value to be free."
+    "Of a row that is not there since another one holds a unique value of it, `--take live`"
+    f" {HELD_MEANING[Take.LIVE]}; `--take desired` {HELD_MEANING[Take.DESIRED]}."
 )
 """What stands beside the explanation of the choices where such rows are among them."""
 

@@ -130,6 +130,10 @@ class Status(Struct, frozen=True, kw_only=True):
     """Rows that refer to one that is not there; they come with it."""
     waiting: tuple[str, ...] = ()
     """Addresses of the first of them."""
+    deleted: int = 0
+    """Rows of the catalog's sets that people deleted, or whose primary key they changed."""
+    deleted_rows: tuple[str, ...] = ()
+    """Addresses of the first of them."""
     last_runs: tuple[RunSummary, ...] = ()
     """Newest first."""
     lock_holder: Mapping[str, object] | None = None

@@ -311,6 +311,7 @@ ROW_FACTS = {
 
 _STANDS = "deleted here; stays deleted"
 _WAITS = "refers to a row that is not there"
+_MARK_HELD = "back in the catalog; another row holds the unique value that it had before"
 _STILL_WAITS = "waits for another row, as reported before"
 
 ROW_RULES: tuple[Rule[RowAction], ...] = (
@@ -393,6 +394,20 @@ ROW_RULES: tuple[Rule[RowAction], ...] = (
         "desired !entry",
         RowAction.ADOPT,
         "already here; seeder looks after it from now on",
+    ),
+    Rule(
+        "unset_held",
+        "desired unset writes held",
+        RowAction.RESTORE,
+        _MARK_HELD,
+        Report.CONFLICT,
+    ),
+    Rule(
+        "unset_recorded_held",
+        "desired unset held",
+        RowAction.RECORD,
+        _MARK_HELD,
+        Report.CONFLICT,
     ),
     Rule("unset", "desired unset writes", RowAction.RESTORE, "back in the catalog"),
     Rule("unset_recorded", "desired unset", RowAction.RECORD, "back in the catalog"),

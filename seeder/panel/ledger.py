@@ -86,6 +86,8 @@ class OpenConflict(Struct, frozen=True, kw_only=True):
     asked_known: bool = False
     offered: str | None = None
     """What the catalog asks for."""
+    holder: str | None = None
+    """The row is not there, since this other one holds a unique value that it wants."""
 
 
 class Approval(Struct, frozen=True, kw_only=True):
@@ -312,9 +314,20 @@ class Look(Struct, frozen=True, kw_only=True):
     # -- conflicts that stand -----------------------------------------------------------
 
     def conflicts(self, *, limit: int) -> tuple[tuple[OpenConflict, ...], int]:
-        """Columns kept against the catalog and not settled, and how many rows they are in."""
-        found: list[OpenConflict] = []
-        total = 0
+        """Columns kept against the catalog and not settled, and how many rows they are in.
+
+        Rows that are not there since another one holds their unique value come first.
+        """
+        held = self.rows(
+            "SELECT w.set_name, w.addr, w.holder FROM {s}.waiting w"
+            " JOIN {s}.bases b ON b.id = w.base"
+            " WHERE b.project = {p} AND w.why = 'value' ORDER BY 1, 2"
+        )
+        found = [
+            OpenConflict(address=f"{name}/{addr}", column=None, holder=holder)
+            for name, addr, holder in held[:limit]
+        ]
+        total = len(held)
         for number, columns in self.rows(
             "SELECT id, columns FROM {s}.bases WHERE project = {p} ORDER BY id"
         ):

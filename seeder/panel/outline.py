@@ -6,6 +6,8 @@ from msgspec import Struct
 
 from seeder.merge.choices import (
     AFTERWARDS,
+    HELD_AFTERWARDS,
+    HELD_MEANING,
     LEFT_AFTERWARDS,
     LEFT_MEANING,
     MEANING,
@@ -102,16 +104,22 @@ def choices(row: RowChange) -> tuple[Choice, ...]:
     return choices_for(row.address) if kind_of(row) is Kind.CONFLICT else ()
 
 
-def choices_for(address: str, *, left: bool = False) -> tuple[Choice, ...]:
+def choices_for(address: str, *, left: bool = False, held: bool = False) -> tuple[Choice, ...]:
     """The two ways to settle the conflicts of the row at an address.
 
-    `left` says that it is a row that has left the catalog.
+    `left` says that it is a row that has left the catalog, `held` one that is not there since
+    another one holds a unique value of it.
     """
+    meaning, afterwards = MEANING, AFTERWARDS
+    if held:
+        meaning, afterwards = HELD_MEANING, HELD_AFTERWARDS
+    elif left:
+        meaning, afterwards = LEFT_MEANING, LEFT_AFTERWARDS
     return tuple(
         Choice(
             take=take,
-            meaning=(LEFT_MEANING if left else MEANING)[take],
-            afterwards=(LEFT_AFTERWARDS if left else AFTERWARDS)[take],
+            meaning=meaning[take],
+            afterwards=afterwards[take],
             command=command(address, take),
         )
         for take in Take

@@ -21,6 +21,7 @@ from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, li
 from seeder.report.rows_text import attention, skips
 from seeder.report.words import (
     DECISIONS,
+    DELETED,
     LEFT_ALONE,
     LISTED,
     SKIPPED,
@@ -192,6 +193,7 @@ def _status(found: Status) -> Iterator[Line]:
             *([(Span("awaiting", Ink.DIM), _wanting(found.awaiting))] if found.awaiting else []),
             (Span("conflicts", Ink.DIM), _conflicts(found.conflicts)),
             *([(Span("skipped", Ink.DIM), str(found.skipped))] if found.skipped else []),
+            *([(Span("deleted", Ink.DIM), str(found.deleted))] if found.deleted else []),
             (Span("lock", Ink.DIM), _lock(found.lock_holder)),
         ],
         indent=2,
@@ -202,7 +204,8 @@ def _status(found: Status) -> Iterator[Line]:
     if found.held_back:
         yield line(Span("! ", Ink.LOUD), *prose(found.held_back), hang=2)
     yield from _open_conflicts(found)
-    yield from _waiting(found)
+    yield from _listed(SKIPPED, found.waiting, found.skipped)
+    yield from _listed(DELETED, found.deleted_rows, found.deleted)
     yield from _unfit(found)
     waits = {
         SetDecision.UNADOPTED: found.unadopted,
@@ -270,13 +273,13 @@ def _what(each: OpenConflict) -> str:
     return "left the catalog" if each.left_catalog else ", ".join(each.columns)
 
 
-def _waiting(found: Status) -> Iterator[Line]:
-    if not found.skipped:
+def _listed(told: str, addresses: tuple[str, ...], number: int) -> Iterator[Line]:
+    if not number:
         return
-    yield line(*prose(SKIPPED, Ink.STRONG))
-    for address in found.waiting:
+    yield line(*prose(told, Ink.STRONG))
+    for address in addresses:
         yield line(Span(address, whole=True), indent=4)
-    more = found.skipped - len(found.waiting)
+    more = number - len(addresses)
     if more > 0:
         yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
 

@@ -83,6 +83,13 @@ SKIPPED = (
 )
 """What stands above rows that wait."""
 
+DELETED = (
+    "Deleted here, and so without the catalog's later changes; `seeder restore ADDRESS` brings one"
+    " back. A row whose primary key was changed counts as deleted as well: name its new key in the"
+    " catalog, with `moved`, and the next update goes on with it:"
+)
+"""What stands above rows that people deleted."""
+
 
 class Kind(IntEnum):
     """What a row in a plan is to its reader; the values are the order of reports."""

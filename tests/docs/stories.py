@@ -123,7 +123,7 @@ class Story:
                 self.project.sql(_KEEPS.format(*names))
                 self.project.surveyed = False  # no plan knows what a trigger will do
             case "makes":
-                self.project.sql("CREATE UNIQUE INDEX ON roles (label)")
+                self.project.sql("CREATE UNIQUE INDEX ON roles (label) WHERE NOT is_deleted")
             case "swaps":
                 self.project.sql("UPDATE roles SET id = id + 1000")
                 self.project.sql(

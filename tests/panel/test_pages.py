@@ -100,6 +100,22 @@ def test_a_row_that_left_the_catalog_and_stays_is_a_conflict_as_a_whole(
     assert "seeder resolve roles/viewer --take desired" in text
 
 
+def test_a_row_whose_unique_value_somebody_else_holds_is_a_conflict_with_both_rows(
+    launched: Shop, visit: Visit
+) -> None:
+    launched.database.execute("CREATE UNIQUE INDEX ON roles (level) WHERE level > 50")
+    launched.database.execute("INSERT INTO roles (code, level) VALUES ('mine', 77)")
+    launched.seed("roles", BEFORE + "      - {code: chief, level: 77}\n")
+    run(launched, "--mode", "update")
+    site = visit(launched)
+    text = visible(site.text("/conflicts"))
+    assert re.search(r"roles/ chief The row is not there: public.roles \(.*\) holds a unique", text)
+    assert "Makes that other row the seeded one" in text
+    assert "seeder resolve roles/chief --take live" in text
+    assert launched.command("resolve", "roles/chief", "--take", "live").exit_code == 0
+    assert "No conflict is open." in visible(site.text("/conflicts"))
+
+
 def test_history_leads_to_what_each_run_did(waiting: Shop, visit: Visit) -> None:
     run(waiting, "--mode", "update")
     site = visit(waiting)

@@ -120,17 +120,16 @@ class Project:
         catalog = load(self.directory, environment=self.environment, environ=self.environ)
         with psycopg.connect(self.database.url, autocommit=True) as connection:
             session.prepare(connection)
-            with connection.transaction(force_rollback=True):
-                ledger = projects.opened(connection, Ledger(), Image(identity=catalog.identity))
-                meta = ledger.meta(connection)
-                created = None if meta is None else meta.tables_before
-                orders = Orders(
-                    mode=mode,
-                    adopt=mode is Mode.UPDATE,
-                    allow_missing=frozenset(allow_missing),
-                    created=None if created is None else frozenset(created),
-                )
-                plans, _ = survey(connection, ledger, catalog, orders)
+            ledger = projects.opened(connection, Ledger(), Image(identity=catalog.identity))
+            meta = ledger.meta(connection)
+            created = None if meta is None else meta.tables_before
+            orders = Orders(
+                mode=mode,
+                adopt=mode is Mode.UPDATE,
+                allow_missing=frozenset(allow_missing),
+                created=None if created is None else frozenset(created),
+            )
+            plans, _ = survey(connection, ledger, catalog, orders)
         self.plans = {plan.name: plan for plan in plans}
 
     def row_plan(self, address: str) -> RowChange:

@@ -15,6 +15,7 @@ from psycopg import sql
 
 from seeder.database.applying import departing
 from seeder.database.applying.bulk_insert import gathered, insert_together
+from seeder.database.applying.survey import foresee
 from seeder.database.judging import diff, holding, moves, row_outcomes, verdict_rows
 from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
@@ -48,9 +49,12 @@ def seed(
         What was done per set, in the order applied, and warnings.
 
     Raises:
+        Unforeseen: the caller has to roll back, and seed again with `orders.foresee`.
         ConfigurationInvalid: the catalog does not fit the schema; all problems are named.
         SeedingFailed: a row was rejected, rows vanished, or which row is meant is unclear.
     """
+    if orders.foresee:
+        orders = foresee(connection, ledger, catalog, orders)
     seeding = Seeding(
         connection=connection,
         ledger=ledger,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import psycopg
@@ -27,22 +29,58 @@ def survey(
     limit: int | None = None,
     progress: Progress | None = None,
 ) -> tuple[tuple[SetPlan, ...], tuple[str, ...]]:
-    """Say what `seed` would do, in the caller's transaction, writing to temporary tables only.
-
-    Once they exist the transaction is made read-only; a savepoint takes that back, so a
-    caller that goes on afterwards surveys in one that it rolls back.
+    """Say what `seed` would do, writing to temporary tables only, which are gone afterwards.
 
     `limit` is how many rows of a set a plan names, and how many more that are in conflict;
     counts and digests are of all rows. None: it names them all.
     """
-    seeding = Seeding(
-        connection=connection,
-        ledger=ledger,
-        catalog=catalog,
-        orders=orders,
-        run=0,
-        progress=progress or Progress(),
-    )
+    with _judged(connection, ledger, catalog, orders, progress) as (seeding, order):
+        plans = tuple(_plan(seeding, name, limit=limit) for name in order)
+        return plans, tuple(seeding.warnings)
+
+
+def foresee(
+    connection: psycopg.Connection[Any], ledger: Ledger, catalog: Catalog, orders: Orders
+) -> Orders:
+    """The orders, with the rows that leave the catalog and stay in their tables all the same."""
+    with _judged(connection, ledger, catalog, orders, None) as (seeding, _):
+        return seeding.orders
+
+
+@contextmanager
+def _judged(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    orders: Orders,
+    progress: Progress | None,
+) -> Iterator[tuple[Seeding, list[str]]]:
+    """All rows judged, in a transaction that is rolled back, and the sets in order.
+
+    Again where a row that was to leave its table stays with a value that others want.
+    """
+    while True:
+        # Read-only once the tables are there; the end of a savepoint takes that back as well.
+        with connection.transaction(force_rollback=True):
+            seeding = Seeding(
+                connection=connection,
+                ledger=ledger,
+                catalog=catalog,
+                orders=orders,
+                run=0,
+                progress=progress or Progress(),
+            )
+            order = _judge(seeding)
+            found = holding.staying(seeding)
+            if found <= orders.staying:
+                yield seeding, order
+                return
+            orders = replace(orders, staying=orders.staying | found)
+
+
+def _judge(seeding: Seeding) -> list[str]:
+    """Judge all rows; returns the sets in order."""
+    connection = seeding.connection
     groups = prepare(seeding)
     order = [name for group in groups for name in group]
     for name in order:
@@ -60,8 +98,7 @@ def survey(
         judged.update(group)
     for group in reversed(groups):
         judge_gone(seeding, group[::-1])
-    plans = tuple(_plan(seeding, name, limit=limit) for name in order)
-    return plans, tuple(seeding.warnings)
+    return order
 
 
 def _plan(seeding: Seeding, name: str, *, limit: int | None) -> SetPlan:

@@ -13,6 +13,7 @@ from msgspec import Struct
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, as_seeder_error, describe, kind_of
 from seeder.database.ledger.ledger import AppliedTask, Ledger
+from seeder.database.staging.context import Unforeseen
 from seeder.database.writing.rejected_rows import Rejected
 from seeder.errors import DeadlineExceeded, SeederError, SeedingFailed
 from seeder.log import Log
@@ -53,6 +54,8 @@ def in_transaction(
         try:
             with connection.transaction():
                 return work()
+        except Unforeseen:
+            continue
         except Rejected as error:
             if error.sqlstate not in _RACES or attempt > 1:
                 raise

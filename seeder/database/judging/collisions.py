@@ -26,6 +26,12 @@ from seeder.database.schema.equality import all_of, cast, compared_by, equal
 from seeder.database.schema.tables import Guard, Table
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import SetDecision
+from seeder.merge.rules import ROW_RULES, number_of
+
+MARKS_HELD = sql.SQL("{}::smallint[]").format(
+    sql.Literal([number_of(ROW_RULES, name) for name in ("unset_held", "unset_recorded_held")])
+)
+"""Verdicts by which marks in columns of unique indexes stay, since others hold what was before."""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -96,7 +102,7 @@ def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
         for guard in asked(work):
             selects.append(holders(work, guard, inserted(work, guard)))
             if work.decision is not SetDecision.INSERT:
-                for rows in (updated(work, guard), _brought_back(work, guard)):
+                for rows in (updated(work, guard), brought_back(work, guard)):
                     selects.append(holders(work, guard, rows, others=True))
     return _union(selects)
 
@@ -133,7 +139,7 @@ def waiting(
     """Rows `w` whose new values another live row still holds, of those that meet `among`."""
     found: set[Any] = set()
     for guard in guarding(changes):
-        rows = _changed(changes, guard, sql.SQL("{} AND {}").format(changes.changing, among))
+        rows = changed(changes, guard, sql.SQL("{} AND {}").format(changes.changing, among))
         select = holders(changes, guard, rows, others=True, selected=_ROW)
         found.update(row[0] for row in connection.execute(select).fetchall())
     return sorted(found)
@@ -144,9 +150,7 @@ def guarding(changes: Changes) -> list[Guard]:
     return [
         guard
         for guard in changes.table.guards
-        if changes.written & set(guard.columns)
-        and not guard.deferrable
-        and not any(changes.table.columns[name].generated for name in guard.columns)
+        if changes.written & set(guard.columns) and not guard.deferrable
     ]
 
 
@@ -190,11 +194,11 @@ def asked(work: SetWork) -> list[Guard]:
     """
     scope = {name for name, _ in work.seed_set.scope}
     identity = scope.union(work.seed_set.key)
+    marks = {name for name, _ in work.seed_set.removed_values}
     return [
         guard
         for guard in work.table.guards
-        if any(work.stage.has(name) for name in guard.columns)
-        and not any(work.live(name).generated for name in guard.columns)
+        if any(work.stage.has(name) or name in marks for name in guard.columns)
         and (
             work.any_moves
             or not scope.issubset(guard.columns)
@@ -282,18 +286,19 @@ def inserted(work: SetWork, guard: Guard) -> sql.Composable:
 def updated(work: SetWork, guard: Guard, *, guarded: bool = True) -> sql.Composable:
     """`takers` of a set's rows that are updated, or these whatever they come to hold."""
     changes = changes_of(work, ())
-    return _changed(changes, guard, changes.changing, guarded=guarded)
+    return changed(changes, guard, changes.changing, guarded=guarded)
 
 
-def _changed(
+def changed(
     changes: Changes, guard: Guard, where: sql.Composable, *, guarded: bool = True
 ) -> sql.Composable:
+    """`takers` of the rows that are changed, or these whatever they come to hold."""
     columns = {name: changes.after(name) for name in guard.columns}
     keys = [sql.Identifier("t", name) for name in changes.primary_key]
     return takers(guard, columns, keys, changes.row, changes.source, where, guarded=guarded)
 
 
-def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
+def brought_back(work: SetWork, guard: Guard) -> sql.Composable:
     """Rows that are back in the catalog and lose their marks (`marks.bring_back`)."""
     columns: dict[str, sql.Composable] = {
         name: after_update(work, name)
@@ -311,7 +316,7 @@ def _brought_back(work: SetWork, guard: Guard) -> sql.Composable:
     changes = changes_of(work, ())
     keys = [sql.Identifier("t", name) for name in changes.primary_key]
     marked = sql.SQL("{} JOIN {} b ON b.ctid = w.b").format(changes.source, work.base.relation)
-    where = sql.SQL("w.live AND b.state = 's'")
+    where = sql.SQL("w.live AND b.state = 's' AND w.verdict <> ALL ({})").format(MARKS_HELD)
     return takers(guard, columns, keys, changes.row, marked, where)
 
 
@@ -340,9 +345,18 @@ def takers(
         sql.SQL("q.{} AS {}").format(sql.Identifier(f"c{n}"), sql.Identifier(name))
         for n, name in enumerate(columns, start=1)
     ]
+    columns_then = sql.SQL("SELECT {}").format(sql.SQL(", ").join(renamed))
+    if guard.generated:
+        made = [
+            sql.SQL("({}) AS {}").format(sql.SQL(expression), sql.Identifier(name))
+            for name, expression in guard.generated
+        ]
+        columns_then = sql.SQL("SELECT m.*, {} FROM ({}) m").format(
+            sql.SQL(", ").join(made), columns_then
+        )
     return sql.SQL(
         "SELECT q.*, e.* FROM (SELECT {row} AS seeder_row, {named} FROM {source} WHERE {where}"
-        " OFFSET 0) q\nCROSS JOIN LATERAL (SELECT {values} FROM (SELECT {columns}) r) e"
+        " OFFSET 0) q\nCROSS JOIN LATERAL (SELECT {values} FROM ({columns}) r) e"
         "{guarded}"
     ).format(
         row=row,
@@ -350,7 +364,7 @@ def takers(
         source=source,
         where=where,
         values=_values(guard),
-        columns=sql.SQL(", ").join(renamed),
+        columns=columns_then,
         guarded=sql.SQL(" WHERE e.guarded" if guarded else ""),
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -14,7 +14,7 @@ from seeder.database.schema.equality import all_of, equal, refers
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.work import SetWork
-from seeder.merge.model import Removed
+from seeder.merge.model import Removed, TableName
 from seeder.merge.plan import RowAction
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, number_of, numbers_with
 
@@ -48,19 +48,31 @@ def referenced(
     judged `together` are left to `hold_parents`.
     """
     inside = {each.table.qualified for each in together}
-    conditions = [
+    return _any(
         _refers(key, _excused(key, works, written=written))
         for key in work.table.referencing
         if key.table not in inside
-    ]
-    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+    )
 
 
 def referenced_from_outside(work: SetWork, works: Mapping[str, SetWork]) -> sql.Composable:
     """Condition: a row refers to live row `t` of a table that no set of this seeding writes."""
-    inside = {each.table.qualified for each in works.values() if each.decision in MERGING}
-    conditions = [_refers(key, []) for key in work.table.referencing if key.table not in inside]
-    return sql.SQL(" OR ").join(conditions) if conditions else sql.SQL("false")
+    inside = _written(works)
+    return _any(_refers(key, []) for key in work.table.referencing if key.table not in inside)
+
+
+def referenced_within(work: SetWork, works: Mapping[str, SetWork]) -> sql.Composable:
+    """Condition: a row refers to live row `t` of a table that this seeding writes."""
+    inside = _written(works)
+    return _any(_refers(key, []) for key in work.table.referencing if key.table in inside)
+
+
+def _written(works: Mapping[str, SetWork]) -> set[TableName]:
+    return {each.table.qualified for each in works.values() if each.decision in MERGING}
+
+
+def _any(conditions: Iterable[sql.Composable]) -> sql.Composable:
+    return sql.SQL("({})").format(sql.SQL(" OR ").join([*conditions, sql.SQL("false")]))
 
 
 def hold_parents(

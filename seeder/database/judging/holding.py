@@ -20,7 +20,7 @@ from seeder.database.judging.verdict_rows import at_live, is_written, removing
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.schema.tables import Guard
 from seeder.database.staging import references
-from seeder.database.staging.context import MERGING, WRITTEN, Seeding
+from seeder.database.staging.context import MERGING, WRITTEN, Seeding, Unforeseen
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Removed
@@ -67,10 +67,13 @@ def meet_others(seeding: Seeding, names: Sequence[str]) -> None:
             diff.create(seeding.connection, seeding.works[name])
 
 
-def hold(seeding: Seeding, names: Sequence[str]) -> None:
+def hold(seeding: Seeding, names: Sequence[str], *, leave: bool = True) -> None:
     """Turn verdicts that would take a value from a row that keeps it into conflicts.
 
-    `names` are the sets of a group, judged by now; sets that share a table are in one.
+    `names` are the sets of a group, judged by now; sets that share a table are in one. Without
+    `leave` nothing that has left the catalog leaves its table.
+
+    Raises Unforeseen where a run cannot know yet whether the row will keep it.
     """
     works = [seeding.works[name] for name in names if name in seeding.works]
     judged = {work.name: work for work in works if work.decision in MERGING}
@@ -79,13 +82,17 @@ def hold(seeding: Seeding, names: Sequence[str]) -> None:
         anything = collisions.in_the_way(takers)
         if anything is None or not collisions.exists(seeding.connection, anything):
             continue
-        with _leaving(seeding, takers) as leaving:
+        with _leaving(seeding, takers if leave else ()) as leaving:
             while marked := sum(
                 _hold(seeding, taker, guard, takers, leaving)
                 for taker in takers
                 for guard in collisions.asked(taker)
             ):
                 held += marked
+            if leaving:
+                seeding.contested.add(takers[0].table.oid)
+            if seeding.writes and not (seeding.orders.foresee or seeding.orders.few):
+                _require_foreseen(seeding, takers, leaving)
     if held:
         written = {work.name: work for work in works if work.decision in WRITTEN}
         references.block_unreachable(seeding.connection, written)
@@ -111,10 +118,70 @@ def _leaving(seeding: Seeding, works: Sequence[SetWork]) -> Iterator[list[SetWor
             seeding.works,
             referenced=departures.referenced_from_outside(work, seeding.works),
         )
+        staying = [key for name, key in seeding.orders.staying if name == work.name]
+        if staying:
+            seeding.connection.execute(
+                sql.SQL(
+                    "UPDATE {} w SET verdict = {} FROM {} b"
+                    " WHERE w.s IS NULL AND b.ctid = w.b AND b.addr = ANY ({})"
+                ).format(
+                    work.verdict,
+                    sql.Literal(departures.HELD),
+                    work.base.relation,
+                    sql.Literal(staying),
+                )
+            )
     yield found
     for work in found:
         for relation in (work.verdict, work.diff):
             seeding.connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(relation))
+
+
+def _require_foreseen(
+    seeding: Seeding, takers: Sequence[SetWork], leaving: Sequence[SetWork]
+) -> None:
+    """Raise Unforeseen where rows of sets to come refer to a leaving row that is in the way."""
+    wanted = collisions.in_the_way(takers)
+    for work in leaving:
+        if wanted is not None and collisions.exists(
+            seeding.connection,
+            _in_the_way(
+                work, wanted, removing(), departures.referenced_within(work, seeding.works)
+            ),
+        ):
+            raise Unforeseen
+
+
+def staying(seeding: Seeding) -> frozenset[tuple[str, str]]:
+    """Once all is judged: set and row key of rows that stay with a value that others want."""
+    found: set[tuple[str, str]] = set()
+    judged = [work for work in seeding.works.values() if work.decision in MERGING]
+    for works in collisions.by_table(judged):
+        if works[0].table.oid not in seeding.contested:
+            continue
+        wanted = collisions.in_the_way(works)
+        for work in works:
+            if wanted is None or work.seed_set.removed is not Removed.DELETE:
+                continue
+            rows = seeding.connection.execute(
+                _in_the_way(work, wanted, sql.SQL("w.s IS NULL AND NOT ({})").format(removing()))
+            )
+            found.update((work.name, key) for (key,) in rows.fetchall())
+    return frozenset(found)
+
+
+def _in_the_way(work: SetWork, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
+    return sql.SQL(
+        "SELECT b.addr FROM {} w JOIN {} b ON b.ctid = w.b JOIN {} t ON {}"
+        " WHERE w.s IS NULL AND (t.tableoid, t.ctid) IN ({}) AND {}"
+    ).format(
+        work.verdict,
+        work.base.relation,
+        work.table.rows,
+        at_live(work),
+        wanted,
+        all_of(list(conditions)),
+    )
 
 
 def _hold(
@@ -143,6 +210,7 @@ def _hold(
         )
     ).rowcount
     names = [name for name in guard.columns if work.stage.has(name)]
+    found += _hold_marks(seeding, work, guard, staying)
     if not names:
         return found
     found += seeding.connection.execute(
@@ -164,6 +232,30 @@ def _hold(
     if found:
         _judge_rows_again(seeding, work)
     return found
+
+
+def _hold_marks(seeding: Seeding, work: SetWork, guard: Guard, staying: sql.Composable) -> int:
+    """Rows that are back in the catalog keep marks where another row has what was before."""
+    if work.decision is SetDecision.INSERT or set(guard.columns) <= set(work.names):
+        return 0
+    wanting = collisions.brought_back(work, guard)
+    return seeding.connection.execute(
+        sql.SQL(
+            "UPDATE {verdict} w SET verdict = CASE w.verdict WHEN {unset} THEN {unset_held}"
+            " ELSE {recorded_held} END, holder = q.holder FROM {stage} s"
+            " JOIN ({holders}) q ON q.seeder_row = {row}\n"
+            "WHERE w.s = q.seeder_row AND w.verdict IN ({unset}, {recorded})"
+        ).format(
+            verdict=work.verdict,
+            unset=_row("unset"),
+            unset_held=_row("unset_held"),
+            recorded=_row("unset_recorded"),
+            recorded_held=_row("unset_recorded_held"),
+            stage=work.stage.relation,
+            holders=_holders(work, guard, wanting, staying, others=True),
+            row=work.stage.row(),
+        )
+    ).rowcount
 
 
 def _holders(
@@ -262,13 +354,17 @@ def _judge_rows_again(seeding: Seeding, work: SetWork) -> None:
     seeding.connection.execute(
         sql.SQL(
             "UPDATE {verdict} w SET verdict = CASE WHEN w.verdict = {unset} THEN {unset_recorded}"
+            " WHEN w.verdict = {unset_held} THEN {unset_recorded_held}"
             " WHEN {conflict} THEN {held} ELSE {nothing} END"
-            " WHERE w.holder IS NOT NULL AND w.verdict IN ({unset}, {moved}, {changed})"
+            " WHERE w.holder IS NOT NULL"
+            " AND w.verdict IN ({unset}, {unset_held}, {moved}, {changed})"
             " AND NOT {writes}"
         ).format(
             verdict=work.verdict,
             unset=_row("unset"),
             unset_recorded=_row("unset_recorded"),
+            unset_held=_row("unset_held"),
+            unset_recorded_held=_row("unset_recorded_held"),
             conflict=any_of(frozenset({ColumnCase.CONFLICT})),
             held=_row("value_held"),
             nothing=_row("in_place"),

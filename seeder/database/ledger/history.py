@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -109,6 +109,37 @@ def skipped(
             why=sql.Literal(Why.REFERENCE.value),
         ),
         [limit],
+    ).fetchall()
+    return (int(rows[0][0]) if rows else 0), tuple(address for _, address in rows)
+
+
+def deleted(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    names: Sequence[str],
+    *,
+    limit: int = _NAMED,
+) -> tuple[int, tuple[str, ...]]:
+    """How many rows of these sets are known as deleted here, and the addresses of the first."""
+    bases = connection.execute(
+        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
+    ).fetchall()
+    if not bases:
+        return 0, ()
+    found = [
+        ledger.sql(
+            "SELECT s.name, b.addr FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set"
+            " WHERE b.state = 'd' AND s.name = ANY ({names})",
+            base=sql.Identifier(ledger.schema, f"base_{number}"),
+            names=sql.SQL("{}::text[]").format(sql.Literal(list(names))),
+        )
+        for (number,) in bases
+    ]
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(name, '/', addr) FROM ({}) q"
+            " ORDER BY name, addr LIMIT {}"
+        ).format(sql.SQL(" UNION ALL ").join(found), sql.Literal(limit))
     ).fetchall()
     return (int(rows[0][0]) if rows else 0), tuple(address for _, address in rows)
 

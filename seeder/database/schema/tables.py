@@ -34,6 +34,10 @@ class Column(Struct, frozen=True, kw_only=True):
     """Oid of the sequence that the column owns, or that its default alone draws from."""
     nulls_equal: bool = False
     """A set identifies rows by it, and two NULLs are one key there."""
+    expression: str | None = None
+    """Of a generated column: what it is made by."""
+    made_of: tuple[str, ...] = ()
+    """... and of which columns."""
 
     @property
     def base(self) -> str:
@@ -102,7 +106,9 @@ class Guard(Struct, frozen=True, kw_only=True):
     """An index that keeps two rows apart: unique, or of an exclusion constraint."""
 
     columns: tuple[str, ...]
-    """All that it depends on."""
+    """All that it depends on; of generated columns, those that they are made of."""
+    generated: tuple[tuple[str, str], ...]
+    """The generated columns that it depends on, with their expressions."""
     expressions: tuple[str, ...]
     operators: tuple[str, ...]
     """By which two rows collide, qualified, one for each expression."""
@@ -113,7 +119,8 @@ class Guard(Struct, frozen=True, kw_only=True):
     nulls_collide: bool
     deferrable: bool
     by_equality: bool
-    """Unique over plain columns: rows collide whose values are all equal, and no others."""
+    """Unique over plain columns, none of them generated: rows collide whose values are all equal,
+    and no others."""
 
 
 class ForeignKey(Struct, frozen=True, kw_only=True):
@@ -197,6 +204,16 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
             ) END,
             'identity', a.attidentity,
             'generated', a.attgenerated <> '',
+            'expression',
+                CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+            'made_of', coalesce(
+                (SELECT jsonb_agg(DISTINCT m.attname) FROM pg_depend s
+                 JOIN pg_attribute m ON m.attrelid = c.oid AND m.attnum = s.refobjsubid
+                 WHERE a.attgenerated <> '' AND m.attnum <> a.attnum
+                   AND s.refclassid = 'pg_class'::regclass AND s.refobjid = c.oid
+                   AND (s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
+                        OR s.classid = 'pg_class'::regclass AND s.objid = c.oid
+                           AND s.objsubid = a.attnum)), '[]'),
             'sequence', coalesce(
                 (SELECT s.objid::bigint FROM pg_depend s
                  WHERE s.classid = 'pg_class'::regclass AND s.refobjid = c.oid
@@ -304,12 +321,13 @@ def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
     keys = [_foreign_key(each) for each in foreign or ()]
     here = TableName(schema=schema, name=name)
     indexes = indexes or ()
+    named = {each["name"]: _column(each, types) for each in columns or ()}
     return Table(
         schema=schema,
         name=name,
         oid=oid,
         kind=kind,
-        columns={each["name"]: _column(each, types) for each in columns or ()},
+        columns=named,
         primary_key=next((tuple(i["columns"]) for i in indexes if i["primary"]), ()),
         uniques=tuple(
             Unique(
@@ -320,7 +338,7 @@ def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
             for i in indexes
             if i["plain"]
         ),
-        guards=tuple(_guard(each) for each in indexes),
+        guards=tuple(_guard(each, named) for each in indexes),
         foreign_keys=tuple(key for key in keys if key.table == here),
         referencing=tuple(key for key in keys if key.target == here),
         rewrites=bool(triggers & 20),
@@ -331,20 +349,25 @@ def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
 
 def _column(each: Mapping[str, Any], types: Mapping[int, Type]) -> Column:
     facts = {name: value for name, value in each.items() if name != "type_oid"}
+    facts["made_of"] = tuple(each["made_of"])
     return Column(**facts, kind=types[each["type_oid"]])
 
 
-def _guard(each: Mapping[str, Any]) -> Guard:
+def _guard(each: Mapping[str, Any], named: Mapping[str, Column]) -> Guard:
     expressions = tuple(each["expressions"])
+    columns = {*(each["columns"] or ()), *(each["depends"] or ())}
+    generated = {name: named[name] for name in sorted(columns) if named[name].generated}
+    made_of = {name for column in generated.values() for name in column.made_of}
     return Guard(
-        columns=tuple(sorted({*(each["columns"] or ()), *(each["depends"] or ())})),
+        columns=tuple(sorted(columns - {*generated} | made_of)),
+        generated=tuple((name, column.expression or "NULL") for name, column in generated.items()),
         expressions=expressions,
         operators=tuple(each["operators"]),
         collations=tuple(each["collations"][: len(expressions)]),
         predicate=each["predicate"],
         nulls_collide=each["nulls_collide"],
         deferrable=each["deferrable"],
-        by_equality=each["by_equality"],
+        by_equality=each["by_equality"] and not generated,
     )
 
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.judging import row_outcomes
+from seeder.database.judging import holding, row_outcomes
 from seeder.database.judging.expressions import entry_match
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
@@ -62,6 +63,7 @@ def restore(
             judge_set(seeding, work)
             _let_back_in(connection, work)
         references.block_unreachable(connection, {work.name: work for work in ours})
+        holding.hold(seeding, [work.name for work in ours], leave=False)
         for work in ours:
             changes += _told(connection, work, wanted[work.name], {c.address for c in changes})
         for work in ours:
@@ -144,7 +146,7 @@ def _told(
         elif change is not None and (
             change.action is RowAction.SKIP or change.conflict or change.rule == _TAKEN
         ):
-            told.append(_left(address, change.reason))
+            told.append(replace(_left(address, change.reason), holder=change.holder))
         elif key not in known:
             told.append(_left(address, "was never here; an update inserts or adopts it"))
         else:

@@ -18,6 +18,7 @@ import psycopg
 
 from seeder.database.ledger.entries import read_bases
 from seeder.database.ledger.ledger import Ledger
+from seeder.database.settling.undo_held import comes_after_changes, keep_held
 from seeder.database.settling.undo_judge import (
     judge_deleted,
     judge_inserted,
@@ -25,13 +26,7 @@ from seeder.database.settling.undo_judge import (
     keep_referenced,
 )
 from seeder.database.settling.undo_list import Undoing, collect, lock, read
-from seeder.database.settling.undo_write import (
-    bring_back,
-    comes_after_changes,
-    delete,
-    record_deleted,
-    set_back,
-)
+from seeder.database.settling.undo_write import bring_back, delete, record_deleted, set_back
 from seeder.merge.order import in_groups
 from seeder.merge.plan import RowChange
 
@@ -57,13 +52,15 @@ def undo(
     for work in works:
         judge_deleted(connection, work)
         judge_updated(connection, work)
-        if comes_after_changes(connection, work.base, work.relation):
+        keep_held(connection, work)
+        if comes_after_changes(connection, work):
             set_back_first.add(work.name)
             set_back(connection, ledger, work.base, work.relation, by=by)
         bring_back(connection, ledger, work.base, work.relation, by=by)
     for work in works:
         if work.name not in set_back_first:
             judge_updated(connection, work)
+            keep_held(connection, work)
             set_back(connection, ledger, work.base, work.relation, by=by)
     _delete(connection, ledger, works, by=by)
     notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)

@@ -13,11 +13,11 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging.collisions import Changes, Place, exists, holders, takers
 from seeder.database.ledger.bases import Base
-from seeder.database.ledger.entries import at_key, from_text, image, live_text
+from seeder.database.ledger.entries import at_key, image, live_text
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.schema.equality import canonical
+from seeder.database.settling.undo_held import changes_of, from_image
 from seeder.database.writing.ordered_updates import in_turn
 
 _Work = sql.Identifier
@@ -115,7 +115,7 @@ def bring_back(
                 if any(column.identity == "a" for column in columns.values())
                 else ""
             ),
-            values=sql.SQL(", ").join(_from_image(base, "before", name) for name in columns),
+            values=sql.SQL(", ").join(from_image(base, "before", name) for name in columns),
             w=work,
         )
     )
@@ -136,36 +136,6 @@ def bring_back(
             w=work,
         )
     )
-
-
-def comes_after_changes(connection: psycopg.Connection[Any], base: Base, work: _Work) -> bool:
-    """Whether a row to be brought back wants a unique value that a changed row has to give up."""
-    chosen = sql.SQL("w.kind = {} AND w.verdict = 'do'")
-    updated = sql.SQL(
-        "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {} t JOIN {} w ON {} WHERE {})"
-    ).format(
-        base.table.rows,
-        work,
-        at_key(base, "t", "w"),
-        chosen.format(sql.Literal("updated")),
-    )
-    place = Place(table=base.table, primary_key=base.primary_key)
-    for guard in base.table.guards:
-        if any(base.table.columns[name].generated for name in guard.columns):
-            continue
-        columns = {name: _from_image(base, "before", name) for name in guard.columns}
-        source = sql.SQL("{} w").format(work)
-        wanting = takers(
-            guard, columns, (), sql.SQL("w.n"), source, chosen.format(sql.Literal("deleted"))
-        )
-        if exists(connection, holders(place, guard, wanting, holding=updated)):
-            return True
-    return False
-
-
-def _from_image(base: Base, side: str, name: str) -> sql.Composable:
-    text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
-    return from_text(base, name, text)
 
 
 def set_back(
@@ -193,18 +163,7 @@ def set_back(
             w=work,
         )
     )
-    changing = sql.SQL("w.kind = 'updated' AND w.verdict = 'do'")
-
-    def is_written(name: str) -> sql.Composable:
-        return sql.SQL("{} = ANY (w.names)").format(sql.Literal(name))
-
-    def after(name: str) -> sql.Composable:
-        now = sql.Identifier("t", name)
-        if name not in names:
-            return now
-        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-            is_written(name), _from_image(base, "before", name), now
-        )
+    changes = changes_of(base, work, names)
 
     def write(among: sql.Composable) -> int:
         return connection.execute(
@@ -213,30 +172,16 @@ def set_back(
             ).format(
                 live=base.table.rows,
                 sets=sql.SQL(", ").join(
-                    sql.SQL("{} = {}").format(sql.Identifier(name), after(name)) for name in names
+                    sql.SQL("{} = {}").format(sql.Identifier(name), changes.after(name))
+                    for name in names
                 ),
                 w=work,
                 at=at_key(base, "t", "w"),
-                changing=changing,
+                changing=changes.changing,
                 among=among,
             )
         ).rowcount
 
-    changes = Changes(
-        table=base.table,
-        primary_key=base.primary_key,
-        relation=work,
-        source=sql.SQL("{} w JOIN {} t ON {}").format(
-            work, base.table.rows, at_key(base, "t", "w")
-        ),
-        at=at_key(base, "t", "w"),
-        changing=changing,
-        row=sql.SQL("w.n"),
-        row_type=sql.SQL("bigint"),
-        after=after,
-        is_written=is_written,
-        written=frozenset(names),
-    )
     in_turn(connection, changes, write, refused=lambda _: nullcontext())
     _follow(connection, base, work, names)
     _unmark(connection, base, work)
@@ -258,7 +203,7 @@ def _follow(
                 b=base.relation,
                 p=base.p(position),
                 name=sql.Literal(name),
-                value=canonical(_from_image(base, "before", name), base.table.columns[name]),
+                value=canonical(from_image(base, "before", name), base.table.columns[name]),
                 w=work,
             )
         )
@@ -270,7 +215,7 @@ def _unmark(connection: psycopg.Connection[Any], base: Base, work: _Work) -> Non
         sql.SQL("{c} = CASE WHEN {name} = ANY (w.names) THEN {value} ELSE b.{c} END").format(
             c=column.asked,
             name=sql.Literal(name),
-            value=canonical(_from_image(base, "before", name), base.table.columns[name]),
+            value=canonical(from_image(base, "before", name), base.table.columns[name]),
         )
         for name, column in base.columns.items()
         if name in base.table.columns and column.type == base.table.columns[name].base

@@ -46,6 +46,17 @@ class Orders(Struct, frozen=True, kw_only=True):
     """No file is copied straight into its base: triggers may have made rows that it holds."""
     few: bool = False
     """For a few rows: no move is followed, and rows go by their keys in the ledger."""
+    foresee: bool = False
+    """An attempt was `Unforeseen`: find out what stays before anything is written."""
+    staying: frozenset[tuple[str, str]] = frozenset()
+    """Set and row key of rows that leave the catalog and are found to stay in their tables."""
+
+
+class Unforeseen(Exception):  # no failure: the attempt is made again
+    """Whether a row gives up its unique value depends on rows that are judged only later.
+
+    Raised before anything of its table is written.
+    """
 
 
 class Known(Struct, frozen=True, kw_only=True):
@@ -112,6 +123,8 @@ class Seeding(Struct, kw_only=True):
     """Where `orders.few`: what the ledger calls the rows."""
     imaged: set[str] = field(default_factory=set)
     """Sets of which what is overwritten is on record."""
+    contested: set[int] = field(default_factory=set)
+    """Tables of which leaving rows may hold unique values that others want."""
     aside: list[str] = field(default_factory=list)
     """Sets with leaving rows that have stepped aside."""
 

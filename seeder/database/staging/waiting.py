@@ -14,7 +14,7 @@ from psycopg import sql
 from seeder.database.staging.context import MERGING, Seeding
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
-from seeder.merge.plan import SetDecision, Why
+from seeder.merge.plan import RowAction, SetDecision, Why
 from seeder.merge.rules import ROW_RULES, numbers_with
 
 Place = tuple[int, str]
@@ -96,7 +96,12 @@ def _key(each: Waiting) -> tuple[int, str, str]:
 
 def _numbers(fact: str) -> list[int]:
     return numbers_with(
-        ROW_RULES, lambda rule: (fact, True) in rule.conditions and rule.name != "value_held"
+        ROW_RULES,
+        lambda rule: (
+            (fact, True) in rule.conditions
+            and rule.verdict in (RowAction.KEEP, RowAction.SKIP)
+            and rule.name != "value_held"
+        ),
     )
 
 

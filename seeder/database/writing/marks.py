@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.judging.collisions import MARKS_HELD
 from seeder.database.judging.expressions import places
 from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases import BaseColumn
@@ -180,6 +181,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
     A column is put back only while it still holds what the removal wrote. Runs before the
     entries are updated, on rows that are locked.
     """
+    unique = {name for guard in work.table.guards for name in guard.columns}
     rows = connection.execute(
         sql.SQL(
             "SELECT DISTINCT jsonb_object_keys(b.notes -> 'removed') FROM {} w"
@@ -196,6 +198,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
                 "UPDATE {live} t SET {col} = {before}\n"
                 "FROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
                 "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live} AND {as_marked}"
+                "{free}"
             ).format(
                 live=work.table.rows,
                 col=sql.Identifier(name),
@@ -205,6 +208,9 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
                 verdict=work.verdict,
                 base=work.base.relation,
                 at_live=at_live(work),
+                free=sql.SQL(" AND w.verdict <> ALL ({})").format(MARKS_HELD)
+                if name in unique
+                else sql.SQL(""),
                 as_marked=same_text(
                     sql.Identifier("t", name),
                     sql.SQL("b.notes #>> ARRAY['removed', {}, '1']").format(sql.Literal(name)),

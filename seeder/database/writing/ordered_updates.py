@@ -136,7 +136,7 @@ def _made_up(changes: Changes, guard: Guard) -> Iterator[tuple[str, sql.Composab
     """Columns of an index whose values can be given up, and for what: NULL where it may be."""
     table = changes.table
     columns = [name for name in guard.columns if name in changes.written]
-    if not guard.nulls_collide and not guard.predicate:
+    if not guard.nulls_collide and not guard.predicate and not guard.generated:
         for name in columns:
             if not table.columns[name].not_null:
                 yield name, cast(sql.SQL("NULL"), table.columns[name])

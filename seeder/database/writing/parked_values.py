@@ -113,11 +113,7 @@ def _columns(work: SetWork) -> list[str]:
     """Columns that the set has asked for and that an index keeps unique, the key's apart."""
     unique = {name for guard in work.table.guards for name in guard.columns}
     known = {*work.base.primary_key, *work.seed_set.key}
-    return sorted(
-        name
-        for name in unique
-        if name in work.base.columns and name not in known and not work.live(name).generated
-    )
+    return sorted(name for name in unique if name in work.base.columns and name not in known)
 
 
 def _name(work: SetWork) -> str:

@@ -1,0 +1,158 @@
+"""Unique values in the way of an undo: what other rows hold is not taken from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.collisions import (
+    Changes,
+    Place,
+    changed,
+    collide,
+    exists,
+    holders,
+    takers,
+)
+from seeder.database.ledger.bases import Base
+from seeder.database.ledger.entries import at_key, from_text
+from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.tables import Guard
+from seeder.database.settling.undo_list import Undoing
+
+HELD = "another row holds a unique value that it had"
+_DELETED = sql.SQL("w.kind = 'deleted' AND w.verdict = 'do'")
+
+
+def from_image(base: Base, side: str, name: str) -> sql.Composable:
+    """What an image of row `w` has in a column."""
+    text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+    return from_text(base, name, text)
+
+
+def changes_of(base: Base, work: sql.Composable, names: Iterable[str]) -> Changes:
+    """What setting back does to the rows that the run updated, in these columns."""
+    written = frozenset(names)
+
+    def is_written(name: str) -> sql.Composable:
+        return sql.SQL("{} = ANY (w.names)").format(sql.Literal(name))
+
+    def after(name: str) -> sql.Composable:
+        now = sql.Identifier("t", name)
+        if name not in written:
+            return now
+        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+            is_written(name), from_image(base, "before", name), now
+        )
+
+    at = at_key(base, "t", "w")
+    return Changes(
+        table=base.table,
+        primary_key=base.primary_key,
+        relation=work,
+        source=sql.SQL("{} w JOIN {} t ON {}").format(work, base.table.rows, at),
+        at=at,
+        changing=sql.SQL("w.kind = 'updated' AND w.verdict = 'do'"),
+        row=sql.SQL("w.n"),
+        row_type=sql.SQL("bigint"),
+        after=after,
+        is_written=is_written,
+        written=written,
+    )
+
+
+def comes_after_changes(connection: psycopg.Connection[Any], work: Undoing) -> bool:
+    """Whether a row to be brought back wants a unique value that a changed row has to give up."""
+    updated = work.compose(
+        "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {live} t JOIN {w} w ON {at}"
+        " WHERE w.kind = 'updated' AND w.verdict = 'do')"
+    )
+    return any(
+        exists(
+            connection, holders(_place(work), guard, _brought_back(work, guard), holding=updated)
+        )
+        for guard in work.base.table.guards
+    )
+
+
+def keep_held(connection: psycopg.Connection[Any], work: Undoing) -> None:
+    """Leave as it is what wants a unique value of a row that keeps it."""
+    names = [
+        row[0]
+        for row in connection.execute(
+            work.compose("SELECT DISTINCT unnest(names) FROM {w} WHERE verdict = 'do'")
+        ).fetchall()
+    ]
+    changes = changes_of(work.base, work.relation, names)
+    while sum(_keep(connection, work, changes, guard) for guard in work.base.table.guards):
+        pass
+
+
+def _keep(
+    connection: psycopg.Connection[Any], work: Undoing, changes: Changes, guard: Guard
+) -> int:
+    # Rows that change have another value in the end, where they do not want the same one.
+    stays = sql.SQL("LEFT JOIN ({}) a ON {} WHERE a.guarded IS NULL OR (a.guarded AND {})").format(
+        changed(changes, guard, changes.changing, guarded=False),
+        all_of(
+            equal(
+                sql.Identifier("t", name),
+                sql.Identifier("a", f"k{n}"),
+                work.base.table.columns[name],
+            )
+            for n, name in enumerate(work.base.primary_key, start=1)
+        ),
+        collide(guard, "n", "a"),
+    )
+    selected = sql.SQL("DISTINCT n.seeder_row")
+    kept = connection.execute(
+        work.compose(
+            "UPDATE {w} w SET verdict = 'keep', reason = {held} WHERE w.n IN ({held_rows})"
+            " AND w.verdict = 'do'",
+            held=sql.Literal(HELD),
+            held_rows=sql.SQL("{} {}").format(
+                holders(_place(work), guard, _brought_back(work, guard), selected=selected), stays
+            ),
+        )
+    ).rowcount
+    if not changes.written & set(guard.columns):
+        return kept
+    columns = sql.SQL("{}::text[]").format(sql.Literal(list(guard.columns)))
+    return (
+        kept
+        + connection.execute(
+            work.compose(
+                "UPDATE {w} w SET names = q.rest, verdict = CASE WHEN q.rest = '{{}}' THEN 'keep'"
+                " ELSE 'do' END, reason = CASE WHEN q.rest = '{{}}' THEN {held} ELSE"
+                " 'the run wrote it; ' || {held} END FROM (SELECT x.n, ARRAY(SELECT each"
+                " FROM unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
+                " FROM {w} x WHERE x.n IN ({held_rows})) q"
+                " WHERE q.n = w.n AND w.verdict = 'do' AND w.names && {columns}",
+                held=sql.Literal(HELD),
+                columns=columns,
+                held_rows=sql.SQL("{} {}").format(
+                    holders(
+                        _place(work),
+                        guard,
+                        changed(changes, guard, changes.changing),
+                        others=True,
+                        selected=selected,
+                    ),
+                    stays,
+                ),
+            )
+        ).rowcount
+    )
+
+
+def _place(work: Undoing) -> Place:
+    return Place(table=work.base.table, primary_key=work.base.primary_key)
+
+
+def _brought_back(work: Undoing, guard: Guard) -> sql.Composable:
+    columns = {name: from_image(work.base, "before", name) for name in guard.columns}
+    source = sql.SQL("{} w").format(work.relation)
+    return takers(guard, columns, (), sql.SQL("w.n"), source, _DELETED)
