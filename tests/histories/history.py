@@ -30,6 +30,10 @@ class History:
         self.sets = self.choose()
         note(f"{self.sets}")
         self.model = Database()
+        self.settled = False
+        """The catalog is that of the last update."""
+        self.moved_away = False
+        """A table has had another name since."""
         self.world = World(connection, self.sets, self.model)
 
     def choose(self) -> tuple[Set, ...]:
@@ -53,6 +57,8 @@ class History:
     def take_a_step(self) -> None:
         step, each = self.one_of(self.steps()), self.one_of(self.sets)
         step(each)
+        if not step.__name__.startswith("person"):
+            self.settled = step in (self.undo, self.resolve, self.restore) and self.settled
         live = self.model.tables[each.name].live
         note(f"{step.__name__} {each.name}: {each.rows}, moved {each.moved}, live {live}")
         self.world.rows_agree()
@@ -72,6 +78,8 @@ class History:
             self.person_renames,
             self.person_inserts,
             self.person_swaps,
+            self.undo,
+            *[self.resolve, self.restore] * 2,
         )
 
     # -- the catalog --------------------------------------------------------------------
@@ -182,6 +190,7 @@ class History:
 
     def migration_renames_table(self, each: Set) -> None:
         self.world.rename_table(each)
+        self.moved_away = True
 
     def migration_renames_column(self, each: Set) -> None:
         """One that no trigger, key or removal speaks of, and that the catalog still gives.
@@ -244,11 +253,39 @@ class History:
             if self.world.fits(each, row, but=pk):
                 self.world.change(each, pk, **values)
 
+    # -- what people settle -------------------------------------------------------------
+
+    def undo(self, each: Set) -> None:
+        """Once a run has seen where the tables are: the ledger goes by their names."""
+        if not self.moved_away:
+            self.world.undo()
+
+    def restore(self, each: Set) -> None:
+        """A row that is gone, mostly; the catalog asks for nothing new."""
+        table = self.model.tables[each.name]
+        gone = [
+            key
+            for key in each.rows
+            if key in table.entries and table.entries[key].pk not in table.live
+        ]
+        key = self.one_of(sorted(gone or each.rows))
+        if self.settled and key is not None and each.deleted is None:
+            self.world.restore(each, key)
+
+    def resolve(self, each: Set) -> None:
+        """A row in conflict, mostly; the catalog asks for nothing new."""
+        entries = self.model.tables[each.name].entries
+        offered = [key for key in each.rows if key in entries and entries[key].offered]
+        key = self.one_of(sorted(offered or each.rows))
+        if self.settled and key is not None:
+            self.world.resolve(each, key, live=self.one_of([True, False]))
+
     # -- runs ---------------------------------------------------------------------------
 
     def update(self) -> None:
         """An update; a second one right after it writes nothing."""
         twice = self.one_of([True, False])
+        self.settled, self.moved_away = True, False
         self.world.update(surveyed=not twice)
         note(f"update: {self.model.tables}")
         if twice:

@@ -7,7 +7,7 @@ SQL, so that it can contradict the statements that seeder generates.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from seeder.merge.model import Conflict, Removed, Update
 from seeder.merge.plan import ColumnCase, RowAction
@@ -23,6 +23,7 @@ from seeder.merge.rules import (
     Rule,
     decide,
 )
+from tests.histories.settling import SETTLED, Deleted, Run, Undoing, Written
 from tests.histories.state import Column, Entry, Row, Set, Table, Value, Wanted
 
 Place = tuple[Identity, int | None, bool]
@@ -39,9 +40,12 @@ class Database:
         """The catalog of the present update."""
         self.numbers = itertools.count(-1, -1)
         """Primary keys of new rows, until it is known which the database has drawn."""
+        self.run = Run()
+        """What the present run writes."""
 
-    def update(self, sets: Sequence[Set]) -> None:
+    def update(self, sets: Sequence[Set], number: int) -> None:
         """An update by hand: merge the sets, adopt what was there. Referenced sets come first."""
+        self.run = Run(number=number)
         self.sets = {each.name: each for each in sets}
         for each in sets:
             self.merge(each)
@@ -82,6 +86,7 @@ class Database:
                     entry.symbols[name] = None
                 if column.varies:
                     entry.unknown.add(name)
+                    entry.unasked.add(name)
         table.known |= each.given
 
     def named(self, each: Set) -> set[str]:
@@ -219,6 +224,9 @@ class Database:
         if entry is None:
             entry = self.new_entry(each, wanted, pk)
             table.entries[key] = entry
+        if adopted:
+            entry.unasked.clear()
+        self.record(entry)
         entry.offered.clear()
         entry.stays = False
         if pk is None:
@@ -229,7 +237,9 @@ class Database:
         entry.pk, entry.state = pk, "a"
         writes = {name: wanted.values[name] for name, c in cases.items() if c in COLUMN_WRITES}
         if writes:
+            before = dict(table.live[pk])
             table.write(pk, **writes)
+            self.note_written(each, key, before, table.live[pk], writes)
         for name, case in cases.items():
             refers = each.column(name).refers_to is not None
             if case in COLUMN_APPLIED:
@@ -241,14 +251,28 @@ class Database:
                 entry.unknown.add(name)
             elif case is ColumnCase.LET_GO:
                 entry.unknown.add(name)
+                entry.unasked.add(name)
             if case in (ColumnCase.CONFLICT, ColumnCase.HELD):
                 entry.offered[name] = wanted.symbols[name] if refers else wanted.values[name]
+        entry.unasked -= (wanted.values.keys() & each.given) - wanted.left_out
+
+    def record(self, entry: Entry) -> None:
+        entry.run = self.run.number
+        self.run.recorded += 1
+
+    def note_written(
+        self, each: Set, key: str, before: Row, after: Row, names: Iterable[str], **more: bool
+    ) -> None:
+        """Keep an image of a row that is updated."""
+        images = ({name: row[name] for name in names} for row in (before, after))
+        self.run.written.append(Written(each.name, key, *images, **more))
 
     def note_applied(self, entry: Entry, name: str, wanted: Wanted, live: Row) -> None:
         entry.asked[name] = wanted.values[name]
         if name in wanted.symbols:
             entry.symbols[name] = wanted.symbols[name]
         entry.unknown.discard(name)
+        entry.unasked.discard(name)
         entry.moved.pop(name, None)
         entry.stored.pop(name, None)
         if live[name] != wanted.values[name]:
@@ -262,6 +286,8 @@ class Database:
         entry = self.new_entry(each, wanted, pk)
         for name in wanted.values.keys() - wanted.left_out:
             self.note_applied(entry, name, wanted, table.live[pk])
+        self.record(entry)
+        entry.born = self.run.number
         table.entries[key] = entry
 
     def new_entry(self, each: Set, wanted: Wanted, pk: int | None) -> Entry:
@@ -272,7 +298,58 @@ class Database:
                 entry.asked[column.name] = None if column.varies else column.default
                 if column.varies:
                     entry.unknown.add(column.name)
+                    entry.unasked.add(column.name)
         return entry
+
+    # -- what people settle -----------------------------------------------------------------
+
+    def undo(self, run: Run, by: int) -> dict[str, int]:
+        """Take back what a run wrote, as far as it still stands."""
+        self.run = Run(number=by)
+        return Undoing(self.sets, self.tables, run, by).undo()
+
+    def restore(self, each: Set, key: str, by: int) -> bool:
+        """Bring back a row that somebody deleted, as the catalog has it."""
+        self.run = Run(number=by)
+        wanted, (rule, _, _) = self.judged(each, key)
+        if rule.name not in ("deleted_before", "deleted_here") or wanted.blocked or wanted.awaited:
+            return False
+        self.insert(each, key, wanted, next(self.numbers))
+        return True
+
+    def resolve(self, each: Set, key: str, by: int, *, live: bool) -> bool:
+        """Settle the conflicts of a row."""
+        self.run = Run(number=by)
+        wanted, (_, pk, cases) = self.judged(each, key)
+        entry, table = self.tables[each.name].entries.get(key), self.tables[each.name]
+        names = [name for name, case in cases.items() if case in SETTLED]
+        if pk is None or entry is None or not names:
+            return False
+        if not live and (wanted.blocked or wanted.awaited):
+            return False
+        self.record(entry)
+        if live:
+            for name in names:
+                entry.asked[name] = wanted.values[name]
+                if name in wanted.symbols:
+                    entry.symbols[name] = wanted.symbols[name]
+                for part in (entry.offered, entry.stored, entry.moved):
+                    part.pop(name, None)
+                entry.unknown.discard(name)
+            return True
+        before = dict(table.live[pk])
+        table.write(pk, **{name: wanted.values[name] for name in names})
+        self.note_written(each, key, before, table.live[pk], names)
+        for name in names:
+            self.note_applied(entry, name, wanted, table.live[pk])
+        entry.offered.clear()
+        entry.stays = False
+        entry.pk, entry.state = pk, "a"
+        return True
+
+    def judged(self, each: Set, key: str) -> tuple[Wanted, Verdict]:
+        wanted = self.look_up(each, each.rows[key])
+        return wanted, self.judge(each, key, wanted)
 
     # -- which live row is it -------------------------------------------------------------
 
@@ -417,7 +494,7 @@ class Database:
             for key in held:
                 verdicts[key] = RowAction.KEEP, verdicts[key][1]
         for key, (action, pk) in verdicts.items():
-            self.remove(each, entries[key], action, pk)
+            self.remove(each, key, action, pk)
 
     def held_by_own_rows(
         self, each: Set, verdicts: dict[str, tuple[RowAction, int | None]]
@@ -451,8 +528,9 @@ class Database:
 
     def is_modified(self, each: Set, entry: Entry, pk: int) -> bool:
         live = self.tables[each.name].live[pk]
-        return bool(entry.unknown) or not all(
-            self.is_stored(column, entry, live) for column in each.columns
+        return bool(entry.unknown - entry.unasked) or not all(
+            column.name in entry.unasked or self.is_stored(column, entry, live)
+            for column in each.columns
         )
 
     def is_referenced(self, each: Set, pk: int) -> bool:
@@ -465,7 +543,10 @@ class Database:
             for row in self.tables[other.name].live.values()
         )
 
-    def remove(self, each: Set, entry: Entry, action: RowAction, pk: int | None) -> None:
+    def remove(self, each: Set, key: str, action: RowAction, pk: int | None) -> None:
+        entry = self.tables[each.name].entries[key]
+        if action is not RowAction.KEEP:
+            self.record(entry)
         match action:
             case RowAction.KEEP if each.removed is Removed.DELETE and pk is not None:
                 entry.stays = True
@@ -475,14 +556,16 @@ class Database:
                 entry.state = "d"
             case RowAction.DELETE:
                 entry.state = "r"
-                del self.tables[each.name].live[pk]
+                row = self.tables[each.name].live.pop(pk)
+                self.run.deleted.append(Deleted(each.name, key, pk, row))
             case RowAction.REMOVE:
                 entry.state, entry.pk = "s", pk
-                self.mark(each, entry, pk)
+                self.mark(each, key, pk)
 
-    def mark(self, each: Set, entry: Entry, pk: int) -> None:
+    def mark(self, each: Set, key: str, pk: int) -> None:
         """Write the values of `removed: {set: ...}` where nobody has changed the row."""
         table = self.tables[each.name]
+        entry = table.entries[key]
         before = table.live[pk]
         marked = {
             name: value
@@ -496,6 +579,7 @@ class Database:
         if marked:
             table.write(pk, **marked)
         after = table.live[pk]
+        self.note_written(each, key, before, after, marked, marks=True)
         entry.marks = {name: (before[name], after[name]) for name in marked}
         for name in marked:
             if name in table.known:

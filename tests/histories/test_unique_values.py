@@ -16,7 +16,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from seeder.database.applying.seed import seed
 from seeder.database.applying.survey import survey
 from seeder.database.staging.context import Orders
 from seeder.merge.model import (
@@ -33,7 +32,7 @@ from seeder.merge.model import (
     TableName,
     Text,
 )
-from tests.histories.world import LEDGER, connect
+from tests.histories.world import LEDGER, connect, seeded
 
 CODES = tuple("abcdef")
 SLUGS = tuple("uvwxyz")
@@ -64,7 +63,6 @@ class History:
         default_factory=lambda: {"one": {}, "two": {}}
     )
     moved: dict[str, dict[str, str]] = field(default_factory=lambda: {"one": {}, "two": {}})
-    runs: int = 0
     people: int = 0
 
     def go_on(self) -> None:
@@ -143,8 +141,7 @@ class History:
         )
         orders = Orders(mode=Mode.UPDATE, adopt=True, allow_missing=frozenset(self.sets))
         before, known = self.rows(), self.known()
-        with self.connection.transaction(force_rollback=True):
-            plans, _ = survey(self.connection, LEDGER, catalog, orders)
+        plans, _ = survey(self.connection, LEDGER, catalog, orders)
         outcomes = self.run(catalog, orders)
         note(f"run: {[(each.name, each.counts) for each in outcomes]} {self.rows()}")
         planned = {each.name: (each.decision, dict(each.counts)) for each in plans}
@@ -189,12 +186,7 @@ class History:
                     assert held or changed, f"{code} misses its value"
 
     def run(self, catalog: Catalog, orders: Orders):
-        with self.connection.transaction():
-            self.runs = LEDGER.open_run(
-                self.connection, version="0", mode="update", environment="production", release=None
-            )
-            outcomes, _ = seed(self.connection, LEDGER, catalog, orders, run=self.runs)
-        return outcomes
+        return seeded(self.connection, catalog, orders)
 
     # -- looking ------------------------------------------------------------------------
 

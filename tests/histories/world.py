@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.applying.seed import seed
@@ -12,7 +14,10 @@ from seeder.database.applying.survey import survey
 from seeder.database.connection import session
 from seeder.database.ledger import projects
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.staging.context import Orders
+from seeder.database.settling.resolve_conflict import take
+from seeder.database.settling.restore import restore
+from seeder.database.settling.undo import undo
+from seeder.database.staging.context import Orders, Unforeseen
 from seeder.merge.model import (
     Catalog,
     Former,
@@ -27,11 +32,13 @@ from seeder.merge.model import (
     TableName,
     Text,
 )
-from seeder.merge.plan import SetOutcome
+from seeder.merge.plan import RowAction, SetOutcome
 from tests.histories.model import Database
+from tests.histories.settling import Run
 from tests.histories.state import Column, Entry, Row, Set, Table, Value
 
 LEDGER = Ledger(project=1)
+T = TypeVar("T")
 
 
 def connect(database) -> psycopg.Connection:
@@ -43,6 +50,20 @@ def connect(database) -> psycopg.Connection:
     return connection
 
 
+def seeded(
+    connection: psycopg.Connection, catalog: Catalog, orders: Orders
+) -> tuple[SetOutcome, ...]:
+    """Seed as a run does: once more where the first attempt could not foresee what stays."""
+    try:
+        with connection.transaction():
+            run = LEDGER.open_run(
+                connection, version="test", mode="update", environment="production", release=None
+            )
+            return seed(connection, LEDGER, catalog, orders, run=run)[0]
+    except Unforeseen:
+        return seeded(connection, catalog, replace(orders, foresee=True))
+
+
 class World:
     """The tables of a history's sets."""
 
@@ -50,6 +71,7 @@ class World:
         self, connection: psycopg.Connection, sets: Sequence[Set], model: Database
     ) -> None:
         self.connection, self.sets, self.model = connection, sets, model
+        self.undoable: Run | None = None
         for each in sets:
             self.create(each)
             model.tables[each.name] = Table(trigger=each.trigger)
@@ -186,10 +208,22 @@ class World:
         ):
             if old in row:
                 row[new] = row.pop(old)
-        for names in (table.known, table.given, *(entry.unknown for entry in entries)):
+        for names in (
+            table.known,
+            table.given,
+            *(each for entry in entries for each in (entry.unknown, entry.unasked)),
+        ):
             if old in names:
                 names.remove(old)
                 names.add(new)
+        if self.undoable:
+            for written in self.undoable.written:
+                for row in (written.before, written.after):
+                    if written.name == each.name and old in row:
+                        row[new] = row.pop(old)
+            for gone in self.undoable.deleted:
+                if gone.name == each.name:
+                    gone.row[new] = gone.row.pop(old)
         column.was, column.name = (old, *column.was), new
 
     # -- runs ---------------------------------------------------------------------------
@@ -197,21 +231,83 @@ class World:
     def update(self, *, surveyed: bool) -> tuple[SetOutcome, ...]:
         before = {each.name: set(self.model.tables[each.name].live) for each in self.sets}
         outcomes = self.run(surveyed=surveyed)
-        self.model.update(self.sets)
+        last = self.last_run()
+        moves = any(each.moved for each in self.sets)
+        self.model.update(self.sets, last)
+        self.take_over(before)
+        self.agree()
+        run = self.model.run
+        if run.recorded or run.written or run.deleted or moves:
+            self.undoable = run
+        return outcomes
+
+    def last_run(self) -> int:
+        return self.connection.execute("SELECT max(id) FROM seeder.runs").fetchone()[0]
+
+    def take_over(self, before: dict[str, set[int]]) -> None:
         for each in self.sets:
             self.take_over_primary_keys(each, before[each.name])
+
+    # -- what people settle -------------------------------------------------------------
+
+    def settle(self, mode: str, work: Callable[[int], T]) -> tuple[int, T]:
+        """What a command does, in a run of its own."""
+        with self.connection.transaction():
+            by = LEDGER.open_run(
+                self.connection,
+                version="test",
+                mode=mode,
+                environment="production",
+                release=None,
+            )
+            return by, work(by)
+
+    def undo(self) -> None:
+        """Take back the last run that did anything; a second undo of it does nothing."""
+        run = self.undoable
+        if run is None:
+            return
+        by, (rows, counts, _) = self.settle(
+            "undo", lambda by: undo(self.connection, LEDGER, run=run.number, by=by)
+        )
+        assert counts == self.model.undo(run, by), rows
         self.agree()
-        return outcomes
+        self.undoable = None
+
+    def restore(self, each: Set, key: str) -> None:
+        before = {one.name: set(self.model.tables[one.name].live) for one in self.sets}
+        by, changes = self.settle(
+            "restore",
+            lambda by: restore(self.connection, LEDGER, self.catalog(), {each.name: [key]}, run=by),
+        )
+        done = any(change.action is RowAction.RESTORE for change in changes)
+        assert done == self.model.restore(each, key, by)
+        self.take_over(before)
+        self.agree()
+        self.undoable = self.model.run if done else self.undoable
+
+    def resolve(self, each: Set, key: str, *, live: bool) -> None:
+        by, change = self.settle(
+            "resolve",
+            lambda by: take(
+                self.connection,
+                LEDGER,
+                self.catalog(),
+                set_name=each.name,
+                key=key,
+                live=live,
+                columns=(),
+                run=by,
+            ),
+        )
+        done = change.action is not RowAction.KEEP
+        assert done == self.model.resolve(each, key, by, live=live), change
+        self.agree()
+        self.undoable = self.model.run if done else self.undoable
 
     def run(self, *, surveyed: bool = True) -> tuple[SetOutcome, ...]:
         """An update by hand; `surveyed`: its survey must say beforehand what it does."""
-        catalog = Catalog(
-            project=None,
-            release=None,
-            environment="production",
-            migrations=Migrations(),
-            sets=tuple(seed_set(each) for each in self.sets),
-        )
+        catalog = self.catalog()
         orders = Orders(
             mode=Mode.UPDATE,
             adopt=True,
@@ -219,22 +315,22 @@ class World:
         )
         plans = ()
         if surveyed:
-            with self.connection.transaction(force_rollback=True):
-                plans, _ = survey(self.connection, LEDGER, catalog, orders)
-        with self.connection.transaction():
-            run = LEDGER.open_run(
-                self.connection,
-                version="test",
-                mode="update",
-                environment="production",
-                release=None,
-            )
-            outcomes, _ = seed(self.connection, LEDGER, catalog, orders, run=run)
+            plans, _ = survey(self.connection, LEDGER, catalog, orders)
+        outcomes = seeded(self.connection, catalog, orders)
         done = {each.name: dict(each.counts) for each in outcomes}
         for plan in plans:
             said = f"the survey says something else: {plan.rows}"
             assert done[plan.name] == dict(plan.counts), said
         return outcomes
+
+    def catalog(self) -> Catalog:
+        return Catalog(
+            project=None,
+            release=None,
+            environment="production",
+            migrations=Migrations(),
+            sets=tuple(seed_set(each) for each in self.sets),
+        )
 
     def take_over_primary_keys(self, each: Set, before: set[int]) -> None:
         """Primary keys are the database's to choose; the model takes over which it chose."""
@@ -260,6 +356,8 @@ class World:
                     holders = list(there.live.values())
                     for entry in there.entries.values():
                         holders += [entry.asked, entry.stored, entry.moved]
+                    for written in self.model.run.written:
+                        holders += [written.before, written.after]
                     for row in holders:
                         if row.get(column.name) in chosen:
                             row[column.name] = chosen[row[column.name]]
@@ -339,6 +437,7 @@ class World:
         if entry.owning:
             assert pk == entry.pk, addr
         assert set(notes.get("unknown", [])) == entry.unknown, addr
+        assert set(notes.get("unasked", [])) == entry.unasked, addr
         assert set(notes.get("offered", {})) == set(entry.offered), addr
         assert notes.get("stays", False) == entry.stays, addr
         assert set(notes.get("moved", {})) == set(entry.moved), addr
