@@ -60,7 +60,7 @@ def undo(
     for work in works:
         if work.name not in set_back_first:
             judge_updated(connection, work)
-            keep_held(connection, work)
+            keep_held(connection, work, brought_back=True)
             set_back(connection, ledger, work.base, work.relation, by=by)
     _delete(connection, ledger, works, by=by)
     notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)

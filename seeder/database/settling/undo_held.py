@@ -78,8 +78,13 @@ def comes_after_changes(connection: psycopg.Connection[Any], work: Undoing) -> b
     )
 
 
-def keep_held(connection: psycopg.Connection[Any], work: Undoing) -> None:
-    """Leave as it is what wants a unique value of a row that keeps it."""
+def keep_held(
+    connection: psycopg.Connection[Any], work: Undoing, *, brought_back: bool = False
+) -> None:
+    """Leave as it is what wants a unique value of a row that keeps it.
+
+    `brought_back` says that deleted rows are back already, and hold what they want themselves.
+    """
     names = [
         row[0]
         for row in connection.execute(
@@ -87,15 +92,56 @@ def keep_held(connection: psycopg.Connection[Any], work: Undoing) -> None:
         ).fetchall()
     ]
     changes = changes_of(work.base, work.relation, names)
-    while sum(_keep(connection, work, changes, guard) for guard in work.base.table.guards):
+    keep = _keep_updated if brought_back else _keep
+    while sum(keep(connection, work, changes, guard) for guard in work.base.table.guards):
         pass
 
 
 def _keep(
     connection: psycopg.Connection[Any], work: Undoing, changes: Changes, guard: Guard
 ) -> int:
-    # Rows that change have another value in the end, where they do not want the same one.
-    stays = sql.SQL("LEFT JOIN ({}) a ON {} WHERE a.guarded IS NULL OR (a.guarded AND {})").format(
+    kept = connection.execute(
+        work.compose(
+            "UPDATE {w} w SET verdict = 'keep', reason = {held} WHERE w.n IN ({held_rows})"
+            " AND w.verdict = 'do'",
+            held=sql.Literal(HELD),
+            held_rows=_wanting(work, changes, guard, _brought_back(work, guard), others=False),
+        )
+    ).rowcount
+    return kept + _keep_updated(connection, work, changes, guard)
+
+
+def _keep_updated(
+    connection: psycopg.Connection[Any], work: Undoing, changes: Changes, guard: Guard
+) -> int:
+    if not changes.written & set(guard.columns):
+        return 0
+    wanted = changed(changes, guard, changes.changing)
+    return connection.execute(
+        work.compose(
+            "UPDATE {w} w SET names = q.rest, verdict = CASE WHEN q.rest = '{{}}' THEN 'keep'"
+            " ELSE 'do' END, reason = CASE WHEN q.rest = '{{}}' THEN {held} ELSE"
+            " 'the run wrote it; ' || {held} END FROM (SELECT x.n, ARRAY(SELECT each"
+            " FROM unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
+            " FROM {w} x WHERE x.n IN ({held_rows})) q"
+            " WHERE q.n = w.n AND w.verdict = 'do' AND w.names && {columns}",
+            held=sql.Literal(HELD),
+            columns=sql.SQL("{}::text[]").format(sql.Literal(list(guard.columns))),
+            held_rows=_wanting(work, changes, guard, wanted, others=True),
+        )
+    ).rowcount
+
+
+def _wanting(
+    work: Undoing, changes: Changes, guard: Guard, wanted: sql.Composable, *, others: bool
+) -> sql.Composed:
+    """SELECT of the rows that want what a live row holds in the end as well."""
+    selected = sql.SQL("DISTINCT n.seeder_row")
+    holding = holders(_place(work), guard, wanted, others=others, selected=selected)
+    return sql.SQL(
+        "{} LEFT JOIN ({}) a ON {} WHERE a.guarded IS NULL OR (a.guarded AND {})"
+    ).format(
+        holding,
         changed(changes, guard, changes.changing, guarded=False),
         all_of(
             equal(
@@ -106,45 +152,6 @@ def _keep(
             for n, name in enumerate(work.base.primary_key, start=1)
         ),
         collide(guard, "n", "a"),
-    )
-    selected = sql.SQL("DISTINCT n.seeder_row")
-    kept = connection.execute(
-        work.compose(
-            "UPDATE {w} w SET verdict = 'keep', reason = {held} WHERE w.n IN ({held_rows})"
-            " AND w.verdict = 'do'",
-            held=sql.Literal(HELD),
-            held_rows=sql.SQL("{} {}").format(
-                holders(_place(work), guard, _brought_back(work, guard), selected=selected), stays
-            ),
-        )
-    ).rowcount
-    if not changes.written & set(guard.columns):
-        return kept
-    columns = sql.SQL("{}::text[]").format(sql.Literal(list(guard.columns)))
-    return (
-        kept
-        + connection.execute(
-            work.compose(
-                "UPDATE {w} w SET names = q.rest, verdict = CASE WHEN q.rest = '{{}}' THEN 'keep'"
-                " ELSE 'do' END, reason = CASE WHEN q.rest = '{{}}' THEN {held} ELSE"
-                " 'the run wrote it; ' || {held} END FROM (SELECT x.n, ARRAY(SELECT each"
-                " FROM unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
-                " FROM {w} x WHERE x.n IN ({held_rows})) q"
-                " WHERE q.n = w.n AND w.verdict = 'do' AND w.names && {columns}",
-                held=sql.Literal(HELD),
-                columns=columns,
-                held_rows=sql.SQL("{} {}").format(
-                    holders(
-                        _place(work),
-                        guard,
-                        changed(changes, guard, changes.changing),
-                        others=True,
-                        selected=selected,
-                    ),
-                    stays,
-                ),
-            )
-        ).rowcount
     )
 
 
