@@ -306,6 +306,8 @@ def read_tables(
 ) -> dict[TableName, Table]:
     """The tables that exist, by the names that were asked for."""
     wanted = {_quoted(name): name for name in names}
+    if not wanted:
+        return {}
     rows = connection.execute(_QUERY, {"names": list(wanted)}).fetchall()
     types = read_types(connection, {each["type_oid"] for row in rows for each in row[6] or ()})
     return {wanted[row[0]]: _table(row, types) for row in rows}
