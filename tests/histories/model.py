@@ -23,7 +23,7 @@ from seeder.merge.rules import (
 )
 from tests.histories.leaving import Leaving
 from tests.histories.places import states
-from tests.histories.settling import SETTLED, Run, Undoing
+from tests.histories.settling import SETTLED, Run, Undoing, collides
 from tests.histories.state import Entry, Row, Set, Wanted
 
 Verdict = tuple[Rule[RowAction], int | None, dict[str, ColumnCase]]
@@ -106,9 +106,52 @@ class Database(Leaving):
                 and any(not inserts(verdicts.get(row.symbols[name])) for name in row.awaited)
             ]
             if not lost:
-                return verdicts
+                return self.hold(each, wanted, verdicts)
             for row in lost:
                 row.blocked = True
+
+    def hold(
+        self, each: Set, wanted: dict[str, Wanted], verdicts: dict[str, Verdict]
+    ) -> dict[str, Verdict]:
+        """Rows whose keys have moved to those of rows that stay keep theirs."""
+        table, unique = self.tables[each.name], {*each.scope, *each.key}
+        leaving = [
+            key for key, e in table.entries.items() if e.state == "a" and key not in each.rows
+        ]
+        going = {
+            pk
+            for action, pk in (self.judge_leaving(each, key) for key in leaving)
+            if action is RowAction.DELETE
+        }
+        while True:
+            after = {pk: dict(row) for pk, row in table.live.items() if pk not in going}
+            moving = {}
+            for key, (_, pk, cases) in verdicts.items():
+                written = {name for name, case in cases.items() if case in COLUMN_WRITES}
+                if pk is not None and written:
+                    after[pk] |= {name: wanted[key].values[name] for name in written}
+                    if written & unique:
+                        moving[key] = pk
+            held = [key for key, pk in moving.items() if collides(after, pk, unique)]
+            if not held:
+                return verdicts
+            for key in held:
+                verdicts[key] = self.held(each, key, wanted[key], verdicts[key])
+
+    def held(self, each: Set, key: str, wanted: Wanted, verdict: Verdict) -> Verdict:
+        """The verdict on a row that wants what another one keeps."""
+        rule, pk, cases = verdict
+        offered = self.tables[each.name].entries[key].offered if rule.name != "adopted" else {}
+        for name in {*each.scope, *each.key} & cases.keys():
+            if cases[name] in COLUMN_WRITES:
+                value = wanted.symbols.get(name, wanted.values[name])
+                before = name in offered and offered[name] == value
+                cases[name] = ColumnCase.HELD if before else ColumnCase.CONFLICT
+        if not COLUMN_WRITES & set(cases.values()) and rule.name in ("unset", "moved", "changed"):
+            name = "value_held" if ColumnCase.CONFLICT in cases.values() else "in_place"
+            name = "unset_recorded" if rule.name == "unset" else name
+            rule = next(each for each in ROW_RULES if each.name == name)
+        return rule, pk, cases
 
     def judge(self, each: Set, key: str, wanted: Wanted) -> Verdict:
         entry = self.tables[each.name].entries.get(key)
@@ -181,7 +224,7 @@ class Database(Leaving):
         table = self.tables[each.name]
         if rule.verdict is RowAction.SKIP:
             return
-        if rule.verdict is RowAction.KEEP and rule.name != "changed_both":
+        if rule.verdict is RowAction.KEEP and rule.name not in ("changed_both", "value_held"):
             return
         entry = table.entries.get(key)
         adopted = entry is None
@@ -193,6 +236,7 @@ class Database(Leaving):
         self.record(entry)
         entry.offered.clear()
         entry.stays = False
+        entry.unasked -= (wanted.values.keys() & each.given) - wanted.left_out
         if pk is None:
             entry.state = "d"
             entry.marks.clear()
@@ -218,7 +262,6 @@ class Database(Leaving):
                 entry.unasked.add(name)
             if case in (ColumnCase.CONFLICT, ColumnCase.HELD):
                 entry.offered[name] = wanted.symbols[name] if refers else wanted.values[name]
-        entry.unasked -= (wanted.values.keys() & each.given) - wanted.left_out
 
     def note_applied(self, entry: Entry, name: str, wanted: Wanted, live: Row) -> None:
         entry.asked[name] = wanted.values[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from seeder.merge.plan import ColumnCase
@@ -212,17 +213,12 @@ class Undoing:
                 each
                 for each in rows
                 if set(each.names) & set(unique)
-                if self.collides(after, table.entries[each.key].pk, unique)
+                if collides(after, table.entries[each.key].pk, unique)
             ]
             if not taken:
                 return
             for each in taken:
                 each.names = [column for column in each.names if column not in unique]
-
-    @staticmethod
-    def collides(rows: dict[int, Row], pk: int, unique: tuple[str, ...]) -> bool:
-        mine = [rows[pk][name] for name in unique]
-        return any([row[name] for name in unique] == mine for n, row in rows.items() if n != pk)
 
     def unmark(self, entry: Entry, each: Written, table: Table) -> None:
         for column in each.names:
@@ -232,3 +228,10 @@ class Undoing:
                 entry.stored.pop(column, None)
         if not entry.marks:
             entry.state = "k"
+
+
+def collides(rows: dict[int, Row], pk: int, unique: Iterable[str]) -> bool:
+    """Whether another row has the same values in these columns."""
+    names = list(unique)
+    mine = [rows[pk][name] for name in names]
+    return any([row[name] for name in names] == mine for n, row in rows.items() if n != pk)
