@@ -73,6 +73,7 @@ class History:
             self.catalog_changes_removal,
             self.migration_renames_table,
             self.migration_renames_column,
+            self.migration_changes_scope,
             *[self.person_edits] * 2,
             self.person_deletes,
             self.person_renames,
@@ -202,6 +203,11 @@ class History:
         if column is not None and column.name in each.given:
             self.world.rename_column(each, column)
             self.update()
+
+    def migration_changes_scope(self, each: Set) -> None:
+        if None not in (each.scope or {None: None}).values():
+            self.world.change_scope(each)
+            self.moved_away = True
 
     # -- people -------------------------------------------------------------------------
 

@@ -54,6 +54,8 @@ class Set:
     """What the table itself does to rows before they are written."""
     tables: list[str] = field(default_factory=list)
     """The names that migrations have given its table, the last one last."""
+    formers: list[tuple[str, Row]] = field(default_factory=list)
+    """Table and scope before each migration that changed one of them, the first one first."""
 
     @property
     def table(self) -> str:

@@ -189,7 +189,23 @@ class World:
     def rename_table(self, each: Set) -> None:
         name = f"{each.name}_{len(each.tables) + 1}"
         self.execute(each, "ALTER TABLE {t} RENAME TO {n}", n=sql.Identifier(name))
+        each.formers.append((each.table, each.scope))
         each.tables.append(name)
+
+    def change_scope(self, each: Set) -> None:
+        """All rows of the set get another value in the column of its scope."""
+        ((name, old),) = each.scope.items()
+        new = str(int(old) + 1)
+        table = self.model.tables[each.name]
+        if any(row[name] == new for row in table.live.values()):
+            return
+        for pk, row in sorted(table.live.items()):
+            if row[name] == old:
+                self.change(each, pk, **{name: new})
+        for row in (*each.rows.values(), *(entry.asked for entry in table.entries.values())):
+            row[name] = new
+        each.formers.append((each.table, each.scope))
+        each.scope = {name: new}
 
     def rename_column(self, each: Set, column: Column) -> None:
         old, new = column.name, f"{column.name}_"
@@ -511,15 +527,18 @@ def seed_set(each: Set) -> SeedSet:
             )
         ),
         shapes=() if shapes == [names] else tuple(shapes),
-        scope=tuple((name, cell(value)) for name, value in sorted(each.scope.items())),
+        scope=scope_of(each.scope),
         removed=each.removed,
         removed_values=tuple((name, cell(value)) for name, value in each.marks.items()),
         deleted=each.deleted,
         conflict=each.conflict,
         was=tuple(
-            Former(table=TableName(schema=None, name=name), key=each.key)
-            for name in (each.name, *each.tables)
-            if name != each.table
+            Former(
+                table=TableName(schema=None, name=table),
+                key=each.key,
+                scope=scope_of(scope),
+            )
+            for table, scope in each.formers
         ),
         moved=tuple(
             Move(
@@ -535,3 +554,7 @@ def seed_set(each: Set) -> SeedSet:
 
 def cell(value: Value) -> Text | None:
     return None if value is None else Text(value)
+
+
+def scope_of(scope: Row) -> tuple[tuple[str, Text | None], ...]:
+    return tuple((name, cell(value)) for name, value in sorted(scope.items()))

@@ -11,11 +11,17 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.schema.equality import all_of, cast, equal
+from seeder.database.schema.equality import all_of, canonical, cast, equal
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import Known, Seeding
 from seeder.database.staging.renamed import former_scopes, places
-from seeder.database.staging.work import SetWork, has_scope, scope_condition, scope_text
+from seeder.database.staging.work import (
+    SetWork,
+    constant,
+    has_scope,
+    scope_condition,
+    scope_text,
+)
 from seeder.merge.model import SeedSet
 
 
@@ -122,10 +128,11 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     }
     connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET scope = {scope} WHERE b.scope = {before} AND b.seed_set = {id}"
+            "UPDATE {base} b SET scope = {scope}{asked}"
+            " WHERE b.scope = {before} AND b.seed_set = {id}"
             " AND {carried} AND NOT EXISTS"
             " (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = b.addr)"
-        ).format(carried=carried, **named)
+        ).format(carried=carried, asked=_asked(work), **named)
     )
     if not seeding.writes:
         return
@@ -143,6 +150,18 @@ def carry(seeding: Seeding, work: SetWork) -> None:
         )
     )
     _leave_behind(seeding, work, before)
+
+
+def _asked(work: SetWork) -> sql.Composable:
+    """Assignments: the scope's constants are what the rows ask for now."""
+    return sql.SQL("").join(
+        sql.SQL(", {} = {}").format(
+            work.base.columns[name].asked,
+            canonical(constant(cell, work.live(name)), work.live(name)),
+        )
+        for name, cell in work.seed_set.scope
+        if name in work.base.columns
+    )
 
 
 def _leave_behind(seeding: Seeding, work: SetWork, before: Known) -> None:

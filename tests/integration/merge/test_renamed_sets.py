@@ -186,6 +186,20 @@ def test_a_scope_with_another_value_is_followed_where_it_is_declared(project: Pr
     project.assert_settled()
 
 
+def test_a_row_that_leaves_after_its_scope_has_changed_is_no_edit_of_a_person(
+    project: Project,
+) -> None:
+    project.sql("CREATE TABLE t (id serial PRIMARY KEY, org int, name text, UNIQUE (org, name))")
+    text = "table: t\nkey: name\nscope: {org: ORG}\nremoved: delete\nrows:\n  - {name: a}\n"
+    project.write("t", text.replace("ORG", "1") + "  - {name: b}\n")
+    project.init()
+    project.sql("UPDATE t SET org = 2")
+    project.write("t", text.replace("ORG", "2") + "was: {scope: {org: 1}}\n")
+    assert counts(project.update(), "t") == {"delete": 1}
+    assert project.rows("SELECT org, name FROM t") == [(2, "a")]
+    project.assert_settled()
+
+
 # -- what nobody declared ------------------------------------------------------------------
 
 
