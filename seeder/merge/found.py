@@ -16,12 +16,15 @@ class RequestRecord(Struct, frozen=True, kw_only=True):
     id: int
     plan_id: str
     actor: str
+    """Who asked, as whoever wrote the request says."""
     requested_at: datetime.datetime
     state: str
     """`open`, `applied`, `stale` or `void`."""
     run: int | None = None
     """The run that settled it."""
     settled_at: datetime.datetime | None = None
+    role: str | None = None
+    """The role of the database that was logged in."""
 
 
 class Requests(Struct, frozen=True, kw_only=True):

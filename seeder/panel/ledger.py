@@ -249,7 +249,8 @@ class Look(Struct, frozen=True, kw_only=True):
 
     def _requests(self, which: sql.Composable, *, limit: int) -> tuple[RequestRecord, ...]:
         rows = self.rows(
-            "SELECT id, plan_id, actor, requested_at, state, run, settled_at FROM {s}.requests"
+            "SELECT id, plan_id, actor, requested_at, state, run, settled_at, role"
+            " FROM {s}.requests"
             " WHERE project = {p} AND {which} ORDER BY id DESC LIMIT {limit}",
             which=which,
             limit=sql.Literal(limit),
@@ -263,6 +264,7 @@ class Look(Struct, frozen=True, kw_only=True):
                 state=row[4],
                 run=row[5],
                 settled_at=row[6],
+                role=row[7],
             )
             for row in rows
         )

@@ -148,4 +148,5 @@ _STATES = {"open": Ink.CHANGED, "applied": Ink.GOOD, "stale": Ink.BAD, "void": I
 def _request(each: RequestRecord) -> tuple[Piece, ...]:
     settled = f" by run {each.run}" if each.run is not None else ""
     state = Span(f"{each.state}{settled}", _STATES.get(each.state, Ink.PLAIN))
-    return f"{each.id:>3}", state, moment(each.requested_at), each.actor, each.plan_id
+    who = each.actor if each.role in (None, each.actor) else f"{each.actor} (as {each.role})"
+    return f"{each.id:>3}", state, moment(each.requested_at), who, each.plan_id

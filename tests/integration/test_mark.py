@@ -53,6 +53,10 @@ def test_a_copy_is_known_by_its_own_name_from_then_on(roles: Project) -> None:
 
 
 def test_open_requests_are_void(roles: Project) -> None:
+    roles.sql(
+        "INSERT INTO seeder.pending_plan (project, plan_id, document)"
+        " VALUES (1, 'abc', '{\"provisional\": false}')"
+    )
     roles.sql("INSERT INTO seeder.requests (project, plan_id, actor) VALUES (1, 'abc', 'jo')")
     remark(roles, "staging")
     assert roles.rows("SELECT state, run FROM seeder.requests") == [

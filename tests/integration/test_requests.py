@@ -313,33 +313,45 @@ def test_requests_are_listed_newest_first(waiting: Shop) -> None:
     assert "jo" in waiting.command("requests").stdout
 
 
-def test_a_role_that_may_add_requests_cannot_fill_their_table(waiting: Shop) -> None:
-    with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="100 requests are open"):
-        waiting.database.execute(
-            "INSERT INTO seeder.requests (project, plan_id, actor)"
-            " SELECT 1, 'p', 'flood' FROM generate_series(1, 200000)"
-        )
-    for column in ("plan_id", "actor"):
-        other = {"plan_id": "actor", "actor": "plan_id"}[column]
-        with pytest.raises(psycopg.errors.CheckViolation):
-            waiting.database.execute(
-                f"INSERT INTO seeder.requests (project, {column}, {other})"
-                " VALUES (1, repeat('x', 201), 'x')"
-            )
+def test_an_approval_is_of_a_plan_that_was_there_to_be_seen(waiting: Shop) -> None:
+    ask = "INSERT INTO seeder.requests (project, plan_id, actor) VALUES (1, %s, 'jo')"
+    shown = pending_id(waiting)
+    with pytest.raises(psycopg.errors.CheckViolation, match="no plan of this id waits"):
+        waiting.database.execute(ask, "f" * 64)
+    waiting.database.execute(
+        "UPDATE seeder.pending_plan SET document = document || '{\"provisional\": true}'"
+    )
+    with pytest.raises(psycopg.errors.CheckViolation, match="no plan of this id waits"):
+        waiting.database.execute(ask, shown)
     assert states(waiting) == []
     waiting.database.execute(
-        "INSERT INTO seeder.requests (project, plan_id, actor)"
-        " SELECT 1, 'p', 'many' FROM generate_series(1, 100)"
+        "UPDATE seeder.pending_plan SET document = document || '{\"provisional\": false}'"
     )
-    done = waiting.command("approve", pending_id(waiting), "--actor", "jo")
-    assert done.exit_code == 30
-    assert "100 requests are open" in done.failed["message"]
+    waiting.database.execute(ask, shown)
+    assert waiting.rows("SELECT actor, role = session_user FROM seeder.requests") == [("jo", True)]
+    assert "jo (as postgres)" in waiting.command("requests").stdout
+
+
+def test_a_role_that_may_add_requests_cannot_fill_their_table(waiting: Shop) -> None:
+    many = (
+        "INSERT INTO seeder.requests (project, plan_id, actor)"
+        " SELECT 1, plan_id, 'many' FROM seeder.pending_plan, generate_series(1, {})"
+    )
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="100 requests are open"):
+        waiting.database.execute(many.format(2000))
+    with pytest.raises(psycopg.errors.CheckViolation):
+        waiting.database.execute(
+            "INSERT INTO seeder.requests (project, plan_id, actor)"
+            " SELECT 1, plan_id, repeat('x', 201) FROM seeder.pending_plan"
+        )
+    assert states(waiting) == []
+    waiting.database.execute(many.format(100))
+    with pytest.raises(psycopg.errors.ProgramLimitExceeded, match="100 requests are open"):
+        waiting.database.execute(many.format(1))
     assert waiting.run().exit_code == 0
-    assert set(states(waiting)) == {("many", "stale")}
-    approve(waiting)
+    assert set(states(waiting)) == {("many", "applied")}
     listed = waiting.command("requests")
-    assert listed.stdout.count("many") == 99
-    assert "Older ones are not shown." in listed.stdout
+    assert listed.stdout.count("many") == 100
 
 
 def test_an_actor_with_too_long_a_name_is_refused(waiting: Shop) -> None:

@@ -484,7 +484,8 @@ def test_a_page_holds_so_much_of_a_value_and_the_database_sends_no_more(
     waiting: Shop, visit: Visit
 ) -> None:
     waiting.database.execute(
-        "INSERT INTO seeder.changes (run, base, scope, set_name, addr, action, reason, before, after)"
+        "INSERT INTO seeder.changes"
+        " (run, base, scope, set_name, addr, action, reason, before, after)"
         " SELECT 2, (SELECT min(id) FROM seeder.bases), '', 'roles', 'long', 'update', 'x',"
         " jsonb_build_object('level', repeat('b', 2000000)), jsonb_build_object('level', NULL)"
     )

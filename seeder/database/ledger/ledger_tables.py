@@ -118,12 +118,28 @@ CREATE TABLE {s}.requests (
     project integer NOT NULL REFERENCES {s}.projects,
     plan_id text NOT NULL CHECK (pg_catalog.length(plan_id) <= 200),
     actor text NOT NULL CHECK (pg_catalog.length(actor) <= 200),
+    role text NOT NULL DEFAULT session_user,  -- that was logged in; the actor is what it says
     requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     state text NOT NULL DEFAULT 'open' CHECK (state IN ('open', 'applied', 'stale', 'void')),
     run bigint REFERENCES {s}.runs,
     settled_at timestamptz
 );
 CREATE INDEX requests_open ON {s}.requests (id) WHERE state = 'open';
+-- What is approved is a plan that was there to be seen when it was.
+CREATE FUNCTION {s}.require_shown() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT FROM {s}.pending_plan p WHERE p.project = NEW.project AND p.plan_id = NEW.plan_id
+        AND NOT coalesce((p.document ->> 'provisional')::boolean, true)
+    ) THEN
+        RAISE EXCEPTION USING ERRCODE = 'check_violation',
+            MESSAGE = 'no plan of this id waits: an approval is of one that was shown';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE TRIGGER require_shown BEFORE INSERT ON {s}.requests
+FOR EACH ROW EXECUTE FUNCTION {s}.require_shown();
 -- A role that may add requests must not be able to fill the table.
 CREATE FUNCTION {s}.limit_requests() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$

@@ -74,7 +74,8 @@ def _requests(
 
     rows = connection.execute(
         ledger.sql(
-            "SELECT id, plan_id, actor, requested_at, state, run, settled_at FROM {s}.requests"
+            "SELECT id, plan_id, actor, requested_at, state, run, settled_at, role"
+            " FROM {s}.requests"
             " WHERE {which} ORDER BY id DESC LIMIT {limit}",
             which=which,
             limit=sql.Literal(limit),
@@ -89,6 +90,7 @@ def _requests(
             state=row[4],
             run=row[5],
             settled_at=row[6],
+            role=row[7],
         )
         for row in rows
     )
