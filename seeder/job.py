@@ -360,9 +360,9 @@ class _Job:
         """
         environ = as_set(self.settings.environ)
         with suppress(ConfigurationInvalid):
-            if type(target).parse(environ.get("DATABASE_URL", "")) == target:
+            if type(target).parse(environ.get("DATABASE_URL", "")) == target.current():
                 return environ
-        return {**environ, "DATABASE_URL": target.text}
+        return {**environ, "DATABASE_URL": target.current().text}
 
     # -- endings ------------------------------------------------------------------------
 

@@ -27,7 +27,8 @@ def target_of(settings: Settings) -> Iterator[Target]:
 
     if settings.embedded is None:
         assert settings.database is not None  # noqa: S101  # read_settings requires one
-        yield Target.parse(settings.database.reveal())
+        reveal = settings.database.reveal
+        yield Target.parse(reveal(), source=reveal)
         return
     from seeder.sharing import shared_server
 

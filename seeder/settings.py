@@ -37,8 +37,40 @@ class Secret:
         """The text itself; not for messages, logs and reports."""
         return self._text
 
+    @property
+    def revealed(self) -> frozenset[str]:
+        """Every text that it has shown so far, or may show next."""
+        return frozenset({self._text})
+
     def __repr__(self) -> str:
         return "Secret(***)"
+
+
+class UrlFile(Secret):
+    """The database URL of a file, read anew when asked for: a password may be replaced in it."""
+
+    __slots__ = ("_file", "_past")
+
+    def __init__(self, text: str, file: Path) -> None:
+        super().__init__(text)
+        self._file = file
+        self._past = {text}
+
+    def reveal(self) -> str:
+        """The URL as it is now; the last one that could be read, where the file has none."""
+        try:
+            found = _normal(value_in(self._file))
+        except (OSError, ValueError, TooLarge):
+            found = None
+        if found is not None:
+            self._text = found
+            self._past.add(found)
+        return self._text
+
+    @property
+    def revealed(self) -> frozenset[str]:
+        """Every URL that the file has held so far."""
+        return frozenset(self._past)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,8 +116,8 @@ class Settings:
     def confidential(self) -> frozenset[str]:
         """Values that no message and no log shows: passwords, and what catalogs took by `!env`."""
         found = set(self.environ.taken) if isinstance(self.environ, Environ) else set()
-        if self.database is not None:
-            given = _PASSWORD.match(self.database.reveal())
+        for text in () if self.database is None else self.database.revealed:
+            given = _PASSWORD.match(text)
             found |= {given[1], unquote(given[1])} if given else set()
         if password := as_set(self.environ).get("PGPASSWORD"):
             found.add(password)
@@ -234,7 +266,8 @@ def _database(given: _Given) -> Secret | None:
             return _url(given, variable, direct)
         if file:
             text = _content(given, f"{variable}_FILE", Path(file))
-            return None if text is None else _url(given, f"{variable}_FILE", text)
+            found = None if text is None else _url(given, f"{variable}_FILE", text)
+            return None if found is None else UrlFile(found.reveal(), Path(file))
     given.complain(
         "No database is given.",
         "Set SEEDER_DATABASE_URL or DATABASE_URL, or start one with --embedded.",
@@ -274,11 +307,16 @@ def _content(given: _Given, variable: str, file: Path) -> str | None:
 
 
 def _url(given: _Given, variable: str, text: str) -> Secret | None:
-    match = _POSTGRES_URL.fullmatch(text)
-    if match is None:
+    url = _normal(text)
+    if url is None:
         given.complain(
             f"{variable} is not the URL of a Postgres database.",
             "It looks like postgresql://user:password@host:5432/name, without white space.",
         )
         return None
-    return Secret(f"postgresql://{match[1]}")
+    return Secret(url)
+
+
+def _normal(text: str) -> str | None:
+    match = _POSTGRES_URL.fullmatch(text)
+    return None if match is None else f"postgresql://{match[1]}"

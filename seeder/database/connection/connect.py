@@ -49,9 +49,12 @@ def connect(target: Target, *, timeout: float = 10.0, primary: bool = True) -> C
     Of several hosts the first one that is a primary, or any that answers where a standby will
     do; `target_session_attrs` of the URL says otherwise.
 
+    A URL that stands in a file is read anew: its password may have been replaced since.
+
     Raises AccessDenied, DatabaseMissing, DatabaseUnavailable, ConfigurationInvalid or
     ServerUnsupported (a pooler that refuses startup parameters).
     """
+    target = target.current()
     given = int(target.parameters.get("connect_timeout") or 0)
     seconds = max(SHORTEST_TIMEOUT, min(timeout, given if given > 0 else timeout))
     several = {"target_session_attrs": "primary"} if primary and target.addresses > 1 else {}

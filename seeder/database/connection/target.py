@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
@@ -42,8 +42,11 @@ class Target:
     text: str = field(default="", repr=False, compare=False)
     """What it was read from, for child processes; without `+driver`. Never to be logged."""
 
+    source: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    """Where the text may be read anew."""
+
     @classmethod
-    def parse(cls, text: str) -> Target:
+    def parse(cls, text: str, *, source: Callable[[], str] | None = None) -> Target:
         """Read `postgres://`, `postgresql[+driver]://` or a libpq conninfo string.
 
         What the text leaves out, libpq's defaults and PG* variables supply. Raises
@@ -69,7 +72,23 @@ class Target:
                 hint=f"{_ENCODE} Options must be ones that libpq knows.",
             ) from None
         _check(given)
-        return cls(parameters={**_DEFAULTS, **given, **_authorities(given)}, text=text)
+        return cls(
+            parameters={**_DEFAULTS, **given, **_authorities(given)}, text=text, source=source
+        )
+
+    def current(self) -> Target:
+        """The same database, with the user and password that its source names now."""
+        if self.source is None or (text := self.source()) == self.text:
+            return self
+        try:
+            now = Target.parse(text, source=self.source)
+        except ConfigurationInvalid:
+            return self
+        return now if now._place == self._place else self
+
+    @property
+    def _place(self) -> tuple[str | None, ...]:
+        return tuple(self.parameters.get(name) for name in ("host", "hostaddr", "port", "dbname"))
 
     @property
     def host(self) -> str | None:
