@@ -131,7 +131,9 @@ class Values:
         try:
             content = read_text(path)
         except Unreadable as error:
-            self._problems.add(f"the file `{text}` {error.message}", file=file, at=at)
+            self._problems.add(
+                f"the file `{text}` {error.message}", remedy=error.remedy, file=file, at=at
+            )
             return None
         # Editors end a file with one line break that its author does not mean.
         return Text(content.replace("\r\n", "\n").removesuffix("\n"))

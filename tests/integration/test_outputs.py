@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,52 @@ def test_an_export_is_written_through_no_link(shop: Shop) -> None:
     done = shop.command("export", "roles", "--out", str(out))
     assert done.exit_code == 10, done.stderr
     assert not (shop.directory / "seeds" / "core" / "new.yaml").exists()
+
+
+LOUD = """
+import json
+import os
+import tempfile
+import subprocess
+from seeder import rows
+
+os.write(1, b"half a line")
+os.write(2, b'{"event": \\n')
+subprocess.run(["sh", "-c", "echo from a child; echo to stderr >&2"], check=True)
+print("printed")
+
+@rows(table="roles", key="code")
+def more(context):
+    os.write(1, b"while rows are made\\n")
+    yield {"code": "guest", "level": 0}
+"""
+
+
+def test_what_children_libpq_and_project_code_print_breaks_no_line_of_json(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.write("seeds/core/more.py", LOUD)
+    passfile = tmp_path / "passfile"
+    passfile.write_text("*:*:*:*:secret\n")
+    passfile.chmod(0o644)  # libpq warns of it on stderr, and reads it not
+    environ = {"PGPASSFILE": str(passfile)}
+    planned = shop.end(shop.start("plan", "--json", **environ))
+    assert json.loads(planned.stdout)["sets"], planned
+    done = shop.end(shop.start("run", **environ))
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == ""
+    heard = [event["line"] for event in done.named("process.output")]
+    for told in ("from a child", "to stderr", "while rows are made", '{"event":'):
+        assert any(told in line for line in heard), heard
+    assert any("password file" in line for line in heard), heard
+    assert done.finished["exit_code"] == 0
+
+
+def test_check_without_a_directory_for_temporary_files_says_so(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    done = shop.command("check", "--embedded")
+    assert done.exit_code == 10
+    assert "There is no directory for temporary files" in done.stderr
+    assert "Point TMPDIR at a directory" in done.stderr

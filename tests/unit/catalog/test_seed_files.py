@@ -136,3 +136,54 @@ def test_release_environment_and_migrations_are_part_of_the_catalog(project):
 def test_problems_of_seeder_toml_and_of_seeds_come_together(project):
     project.write({"seeder.toml": "release = 1\n"}).core(t="table: t\nkey: k\n")
     assert [each.split(":")[0] for each in project.problems()] == ["seeder.toml", "t.yaml"]
+
+
+POINTER = (
+    "version https://git-lfs.github.com/spec/v1\n"
+    "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+IS_A_POINTER = "is a pointer of Git LFS, not the file that it stands for"
+FETCH = "Fetch the files where the image is built: `git lfs pull`."
+
+
+@pytest.mark.parametrize(
+    ("name", "seed"),
+    [
+        ("seeds/core/terms.txt", "rows: [{k: a, v: !file terms.txt}]"),
+        ("seeds/core/rows.csv", "rows_from: rows.csv"),
+        ("seeds/core/rows.json", "rows_from: rows.json"),
+        ("seeds/core/t.yaml", None),
+        ("seeds/update/1_fill.sql", "rows: [{k: a}]"),
+        ("seeds/update/2_fill.py", "rows: [{k: a}]"),
+    ],
+)
+def test_a_pointer_of_git_lfs_is_no_content(project, name, seed):
+    if seed is not None:
+        project.core(t=f"table: t\nkey: k\n{seed}\n")
+    project.write({"seeder.toml": 'release = "2"\n', name: POINTER})
+    (found,) = [each for each in project.problems() if IS_A_POINTER in each]
+    assert found.endswith(FETCH)
+    file = name.removeprefix("seeds/core/")
+    assert found.startswith((f"{file}:1", "t.yaml:3")), found
+
+
+def test_line_breaks_of_windows_are_those_of_any_other_checkout(project):
+    files = {
+        "seeder.toml": 'release = "2"\n',
+        "seeds/core/t.yaml": "table: t\nkey: k\nrows: [{k: a, v: !file terms.txt}]\n",
+        "seeds/core/u.yaml": "table: u\nkey: k\nrows_from: u.csv\n",
+        "seeds/core/terms.txt": "one\ntwo\n",
+        "seeds/core/u.csv": 'k,v\na,"one\ntwo"\nb,c\n',
+        "seeds/update/2_fill.sql": "UPDATE t\nSET v = 'one\ntwo';\n",
+    }
+
+    def read():
+        loaded = project.load()
+        rows = {each.name: [row.values for row in each.rows] for each in loaded.sets}
+        return rows, [(task.sql, task.digest) for task in loaded.tasks]
+
+    project.write(files)
+    before = read()
+    project.write({name: text.replace("\n", "\r\n").encode() for name, text in files.items()})
+    assert read() == before
+    assert before[0] == {"t": [("a", "one\ntwo")], "u": [("a", "one\ntwo"), ("b", "c")]}
