@@ -225,6 +225,37 @@ def test_two_projects_that_seed_one_row_each_remember_what_they_asked_for(roles:
     assert levels(roles) == [("owner", 4)]
 
 
+def test_what_one_project_calls_secret_is_so_in_the_records_of_all(empty_shop: Shop) -> None:
+    shop, mark = empty_shop, "s3cr3t-t0k3n"
+    shop.database.execute("CREATE TABLE accounts (code text PRIMARY KEY, token text)")
+    plain = f"{{table: accounts, key: code, rows: [{{code: %s, token: {mark}}}]}}"
+    shop.seed("accounts", plain % "first")
+    becomes(shop, "shop")
+    assert shop.run().exit_code == 0
+    assert mark in ledger_text(shop)
+
+    secret = "{table: accounts, key: code, columns: {token: {secret: true}}, rows: [%s]}"
+    shop.seed("accounts", secret % f"{{code: second, token: {mark}}}")
+    becomes(shop, "billing")
+    assert claim(shop, "--beside").exit_code == 0
+    done = shop.run("--mode", "update")
+    assert done.exit_code == 0, done.stderr
+    assert mark not in ledger_text(shop)
+
+    shop.seed("accounts", plain % "first" + "\n")
+    becomes(shop, "shop", release="2")
+    done = shop.run()
+    assert done.exit_code == 0, done.stderr
+    assert mark not in ledger_text(shop) + done.stderr
+
+
+def ledger_text(shop: Shop) -> str:
+    tables = shop.rows(
+        "SELECT relname FROM pg_class WHERE relnamespace = 'seeder'::regnamespace AND relkind = 'r'"
+    )
+    return "".join(repr(shop.rows(f"SELECT t::text FROM seeder.{table} t")) for (table,) in tables)
+
+
 # -- another schema -------------------------------------------------------------------------
 
 

@@ -102,6 +102,8 @@ class Seeding(Struct, kw_only=True):
     progress: Progress = field(default_factory=Progress)
     tables: Mapping[TableName, Table] = field(default_factory=dict)
     known: tuple[Known, ...] = ()
+    elsewhere: tuple[Known, ...] = ()
+    """What other projects' records in the ledger know; of interest for what is secret."""
     secrets: Mapping[TableName, frozenset[str]] = field(default_factory=dict)
     """By qualified table: columns that any set, past or present, has declared secret."""
     rescoped: dict[str, Known] = field(default_factory=dict)

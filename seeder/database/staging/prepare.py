@@ -111,7 +111,7 @@ def read(seeding: Seeding) -> None:
     catalog = seeding.catalog
     everything = (*catalog.sets, *catalog.inactive)
     seeding.tables = read_tables(seeding.connection, schema_check.tables_of(everything))
-    seeding.known = registry.read_known(seeding)
+    registry.read_known(seeding)
     renamed.find(seeding, catalog.sets)  # first: what is secret stays so under another name
     secrecy.declare(seeding)
     if seeding.orders.migrations_pending:

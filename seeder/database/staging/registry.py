@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from msgspec.structs import replace
 from psycopg import sql
@@ -19,34 +20,35 @@ from seeder.merge.model import SeedSet, TableName, Update
 from seeder.merge.plan import SetDecision
 
 
-def read_known(seeding: Seeding) -> tuple[Known, ...]:
-    """All sets that the ledger knows; none where there is no ledger."""
+def read_known(seeding: Seeding) -> None:
+    """All sets that the ledger knows, of this project and of others; none without a ledger."""
     if not seeding.ledger.exists(seeding.connection):
-        return ()
+        return
     rows = seeding.connection.execute(
         seeding.ledger.sql(
             "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id,"
             " EXISTS (SELECT FROM {s}.waiting w WHERE w.base = b.id AND w.scope = s.scope"
-            " AND w.set_name = s.name), b.secrets, b.columns, s.columns"
-            " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
-            " WHERE b.project = {p} ORDER BY s.id"
+            " AND w.set_name = s.name), b.secrets, b.columns, s.columns, b.project = {p}"
+            " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base ORDER BY s.id"
         )
     ).fetchall()
-    return tuple(
-        Known(
-            id=row[0],
-            table=TableName(schema=row[1], name=row[2]),
-            key=tuple(row[3]),
-            scope=row[4],
-            name=row[5],
-            digest=row[6],
-            base=row[7],
-            waits=row[8],
-            secrets=frozenset(row[9]),
-            columns=tuple(column["name"] for column in row[10]),
-            given=tuple(row[11]),
-        )
-        for row in rows
+    seeding.known = tuple(_known(row) for row in rows if row[12])
+    seeding.elsewhere = tuple(_known(row) for row in rows if not row[12])
+
+
+def _known(row: tuple[Any, ...]) -> Known:
+    return Known(
+        id=row[0],
+        table=TableName(schema=row[1], name=row[2]),
+        key=tuple(row[3]),
+        scope=row[4],
+        name=row[5],
+        digest=row[6],
+        base=row[7],
+        waits=row[8],
+        secrets=frozenset(row[9]),
+        columns=tuple(column["name"] for column in row[10]),
+        given=tuple(row[11]),
     )
 
 

@@ -1,8 +1,8 @@
 """What is secret on a table, by all that the ledger and the catalog say; and out it goes.
 
-A column is secret as soon as one set on its table says so, and stays it when the set or its
-declaration is gone: the ledger remembers. What it kept of the column before is removed in the
-run that first hears of it.
+A column is secret as soon as one set on its table says so, of this project or of another one in
+the same ledger, and stays it when the set or its declaration is gone: the ledger remembers. What
+it kept of the column before is removed in the run that first hears of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def declare(seeding: Seeding) -> None:
     """Tell every set of the catalog what is secret on its table; tables and ledger are read."""
     secrets: dict[TableName, set[str]] = {}
     names: dict[TableName, set[tuple[str, str]]] = {}
-    for known in seeding.known:
+    for known in (*seeding.known, *seeding.elsewhere):
         secrets.setdefault(known.table, set()).update(known.secrets)
     catalog = seeding.catalog
     for each in (*catalog.sets, *catalog.inactive):
@@ -65,7 +65,7 @@ def problems(seeding: Seeding) -> list[Problem]:
         )
         for known, name in dict.fromkeys(
             (known, name)
-            for known in seeding.known
+            for known in (*seeding.known, *seeding.elsewhere)
             for name in sorted(seeding.secrets.get(known.table, ()))
             if name in known.key or re.search(rf"(^|, ){re.escape(name)}='", known.scope)
         )
@@ -75,7 +75,7 @@ def problems(seeding: Seeding) -> list[Problem]:
 def conceal(seeding: Seeding) -> None:
     """Take out of the ledger what it kept of columns that have become secret."""
     found: dict[int, Known] = {}
-    for known in seeding.known:
+    for known in (*seeding.known, *seeding.elsewhere):
         if seeding.secrets.get(known.table, frozenset()) - known.secrets:
             found[known.base] = known
     for number, known in found.items():
@@ -84,7 +84,11 @@ def conceal(seeding: Seeding) -> None:
     if found:
         # It may show values; the end of this run stores another.
         seeding.connection.execute(
-            seeding.ledger.sql("DELETE FROM {s}.pending_plan WHERE project = {p}")
+            seeding.ledger.sql(
+                "DELETE FROM {s}.pending_plan WHERE project IN"
+                " (SELECT b.project FROM {s}.bases b WHERE b.id = ANY (%s))"
+            ),
+            [list(found)],
         )
 
 
