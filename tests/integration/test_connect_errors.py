@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pwd
 import socket
 import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -119,21 +122,50 @@ def test_tls_that_the_server_does_not_offer_is_denied() -> None:
     listener.close()
 
 
-def test_a_missing_root_certificate_is_denied() -> None:
+@pytest.fixture
+def offers_tls() -> Iterator[int]:
+    """The port of a server that agrees to TLS and says no more."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def offer_tls() -> None:
+    def offer() -> None:
         client, _ = listener.accept()
         client.recv(8)
         client.sendall(b"S")
         time.sleep(1)
 
-    threading.Thread(target=offer_tls, daemon=True).start()
-    port = listener.getsockname()[1]
-    url = f"postgres://u:{SECRET}@127.0.0.1:{port}/d?sslmode=verify-full&sslrootcert=/no/such"
+    threading.Thread(target=offer, daemon=True).start()
+    yield listener.getsockname()[1]
+    listener.close()
+
+
+def test_a_missing_root_certificate_is_denied(offers_tls: int) -> None:
+    url = f"postgres://u:{SECRET}@127.0.0.1:{offers_tls}/d?sslmode=verify-full&sslrootcert=/no/such"
     with pytest.raises(AccessDenied, match=r"certificate or key cannot be used: /no/such\."):
         connect(Target.parse(url))
-    listener.close()
+
+
+def test_a_certificate_below_the_home_of_somebody_else_is_named(
+    offers_tls: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where a container is started as another user and HOME stays root's.
+    certificate = tmp_path / ".postgresql" / "postgresql.crt"
+    certificate.parent.mkdir()
+    certificate.touch()
+    certificate.parent.chmod(0)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    target = Target.parse(f"postgres://u:{SECRET}@127.0.0.1:{offers_tls}/d?sslmode=require")
+    user = os.geteuid()
+    if user == 0:  # whom no mode of a file keeps out
+        os.seteuid(pwd.getpwnam("nobody").pw_uid)
+    try:
+        with pytest.raises(AccessDenied) as caught:
+            connect(target)
+    finally:
+        os.seteuid(user)
+        certificate.parent.chmod(0o700)
+    assert caught.value.exit_code == 11
+    assert f"cannot be used: {certificate}." in caught.value.message
+    assert "below HOME" in (caught.value.hint or "")
 
 
 def test_of_several_hosts_the_first_that_may_be_a_primary_is_taken(database: Database) -> None:
