@@ -105,7 +105,8 @@ _COLUMN: dict[str, Schema] = {
             "properties": {
                 "merge": {"enum": [each.value for each in Way]},
                 "by": _one_or_more("Of a list: the keys that tell its elements apart."),
-                "update": {"enum": [Update.NEVER.value]},
+                "update": {"enum": [each.value for each in Update]},
+                "conflict": {"enum": [each.value for each in Conflict]},
             },
             "additionalProperties": False,
         },

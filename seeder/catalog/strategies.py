@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
-from seeder.catalog.node_reader import NodeReader
-from seeder.catalog.nodes import Mapping, Node
+from seeder.catalog.node_reader import Choice, NodeReader
+from seeder.catalog.nodes import Mapping
 from seeder.merge.documents import list_key, token_of
-from seeder.merge.model import Cell, Strategy, Text, Way
+from seeder.merge.model import Cell, Conflict, Strategy, Text, Update, Way
 
 STRATEGY_KEYS = ("merge", "by", "paths")
-_PATH_KEYS = ("merge", "by", "update")
+_PATH_KEYS = ("merge", "by", "update", "conflict")
 _PART = re.compile(r"(?:[^.\\]|\\.)+")
 
 
@@ -33,12 +34,15 @@ class StrategyReader(NodeReader):
                 "Write `merge: map` beside it.",
             )
             return None
-        tree = _Tree(way, by)
+        tree = _Tree(Strategy(way=way, by=by))
         for path, rule in paths.items.items():
             if self.is_mapping(rule, f"the rule of `{path}`", "Write {merge: set}."):
                 self.known(rule, _PATH_KEYS, "key of a path")
                 inner, by = self._way(rule, f"`{path}`")
-                tree.place(_parts(path), inner, by, never=self._never(rule))
+                update = self._choice(rule, "update", Update.MERGE)
+                conflict = self._choice(rule, "conflict", Conflict.KEEP)
+                said = Strategy(way=inner, by=by, update=update, conflict=conflict)
+                tree.place(_parts(path), said)
         return tree.strategy()
 
     def _way(self, node: Mapping, what: str) -> tuple[Way, tuple[str, ...]]:
@@ -60,40 +64,30 @@ class StrategyReader(NodeReader):
             )
         return way, by
 
-    def _never(self, node: Mapping) -> bool:
-        if "update" not in node.items:
-            return False
-        update: Node = node.items["update"]
-        if getattr(update, "value", None) == "never":
-            return True
-        self.bad(update, "inside a document `update` can only be `never`", "Write `update: never`.")
-        return False
+    def _choice(self, node: Mapping, name: str, default: Choice) -> Choice | None:
+        return self.choice_of(node.items[name], name, default) if name in node.items else None
 
 
 class _Tree:
     """Strategies by path, while they are read in any order."""
 
-    def __init__(self, way: Way, by: tuple[str, ...], *, never: bool = False) -> None:
-        self.way, self.by, self.never = way, by, never
+    def __init__(self, said: Strategy) -> None:
+        self.said = said
         self.inside: dict[str, _Tree] = {}
 
-    def place(self, parts: list[str], way: Way, by: tuple[str, ...], *, never: bool) -> None:
+    def place(self, parts: list[str], said: Strategy) -> None:
         """Say how the part at a path is merged."""
         first, *rest = parts
-        child = self.inside.setdefault(first, _Tree(Way.MAP, ()))
+        child = self.inside.setdefault(first, _Tree(Strategy(way=Way.MAP)))
         if rest:
-            child.place(rest, way, by, never=never)
+            child.place(rest, said)
         else:
-            child.way, child.by, child.never = way, by, never
+            child.said = said
 
     def strategy(self) -> Strategy:
         """All of it as a value."""
-        return Strategy(
-            way=self.way,
-            by=self.by,
-            never=self.never,
-            paths=tuple((name, each.strategy()) for name, each in sorted(self.inside.items())),
-        )
+        inside = tuple((name, each.strategy()) for name, each in sorted(self.inside.items()))
+        return replace(self.said, paths=inside)
 
 
 def _parts(path: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""`seeder resolve ADDRESS --take live|desired`: how a conflict ends."""
+"""`seeder resolve ADDRESS... --take live|desired`: how a conflict ends."""
 
 from __future__ import annotations
 
@@ -10,19 +10,12 @@ from seeder.merge.choices import MEANING, Take
 
 
 @click.command("resolve", short_help="Settle a conflict: the live value, or the catalog's.")
-@click.argument("address")
+@click.argument("addresses", metavar="ADDRESS...", nargs=-1, required=True)
 @click.option(
     "--take",
     type=click.Choice([take.value for take in Take]),
     required=True,
     help=" ".join(f"{take}: {MEANING[take]}." for take in Take),
-)
-@click.option(
-    "--column",
-    "columns",
-    metavar="COLUMN",
-    multiple=True,
-    help="Only this one; otherwise all that are in conflict. May be repeated.",
 )
 @flags.PROJECT
 @flags.BY_HAND
@@ -31,9 +24,8 @@ def command(
     invocation: Invocation,
     /,
     *,
-    address: str,
+    addresses: tuple[str, ...],
     take: str,
-    columns: tuple[str, ...],
     as_json: bool,
     **given: object,
 ) -> None:
@@ -47,19 +39,21 @@ def command(
     settled as a whole: `live` keeps it and lets go of it, `desired` removes it as its set
     says.
 
+    Behind `#`, an address names one column, or one part of a document that is merged inside;
+    several addresses may do so for one row.
+
     \b
     Example:
       seeder resolve subscription_tiers/pro --take live --project db
-      seeder resolve subscription_tiers/pro --take desired --column max_users --project db
+      seeder resolve 'subscription_tiers/pro#max_users' --take desired --project db
+      seeder resolve 'roles/viewer#settings.limits.seats' --take desired
     """
     settings = invocation.open("resolve", given)
     # Imported here, as in `run`.
     from seeder.report import json_report, settled_text
     from seeder.settle.resolve import resolve
 
-    settled = resolve(
-        settings, log=invocation.log, address=address, take=Take(take), columns=columns
-    )
+    settled = resolve(settings, log=invocation.log, addresses=addresses, take=Take(take))
     if as_json:
         invocation.print(json_report.document(settled).decode())
     else:

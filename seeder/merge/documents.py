@@ -21,9 +21,10 @@ from typing import Final, Literal, TypeAlias, TypeVar
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from seeder.merge.model import Strategy, Way
+from seeder.merge.choices import Take
+from seeder.merge.model import Conflict, Strategy, Update, Way
 from seeder.merge.plan import ColumnCase, ColumnChange
-from seeder.merge.rules import COLUMN_APPLIED, COLUMN_FACTS, COLUMN_RULES, decide
+from seeder.merge.rules import COLUMN_APPLIED, COLUMN_FACTS, COLUMN_RULES, COLUMN_WRITES, decide
 
 Document: TypeAlias = (
     bool | int | decimal.Decimal | str | Sequence["Document"] | Mapping[str, "Document"] | None
@@ -40,7 +41,8 @@ Part: TypeAlias = Document | Literal[_Missing.MISSING]
 T = TypeVar("T")
 Path: TypeAlias = tuple[str, ...]
 
-_KEPT_OUT = frozenset({ColumnCase.CONFLICT, ColumnCase.HELD})
+KEPT_OUT = frozenset({ColumnCase.CONFLICT, ColumnCase.HELD})
+"""Cases in which a part is as the catalog does not want it, now or since before."""
 
 
 class Sides(Struct, frozen=True, kw_only=True):
@@ -89,21 +91,36 @@ class Merged(Struct, frozen=True, kw_only=True):
     @property
     def kept_out(self) -> bool:
         """Whether any part of the catalog's document was kept out, now or before."""
-        return any(each.case in _KEPT_OUT for each in self.changes)
+        return any(each.case in KEPT_OUT for each in self.changes)
 
 
-def merge(sides: Sides, strategy: Strategy, *, overwrite: bool = False, path: Path = ()) -> Merged:
-    """Merge one document, or one part of it.
+class Settle(Struct, frozen=True, kw_only=True):
+    """A person decides conflicts: those at some parts, or within them; nothing else happens."""
+
+    take: Take
+    parts: tuple[str, ...]
+    """Paths as `path_text` writes them; an empty one is the whole document."""
+
+    def chooses(self, path: Path) -> bool:
+        """Whether the part at a path is one of them."""
+        return any(is_within(path_text(path), part) for part in self.parts)
+
+
+def merge(
+    sides: Sides, strategy: Strategy, *, overwrite: bool = False, settle: Settle | None = None
+) -> Merged:
+    """Merge one document.
 
     Args:
-        sides: the part as each side has it.
+        sides: the document as each side has it.
         strategy: how far inside the merge goes, and how.
-        overwrite: the catalog's part wins where both sides changed it.
-        path: where the part is, for what is reported.
+        overwrite: the catalog's part wins where both sides changed it, unless the strategy says.
+        settle: what a person decided; only that is carried out then.
     """
-    merging = _Merge(overwrite=overwrite)
-    value, asked = merging.part(sides, strategy, path)
-    if equal(sides.live, sides.stored) and equal(asked, sides.desired) and not strategy.keeps:
+    merging = _Merge(overwrite=overwrite, settle=settle)
+    value, asked = merging.part(sides, strategy, ())
+    untouched = equal(sides.live, sides.stored) and equal(asked, sides.desired)
+    if untouched and not strategy.keeps and settle is None:
         # Nobody changed it here: it takes the catalog's order of elements as well.
         value = sides.desired
     return Merged(value=value, asked=asked, changes=tuple(merging.changes))
@@ -111,6 +128,7 @@ def merge(sides: Sides, strategy: Strategy, *, overwrite: bool = False, path: Pa
 
 class _Merge(Struct):
     overwrite: bool
+    settle: Settle | None
     changes: list[ColumnChange] = field(default_factory=list)
 
     def part(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
@@ -119,7 +137,7 @@ class _Merge(Struct):
             case Way.MAP if _both(sides, dict) and _each(sides, dict):
                 return self._mapping(sides, strategy, path)
             case Way.SET if _both(sides, list) and _each(sides, list):
-                return self._set(sides, path)
+                return self._set(sides, strategy, path)
             case Way.LIST if _both(sides, list) and _each(sides, list):
                 return self._list(sides, strategy, path)
         return self._whole(sides, strategy, path)
@@ -127,24 +145,31 @@ class _Merge(Struct):
     def _whole(
         self, sides: Sides, strategy: Strategy, path: Path, *, overwrite: bool | None = None
     ) -> tuple[Part, Part]:
+        if overwrite is None:
+            chosen = strategy.conflict
+            overwrite = self.overwrite if chosen is None else chosen is Conflict.OVERWRITE
+        # What neither side of the catalog has is not the catalog's to write.
+        own = sides.desired is MISSING and sides.asked is MISSING
         rule = decide(
             COLUMN_RULES,
             _NO_FACTS
             | {
-                "never": strategy.never and sides.live is not MISSING,
+                "never": strategy.update is Update.NEVER and sides.live is not MISSING,
+                "always": strategy.update is Update.ALWAYS and not own,
                 "known": True,
                 "desired_is_asked": equal(sides.desired, sides.asked),
                 "live_is_stored": equal(sides.live, sides.stored),
                 "live_is_desired": equal(sides.live, sides.desired),
                 "offered": sides.was_offered and equal(sides.offered, sides.desired),
-                "overwrite": self.overwrite if overwrite is None else overwrite,
+                "overwrite": overwrite and self.settle is None,
             },
         )
-        if rule.verdict is not ColumnCase.NOTHING:
+        case = rule.verdict if self.settle is None else _settled(rule.verdict, self.settle, path)
+        if case is not ColumnCase.NOTHING:
             self.changes.append(
                 ColumnChange(
                     name=path_text(path),
-                    case=rule.verdict,
+                    case=case,
                     reason=rule.reason,
                     rule=rule.name,
                     asked=_told(sides.asked),
@@ -152,8 +177,8 @@ class _Merge(Struct):
                     desired=_told(sides.desired),
                 )
             )
-        applied = rule.verdict in COLUMN_APPLIED or rule.verdict is ColumnCase.NOTHING
-        wins = rule.verdict in COLUMN_APPLIED
+        applied = case in COLUMN_APPLIED or (case is ColumnCase.NOTHING and self.settle is None)
+        wins = case in COLUMN_WRITES
         return sides.desired if wins else sides.live, sides.desired if applied else sides.asked
 
     def _mapping(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
@@ -166,10 +191,13 @@ class _Merge(Struct):
                     into[key] = found
         return value, asked
 
-    def _set(self, sides: Sides, path: Path) -> tuple[Part, Part]:
+    def _set(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
         # In or out is all there is to an element, so two sides that both moved moved alike.
+        if self.settle is not None:
+            return sides.live, sides.asked
         members = sides.each(lambda part: {token_of(each): each for each in _items(part)})
         keep: dict[str, bool] = {}
+        whole = strategy.element(Way.ATOMIC)
         for token in _union(*members.values()):
             shown = next(each[token] for each in members.values() if token in each)
             one = Sides(
@@ -178,7 +206,7 @@ class _Merge(Struct):
                 live=members["live"].get(token, MISSING),
                 desired=members["desired"].get(token, MISSING),
             )
-            value, _ = self._whole(one, _ATOMIC, (*path, _element_part([shown])))
+            value, _ = self._whole(one, whole, (*path, _element_part([shown])))
             keep[token] = value is not MISSING
         live = [each for each in _items(sides.live) if keep[token_of(each)]]
         present = {token_of(each) for each in live}
@@ -209,11 +237,11 @@ class _Merge(Struct):
             if len(live) > 1:
                 # Which of them is meant cannot be told: all stay, and count as a change here.
                 changed = replace(one, live=live)
-                _, base = self._whole(changed, _ATOMIC, inside, overwrite=False)
-                merged[token] = live
+                value, base = self._whole(changed, _ATOMIC, inside, overwrite=False)
             else:
                 value, base = self.part(one, strategy.element(), inside)
-                merged[token] = [] if value is MISSING else [value]
+            stays = len(live) > 1 and value is live
+            merged[token] = live if stays else [] if value is MISSING else [value]
             if base is not MISSING:
                 asked.append(base)
         result: list[Document] = []
@@ -224,6 +252,15 @@ class _Merge(Struct):
         for token in elements["desired"]:
             result.extend(merged.pop(token, ()))
         return result, asked
+
+
+def _settled(case: ColumnCase, settle: Settle, path: Path) -> ColumnCase:
+    """What becomes of a part while a person settles some."""
+    if case not in KEPT_OUT:
+        return ColumnCase.NOTHING
+    if not settle.chooses(path):
+        return case
+    return ColumnCase.SETTLE if settle.take is Take.LIVE else ColumnCase.OVERWRITE
 
 
 _ATOMIC = Strategy()
@@ -367,6 +404,20 @@ def path_text(path: Path) -> str:
     for each in path:
         found += each if each.startswith("[") or not found else f".{each}"
     return found
+
+
+def within(column: str, part: str) -> str:
+    """What stands behind a row's address for a column, or for a part of its document.
+
+    >>> within("settings", "limits.seats"), within("grants", "[orders.view]"), within("a.b", "")
+    ('settings.limits.seats', 'grants[orders.view]', 'a\\\\.b')
+    """
+    return path_text((_key_part(column), *([part] if part else [])))
+
+
+def is_within(part: str, of: str) -> bool:
+    """Whether a part, as an address has it, is another one or inside it."""
+    return not of or part == of or (part.startswith(of) and part[len(of)] in ".[")
 
 
 _ESCAPED = re.compile(r"[.\\\[\]]")

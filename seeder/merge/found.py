@@ -77,6 +77,7 @@ class OpenConflict(Struct, frozen=True, kw_only=True):
 
     address: str
     columns: tuple[str, ...] = ()
+    """Columns in conflict, and parts of documents, as addresses name them behind `#`."""
     left_catalog: bool = False
     """The row has left the catalog, and stays since people changed it or refer to it."""
     holder: str | None = None

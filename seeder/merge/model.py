@@ -6,7 +6,7 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -143,21 +143,37 @@ class Strategy:
     """For a list: the keys of its elements by which they are told apart."""
     paths: tuple[tuple[str, Strategy], ...] = ()
     """For keys that are merged in a way of their own; of a list, keys of its elements."""
-    never: bool = False
-    """What is there is not changed: written where it is new, as `update: never` of a column."""
+    update: Update | None = None
+    """How an update treats it, as of a column; None: as what is around it."""
+    conflict: Conflict | None = None
+    """Which value wins where both sides changed it; None: as around it, in the end as the set."""
 
     @property
     def keeps(self) -> bool:
         """Whether any part is written on insert only."""
-        return self.never or any(each.keeps for _, each in self.paths)
+        return self.update is Update.NEVER or any(each.keeps for _, each in self.paths)
+
+    @property
+    def reasserts(self) -> bool:
+        """Whether any part is written at every update."""
+        return self.update is Update.ALWAYS or any(each.reasserts for _, each in self.paths)
 
     def inside(self, key: str) -> Strategy:
         """The strategy for a key of a mapping: mappings inside are merged as it is, unless said."""
-        return dict(self.paths).get(key, _INSIDE)
+        if not self.paths and self.update is None and self.conflict is None:
+            return _INSIDE
+        return self._around(dict(self.paths).get(key, _INSIDE))
 
-    def element(self) -> Strategy:
-        """The strategy for an element of a list."""
-        return Strategy(way=Way.MAP, paths=self.paths)
+    def element(self, way: Way = Way.MAP) -> Strategy:
+        """The strategy for an element: of a list a mapping, of a set a whole."""
+        return self._around(Strategy(way=way, paths=self.paths))
+
+    def _around(self, each: Strategy) -> Strategy:
+        return replace(
+            each,
+            update=self.update if each.update is None else each.update,
+            conflict=self.conflict if each.conflict is None else each.conflict,
+        )
 
 
 _INSIDE = Strategy(way=Way.MAP)

@@ -24,6 +24,7 @@ from seeder.errors import (
     PlanStale,
     SeederError,
 )
+from seeder.merge.documents import within
 from seeder.merge.found import AppliedRelease, RequestRecord
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
@@ -76,11 +77,12 @@ class PendingPlan(Struct, frozen=True, kw_only=True):
 
 
 class OpenConflict(Struct, frozen=True, kw_only=True):
-    """A column whose live value was kept against the catalog, and that nobody has settled."""
+    """A place in a row whose live value was kept against the catalog, and nobody settled it."""
 
     address: str
     column: str | None
-    """None: the row as a whole, which has left the catalog and stays."""
+    """As addresses name it behind `#`. None: the row as a whole, which has left the catalog and
+    stays."""
     asked: str | None = None
     """Last applied."""
     asked_known: bool = False
@@ -356,7 +358,7 @@ class Look(Struct, frozen=True, kw_only=True):
         rows = self.rows(
             "SELECT coalesce(s.name, ''), b.addr, o.key, o.value,"
             " coalesce(b.notes -> 'unknown' ? o.key, false),"
-            " jsonb_object(ARRAY[{asked}]::text[]) ->> o.key"
+            " jsonb_object(ARRAY[{asked}]::text[]) ->> o.key, b.notes -> 'parts' -> o.key"
             " FROM {base} b LEFT JOIN {s}.sets s ON s.id = b.seed_set"
             " LEFT JOIN LATERAL jsonb_each_text(b.notes -> 'offered') o"
             " ON NOT b.notes ? 'stays'"
@@ -366,14 +368,15 @@ class Look(Struct, frozen=True, kw_only=True):
             base=base,
             asked=asked,
         )
-        for set_name, addr, column, offered, unknown, was in rows:
-            yield OpenConflict(
-                address=f"{set_name}/{addr}",
-                column=column,
-                asked=None if unknown else was,
-                asked_known=not unknown,
-                offered=offered,
-            )
+        for set_name, addr, column, offered, unknown, was, parts in rows:
+            for part, (before, now) in (parts or {"": (was, offered)}).items():
+                yield OpenConflict(
+                    address=f"{set_name}/{addr}",
+                    column=None if column is None else within(column, part),
+                    asked=None if unknown else before,
+                    asked_known=not unknown,
+                    offered=now,
+                )
 
 
 def _cut(column: str) -> sql.Composed:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge.documents import is_within, within
 from seeder.merge.model import Catalog, SeedSet
 
 _SEARCHED = 20_000
@@ -18,6 +19,60 @@ def may_have_left(catalog: Catalog, address: str) -> bool:
     name, _, key = address.partition("/")
     found = next((each for each in catalog.sets if each.name == name), None)
     return found is not None and all(row.key != key for row in found.rows)
+
+
+def places_of(catalog: Catalog, addresses: Sequence[str]) -> tuple[str, tuple[str, ...]]:
+    """The one row that addresses are of, and the places in it behind their `#`; none: all of it.
+
+    Raises ConfigurationInvalid for addresses of several rows, and for places that no column of
+    the set has.
+    """
+    split = [_split(catalog, address) for address in addresses]
+    rows = {row for row, _ in split}
+    if len(rows) > 1:
+        raise ConfigurationInvalid(
+            f"These are addresses of {len(rows)} rows, and one row is settled at a time.",
+            hint="Name columns or parts of one row, as in roles/viewer#label roles/viewer#color.",
+        )
+    places = tuple(place for _, place in split if place is not None)
+    name, _, _ = split[0][0].partition("/")
+    for each in catalog.sets:
+        if each.name == name:
+            for place in places:
+                _require_column(each, place)
+    return rows.pop(), () if len(places) < len(split) else places
+
+
+def _split(catalog: Catalog, address: str) -> tuple[str, str | None]:
+    """The row's address, and the place in the row; a key may have a `#` of its own."""
+    name, _, rest = address.partition("/")
+    cuts = [n for n, letter in enumerate(rest) if letter == "#"]
+    found = next((each for each in catalog.sets if each.name == name), None)
+    if found is None or not cuts:
+        return (address, None) if not cuts else (f"{name}/{rest[: cuts[0]]}", rest[cuts[0] + 1 :])
+    keys = {rest, *(rest[:cut] for cut in cuts)}
+    there = [row.key for row in found.rows if row.key in keys]
+    key = max(there, key=len, default=rest[: cuts[0]])
+    return f"{name}/{key}", rest[len(key) + 1 :] if key != rest else None
+
+
+def _require_column(seed_set: SeedSet, place: str) -> None:
+    for column in seed_set.columns:
+        own = within(column.name, "")
+        if place == own or (column.merge is not None and is_within(place, own)):
+            return
+        if is_within(place, own):
+            raise ConfigurationInvalid(
+                f"The column {column.name} of the set {seed_set.name} is merged as a whole, so"
+                f" {place} is no part of it.",
+                hint=f"Write #{own}.",
+            )
+    names = [within(each.name, "") for each in seed_set.columns]
+    near = difflib.get_close_matches(place, names, n=1)
+    raise ConfigurationInvalid(
+        f"The set {seed_set.name} has no column {place}.",
+        hint=f"Did you mean {near[0]}?" if near else f"It has {', '.join(names)}.",
+    )
 
 
 def rows_of(catalog: Catalog, addresses: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 
 from seeder.errors import ConfigurationInvalid
@@ -15,27 +14,25 @@ from seeder.merge.choices import (
     MEANING,
     Take,
 )
-from seeder.merge.model import Catalog, SeedSet
+from seeder.merge.model import Catalog
 from seeder.merge.settled import Settlement
 from seeder.opening import image_of, read_catalog
 from seeder.settings import Settings
-from seeder.settle.addresses import may_have_left, rows_of, unknown
+from seeder.settle.addresses import may_have_left, places_of, rows_of, unknown
 from seeder.settle.recorded import Done, Held, held, of_project
 
 
-def resolve(
-    settings: Settings, *, log: Log, address: str, take: Take, columns: Sequence[str] = ()
-) -> Settlement:
-    """Settle the conflicts of one row, or of some of its columns.
+def resolve(settings: Settings, *, log: Log, addresses: Sequence[str], take: Take) -> Settlement:
+    """Settle the conflicts of one row, or at some places in it.
 
-    A row that has left the catalog is settled as a whole. Raises ConfigurationInvalid for an
-    unknown address or column.
+    A row that has left the catalog is settled as a whole. Raises ConfigurationInvalid for
+    addresses that are unknown, or of several rows.
     """
     catalog, graph = read_catalog(settings)
+    address, places = places_of(catalog, addresses)
     left = may_have_left(catalog, address)
     if not left:
         ((name, (key,)),) = rows_of(catalog, [address]).items()
-        _require_columns(next(each for each in catalog.sets if each.name == name), columns)
     with held(settings, log=log) as everybodys:
         opened = of_project(everybodys, image_of(catalog, graph))
 
@@ -49,7 +46,7 @@ def resolve(
                 set_name=name,
                 key=key,
                 live=take is Take.LIVE,
-                columns=columns,
+                places=places,
                 run=run,
             )
             about = f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}"
@@ -57,12 +54,12 @@ def resolve(
             return Done.of([change], notes=(HELD_EXPLAINED if held else about,))
 
         def work_on_left(run: int) -> Done:
-            return _take_left(opened, catalog, address, take, columns, run=run)
+            return _take_left(opened, catalog, address, take, places, run=run)
 
         return opened.settle(
             "resolve",
             work_on_left if left else work,
-            subject=f"{address}, {take.value}",
+            subject=f"{' '.join(dict.fromkeys(addresses))}, {take.value}",
             summary={"take": take.value},
         )
 
@@ -72,7 +69,7 @@ def _take_left(
     catalog: Catalog,
     address: str,
     take: Take,
-    columns: Sequence[str],
+    places: Sequence[str],
     *,
     run: int,
 ) -> Done:
@@ -90,22 +87,11 @@ def _take_left(
     )
     if change is None:
         raise unknown(catalog, address)
-    if columns:
+    if places:
         raise ConfigurationInvalid(
             f"The row {address} has left the catalog, and is settled as a whole.",
-            hint="Leave out --column.",
+            hint=f"Leave out #{places[0]}.",
         )
     return Done.of(
         [change], notes=(f"`--take {take}` {LEFT_MEANING[take]}. {LEFT_AFTERWARDS[take]}",)
     )
-
-
-def _require_columns(seed_set: SeedSet, columns: Sequence[str]) -> None:
-    names = [each.name for each in seed_set.columns]
-    for column in columns:
-        if column not in names:
-            near = difflib.get_close_matches(column, names, n=1)
-            raise ConfigurationInvalid(
-                f"The set {seed_set.name} has no column {column}.",
-                hint=f"Did you mean {near[0]}?" if near else f"It has {', '.join(names)}.",
-            )

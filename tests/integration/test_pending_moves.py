@@ -33,7 +33,7 @@ SETTLED: dict[str, Settle] = {
     "a row restored": lambda project: _restore(project, "grants/b,gone"),
     "a row restored in the moved set": lambda project: _restore(project, "roles/z"),
     "a conflict resolved": lambda project: resolve(
-        project.settings(), log=Events(), address="grants/b,x", take=Take.LIVE
+        project.settings(), log=Events(), addresses=["grants/b,x"], take=Take.LIVE
     ),
 }
 

@@ -14,7 +14,8 @@ from tests.support.merge import Project
 
 
 def settle(project: Project, address: str, take: Take, *columns: str) -> Settlement:
-    return resolve(project.settings(), log=Events(), address=address, take=take, columns=columns)
+    addresses = [f"{address}#{column}" for column in columns] or [address]
+    return resolve(project.settings(), log=Events(), addresses=addresses, take=take)
 
 
 def write(project: Project, label: str, seats: int) -> None:

@@ -168,7 +168,7 @@ def test_a_set_that_keeps_rows_by_now_can_settle_it(left: Shop) -> None:
 
 
 def test_columns_of_it_cannot_be_settled_alone(left: Shop) -> None:
-    done = take(left, "live", "--column", "level")
+    done = left.command("resolve", "roles/guest#level", "--take", "live")
     assert done.exit_code == 10
     assert "settled as a whole" in done.failed["message"]
 
@@ -223,4 +223,4 @@ def test_values_that_the_set_marks_rows_with_are_written(project: Project) -> No
 
 
 def settle(project: Project, address: str, which: Take) -> Settlement:
-    return resolve(project.settings(), log=Events(), address=address, take=which)
+    return resolve(project.settings(), log=Events(), addresses=[address], take=which)

@@ -171,7 +171,7 @@ def test_resolve_follows_renames_that_no_run_has_seen(
         table="tiers",
         extra="was: {table: tier}\ncolumns: {label: {was: title}}\n",
     )
-    settled = resolve(updated.settings(), log=Events(), address="tiers/free", take=take)
+    settled = resolve(updated.settings(), log=Events(), addresses=["tiers/free"], take=take)
     assert sum(n for action, n in settled.counts.items() if action != "keep") == 1
     assert rows(updated, "tiers", "label") == [("free", label), ("max", "Max")]
     updated.assert_settled()

@@ -20,7 +20,19 @@ from seeder.database.ledger.entry_values import last_asked, stored
 from seeder.database.schema.equality import cast, copy_text, type_sql
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork
-from seeder.merge.documents import MISSING, Merged, Part, Sides, equal, merge, read, text_of
+from seeder.merge.documents import (
+    KEPT_OUT,
+    MISSING,
+    Merged,
+    Part,
+    Settle,
+    Sides,
+    equal,
+    merge,
+    read,
+    text_of,
+    within,
+)
 from seeder.merge.model import Conflict, SeedColumn
 from seeder.merge.plan import ColumnChange
 from seeder.merge.rules import COLUMN_RULES, number_of
@@ -112,6 +124,15 @@ def kept_out(work: SetWork, name: str) -> sql.Composable:
     """Condition on verdict row `w`: parts of the catalog's document were kept out."""
     flags = sql.Identifier("w", f"x{work.stage.position(name)}")
     return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(_KEPT_OUT))
+
+
+def parts_kept_out(work: SetWork, name: str) -> sql.Composable:
+    """Of verdict row `w`, the parts of which that is so: by path, what was and is asked for."""
+    return sql.SQL(
+        "(SELECT pg_catalog.jsonb_object_agg(p ->> 'name',"
+        " pg_catalog.jsonb_build_array(p ->> 'asked', p ->> 'desired'))"
+        " FROM pg_catalog.jsonb_array_elements({}::jsonb) p WHERE p ->> 'case' = ANY ({}))"
+    ).format(sql.Identifier("w", f"c{work.stage.position(name)}"), sql.Literal(sorted(KEPT_OUT)))
 
 
 def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
@@ -213,7 +234,12 @@ def _outcomes(
             offered=read(offered),
             was_offered=was_offered,
         )
-        found = merge(sides, column.merge, overwrite=work.seed_set.conflict is Conflict.OVERWRITE)
+        settle = None
+        if work.settling is not None:
+            parts = work.settling.parts.get(column.name, ())
+            settle = Settle(take=work.settling.take, parts=parts)
+        overwrite = work.seed_set.conflict is Conflict.OVERWRITE
+        found = merge(sides, column.merge, overwrite=overwrite, settle=settle)
         kind = work.live(column.name)
         yield _text(found.value, kind)
         yield _text(found.asked, kind)
@@ -250,5 +276,4 @@ def parts(text: str | None) -> tuple[ColumnChange, ...]:
 
 def named(column: str, part: ColumnChange) -> ColumnChange:
     """A part under the name that reports and addresses give it."""
-    dot = "" if part.name.startswith("[") or not part.name else "."
-    return msgspec.structs.replace(part, name=f"{column}{dot}{part.name}")
+    return msgspec.structs.replace(part, name=within(column, part.name))

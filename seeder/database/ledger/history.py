@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -10,6 +10,7 @@ from psycopg import sql
 
 from seeder.database.ledger.conflicts import OPEN, VALUE, WAITING
 from seeder.database.ledger.ledger import Ledger
+from seeder.merge.documents import within
 from seeder.merge.found import AppliedRelease, OpenConflict, RunSummary
 from seeder.merge.plan import SetDecision, Why
 
@@ -70,6 +71,7 @@ def open_conflicts(
     each = (
         "SELECT s.name, b.addr, ARRAY(SELECT pg_catalog.jsonb_object_keys(b.notes ->"
         " 'offered'::text)) AS columns,"
+        " b.notes -> 'parts'::text AS parts,"
         " b.notes ? 'stays'::text AS left_catalog, NULL::text AS holder"
         " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
     )
@@ -79,7 +81,9 @@ def open_conflicts(
     ]
     found.append(
         ledger.sql(
-            f"SELECT w.set_name, w.addr, '{{{{}}}}'::text[], false, w.holder {WAITING}", why=VALUE
+            "SELECT w.set_name, w.addr, '{{}}'::text[], NULL::jsonb, false, w.holder"
+            f" {WAITING}",
+            why=VALUE,
         )
     )
     rows = connection.execute(
@@ -90,12 +94,17 @@ def open_conflicts(
     return tuple(
         OpenConflict(
             address=f"{name}/{addr}",
-            columns=() if left else tuple(sorted(columns)),
+            columns=() if left else tuple(places(columns, parts or {})),
             left_catalog=left,
             holder=holder,
         )
-        for name, addr, columns, left, holder in rows
+        for name, addr, columns, parts, left, holder in rows
     )
+
+
+def places(columns: Iterable[str], parts: Mapping[str, Iterable[str]]) -> list[str]:
+    """Columns in conflict, and parts of documents, as addresses name them behind `#`."""
+    return sorted(within(column, part) for column in columns for part in parts.get(column) or [""])
 
 
 def skipped(

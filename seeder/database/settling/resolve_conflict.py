@@ -7,14 +7,15 @@ holds stays a person's value, and a later change of the catalog meets it as one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
+from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.judging import holding
+from seeder.database.judging import documents, holding
 from seeder.database.judging.expressions import desired, offer
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
@@ -32,14 +33,14 @@ from seeder.database.settling.partial import (
 )
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.stage import RESOLVED
-from seeder.database.staging.work import SetWork
+from seeder.database.staging.work import Settling, SetWork
 from seeder.database.writing import images, record, write
 from seeder.database.writing.ordered_updates import update_in_turn
-from seeder.merge.model import Catalog, Conflict
+from seeder.merge.choices import Take
+from seeder.merge.documents import KEPT_OUT, is_within, within
+from seeder.merge.model import Catalog
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.merge.rules import COLUMN_APPLIED, COLUMN_RULES, ROW_RULES
-
-CONFLICTS = frozenset({ColumnCase.CONFLICT, ColumnCase.HELD})
 
 
 def take(
@@ -50,10 +51,10 @@ def take(
     set_name: str,
     key: str,
     live: bool,
-    columns: Sequence[str],
+    places: Sequence[str],
     run: int,
 ) -> RowChange:
-    """Settle the conflicts of one row (or of some columns), in the caller's transaction.
+    """Settle the conflicts of one row (or of some places in it), in the caller's transaction.
 
     Args:
         connection: under the advisory lock.
@@ -62,11 +63,11 @@ def take(
         set_name: the row's set.
         key: the row's key in it.
         live: take the live value; otherwise the desired one.
-        columns: only these; empty: all that are in conflict.
+        places: only these columns, or parts of documents; empty: all that are in conflict.
         run: the run that records it.
 
     Returns:
-        The row with the columns that were settled; an action of KEEP says why none was.
+        The row with the places that were settled; an action of KEEP says why none was.
     """
     seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
     work = seeding.works[set_name]
@@ -90,28 +91,46 @@ def take(
     if holders:
         return held_row.take(seeding, work, key, holders, live=live)
     in_conflict, why_not = _conflicts(connection, work, live=live)
-    chosen = tuple(each for each in in_conflict if not columns or each.name in columns)
+    chosen = tuple(
+        each
+        for each in in_conflict
+        if not places or any(is_within(each.change.name, place) for place in places)
+    )
     if why_not is None and not chosen:
         why_not = "is not in conflict"
     if why_not is not None:
         return RowChange(address=address, action=RowAction.KEEP, reason=why_not, conflict=True)
-    names = [each.name for each in chosen]
-    if live:
+    parts: dict[str, tuple[str, ...]] = {}
+    for each in chosen:
+        if each.part is not None:
+            parts[each.column] = (*parts.get(each.column, ()), each.part)
+    names = [each.column for each in chosen if each.part is None]
+    if parts or not live:
+        _by_verdict(seeding, work, names, parts, live=live)
+    if names and live:
         _take_live(seeding, work, names)
-    else:
-        _take_desired(seeding, work, names)
     return RowChange(
         address=address,
         action=RowAction.RECORD if live else RowAction.UPDATE,
         reason="the live value stands" if live else "the catalog's value is taken",
-        columns=chosen,
+        columns=tuple(each.change for each in chosen),
     )
+
+
+class _InConflict(Struct, frozen=True, kw_only=True):
+    """A column in conflict, or a part of its document."""
+
+    column: str
+    part: str | None = None
+    """The part's path; None: the column as a whole."""
+    change: ColumnChange
+    """What becomes of it, under the name that its address has."""
 
 
 def _conflicts(
     connection: psycopg.Connection[Any], work: SetWork, *, live: bool
-) -> tuple[list[ColumnChange], str | None]:
-    """The row's columns in conflict, or why none of them can be settled."""
+) -> tuple[list[_InConflict], str | None]:
+    """What of the row is in conflict, or why nothing of it can be settled."""
     names = [name for name in work.names if name in work.base.columns]
     pieces = [
         piece
@@ -120,6 +139,7 @@ def _conflicts(
             sql.SQL("w.{}").format(sql.Identifier(f"v{work.stage.position(name)}")),
             sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name))),
             sql.SQL("coalesce(({})::text, {})").format(desired(work, name), offer(work, name)),
+            documents.parts_of(work, name),
         )
     ]
     row = connection.execute(
@@ -144,33 +164,55 @@ def _conflicts(
         return [], ROW_RULES[verdict].reason
     if not has_entry:
         return [], "is not looked after yet: `seeder adopt` or an update does that"
-    found = []
+    found: list[_InConflict] = []
+    settled = ColumnCase.SETTLE if live else ColumnCase.OVERWRITE
     for n, name in enumerate(names):
-        number, now, wanted = values[3 * n : 3 * n + 3]
-        if number is not None and COLUMN_RULES[number].verdict in CONFLICTS:
-            if not live and ("held", True) in COLUMN_RULES[number].conditions:
-                return [], held_row.waits_for(holder)
-            found.append(
-                ColumnChange(
-                    name=name,
-                    case=ColumnCase.SETTLE if live else ColumnCase.OVERWRITE,
-                    reason="a person decided",
-                    live=now,
-                    desired=wanted,
-                )
+        number, now, wanted, parts = values[4 * n : 4 * n + 4]
+        if number is None:
+            continue
+        rule = COLUMN_RULES[number]
+        merged = documents.parts(parts)
+        found += [
+            _InConflict(
+                column=name,
+                part=each.name,
+                change=replace(documents.named(name, each), case=settled, reason=_DECIDED),
             )
+            for each in merged
+            if each.case in KEPT_OUT
+        ]
+        if rule.verdict in KEPT_OUT and not merged:
+            if not live and ("held", True) in rule.conditions:
+                return [], held_row.waits_for(holder)
+            change = ColumnChange(
+                name=within(name, ""), case=settled, reason=_DECIDED, live=now, desired=wanted
+            )
+            found.append(_InConflict(column=name, change=change))
     if not live and missing != RESOLVED:
         return [], "refers to a row that is not there"
     return found, None
 
 
-def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
-    """Write the desired values by way of the verdict, and nothing that an update would do."""
+_DECIDED = "a person decided"
+
+
+def _by_verdict(
+    seeding: Seeding,
+    work: SetWork,
+    names: Sequence[str],
+    parts: Mapping[str, tuple[str, ...]],
+    *,
+    live: bool,
+) -> None:
+    """Write what was decided by way of the verdict, and nothing that an update would do.
+
+    `names` are columns that take the desired value as a whole, unless `live`; `parts` of
+    documents by column.
+    """
     connection, run = seeding.connection, seeding.run
-    documents = [name for name in names if work.seed_set.column(name).merge is not None]
-    if documents:
-        # Merged anew, with the catalog's parts where both sides changed one: the others stay.
-        work = replace(work, seed_set=replace(work.seed_set, conflict=Conflict.OVERWRITE))
+    if parts:
+        settling = Settling(take=Take.LIVE if live else Take.DESIRED, parts=parts)
+        work = replace(work, settling=settling)
         for relation in (work.merged, work.verdict):
             connection.execute(sql.SQL("DELETE FROM {}").format(relation))
         judge_set(seeding, work)
@@ -178,9 +220,9 @@ def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None
     sets = []
     for name in work.names:
         verdict = sql.Identifier(f"v{work.stage.position(name)}")
-        if name in documents:
+        if name in parts:
             continue
-        if name in names:
+        if name in names and not live:
             sets.append(sql.SQL("{} = {}").format(verdict, column_rule("overwritten")))
         else:
             sets.append(
@@ -190,13 +232,14 @@ def _take_desired(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None
             )
     connection.execute(
         sql.SQL("UPDATE {} SET verdict = {}, {}").format(
-            work.verdict, row_rule("changed"), sql.SQL(", ").join(sets)
+            work.verdict, row_rule("settled" if live else "changed"), sql.SQL(", ").join(sets)
         )
     )
-    images.record(connection, seeding.ledger, work, run=run)
-    if update_in_turn(connection, work):
-        write.advance_sequences(connection, work)
-        images.reread(connection, seeding.ledger, work, run=run)
+    if not live:
+        images.record(connection, seeding.ledger, work, run=run)
+        if update_in_turn(connection, work):
+            write.advance_sequences(connection, work)
+            images.reread(connection, seeding.ledger, work, run=run)
     record.record_merged(connection, work, run=run)
 
 
@@ -214,11 +257,14 @@ def _take_live(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
         sql.SQL(
             "UPDATE {base} b SET {sets}, run = {run}, notes = (SELECT"
             " nullif(coalesce(jsonb_object_agg(q.key, q.value), '{{}}'), '{{}}') FROM (SELECT"
-            " n.key, CASE WHEN n.key IN ('unknown', 'offered', 'stored', 'moved')"
+            " n.key, CASE WHEN n.key IN ('unknown', 'offered', 'parts', 'stored', 'moved')"
             " THEN n.value - {names}::text[] ELSE n.value END AS value"
             " FROM jsonb_each(b.notes) n) q WHERE q.value NOT IN ('[]', '{{}}'))"
-            " FROM {verdict} w JOIN {stage} s ON {row} = w.s WHERE b.ctid = w.b"
+            " FROM {verdict} w JOIN {stage} s ON {row} = w.s"
+            # What parts were settled before has given the entry another place.
+            " WHERE b.ctid = w.b OR (b.scope = {scope} AND b.addr = s.addr)"
         ).format(
+            scope=sql.Literal(work.scope),
             base=work.base.relation,
             sets=sql.SQL(", ").join(sets),
             run=sql.Literal(seeding.run),

@@ -22,6 +22,7 @@ from seeder.database.schema.equality import (
 from seeder.database.schema.tables import Column, Table
 from seeder.database.staging.generated import made
 from seeder.database.staging.stage import Stage
+from seeder.merge.choices import Take
 from seeder.merge.model import Cell, Generator, Nulls, Removed, SeedSet, TableReference
 from seeder.merge.plan import SetDecision, Why
 
@@ -45,6 +46,14 @@ class TableTarget(Struct, frozen=True, kw_only=True):
 Target: TypeAlias = SetTarget | TableTarget
 
 
+class Settling(Struct, frozen=True, kw_only=True):
+    """A person settles conflicts inside the documents of one row, and nothing else happens."""
+
+    take: Take
+    parts: Mapping[str, tuple[str, ...]]
+    """Paths by column, as `documents.Settle` has them."""
+
+
 class SetWork(Struct, frozen=True, kw_only=True):
     """One set of one seeding; all relations are temporary or the ledger's."""
 
@@ -64,6 +73,7 @@ class SetWork(Struct, frozen=True, kw_only=True):
     told: Mapping[Why, frozenset[str]] = {}
     """Row keys of which it was reported that they wait, by what they wait for."""
     decision: SetDecision = SetDecision.MERGE
+    settling: Settling | None = None
 
     @property
     def name(self) -> str:

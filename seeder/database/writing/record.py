@@ -435,6 +435,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
             "unasked": unasked,
             "stored": _stored_now(work, keep=True),
             "offered": _offered(work),
+            "parts": _parts(work),
             "moved": moved,
         }
     )
@@ -500,4 +501,18 @@ def _offered(work: SetWork) -> list[sql.Composable]:
         )
         for column in _own_columns(work)
         if work.seed_set.column(column.name).update is not Update.NEVER
+    ]
+
+
+def _parts(work: SetWork) -> list[sql.Composable]:
+    """Pieces of the notes' `parts`: what of these was kept out, where documents are merged."""
+    return [
+        sql.SQL("CASE WHEN {} THEN pg_catalog.jsonb_build_object({}, {}) ELSE {} END").format(
+            documents.kept_out(work, column.name),
+            sql.Literal(column.name),
+            documents.parts_kept_out(work, column.name),
+            EMPTY,
+        )
+        for column in documents.merging(work)
+        if column.name in work.base.columns
     ]

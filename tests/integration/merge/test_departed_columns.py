@@ -73,7 +73,7 @@ def test_a_value_that_a_person_changed_stays_and_is_a_conflict_until_it_is_settl
     assert counts(launched.update(), "roles") == {"update": 2, "keep": 1, "conflicts": 1}
     assert live(launched, "code, note") == [("a", "Mine"), ("b", None), ("c", None)]
     launched.assert_settled()
-    resolve(launched.settings(), log=Events(), address="roles/a", take=Take.DESIRED)
+    resolve(launched.settings(), log=Events(), addresses=["roles/a"], take=Take.DESIRED)
     assert live(launched, "code, note")[0] == ("a", None)
     launched.assert_settled()
     assert launched.value("SELECT columns FROM seeder.sets") == ["code", "can_export"]
@@ -83,7 +83,7 @@ def test_a_person_may_keep_what_the_row_no_longer_gives(launched: Project) -> No
     launched.sql("UPDATE roles SET note = 'Mine' WHERE code = 'a'")
     seed(launched, "{code: a, can_export: true}", *(f"{{code: {c}, can_export: true, note: x}}" for c in "bc"))  # fmt: skip  # noqa: E501
     launched.update()
-    resolve(launched.settings(), log=Events(), address="roles/a", take=Take.LIVE)
+    resolve(launched.settings(), log=Events(), addresses=["roles/a"], take=Take.LIVE)
     launched.assert_settled()
     assert live(launched, "note") == [("Mine",), ("x",), ("x",)]
 

@@ -240,19 +240,121 @@ def test_a_conflict_of_a_part_is_resolved_and_no_other_part_is_touched(
     launched.sql("UPDATE roles SET settings = %s::jsonb", json.dumps(edited))
     seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}}}")
     launched.update()
-    resolved = cli.main(
-        ["resolve", "roles/a", "--take", take],
-        {
-            "SEEDER_DATABASE_URL": launched.database.url,
-            "SEEDER_PROJECT": str(launched.directory),
-            "SEEDER_LOCK_TIMEOUT": "30",
-        },
-    )
-    assert resolved == 0
+    assert command(launched, "resolve", "roles/a", "--take", take) == 0
     wanted = {"limits": {"seats": seats, "tags": ["x", "mine"]}, "own": 1}
     assert settings(launched) == wanted
     launched.assert_settled()
     assert settings(launched) == wanted
+
+
+# -- addresses of parts --------------------------------------------------------------------
+
+
+def command(project: Project, *arguments: str) -> int:
+    return cli.main(
+        list(arguments),
+        {
+            "SEEDER_DATABASE_URL": project.database.url,
+            "SEEDER_PROJECT": str(project.directory),
+            "SEEDER_LOCK_TIMEOUT": "30",
+        },
+    )
+
+
+TWICE = "{code: a, settings: {limits: {seats: 7, tags: [x]}, theme: dark}}"
+
+
+@pytest.fixture
+def torn(launched: Project) -> Project:
+    """Two parts of a document are in conflict, and were reported."""
+    edited = {"limits": {"seats": 9, "tags": ["x"]}, "theme": "mine"}
+    launched.sql("UPDATE roles SET settings = %s::jsonb", json.dumps(edited))
+    seed(launched, TWICE)
+    launched.update()
+    return launched
+
+
+def test_status_names_the_parts_of_documents_in_conflict(
+    torn: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(torn, "status", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)["in_conflict"]
+    assert found["address"] == "roles/a"
+    assert found["columns"] == ["settings.limits.seats", "settings.theme"]
+
+
+@pytest.mark.parametrize(
+    ("take", "place", "limits", "theme", "left"),
+    [
+        ("live", "settings.limits.seats", 9, "mine", ["settings.theme"]),
+        ("desired", "settings.limits.seats", 7, "mine", ["settings.theme"]),
+        ("desired", "settings.limits", 7, "mine", ["settings.theme"]),
+        ("desired", "settings.theme", 9, "dark", ["settings.limits.seats"]),
+        ("desired", "settings", 7, "dark", []),
+        ("live", "settings", 9, "mine", []),
+    ],
+)
+def test_a_part_is_settled_by_its_address_and_the_others_stay_in_conflict(
+    torn: Project, take: str, place: str, limits: int, theme: str, left: list[str]
+) -> None:
+    assert command(torn, "resolve", f"roles/a#{place}", "--take", take) == 0
+    assert settings(torn) == {"limits": {"seats": limits, "tags": ["x"]}, "theme": theme}
+    notes = torn.entry("roles", "a")["notes"] or {}
+    assert sorted(notes.get("parts", {}).get("settings", {})) == [
+        each.removeprefix("settings.") for each in left
+    ]
+    torn.assert_settled()
+    # What was declined counts as asked for: only yet another value is a conflict again.
+    seed(torn, TWICE.replace("seats: 7", "seats: 8"))
+    counted = counts(torn.update(), "roles")
+    untouched = take == "desired" and "settings.limits.seats" not in left
+    assert counted == ({"update": 1} if untouched else {"keep": 1, "conflicts": 1})
+
+
+def test_several_parts_of_one_row_are_settled_at_once(torn: Project) -> None:
+    places = ["roles/a#settings.limits.seats", "roles/a#settings.theme"]
+    assert command(torn, "resolve", *places, "--take", "desired") == 0
+    assert settings(torn) == {"limits": {"seats": 7, "tags": ["x"]}, "theme": "dark"}
+    assert torn.entry("roles", "a")["notes"] is None
+
+
+def test_settling_a_part_leaves_what_else_the_catalog_asks_for_pending(launched: Project) -> None:
+    launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '9')")
+    seed(launched, "{code: a, grants: [new], settings: {limits: {seats: 7, tags: [y]}}}")
+    assert command(launched, "resolve", "roles/a", "--take", "live") == 0
+    assert settings(launched) == {"limits": {"seats": 9, "tags": ["x"]}}
+    assert grants(launched) == FIRST["grants"]
+    assert counts(launched.update(), "roles") == {"update": 1}
+    assert settings(launched) == {"limits": {"seats": 9, "tags": ["y"]}}
+    assert grants(launched) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("places", "message"),
+    [
+        (["roles/a#setings.theme"], "has no column setings.theme"),
+        (["roles/a#code.x"], "merged as a whole"),
+        (["roles/a#settings", "roles/b#settings"], "addresses of 2 rows"),
+        (["roles/c#settings"], "An address is unknown"),
+    ],
+)
+def test_addresses_of_no_part_are_refused(
+    torn: Project, places: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed(torn, TWICE, "{code: b}")
+    assert command(torn, "resolve", *places, "--take", "live") == 10
+    assert message in capsys.readouterr().err
+
+
+def test_a_key_with_a_hash_of_its_own_has_an_address(project: Project) -> None:
+    project.sql(TABLE)
+    seed(project, "{code: a#b, settings: {x: 1}}")
+    project.init()
+    project.sql("UPDATE roles SET settings = '{\"x\": 2}'")
+    seed(project, "{code: a#b, settings: {x: 3}}")
+    project.update()
+    assert command(project, "resolve", "roles/a#b#settings.x", "--take", "desired") == 0
+    assert settings(project, "a#b") == {"x": 3}
 
 
 # -- bad input ---------------------------------------------------------------------------
@@ -272,7 +374,8 @@ def test_a_conflict_of_a_part_is_resolved_and_no_other_part_is_touched(
         ("{merge: list, by: sku}", "[{sku: x}, {sku: x}]", "have the same sku"),
         ("{merge: list, by: sku}", "[{n: 1}]", "has no sku"),
         ("{merge: map, paths: {a.b: {merge: set}}}", "{a: {b: [1, 1.0]}}", "at `a.b`"),
-        ("{merge: map, paths: {a: {update: always}}}", "{a: 1}", "can only be `never`"),
+        ("{merge: map, paths: {a: {update: often}}}", "{a: 1}", "`update` must be"),
+        ("{merge: map, paths: {a: {conflict: mine}}}", "{a: 1}", "`conflict` must be"),
     ],
 )
 def test_what_cannot_be_merged_is_told_with_its_line(

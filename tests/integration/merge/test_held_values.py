@@ -157,7 +157,7 @@ def test_a_customers_row_outside_of_the_scope_holds_it_at_a_first_launch(
 
 def settle(project: Project, address: str, take: Take) -> Settlement:
     """Resolve a conflict."""
-    return resolve(project.settings(), log=Events(), address=address, take=take)
+    return resolve(project.settings(), log=Events(), addresses=[address], take=take)
 
 
 def test_taking_live_makes_the_row_that_holds_the_value_the_seeded_one(shop: Project) -> None:

@@ -11,8 +11,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from seeder.merge.documents import MISSING, Merged, Sides, equal, merge, path_text, read, text_of
-from seeder.merge.model import Strategy, Way
+from seeder.merge.choices import Take
+from seeder.merge.documents import (
+    MISSING,
+    Merged,
+    Settle,
+    Sides,
+    equal,
+    merge,
+    path_text,
+    read,
+    text_of,
+)
+from seeder.merge.model import Conflict, Strategy, Update, Way
 from seeder.merge.plan import ColumnCase
 
 MAP, SET = Strategy(way=Way.MAP), Strategy(way=Way.SET)
@@ -191,7 +202,7 @@ def test_an_atomic_part_changes_as_a_whole_or_not_at_all() -> None:
 
 
 def test_a_part_written_on_insert_only_is_never_changed() -> None:
-    strategy = Strategy(way=Way.MAP, paths=(("token", Strategy(never=True)),))
+    strategy = Strategy(way=Way.MAP, paths=(("token", Strategy(update=Update.NEVER)),))
     found = merged({"token": "a"}, {"token": "a", "x": 1}, {"token": "b", "y": 2}, strategy)
     assert found.value == {"token": "a", "x": 1, "y": 2}
     assert merged({}, {"x": 1}, {"token": "b"}, strategy).value == {"x": 1, "token": "b"}
@@ -203,6 +214,71 @@ def test_a_conflict_that_was_reported_is_held_until_the_catalog_asks_for_somethi
     assert cases(found) == {"a": ColumnCase.HELD, "b": ColumnCase.UPDATE}
     found = merged({"a": 1}, {"a": 2}, {"a": 4}, offered=before)
     assert cases(found) == {"a": ColumnCase.CONFLICT}
+
+
+def test_a_part_written_at_every_update_is_the_catalogs_and_no_other_is() -> None:
+    strategy = Strategy(way=Way.MAP, paths=(("mode", Strategy(update=Update.ALWAYS)),))
+    assert strategy.reasserts
+    found = merged({"mode": 1, "x": 1}, {"mode": 2, "x": 2}, {"mode": 1, "x": 1}, strategy)
+    assert found.value == {"mode": 1, "x": 2}
+    assert cases(found) == {"mode": ColumnCase.ALWAYS}
+    assert merged({"mode": 1}, {"mode": 1}, {"mode": 1}, strategy).changes == ()
+
+
+def test_what_people_added_within_such_a_part_is_not_the_catalogs() -> None:
+    always = Strategy(way=Way.MAP, update=Update.ALWAYS)
+    strategy = Strategy(way=Way.MAP, paths=(("limits", always),))
+    base = {"limits": {"seats": 5, "old": 1}}
+    live = {"limits": {"seats": 9, "old": 1, "mine": 2}}
+    found = merged(base, live, {"limits": {"seats": 5}}, strategy)
+    assert found.value == {"limits": {"seats": 5, "mine": 2}}
+
+
+def test_which_side_wins_holds_by_path_and_for_all_within() -> None:
+    wins = Strategy(
+        way=Way.MAP, conflict=Conflict.OVERWRITE, paths=(("n", Strategy(conflict=Conflict.KEEP)),)
+    )
+    strategy = Strategy(way=Way.MAP, paths=(("limits", wins),))
+    base = {"limits": {"seats": 1, "n": 1}, "x": 1}
+    live = {"limits": {"seats": 2, "n": 2}, "x": 2}
+    desired = {"limits": {"seats": 3, "n": 3}, "x": 3}
+    found = merged(base, live, desired, strategy)
+    assert found.value == {"limits": {"seats": 3, "n": 2}, "x": 2}
+    assert cases(found) == {
+        "limits.seats": ColumnCase.OVERWRITE,
+        "limits.n": ColumnCase.CONFLICT,
+        "x": ColumnCase.CONFLICT,
+    }
+
+
+# -- settling ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("take", "part", "value", "asked"),
+    [
+        (Take.DESIRED, "a.b", {"a": {"b": 3}, "c": 2, "d": 1}, {"a": {"b": 3}, "c": 1, "d": 1}),
+        (Take.LIVE, "a.b", {"a": {"b": 2}, "c": 2, "d": 1}, {"a": {"b": 3}, "c": 1, "d": 1}),
+        (Take.DESIRED, "a", {"a": {"b": 3}, "c": 2, "d": 1}, {"a": {"b": 3}, "c": 1, "d": 1}),
+        (Take.LIVE, "", {"a": {"b": 2}, "c": 2, "d": 1}, {"a": {"b": 3}, "c": 3, "d": 1}),
+        (Take.DESIRED, "d", {"a": {"b": 2}, "c": 2, "d": 1}, {"a": {"b": 1}, "c": 1, "d": 1}),
+    ],
+)
+def test_settling_decides_conflicts_at_a_path_and_nothing_else(
+    take: Take, part: str, value: Any, asked: Any
+) -> None:
+    base = {"a": {"b": 1}, "c": 1, "d": 1}
+    live = {"a": {"b": 2}, "c": 2, "d": 1}
+    desired = {"a": {"b": 3}, "c": 3, "d": 3, "new": 1}
+    found = merged(base, live, desired, settle=Settle(take=take, parts=(part,)))
+    assert (found.value, found.asked) == (value, asked)
+
+
+def test_of_two_live_elements_with_one_key_a_person_may_take_the_catalogs() -> None:
+    live = [{"sku": "x", "n": 1}, {"sku": "x", "n": 7}, {"sku": "y"}]
+    settle = Settle(take=Take.DESIRED, parts=("[x]",))
+    found = merged(live[:1], live, [{"sku": "x", "n": 2}], LIST, settle=settle)
+    assert found.value == [{"sku": "x", "n": 2}, {"sku": "y"}]
 
 
 # -- sets --------------------------------------------------------------------------------
