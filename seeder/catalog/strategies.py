@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from seeder.catalog.node_reader import Choice, NodeReader
 from seeder.catalog.nodes import Mapping

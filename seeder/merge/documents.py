@@ -38,6 +38,9 @@ class _Missing(Enum):
 MISSING: Final = _Missing.MISSING
 Part: TypeAlias = Document | Literal[_Missing.MISSING]
 
+ABSENT = "absent"
+"""What stands for a part that is not there, where others are JSON."""
+
 T = TypeVar("T")
 Path: TypeAlias = tuple[str, ...]
 
@@ -358,7 +361,7 @@ def text_of(part: Part) -> str | None:
 
 
 def _told(part: Part) -> str:
-    return text_of(part) or "absent"
+    return text_of(part) or ABSENT
 
 
 def _written(part: Document) -> Iterator[str]:

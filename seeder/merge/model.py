@@ -6,12 +6,13 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 # For who needs the rest as well.
 from seeder.merge.given import DISPOSABLE as DISPOSABLE
@@ -134,8 +135,7 @@ class Way(StrEnum):
     """Element by element, told apart by the keys that `by` names."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Strategy:
+class Strategy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How far inside a document the merge goes, and how."""
 
     way: Way = Way.ATOMIC
@@ -147,6 +147,12 @@ class Strategy:
     """How an update treats it, as of a column; None: as what is around it."""
     conflict: Conflict | None = None
     """Which value wins where both sides changed it; None: as around it, in the end as the set."""
+
+    @property
+    def shape(self) -> Strategy:
+        """Only how far inside it goes: nothing of who wins where."""
+        inside = tuple((name, each.shape) for name, each in self.paths)
+        return Strategy(way=self.way, by=self.by, paths=inside)
 
     @property
     def keeps(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from msgspec import Struct, field
 
+from seeder.merge.documents import ABSENT, within
 from seeder.merge.plan import RowChange
 
 
@@ -81,9 +82,31 @@ class RowRecord(Struct, frozen=True, kw_only=True):
     action: str
     reason: str
     before: Mapping[str, str | None] = field(default_factory=dict)
-    """By column: of an updated row its written columns, of a deleted row the whole row."""
+    """By column, or part of a document: of an updated row what was written of it, of a deleted
+    row the whole row."""
     after: Mapping[str, str | None] = field(default_factory=dict)
     """By column; of an inserted row what was asked for, as far as the ledger still says so."""
+
+
+def in_parts(
+    before: Mapping[str, str | None] | None,
+    after: Mapping[str, str | None] | None,
+    merged: Mapping[str, Mapping[str, Mapping[str, tuple[str, str]]]] | None,
+) -> tuple[dict[str, str | None], dict[str, str | None]]:
+    """Images as the ledger has them, with the written parts of documents in place of wholes."""
+    sides = dict(before or {}), dict(after or {})
+    for column, found in (merged or {}).items():
+        parts = found.get("parts", {})
+        if not parts or any(column not in side for side in sides):
+            continue
+        for n, side in enumerate(sides):
+            del side[column]
+            side |= {
+                within(column, part): texts[n]
+                for part, texts in parts.items()
+                if texts[n] != ABSENT
+            }
+    return sides
 
 
 class RunDetails(Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from seeder.merge.documents import within
 from seeder.merge.found import AppliedRelease, RequestRecord
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
-from seeder.merge.settled import RowRecord, RunRecord, SetRecord
+from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
 from seeder.report.markup import LONGEST
 
 READS = 1
@@ -297,7 +297,7 @@ class Look(Struct, frozen=True, kw_only=True):
         """Rows that a run wrote other than by inserting them, and how many there are in all."""
         ((total,),) = self.rows("SELECT count(*) FROM {s}.changes WHERE run = %s", [run])
         rows = self.rows(
-            "SELECT set_name, addr, action, reason, {before}, {after} FROM {s}.changes"
+            "SELECT set_name, addr, action, reason, {before}, {after}, merged FROM {s}.changes"
             " WHERE run = %s ORDER BY seq OFFSET %s LIMIT %s",
             [run, start, limit],
             before=_cut("before"),
@@ -308,10 +308,11 @@ class Look(Struct, frozen=True, kw_only=True):
                 address=f"{row[0]}/{row[1]}",
                 action=row[2],
                 reason=row[3],
-                before=row[4] or {},
-                after=row[5] or {},
+                before=before,
+                after=after,
             )
             for row in rows
+            for before, after in [in_parts(*row[4:])]
         )
         return found, int(total)
 

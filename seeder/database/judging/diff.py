@@ -229,7 +229,7 @@ def _different(work: SetWork) -> sql.Composable:
     for column in work.seed_set.columns:
         if column.update is Update.NEVER:
             continue
-        if column.update is Update.ALWAYS:
+        if column.update is Update.ALWAYS or (column.merge is not None and column.merge.reasserts):
             return sql.SQL("true")
         if column.name not in work.base.columns:  # it was declared secret after it had left
             continue

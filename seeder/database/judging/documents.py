@@ -14,7 +14,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging.facts import Fact
+from seeder.database.judging.facts import Fact, numbers
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.entry_values import last_asked, stored
 from seeder.database.schema.equality import cast, copy_text, type_sql
@@ -35,7 +35,7 @@ from seeder.merge.documents import (
 )
 from seeder.merge.model import Conflict, SeedColumn
 from seeder.merge.plan import ColumnChange
-from seeder.merge.rules import COLUMN_RULES, number_of
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, number_of
 
 _WRITES, _CONFLICTS, _RECORDS, _KEPT_OUT = 1, 2, 4, 8
 _PORTION = 2_000
@@ -96,10 +96,11 @@ NO_FACTS: Mapping[str, Fact] = dict.fromkeys(
 """The facts of `COLUMN_RULES` about a merge, where there is none."""
 
 
-def facts(work: SetWork, column: SeedColumn) -> dict[str, Fact]:
+def facts(work: SetWork, column: SeedColumn, whole: Mapping[str, Fact]) -> dict[str, Fact]:
     """What differs in the facts of a column whose document is merged, for live row `v`.
 
-    What nobody changed is merged inside as well, to tell part by part what happens.
+    `whole` are the facts of the column as a whole. What nobody changed is merged inside as well,
+    to tell part by part what happens.
     """
     if column.merge is None or column.name not in work.base.columns:
         return {}
@@ -108,16 +109,25 @@ def facts(work: SetWork, column: SeedColumn) -> dict[str, Fact]:
     def flag(bit: int) -> Fact:
         return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(bit))
 
-    return {
+    merged = sql.SQL(
+        "coalesce(j.row_at = v.row_at AND j.row_by = v.row_by AND {} IS NOT NULL, false)"
+    ).format(flags)
+    found: dict[str, Fact] = {
         "live_is_stored": False,
         "merges": True,
-        "merged": sql.SQL(
-            "coalesce(j.row_at = v.row_at AND j.row_by = v.row_by AND {} IS NOT NULL, false)"
-        ).format(flags),
+        "merged": merged,
         "merge_writes": flag(_WRITES),
         "merge_conflicts": flag(_CONFLICTS),
         "merge_records": flag(_RECORDS),
     }
+    if column.merge.reasserts:
+        # Parts that are written at every update: only a merge tells whether there is nothing new.
+        found["desired_is_asked"] = sql.SQL("({} AND ({} OR {} OR ({} AND NOT {})))").format(
+            *(whole[name] for name in ("desired_is_asked", "live_is_stored", "live_is_desired")),
+            merged,
+            found["merge_writes"],
+        )
+    return found
 
 
 def kept_out(work: SetWork, name: str) -> sql.Composable:
@@ -133,6 +143,35 @@ def parts_kept_out(work: SetWork, name: str) -> sql.Composable:
         " pg_catalog.jsonb_build_array(p ->> 'asked', p ->> 'desired'))"
         " FROM pg_catalog.jsonb_array_elements({}::jsonb) p WHERE p ->> 'case' = ANY ({}))"
     ).format(sql.Identifier("w", f"c{work.stage.position(name)}"), sql.Literal(sorted(KEPT_OUT)))
+
+
+def images(work: SetWork) -> sql.Composable:
+    """Of verdict row `w`, what the audit trail keeps of documents that are written, for undo.
+
+    By column: `how` they were merged, and `parts`, by path, with the JSON before and after.
+    """
+    pieces = [
+        sql.SQL(
+            "CASE WHEN w.{v} = ANY ({writes}) THEN pg_catalog.jsonb_build_object({name},"
+            " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('how', {how}::jsonb,"
+            " 'parts', (SELECT pg_catalog.jsonb_object_agg(p ->> 'name',"
+            " pg_catalog.jsonb_build_array(p ->> 'live', p ->> 'desired'))"
+            " FROM pg_catalog.jsonb_array_elements(w.{c}::jsonb) p"
+            " WHERE p ->> 'case' = ANY ({writes_part})))))"
+            " ELSE '{{}}' END"
+        ).format(
+            v=sql.Identifier(f"v{work.stage.position(column.name)}"),
+            c=sql.Identifier(f"c{work.stage.position(column.name)}"),
+            name=sql.Literal(column.name),
+            how=sql.Literal(msgspec.json.encode(column.merge).decode()),
+            writes=numbers(COLUMN_RULES, COLUMN_WRITES),
+            writes_part=sql.Literal(sorted(COLUMN_WRITES)),
+        )
+        for column in merging(work)
+    ]
+    if not pieces:
+        return sql.SQL("NULL::jsonb")
+    return sql.SQL("nullif({}, '{{}}'::jsonb)").format(sql.SQL(" || ").join(pieces))
 
 
 def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
@@ -183,7 +222,7 @@ def _pending(
         note = sql.SQL("b.notes -> 'offered' ->> {}").format(sql.Literal(column.name))
         pieces.append(sql.SQL("coalesce({}, false)").format(condition))
         pieces += [
-            _json(cast(value, live), live)
+            as_json(cast(value, live), live)
             for value in (
                 last_asked(base),
                 stored(base),
@@ -211,7 +250,7 @@ def _pending(
     )
 
 
-def _json(value: sql.Composable, column: Column) -> sql.Composable:
+def as_json(value: sql.Composable, column: Column) -> sql.Composable:
     """The value as JSON text; NULL stays NULL."""
     if column.kind.is_array:
         return sql.SQL("pg_catalog.to_jsonb({})::text").format(value)
@@ -241,13 +280,14 @@ def _outcomes(
         overwrite = work.seed_set.conflict is Conflict.OVERWRITE
         found = merge(sides, column.merge, overwrite=overwrite, settle=settle)
         kind = work.live(column.name)
-        yield _text(found.value, kind)
-        yield _text(found.asked, kind)
+        yield as_text(found.value, kind)
+        yield as_text(found.asked, kind)
         yield msgspec.json.encode(found.changes).decode()
         yield _flags(sides, found)
 
 
-def _text(part: Part, column: Column) -> str | None:
+def as_text(part: Part, column: Column) -> str | None:
+    """A document as text that Postgres casts to the column's type; None is NULL."""
     if part is MISSING:
         return None
     return copy_text(part, column) if column.kind.is_array else text_of(part)  # type: ignore[arg-type]

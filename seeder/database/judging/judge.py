@@ -60,7 +60,7 @@ def _judge(
     verdicts = []
     for name, number in columns.items():
         facts = _column_facts(work, name, others, refresh=refresh)
-        merged = facts | documents.facts(work, work.seed_set.column(name))
+        merged = facts | documents.facts(work, work.seed_set.column(name), facts)
         case = verdict_number(COLUMN_RULES, merged)
         given = work.stage.given(name)
         if given is not None:

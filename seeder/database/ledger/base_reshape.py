@@ -214,7 +214,7 @@ def _rename_in_images(
         ),
         {"old": old, "new": new, "base": base.id},
     )
-    for side in ("before", "after"):
+    for side in ("before", "after", "merged"):
         connection.execute(
             ledger.sql(
                 "UPDATE {s}.changes SET {side} = ({side} - %(old)s::text)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import msgspec
+
 from seeder.merge.model import SeedSet
 
 FIRST_ROWS = "first rows"
@@ -30,7 +32,7 @@ def digest_of(seed_set: SeedSet) -> str:
     found = hashlib.sha256(repr(policies).encode())
     for column in sorted(seed_set.columns, key=lambda column: column.name):
         if column.merge is not None:
-            found.update(repr((column.name, column.merge)).encode())
+            found.update(column.name.encode() + msgspec.json.encode(column.merge))
     source = seed_set.rows.csv
     if source is not None:
         with Path(source.path).open("rb") as file:

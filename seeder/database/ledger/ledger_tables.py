@@ -91,6 +91,7 @@ CREATE TABLE {s}.changes (         -- writes other than inserts, with images for
     reason text NOT NULL,
     before jsonb,
     after jsonb,
+    merged jsonb,                  -- column: how its document was merged, and the parts written
     PRIMARY KEY (run, seq)
 );
 CREATE TABLE {s}.waiting (         -- rows of the catalog that wait for other rows

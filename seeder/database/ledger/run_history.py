@@ -11,7 +11,7 @@ from psycopg import sql
 from seeder.database.ledger.bases import Base
 from seeder.database.ledger.entries import image, read_bases
 from seeder.database.ledger.ledger import Ledger
-from seeder.merge.settled import RowRecord, RunRecord, SetRecord
+from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
 
 _RUNS = (
     "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
@@ -93,19 +93,20 @@ def _written(
 ) -> Iterator[RowRecord]:
     rows = connection.execute(
         ledger.sql(
-            "SELECT set_name, addr, action, reason, before, after FROM {s}.changes"
+            "SELECT set_name, addr, action, reason, before, after, merged FROM {s}.changes"
             " WHERE run = {run} ORDER BY seq LIMIT {limit}",
             run=sql.Literal(number),
             limit=sql.Literal(limit),
         )
     ).fetchall()
-    for set_name, addr, action, reason, before, after in rows:
+    for set_name, addr, action, reason, *images in rows:
+        before, after = in_parts(*images)
         yield RowRecord(
             address=f"{set_name}/{addr}",
             action=action,
             reason=reason,
-            before=before or {},
-            after=after or {},
+            before=before,
+            after=after,
         )
 
 

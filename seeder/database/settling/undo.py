@@ -18,6 +18,7 @@ import psycopg
 
 from seeder.database.ledger.entries import read_bases
 from seeder.database.ledger.ledger import Ledger
+from seeder.database.settling.undo_documents import merge_back
 from seeder.database.settling.undo_held import comes_after_changes, keep_held
 from seeder.database.settling.undo_judge import (
     judge_deleted,
@@ -46,6 +47,7 @@ def undo(
     for work in works:
         lock(connection, work)
     for work in works:
+        merge_back(connection, work)
         judge_inserted(connection, work)
     _delete(connection, ledger, works, by=by)
     set_back_first = set()

@@ -234,7 +234,7 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " reason = CASE WHEN cardinality(q.names) = 0 AND {gone} THEN {told}"
             " WHEN cardinality(q.names) = 0 THEN 'changed here since'"
             " WHEN {gone} THEN 'the run wrote it; ' || {told}"
-            " WHEN cardinality(q.names) + q.moot < q.written"
+            " WHEN cardinality(q.names) + q.moot < q.written OR w.partly"
             " THEN 'the run wrote it; what was changed here since stays'"
             " ELSE 'the run wrote it' END"
             " FROM (SELECT w.n, {names} AS names, {moot} AS moot,"

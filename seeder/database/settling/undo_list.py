@@ -12,6 +12,7 @@ from seeder.database.ledger.bases import Base
 from seeder.database.ledger.entries import at_key
 from seeder.database.ledger.ledger import Ledger
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
+from seeder.merge.settled import in_parts
 
 
 class Undoing(Struct, frozen=True, kw_only=True):
@@ -54,7 +55,8 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
         sql.SQL(
             "CREATE TEMP TABLE {} (n bigint GENERATED ALWAYS AS IDENTITY, kind text NOT NULL,"
             " addr text NOT NULL, scope text NOT NULL, set_name text NOT NULL, action text,"
-            " before jsonb, after jsonb, names text[] NOT NULL DEFAULT '{{}}',"
+            " before jsonb, after jsonb, merged jsonb, partly boolean NOT NULL DEFAULT false,"
+            " names text[] NOT NULL DEFAULT '{{}}',"
             " verdict text NOT NULL DEFAULT 'open', reason text NOT NULL DEFAULT '', {})"
             " ON COMMIT DROP"
         ).format(sql.Identifier(work.name), definitions)
@@ -82,8 +84,9 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
         " FROM {s}.changes c {entry} WHERE c.run = {run} AND c.base = {id}"
         " AND c.before IS NOT NULL AND c.after IS NULL"
         " AND (b.state = 'r' OR (b.state = 'd' AND b.run = {run})) ORDER BY c.seq",
-        "INSERT INTO {w} (kind, addr, scope, set_name, action, before, after, {names})"
-        " SELECT 'updated', c.addr, c.scope, c.set_name, c.action, c.before, c.after, {own}"
+        "INSERT INTO {w} (kind, addr, scope, set_name, action, before, after, merged, {names})"
+        " SELECT 'updated', c.addr, c.scope, c.set_name, c.action, c.before, c.after, c.merged,"
+        " {own}"
         " FROM {s}.changes c {entry} WHERE c.run = {run} AND c.base = {id}"
         " AND c.before IS NOT NULL AND c.after IS NOT NULL ORDER BY c.seq",
     ):
@@ -137,14 +140,17 @@ def read(
     ).fetchall():
         action = (_ACTIONS[kind] if verdict == "do" else RowAction.KEEP).value
         counts[action] = counts.get(action, 0) + number
-    for kind, verdict, set_name, addr, reason, names, before, after in connection.execute(
+    for kind, verdict, set_name, addr, reason, *images in connection.execute(
         work.compose(
-            "SELECT kind, verdict, set_name, addr, reason, names, before, after FROM {w}"
+            "SELECT kind, verdict, set_name, addr, reason,"
+            " (SELECT jsonb_object_agg(n, w.after -> n) FROM unnest(w.names) n),"
+            " (SELECT jsonb_object_agg(n, w.before -> n) FROM unnest(w.names) n), merged FROM {w} w"
             " ORDER BY n LIMIT {room}",
             room=sql.Literal(max(0, 1000 - len(rows))),
         )
     ).fetchall():
         done = verdict == "do"
+        now, then = in_parts(*images)
         rows.append(
             RowChange(
                 address=f"{set_name}/{addr}",
@@ -155,10 +161,10 @@ def read(
                         name=name,
                         case=ColumnCase.UPDATE,
                         reason="still holds what the run wrote",
-                        live=after.get(name),
-                        desired=before.get(name),
+                        live=now.get(name),
+                        desired=then.get(name),
                     )
-                    for name in names
+                    for name in dict.fromkeys([*now, *then])
                 ),
                 conflict=not done,
             )

@@ -153,10 +153,11 @@ def set_back(
     connection.execute(
         ledger.sql(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
-            " after) SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'update',"
+            " after, merged) SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'update',"
             " 'undone: ' || w.reason, (SELECT jsonb_object_agg(n, w.after -> n)"
             " FROM unnest(w.names) n), (SELECT jsonb_object_agg(n, w.before -> n)"
-            " FROM unnest(w.names) n) FROM {w} w"
+            " FROM unnest(w.names) n), (SELECT jsonb_object_agg(n, w.merged -> n)"
+            " FROM unnest(w.names) n WHERE w.merged ? n) FROM {w} w"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' ORDER BY w.n",
             by=sql.Literal(by),
             id=sql.Literal(base.id),

@@ -124,7 +124,8 @@ def _conceal(
     )
     connection.execute(
         ledger.sql(
-            "UPDATE {s}.changes SET before = before - {names}, after = after - {names}"
+            "UPDATE {s}.changes SET before = before - {names}, after = after - {names},"
+            " merged = merged - {names}"
             " WHERE base = {id} AND (before ?| {names} OR after ?| {names})",
             id=sql.Literal(number),
             **names,

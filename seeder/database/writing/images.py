@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.judging import documents
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, new_value, writing
 from seeder.database.ledger.ledger import Ledger
@@ -54,6 +55,7 @@ def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
         after=image("after"),
         addr=sql.SQL("s.addr"),
         source=source,
+        merged=documents.images(work),
     )
 
 
@@ -67,13 +69,14 @@ def keep(
     after: sql.Composable,
     addr: sql.Composable,
     source: sql.Composable,
+    merged: sql.Composable | None = None,
 ) -> None:
     """Add a row to the audit trail for each row of `source`, which has verdict `w`."""
     connection.execute(
         ledger.sql(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
-            " after)\nSELECT {run}, {base}, {scope}, {set}, {addr}, {action}, {reason}, {before},"
-            " {after}\nFROM {source}",
+            " after, merged)\nSELECT {run}, {base}, {scope}, {set}, {addr}, {action}, {reason},"
+            " {before}, {after}, {merged}\nFROM {source}",
             run=sql.Literal(run),
             base=sql.Literal(work.base.id),
             scope=sql.Literal(work.scope),
@@ -82,6 +85,7 @@ def keep(
             reason=_rule_text([rule.reason for rule in ROW_RULES]),
             before=before,
             after=after,
+            merged=sql.SQL("NULL::jsonb") if merged is None else merged,
             addr=addr,
             source=source,
         )

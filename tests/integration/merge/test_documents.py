@@ -10,7 +10,10 @@ import yaml
 
 from seeder import cli
 from seeder.errors import ConfigurationInvalid
-from seeder.merge.plan import ColumnCase
+from seeder.merge.plan import ColumnCase, RowAction
+from seeder.merge.settled import Settlement
+from seeder.settle.undo import undo
+from tests.support.events import Events
 from tests.support.merge import Project, counts
 
 TABLE = (
@@ -247,6 +250,40 @@ def test_a_conflict_of_a_part_is_resolved_and_no_other_part_is_touched(
     assert settings(launched) == wanted
 
 
+def test_a_part_written_at_every_update_is_the_catalogs_each_time(project: Project) -> None:
+    project.sql(TABLE)
+    head = HEAD.replace("paths: {", "paths: {limits.seats: {update: always}, ")
+    seed(project, "{code: a}", "{code: b}", head=head)
+    project.init()
+    before = project.rows("SELECT xmin FROM roles WHERE code = 'b'")
+    edited = {"limits": {"seats": 9, "tags": ["x", "y"]}, "theme": "mine"}
+    for _ in range(2):
+        project.sql("UPDATE roles SET settings = %s::jsonb WHERE code = 'a'", json.dumps(edited))
+        assert counts(project.update(), "roles") == {"update": 1}
+        assert parts(project) == {"settings.limits.seats": ColumnCase.ALWAYS}
+        assert settings(project) == edited | {"limits": {"seats": 5, "tags": ["x", "y"]}}
+        project.assert_settled()
+    assert project.rows("SELECT xmin FROM roles WHERE code = 'b'") == before
+
+
+def test_which_side_wins_may_differ_by_path(launched: Project) -> None:
+    edited = {"limits": {"seats": 9, "tags": ["x"]}, "theme": "mine"}
+    launched.sql("UPDATE roles SET settings = %s::jsonb", json.dumps(edited))
+    head = HEAD.replace("paths: {", "paths: {limits: {merge: map, conflict: overwrite}, ")
+    seed(
+        launched,
+        "{code: a, settings: {limits: {seats: 7, tags: [x]}, theme: dark}}",
+        head=head,
+    )
+    assert counts(launched.update(), "roles") == {"update": 1, "conflicts": 1}
+    assert parts(launched) == {
+        "settings.limits.seats": ColumnCase.OVERWRITE,
+        "settings.theme": ColumnCase.CONFLICT,
+    }
+    assert settings(launched) == edited | {"limits": {"seats": 7, "tags": ["x"]}}
+    launched.assert_settled()
+
+
 # -- addresses of parts --------------------------------------------------------------------
 
 
@@ -355,6 +392,81 @@ def test_a_key_with_a_hash_of_its_own_has_an_address(project: Project) -> None:
     project.update()
     assert command(project, "resolve", "roles/a#b#settings.x", "--take", "desired") == 0
     assert settings(project, "a#b") == {"x": 3}
+
+
+# -- undo --------------------------------------------------------------------------------
+
+
+def undo_last(project: Project) -> Settlement:
+    run = project.value("SELECT max(run) FROM seeder.changes")
+    return undo(project.settings(), log=Events(), run=run, dry_run=False)
+
+
+def test_undo_takes_back_what_the_run_wrote_and_leaves_what_people_changed_since(
+    launched: Project,
+) -> None:
+    seed(
+        launched,
+        "{code: a, grants: [orders.view, orders.hold],"
+        " settings: {limits: {seats: 7, tags: [x]}, theme: dark}}",
+    )
+    launched.update()
+    edited = {"limits": {"seats": 7, "tags": ["x"]}, "theme": "mine", "own": 1}
+    launched.sql("UPDATE roles SET settings = %s::jsonb", json.dumps(edited))
+    launched.sql("UPDATE roles SET grants = array_append(grants, 'reports.mine')")
+    (row,) = undo_last(launched).rows
+    assert row.reason == "the run wrote it; what was changed here since stays"
+    assert {each.name: (each.live, each.desired) for each in row.columns} == {
+        "grants[orders.hold]": ('"orders.hold"', None),
+        "grants[orders.refund]": (None, '"orders.refund"'),
+        "settings.limits.seats": ("7", "5"),
+    }
+    assert settings(launched) == edited | {"limits": {"seats": 5, "tags": ["x"]}}
+    assert grants(launched) == ["orders.view", "reports.mine", "orders.refund"]
+    before = launched.snapshot()
+    launched.update()
+    assert launched.snapshot() == before
+
+
+def test_an_undo_of_an_undo_brings_the_parts_again(launched: Project) -> None:
+    seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}, theme: dark}}")
+    launched.update()
+    launched.sql("UPDATE roles SET settings = settings || '{\"own\": 1}'")
+    undo_last(launched)
+    launched.sql("UPDATE roles SET settings = settings || '{\"more\": 1}'")
+    undo_last(launched)
+    assert settings(launched) == {
+        "limits": {"seats": 7, "tags": ["x"]},
+        "theme": "dark",
+        "own": 1,
+        "more": 1,
+    }
+
+
+def test_a_document_of_which_people_changed_all_that_the_run_wrote_is_left(
+    launched: Project,
+) -> None:
+    seed(launched, "{code: a, settings: {limits: {seats: 7, tags: [x]}}}")
+    launched.update()
+    launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '9')")
+    (row,) = undo_last(launched).rows
+    assert (row.action, row.reason) == (RowAction.KEEP, "changed here since")
+    assert settings(launched)["limits"]["seats"] == 9
+
+
+def test_a_run_is_shown_by_the_parts_that_it_wrote(
+    launched: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed(launched, "{code: a, grants: [orders.view], settings: {limits: {seats: 7, tags: [x]}}}")
+    launched.update()
+    run = launched.value("SELECT max(run) FROM seeder.changes")
+    assert command(launched, "show", str(run), "--json") == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["before"] == {
+        "grants[orders.refund]": '"orders.refund"',
+        "settings.limits.seats": "5",
+    }
+    assert row["after"] == {"settings.limits.seats": "7"}
 
 
 # -- bad input ---------------------------------------------------------------------------

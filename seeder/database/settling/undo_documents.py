@@ -1,0 +1,97 @@
+"""Undo inside documents: what a run wrote of one is taken back part by part.
+
+Images are whole documents. Where people changed other parts since, the images of the list are
+rewritten: to what stands now, and to what it becomes when the run's parts are taken back.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+
+from seeder.database.judging.documents import as_json, as_text
+from seeder.database.ledger.entries import from_text, live_text
+from seeder.database.schema.equality import canonical, same_text
+from seeder.database.settling.undo_list import Undoing
+from seeder.merge.documents import Sides, equal, merge, read
+from seeder.merge.model import Strategy
+from seeder.merge.rules import COLUMN_WRITES
+
+
+def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
+    """Rewrite the images of documents in which people changed something since."""
+    connection.execute(work.compose(_TURNED))
+    names = connection.execute(
+        work.compose("SELECT DISTINCT jsonb_object_keys(merged) FROM {w} ORDER BY 1")
+    ).fetchall()
+    for (name,) in names:
+        if name in work.base.table.columns:
+            _merge_back(connection, work, name)
+
+
+_TURNED = (
+    "UPDATE {w} SET merged = (SELECT jsonb_object_agg(c.key, c.value || CASE"
+    " WHEN c.value ? 'parts' THEN jsonb_build_object('parts', (SELECT jsonb_object_agg(p.key,"
+    " jsonb_build_array(p.value -> 1, p.value -> 0)) FROM jsonb_each(c.value -> 'parts') p))"
+    " ELSE '{{}}' END) FROM jsonb_each(merged) c) WHERE merged IS NOT NULL"
+)
+"""Parts with what the run wrote first: that is what an undo finds."""
+
+
+def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -> None:
+    column = work.base.table.columns[name]
+
+    def image(side: str) -> sql.Composable:
+        text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+        return as_json(from_text(work.base, name, text), column)
+
+    rows = connection.execute(
+        work.compose(
+            "SELECT w.n, (w.merged -> {name} -> 'how')::text, {before}, {after}, {now}"
+            " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated' AND w.merged ? {name}"
+            " AND w.after ? {name} AND NOT {same}",
+            name=sql.Literal(name),
+            before=image("before"),
+            after=image("after"),
+            now=as_json(sql.Identifier("t", name), column),
+            same=same_text(
+                sql.Identifier("t", name),
+                sql.SQL("w.after ->> {}").format(sql.Literal(name)),
+                column,
+            ),
+        )
+    ).fetchall()
+    outcomes = []
+    for n, how, before, after, now in rows:
+        strategy = msgspec.json.decode(how, type=Strategy).shape
+        wrote, live = read(after), read(now)
+        found = merge(Sides(asked=wrote, stored=wrote, live=live, desired=read(before)), strategy)
+        if equal(found.value, live):
+            continue
+        parts = {
+            each.name: (each.live, each.desired)
+            for each in found.changes
+            if each.case in COLUMN_WRITES
+        }
+        outcomes.append((as_text(found.value, column), json.dumps(parts), found.kept_out, n))
+    if not outcomes:
+        return
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            work.compose(
+                "UPDATE {w} w SET before = w.before || jsonb_build_object({name}, {becomes}),"
+                " after = w.after || jsonb_build_object({name}, {now}),"
+                " merged = jsonb_set(w.merged, ARRAY[{name}, 'parts'], %s::jsonb),"
+                " partly = w.partly OR %s FROM {live} t WHERE {at} AND w.n = %s",
+                name=sql.Literal(name),
+                becomes=sql.SQL("({})::text").format(
+                    canonical(from_text(work.base, name, sql.SQL("%s")), column)
+                ),
+                now=live_text(work.base, name),
+            ),
+            outcomes,
+        )
