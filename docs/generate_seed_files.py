@@ -33,6 +33,11 @@ _KEYS: Mapping[str, tuple[str, str]] = {
     ),
     "deleted": ("column", "A soft-delete column: non-null or true counts as gone."),
     "conflict": ("{Conflict}", "Which value wins when the live and the desired one both changed."),
+    "together": (
+        "list of lists of columns",
+        "Columns that only make sense together, such as `[[amount, currency]]`: each group is"
+        " decided as one value.",
+    ),
     "environments": ("list of names", "The set exists only in these environments."),
     "after": (
         "name of a revision",

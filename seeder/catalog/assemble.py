@@ -17,7 +17,7 @@ from seeder.catalog.former import DeclaredFormer
 from seeder.catalog.generated import GeneratedColumns
 from seeder.catalog.made import is_found, is_function, maker
 from seeder.catalog.nodes import Node
-from seeder.catalog.problems import Problems
+from seeder.catalog.problems import Problems, Spot
 from seeder.catalog.strategies import misfits
 from seeder.catalog.values import Values, key_text
 from seeder.merge.model import (
@@ -89,6 +89,7 @@ class Assembler:
         self._check_documents(families)
         shapes: dict[frozenset[str], int] = {}
         for family in families:
+            self._check_together(family.cells, file=family.draft.file, at=family.draft.at())
             shapes.setdefault(frozenset(family.cells), len(shapes))
         rows = ExpandedRows(
             families=families,
@@ -167,6 +168,7 @@ class Assembler:
             and self._declaration.secrets.isdisjoint(columns),
         )
         self._check_rules(columns, anything=True)
+        self._check_together(columns, file=table.file, at=None)
         index: Mapping[str, Draft] = {}
         unread = bool(missing) or not (check or table.traits.size <= CHECKED_SIZE)
         if not unread and not check and rows.ascends():
@@ -334,6 +336,18 @@ class Assembler:
                     at=rule.at,
                 )
 
+    def _check_together(self, given: Collection[str], *, file: str, at: Spot | None) -> None:
+        for names in self._declaration.together:
+            there = [name for name in names if name in given]
+            if there and len(there) < len(names):
+                lacking = next(name for name in names if name not in given)
+                self._problems.add(
+                    f"`{there[0]}` is given without `{lacking}`, and they are decided together",
+                    remedy="Give all columns of the group, or none.",
+                    file=file,
+                    at=at,
+                )
+
     def _seed_set(
         self,
         columns: Sequence[str],
@@ -372,6 +386,7 @@ class Assembler:
             removed_values=tuple(removed_values.items()),
             deleted=declared.deleted,
             conflict=declared.conflict,
+            together=declared.together,
             environments=declared.environments,
             after=declared.after,
             secrets=declared.secrets,

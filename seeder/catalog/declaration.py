@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 
 from msgspec import Struct, field
@@ -15,7 +16,7 @@ from seeder.catalog.former import DeclaredFormer, FormerReader
 from seeder.catalog.node_reader import Choice, NodeReader
 from seeder.catalog.nodes import GENERATORS, Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.problems import Problems, Spot
-from seeder.merge.model import After, Conflict, Nulls, Removed, TableName, When
+from seeder.merge.model import After, Conflict, Nulls, Removed, TableName, Update, When
 
 KEYS = (
     "table",
@@ -26,6 +27,7 @@ KEYS = (
     "removed",
     "deleted",
     "conflict",
+    "together",
     "environments",
     "after",
     "defaults",
@@ -52,6 +54,7 @@ class Declaration(Struct, frozen=True, kw_only=True):
     removed_values: AnyMapping[str, Node] = field(default_factory=dict)
     deleted: str | None = None
     conflict: Conflict = Conflict.KEEP
+    together: tuple[tuple[str, ...], ...] = ()
     environments: frozenset[str] | None = None
     after: After | None = None
     defaults: AnyMapping[str, Node] = field(default_factory=dict)
@@ -165,6 +168,7 @@ class _Reader(NodeReader):
             removed_values=removed_values,
             deleted=self._text("deleted"),
             conflict=self._choice("conflict", Conflict.KEEP),
+            together=self._together(columns, (*key, *scope)),
             environments=self._environments(),
             after=self._after(),
             defaults=self._values("defaults"),
@@ -225,6 +229,31 @@ class _Reader(NodeReader):
             "Write keep, delete or {set: {is_active: false}}.",
         )
         return Removed.KEEP, {}
+
+    def _together(
+        self, columns: AnyMapping[str, ColumnRule], identity: Iterable[str]
+    ) -> tuple[tuple[str, ...], ...]:
+        groups: list[tuple[str, ...]] = []
+        seen = dict.fromkeys(identity, "identifies the row")
+        for node in self._list("together"):
+            names = (self.names(node, "together") or ()) if isinstance(node, Sequence) else ()
+            if len(names) < 2:
+                self.bad(
+                    node,
+                    "an entry of `together` names the columns of a group",
+                    "Write [[amount, currency]].",
+                )
+                continue
+            for name in names:
+                rule = columns.get(name)
+                wrong = seen.get(name)
+                if rule is not None and (rule.merge is not None or rule.update is not Update.MERGE):
+                    wrong = "has a `merge` or `update` of its own"
+                if wrong is not None:
+                    self.bad(node, f"`{name}` {wrong}, and cannot be decided together with others")
+                seen[name] = "is in `together` twice"
+            groups.append(names)
+        return tuple(groups)
 
     def _environments(self) -> frozenset[str] | None:
         node = self._root.items.get("environments")

@@ -166,6 +166,11 @@ _SET: dict[str, Schema] = {
         "Which value wins where a person and the catalog both changed it.",
         default=Conflict.KEEP,
     ),
+    "together": {
+        "type": "array",
+        "items": {"type": "array", "items": _NAME, "minItems": 2},
+        "description": "Groups of columns that are decided as one value.",
+    },
     "environments": _one_or_more("Where the set belongs; everywhere without it."),
     "after": {
         **_NAME,

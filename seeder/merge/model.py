@@ -338,6 +338,8 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     deleted: str | None = None
     """A soft-delete column: non-null or true counts as gone."""
     conflict: Conflict = Conflict.KEEP
+    together: tuple[tuple[str, ...], ...] = ()
+    """Columns that only make sense together: each group is decided as one value."""
     environments: frozenset[str] | None = None
     """None: every environment."""
     moved: tuple[Move, ...] = ()
@@ -349,6 +351,10 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     def address(self, key: str) -> str:
         """The address of a row, for people."""
         return f"{self.name}/{key}"
+
+    def with_it(self, name: str) -> tuple[str, ...]:
+        """The columns that are decided together with one, that one included."""
+        return next((names for names in self.together if name in names), (name,))
 
     def column(self, name: str) -> SeedColumn:
         """The column of that name; KeyError if no row gives it."""

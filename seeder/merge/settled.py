@@ -96,7 +96,7 @@ def in_parts(
     """Images as the ledger has them, with the written parts of documents in place of wholes."""
     sides = dict(before or {}), dict(after or {})
     for column, found in (merged or {}).items():
-        parts = found.get("parts", {})
+        parts = found.get("parts")
         if not parts or any(column not in side for side in sides):
             continue
         for n, side in enumerate(sides):

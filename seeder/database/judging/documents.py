@@ -7,6 +7,7 @@ version of the live row that it was made with, and for no other.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,7 +34,7 @@ from seeder.merge.documents import (
     text_of,
     within,
 )
-from seeder.merge.model import Conflict, SeedColumn
+from seeder.merge.model import Conflict, SeedColumn, Strategy
 from seeder.merge.plan import ColumnChange
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, number_of
 
@@ -148,7 +149,8 @@ def parts_kept_out(work: SetWork, name: str) -> sql.Composable:
 def images(work: SetWork) -> sql.Composable:
     """Of verdict row `w`, what the audit trail keeps of documents that are written, for undo.
 
-    By column: `how` they were merged, and `parts`, by path, with the JSON before and after.
+    By column: `how` they were merged, and `parts`, by path, with the JSON before and after; of a
+    column that is decided together with others, `with` which.
     """
     pieces = [
         sql.SQL(
@@ -168,6 +170,17 @@ def images(work: SetWork) -> sql.Composable:
             writes_part=sql.Literal(sorted(COLUMN_WRITES)),
         )
         for column in merging(work)
+    ]
+    pieces += [
+        sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE '{{}}' END").format(
+            sql.Identifier(f"v{work.stage.position(names[0])}"),
+            numbers(COLUMN_RULES, COLUMN_WRITES),
+            sql.SQL("{}::jsonb").format(
+                sql.Literal(json.dumps({name: {"with": names} for name in names}))
+            ),
+        )
+        for names in work.seed_set.together
+        if names[0] in work.names
     ]
     if not pieces:
         return sql.SQL("NULL::jsonb")
@@ -278,19 +291,29 @@ def _outcomes(
             parts = work.settling.parts.get(column.name, ())
             settle = Settle(take=work.settling.take, parts=parts)
         overwrite = work.seed_set.conflict is Conflict.OVERWRITE
-        found = merge(sides, column.merge, overwrite=overwrite, settle=settle)
         kind = work.live(column.name)
+        strategy = Strategy() if kind.kind.is_array and _nested(sides) else column.merge
+        found = merge(sides, strategy, overwrite=overwrite, settle=settle)
         yield as_text(found.value, kind)
         yield as_text(found.asked, kind)
         yield msgspec.json.encode(found.changes).decode()
         yield _flags(sides, found)
 
 
+def _nested(sides: Sides) -> bool:
+    """Whether an array has more than one dimension, and so is no set of plain values."""
+    return any(
+        isinstance(part, list) and any(isinstance(each, list) for each in part)
+        for part in (sides.live, sides.desired)
+    )
+
+
 def as_text(part: Part, column: Column) -> str | None:
     """A document as text that Postgres casts to the column's type; None is NULL."""
     if part is MISSING:
         return None
-    return copy_text(part, column) if column.kind.is_array else text_of(part)  # type: ignore[arg-type]
+    own_form = column.kind.is_array or column.kind.is_hstore
+    return copy_text(part, column) if own_form else text_of(part)  # type: ignore[arg-type]
 
 
 def _flags(sides: Sides, found: Merged) -> int:

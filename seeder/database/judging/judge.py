@@ -58,8 +58,9 @@ def _judge(
 ) -> None:
     columns = {name: n for n, name in enumerate(work.names, start=1)}
     verdicts = []
+    alone = {name: _column_facts(work, name, others, refresh=refresh) for name in columns}
     for name, number in columns.items():
-        facts = _column_facts(work, name, others, refresh=refresh)
+        facts = alone[name] | _together(work, name, alone)
         merged = facts | documents.facts(work, work.seed_set.column(name), facts)
         case = verdict_number(COLUMN_RULES, merged)
         given = work.stage.given(name)
@@ -103,6 +104,27 @@ def _judge(
         **_REMOVAL_NOT_ASKED,
     }
     _insert_verdicts(connection, work, columns, verdicts, row_facts, gone=False)
+
+
+_OF_ALL = ("known", "desired_is_asked", "live_is_stored", "live_is_desired", "offered")
+"""Facts that hold of columns that are decided together if they hold of each."""
+
+
+def _together(work: SetWork, name: str, alone: Mapping[str, Mapping[str, Fact]]) -> dict[str, Fact]:
+    """What differs in the facts of a column that is decided together with others."""
+    group = [alone[each] for each in work.seed_set.with_it(name) if each in alone]
+    if len(group) < 2:
+        return {}
+    found: dict[str, Fact] = {}
+    for fact in _OF_ALL:
+        each = [facts[fact] for facts in group]
+        conditions = [one for one in each if not isinstance(one, bool)]
+        found[fact] = (
+            sql.SQL("({})").format(sql.SQL(" AND ").join(conditions))
+            if conditions and False not in each
+            else False not in each
+        )
+    return found
 
 
 def judge_gone(

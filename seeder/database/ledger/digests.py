@@ -33,6 +33,8 @@ def digest_of(seed_set: SeedSet) -> str:
     for column in sorted(seed_set.columns, key=lambda column: column.name):
         if column.merge is not None:
             found.update(column.name.encode() + msgspec.json.encode(column.merge))
+    if seed_set.together:
+        found.update(repr(seed_set.together).encode())
     source = seed_set.rows.csv
     if source is not None:
         with Path(source.path).open("rb") as file:

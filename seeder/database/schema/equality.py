@@ -35,6 +35,8 @@ def copy_text(value: Cell, column: Column) -> str | None:
         return _json(value)
     if isinstance(value, list | tuple) and column.kind.is_array:
         return _array(value)
+    if isinstance(value, Mapping) and column.kind.is_hstore:
+        return _hstore(value)
     return _scalar(value)
 
 
@@ -60,10 +62,22 @@ def _scalar(value: Cell) -> str:
         case datetime.timedelta():
             return f"{value.days} days {value.seconds}.{value.microseconds:06d} seconds"
         case Mapping():
-            raise NotRepresentable("a mapping needs a json or jsonb column")
+            raise NotRepresentable("a mapping needs a json, jsonb or hstore column")
         case list() | tuple():
             raise NotRepresentable("a list needs an array, json or jsonb column")
     raise NotRepresentable(f"a value of type {type(value).__name__} cannot be seeded")
+
+
+def _hstore(values: Mapping[str, Cell]) -> str:
+    texts = [
+        f"{_quoted(name)}=>{'NULL' if value is None else _quoted(_scalar(value))}"
+        for name, value in values.items()
+    ]
+    return ", ".join(texts)
+
+
+def _quoted(text: str) -> str:
+    return '"{}"'.format(text.replace("\\", "\\\\").replace('"', '\\"'))
 
 
 def _array(values: list[Cell] | tuple[Cell, ...]) -> str:
@@ -74,8 +88,7 @@ def _array(values: list[Cell] | tuple[Cell, ...]) -> str:
         elif isinstance(value, list | tuple):
             parts.append(_array(value))
         else:
-            text = _scalar(value).replace("\\", "\\\\").replace('"', '\\"')
-            parts.append(f'"{text}"')
+            parts.append(_quoted(_scalar(value)))
     return "{" + ",".join(parts) + "}"
 
 

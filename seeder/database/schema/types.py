@@ -87,6 +87,11 @@ class Type(Struct, frozen=True, kw_only=True):
     """A date or time, or made of such alone: `now` stands for another value in every run."""
 
     @property
+    def is_hstore(self) -> bool:
+        """The type of the extension, in whichever schema."""
+        return self.base.rpartition(".")[2] == "hstore"
+
+    @property
     def compared(self) -> str | None:
         """The type in which two text forms are compared that differ; None where they tell all.
 

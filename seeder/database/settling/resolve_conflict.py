@@ -91,6 +91,11 @@ def take(
     if holders:
         return held_row.take(seeding, work, key, holders, live=live)
     in_conflict, why_not = _conflicts(connection, work, live=live)
+    # Columns that are decided together are so by people as well.
+    places = [
+        *places,
+        *(each for name in places for each in work.seed_set.with_it(name) if each != name),
+    ]
     chosen = tuple(
         each
         for each in in_conflict

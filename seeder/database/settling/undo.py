@@ -18,7 +18,7 @@ import psycopg
 
 from seeder.database.ledger.entries import read_bases
 from seeder.database.ledger.ledger import Ledger
-from seeder.database.settling.undo_documents import merge_back
+from seeder.database.settling.undo_documents import keep_together, merge_back
 from seeder.database.settling.undo_held import comes_after_changes, keep_held
 from seeder.database.settling.undo_judge import (
     judge_deleted,
@@ -53,16 +53,14 @@ def undo(
     set_back_first = set()
     for work in works:
         judge_deleted(connection, work)
-        judge_updated(connection, work)
-        keep_held(connection, work)
+        _judge_updated(connection, work)
         if comes_after_changes(connection, work):
             set_back_first.add(work.name)
             set_back(connection, ledger, work.base, work.relation, by=by)
         bring_back(connection, ledger, work.base, work.relation, by=by)
     for work in works:
         if work.name not in set_back_first:
-            judge_updated(connection, work)
-            keep_held(connection, work, brought_back=True)
+            _judge_updated(connection, work, brought_back=True)
             set_back(connection, ledger, work.base, work.relation, by=by)
     _delete(connection, ledger, works, by=by)
     notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)
@@ -71,6 +69,14 @@ def undo(
     for work in works:
         read(connection, work, rows, counts)
     return tuple(rows), counts, notes
+
+
+def _judge_updated(
+    connection: psycopg.Connection[Any], work: Undoing, *, brought_back: bool = False
+) -> None:
+    judge_updated(connection, work)
+    keep_held(connection, work, brought_back=brought_back)
+    keep_together(connection, work)
 
 
 def _parents_first(works: list[Undoing]) -> list[Undoing]:

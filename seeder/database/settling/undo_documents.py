@@ -26,7 +26,9 @@ def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
     """Rewrite the images of documents in which people changed something since."""
     connection.execute(work.compose(_TURNED))
     names = connection.execute(
-        work.compose("SELECT DISTINCT jsonb_object_keys(merged) FROM {w} ORDER BY 1")
+        work.compose(
+            "SELECT DISTINCT c.key FROM {w}, jsonb_each(merged) c WHERE c.value ? 'how' ORDER BY 1"
+        )
     ).fetchall()
     for (name,) in names:
         if name in work.base.table.columns:
@@ -40,6 +42,23 @@ _TURNED = (
     " ELSE '{{}}' END) FROM jsonb_each(merged) c) WHERE merged IS NOT NULL"
 )
 """Parts with what the run wrote first: that is what an undo finds."""
+
+
+def keep_together(connection: psycopg.Connection[Any], work: Undoing) -> None:
+    """Leave columns that are decided together where one of them has changed since."""
+    connection.execute(
+        work.compose(
+            "UPDATE {w} w SET names = q.names, verdict = CASE WHEN q.names = '{{}}' THEN 'keep'"
+            " ELSE w.verdict END, reason = CASE WHEN q.names = '{{}}' THEN 'changed here since'"
+            " ELSE 'the run wrote it; what was changed here since stays' END"
+            " FROM (SELECT w.n, ARRAY(SELECT n FROM unnest(w.names) n WHERE NOT EXISTS ("
+            "SELECT FROM jsonb_array_elements_text(w.merged -> n -> 'with') other"
+            " WHERE w.before ->> other IS DISTINCT FROM w.after ->> other"
+            " AND other <> ALL (w.names))) AS names FROM {w} w"
+            " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.merged IS NOT NULL) q"
+            " WHERE q.n = w.n AND q.names <> w.names"
+        )
+    )
 
 
 def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -> None:

@@ -104,6 +104,7 @@ def _of_set(
     yield from _neighbours(each, tables, by_name)
     yield from _columns(each, table, remembered.get(table.oid, {}))
     yield from _strategies(each, table)
+    yield from _together(each, table)
     yield from _constants(each, table)
     for name, why in exposed(each):
         yield _Misfit(f"`{name}` of {table} {why}, and another set declared it secret.")
@@ -200,14 +201,30 @@ def _strategies(each: SeedSet, table: Table) -> _Found:
         live = table.columns.get(column.name)
         if column.merge is None or live is None or live.is_json:
             continue
-        if live.kind.is_array and not live.kind.nested and column.merge.way is Way.SET:
+        plain = not live.kind.nested and not live.kind.parts & {"json", "jsonb"}
+        if live.kind.is_array and plain and column.merge.way is Way.SET:
+            continue
+        if live.kind.is_hstore and column.merge.way is Way.MAP:
             continue
         yield _Misfit(
             f"the column {column.name} of {table} is of type {live.type}, which cannot be merged as"
             f" a {column.merge.way.value}.",
-            "json and jsonb can be merged as a map, set or list, arrays of plain values as a set.",
+            "json and jsonb can be merged as a map, set or list, arrays of plain values as a set,"
+            " hstore as a map.",
             column,
         )
+
+
+def _together(each: SeedSet, table: Table) -> _Found:
+    """A unique value that another row holds stays out, and would leave the others behind."""
+    for name in (name for names in each.together for name in names):
+        if any(name in guard.columns for guard in table.guards):
+            yield _Misfit(
+                f"the column {name} of {table} is unique, and cannot be written together with"
+                " others.",
+                "Take it out of `together`.",
+                next((column for column in each.columns if column.name == name), None),
+            )
 
 
 def _constants(each: SeedSet, table: Table) -> _Found:

@@ -284,6 +284,47 @@ def test_which_side_wins_may_differ_by_path(launched: Project) -> None:
     launched.assert_settled()
 
 
+def test_the_keys_of_an_hstore_are_merged_each_by_itself(project: Project) -> None:
+    project.sql("CREATE SCHEMA kinds; CREATE EXTENSION hstore SCHEMA kinds")
+    project.sql(
+        "CREATE TABLE roles (id serial PRIMARY KEY, code text NOT NULL UNIQUE, tags kinds.hstore)"
+    )
+    head = "table: roles\nkey: code\ncolumns: {tags: {merge: map}}\nrows:\n"
+
+    def written(tags: str) -> None:
+        project.write("roles", f"{head}  - {{code: a, tags: {tags}}}\n")
+
+    def live() -> Any:
+        return project.value("SELECT tags::jsonb FROM roles")
+
+    written("{a: 1, b: x, 'odd \"\\ key': null, gone: y}")
+    project.init()
+    assert live() == {"a": "1", "b": "x", 'odd "\\ key': None, "gone": "y"}
+    project.assert_settled()
+    project.sql("UPDATE roles SET tags = tags || kinds.hstore(ARRAY['mine', 'm', 'a', '2'])")
+    written("{a: 3, b: z, 'odd \"\\ key': null}")
+    assert counts(project.update(), "roles") == {"update": 1, "conflicts": 1}
+    assert parts(project) == {
+        "tags.a": ColumnCase.CONFLICT,
+        "tags.b": ColumnCase.UPDATE,
+        "tags.gone": ColumnCase.UPDATE,
+    }
+    assert live() == {"a": "2", "b": "z", 'odd "\\ key': None, "mine": "m"}
+    project.assert_settled()
+    written("{a: {b: 1}}")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.update()
+    assert "a mapping needs a json" in caught.value.problems[0].message
+
+
+def test_an_array_of_another_dimension_is_a_conflict_as_a_whole(launched: Project) -> None:
+    launched.sql("UPDATE roles SET grants = ARRAY[['a', 'b'], ['c', 'd']]")
+    seed(launched, "{code: a, grants: [new]}")
+    assert counts(launched.update(), "roles") == {"keep": 1, "conflicts": 1}
+    assert grants(launched) == [["a", "b"], ["c", "d"]]
+    launched.assert_settled()
+
+
 # -- addresses of parts --------------------------------------------------------------------
 
 
