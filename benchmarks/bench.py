@@ -38,7 +38,7 @@ class Ratio:
     """One line of the table."""
 
     target: int
-    """Which of the seven; see docs/performance.md."""
+    """Which of them; see docs/performance.md."""
     what: str
     value: float
     at_most: float | None = None

@@ -1,4 +1,4 @@
-"""The seven targets, each a module with `run(bench) -> Outcome`."""
+"""The targets, each a module with `run(bench) -> Outcome`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from benchmarks.bench import Bench, Outcome
 from benchmarks.scenarios import (
     curves,
+    documents,
     first_load,
     live,
     memory,
@@ -20,6 +21,7 @@ ALL: Mapping[str, Callable[[Bench], Outcome]] = {
     "unchanged": unchanged.run,
     "first-load": first_load.run,
     "update": update.run,
+    "documents": documents.run,
     "small-sets": small_sets.run,
     "memory": memory.run,
     "live": live.run,

@@ -12,6 +12,7 @@ inside, each part is merged by itself; where it does not, the part is decided by
 from __future__ import annotations
 
 import decimal
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +25,14 @@ from msgspec.structs import replace
 from seeder.merge.choices import Take
 from seeder.merge.model import Conflict, Strategy, Update, Way
 from seeder.merge.plan import ColumnCase, ColumnChange
-from seeder.merge.rules import COLUMN_APPLIED, COLUMN_FACTS, COLUMN_RULES, COLUMN_WRITES, decide
+from seeder.merge.rules import (
+    COLUMN_APPLIED,
+    COLUMN_FACTS,
+    COLUMN_RULES,
+    COLUMN_WRITES,
+    Rule,
+    decide,
+)
 
 Document: TypeAlias = (
     bool | int | decimal.Decimal | str | Sequence["Document"] | Mapping[str, "Document"] | None
@@ -153,19 +161,14 @@ class _Merge(Struct):
             overwrite = self.overwrite if chosen is None else chosen is Conflict.OVERWRITE
         # What neither side of the catalog has is not the catalog's to write.
         own = sides.desired is MISSING and sides.asked is MISSING
-        rule = decide(
-            COLUMN_RULES,
-            _NO_FACTS
-            | {
-                "never": strategy.update is Update.NEVER and sides.live is not MISSING,
-                "always": strategy.update is Update.ALWAYS and not own,
-                "known": True,
-                "desired_is_asked": equal(sides.desired, sides.asked),
-                "live_is_stored": equal(sides.live, sides.stored),
-                "live_is_desired": equal(sides.live, sides.desired),
-                "offered": sides.was_offered and equal(sides.offered, sides.desired),
-                "overwrite": overwrite and self.settle is None,
-            },
+        rule = _rule(
+            never=strategy.update is Update.NEVER and sides.live is not MISSING,
+            always=strategy.update is Update.ALWAYS and not own,
+            desired_is_asked=equal(sides.desired, sides.asked),
+            live_is_stored=equal(sides.live, sides.stored),
+            live_is_desired=equal(sides.live, sides.desired),
+            offered=sides.was_offered and equal(sides.offered, sides.desired),
+            overwrite=overwrite and self.settle is None,
         )
         case = rule.verdict if self.settle is None else _settled(rule.verdict, self.settle, path)
         if case is not ColumnCase.NOTHING:
@@ -270,6 +273,12 @@ _ATOMIC = Strategy()
 _NO_FACTS = dict.fromkeys(COLUMN_FACTS, False)
 
 
+@functools.cache
+def _rule(**facts: bool) -> Rule[ColumnCase]:
+    """The rule for a part; what was asked for and stored is known of every part."""
+    return decide(COLUMN_RULES, _NO_FACTS | {"known": True} | facts)
+
+
 def _both(sides: Sides, kind: type) -> bool:
     """Whether live and desired are of the kind, so that there is an inside to merge."""
     return isinstance(sides.live, kind) and isinstance(sides.desired, kind)
@@ -319,9 +328,26 @@ def _by_key(elements: Iterable[Document], by: Sequence[str]) -> dict[str, list[D
 
 def equal(one: Part, other: Part) -> bool:
     """Whether two parts are the same value: numbers by value, mappings in any order."""
-    if one is MISSING or other is MISSING:
-        return one is other
-    return token_of(one) == token_of(other)
+    match one:
+        case _Missing() | bool() | None:
+            return one is other
+        case str():
+            return isinstance(other, str) and one == other
+        case int() | decimal.Decimal():
+            number = isinstance(other, int | decimal.Decimal) and not isinstance(other, bool)
+            return number and one == other
+        case dict():
+            return (
+                isinstance(other, dict)
+                and one.keys() == other.keys()
+                and all(equal(each, other[name]) for name, each in one.items())
+            )
+        case _:
+            return (
+                isinstance(other, list | tuple)
+                and len(one) == len(other)
+                and all(map(equal, one, other))
+            )
 
 
 def token_of(part: object) -> str:
@@ -357,7 +383,10 @@ def text_of(part: Part) -> str | None:
     """The JSON text of a part; None where there is nothing."""
     if part is MISSING:
         return None
-    return "".join(_written(part))
+    try:
+        return json.dumps(part, ensure_ascii=False)
+    except TypeError:  # a number that only a decimal holds exactly
+        return "".join(_written(part))
 
 
 def _told(part: Part) -> str:
