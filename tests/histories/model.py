@@ -308,9 +308,13 @@ class Database(Leaving):
         """Bring back a row that somebody deleted, as the catalog has it."""
         self.run = Run(number=by)
         wanted, (rule, _, _) = self.judged(each, key)
-        if rule.name not in ("deleted_before", "deleted_here") or wanted.blocked or wanted.awaited:
+        itself = {name for name in wanted.awaited if wanted.symbols[name] == key}
+        gone = rule.name in ("deleted_before", "deleted_here")
+        if not gone or wanted.blocked or wanted.awaited - itself:
             return False
-        self.insert(each, key, wanted, next(self.numbers))
+        pk = next(self.numbers)
+        wanted.values |= dict.fromkeys(itself, pk)
+        self.insert(each, key, wanted, pk)
         return True
 
     def resolve(self, each: Set, key: str, by: int, *, live: bool) -> bool:
