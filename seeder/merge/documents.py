@@ -191,7 +191,15 @@ class _Merge(Struct):
         value: dict[str, Document] = {}
         asked: dict[str, Document] = {}
         for key in _union(_keys(sides.live), _keys(sides.desired), _keys(sides.asked)):
-            inside = self.part(sides.at(key), strategy.inside(key), (*path, _key_part(key)))
+            live, before = _get(sides.live, key), _get(sides.asked, key)
+            if (
+                equal(live, before)
+                and equal(before, _get(sides.desired, key))
+                and equal(before, _get(sides.stored, key))
+            ):
+                inside = live, before
+            else:
+                inside = self.part(sides.at(key), strategy.inside(key), (*path, _key_part(key)))
             for found, into in zip(inside, (value, asked), strict=True):
                 if found is not MISSING:
                     into[key] = found
