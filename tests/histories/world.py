@@ -312,7 +312,7 @@ class World:
                 set_name=each.name,
                 key=key,
                 live=live,
-                columns=(),
+                places=(),
                 run=by,
             ),
         )
