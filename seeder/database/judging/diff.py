@@ -104,10 +104,11 @@ def find_differences(
     )
     row = connection.execute(
         sql.SQL(
-            "SELECT CASE WHEN bool_or(missing) THEN"
-            " (SELECT count(*) FROM {base} b WHERE {in_scope} AND {own}) ELSE 0 END,"
-            " count(*) FILTER (WHERE missing), count(*) FILTER (WHERE s IS NULL),"
-            " count(b) FILTER (WHERE s IS NOT NULL) FROM {diff}"
+            "SELECT CASE WHEN pg_catalog.bool_or(missing) THEN"
+            " (SELECT pg_catalog.count(*) FROM {base} b WHERE {in_scope} AND {own}) ELSE 0 END,"
+            " pg_catalog.count(*) FILTER (WHERE missing), pg_catalog.count(*) FILTER (WHERE s IS"
+            " NULL),"
+            " pg_catalog.count(b) FILTER (WHERE s IS NOT NULL) FROM {diff}"
         ).format(base=work.base.relation, in_scope=in_scope, own=own, diff=work.diff)
     ).fetchone()
     entries, missing_rows, leaving, known = row or (0, 0, 0, 0)

@@ -49,8 +49,10 @@ def require_distinct_keys(connection: psycopg.Connection[Any], work: SetWork) ->
     names = [f"k{n}" for n in range(1, len(_own_key(work, work.stage)) + 1)]
     found = connection.execute(
         sql.SQL(
-            "SELECT array_agg(place), array_agg(addr) FROM ({rows}) q GROUP BY {names}"
-            " HAVING count(*) > 1 AND 0 = ANY (array_agg(place)) LIMIT {limit}"
+            "SELECT pg_catalog.array_agg(place), pg_catalog.array_agg(addr) FROM ({rows}) q GROUP"
+            " BY {names}"
+            " HAVING pg_catalog.count(*) > 1 AND 0 = ANY (pg_catalog.array_agg(place)) LIMIT"
+            " {limit}"
         ).format(
             rows=sql.SQL(" UNION ALL ").join(rows),
             names=sql.SQL(", ").join(map(sql.Identifier, names)),
@@ -100,7 +102,7 @@ def require_distinct(connection: psycopg.Connection[Any], work: SetWork) -> None
             "WITH known AS MATERIALIZED"
             " (SELECT DISTINCT b FROM {diff} WHERE s IS NOT NULL AND b IS NOT NULL)"
             " SELECT pg_catalog.array_agg(place), pg_catalog.array_agg(addr)"
-            " FROM ({matches}) m GROUP BY b HAVING count(*) > 1 LIMIT {limit}"
+            " FROM ({matches}) m GROUP BY b HAVING pg_catalog.count(*) > 1 LIMIT {limit}"
         ).format(
             diff=work.diff,
             matches=sql.SQL(" UNION ALL ").join(matches),
@@ -120,7 +122,7 @@ def require_distinct_adoptions(connection: psycopg.Connection[Any], work: SetWor
         sql.SQL(
             "SELECT pg_catalog.array_agg(s.addr) FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             " WHERE w.b IS NULL AND w.row_at IS NOT NULL"
-            " GROUP BY {same_row} HAVING count(*) > 1 LIMIT {limit}"
+            " GROUP BY {same_row} HAVING pg_catalog.count(*) > 1 LIMIT {limit}"
         ).format(
             verdict=work.verdict,
             stage=work.stage.relation,

@@ -141,7 +141,7 @@ def require_single(seeding: Seeding, work: SetWork) -> None:
     rows = seeding.connection.execute(
         sql.SQL(
             "SELECT coalesce(s.addr, b.addr) FROM (SELECT s, b FROM {} GROUP BY s, b"
-            " HAVING count(*) > 1) w LEFT JOIN {} s ON {} = w.s"
+            " HAVING pg_catalog.count(*) > 1) w LEFT JOIN {} s ON {} = w.s"
             " LEFT JOIN {} b ON b.ctid = w.b ORDER BY 1 LIMIT 5"
         ).format(work.verdict, work.stage.relation, work.stage.row(), work.base.relation)
     ).fetchall()

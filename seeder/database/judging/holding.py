@@ -272,7 +272,7 @@ def _holders(
         for name in work.base.primary_key
         if name not in secret
     ]
-    name = sql.SQL("{} || ' (' || concat_ws(', ', {}) || ')'").format(
+    name = sql.SQL("{} || ' (' || pg_catalog.concat_ws(', ', {}) || ')'").format(
         sql.Literal(str(work.table)), sql.SQL(", ").join(known or [sql.Literal("secret")])
     )
     selected = sql.SQL("DISTINCT ON (n.seeder_row) n.seeder_row, {} AS holder").format(name)

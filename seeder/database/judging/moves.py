@@ -169,14 +169,14 @@ def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> boo
             sets.append(sql.SQL("{} = {}").format(column.asked, value))
         if old != new:
             notes.append(
-                sql.SQL("jsonb_build_object({}, ({})::text)").format(
+                sql.SQL("pg_catalog.jsonb_build_object({}, ({})::text)").format(
                     sql.Literal(name), column.asked
                 )
             )
     if notes:
         sets.append(
             sql.SQL(
-                "notes = coalesce(notes, '{{}}') || jsonb_build_object('moved',"
+                "notes = coalesce(notes, '{{}}') || pg_catalog.jsonb_build_object('moved',"
                 " {} || coalesce(notes -> 'moved', '{{}}'))"
             ).format(sql.SQL(" || ").join(notes))
         )

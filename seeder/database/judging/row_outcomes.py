@@ -52,7 +52,8 @@ def counts(
     if work.decision is SetDecision.INSERT:
         row = connection.execute(
             sql.SQL(
-                "SELECT count(*) FILTER (WHERE {m} <> {b}), count(*) FILTER (WHERE {m} = {b})"
+                "SELECT pg_catalog.count(*) FILTER (WHERE {m} <> {b}), pg_catalog.count(*) FILTER"
+                " (WHERE {m} = {b})"
                 " FROM {stage} s"
             ).format(m=work.stage.missing(), b=sql.Literal(BLOCKED), stage=work.stage.relation)
         ).fetchone()
@@ -61,7 +62,8 @@ def counts(
         return {name: number for name, number in found.items() if number}
     rows = connection.execute(
         sql.SQL(
-            "SELECT verdict, count(*), count(*) FILTER (WHERE {}) FROM {} w WHERE {}"
+            "SELECT verdict, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {}) FROM {} w"
+            " WHERE {}"
             " GROUP BY verdict"
         ).format(
             _column_conflict(work),
@@ -208,9 +210,11 @@ def _bounded(value: sql.Composable, column: Column) -> sql.Composable:
     if column.base in _SHORT:
         return text
     return sql.SQL(
-        "CASE WHEN octet_length({text}) <= {longest} THEN {text} ELSE left({text}, {longest})"
-        " || '… (' || length({text}) || ' characters, SHA-256 '"
-        " || left(encode(sha256(convert_to({text}, 'UTF8')), 'hex'), 16) || ')' END"
+        "CASE WHEN pg_catalog.octet_length({text}) <= {longest} THEN {text} ELSE"
+        " pg_catalog.left({text}, {longest})"
+        " || '… (' || pg_catalog.length({text}) || ' characters, SHA-256 '"
+        " || pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to({text},"
+        " 'UTF8')), 'hex'), 16) || ')' END"
     ).format(text=text, longest=sql.Literal(LONGEST))
 
 

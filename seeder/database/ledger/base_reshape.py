@@ -152,7 +152,8 @@ def _other_rows(connection: psycopg.Connection[Any], base: Base) -> bool:
         return False
     row = connection.execute(
         sql.SQL(
-            "SELECT count(*) FILTER (WHERE {same}), count(*) FROM {base} b JOIN {live} l ON {match}"
+            "SELECT pg_catalog.count(*) FILTER (WHERE {same}), pg_catalog.count(*) FROM {base} b"
+            " JOIN {live} l ON {match}"
         ).format(
             base=base.relation,
             live=base.table.rows,
@@ -190,13 +191,13 @@ def _alter(connection: psycopg.Connection[Any], base: Base, clause: sql.Composab
 def _rename_in_notes(connection: psycopg.Connection[Any], base: Base, old: str, new: str) -> None:
     connection.execute(
         sql.SQL(
-            "UPDATE {base} SET notes = (SELECT jsonb_object_agg(part.key, CASE"
-            " WHEN jsonb_typeof(part.value) = 'array' AND part.value ? %(old)s"
-            "   THEN (part.value - %(old)s::text) || jsonb_build_array(%(new)s::text)"
-            " WHEN jsonb_typeof(part.value) = 'object' AND part.value ? %(old)s"
+            "UPDATE {base} SET notes = (SELECT pg_catalog.jsonb_object_agg(part.key, CASE"
+            " WHEN pg_catalog.jsonb_typeof(part.value) = 'array' AND part.value ? %(old)s"
+            "   THEN (part.value - %(old)s::text) || pg_catalog.jsonb_build_array(%(new)s::text)"
+            " WHEN pg_catalog.jsonb_typeof(part.value) = 'object' AND part.value ? %(old)s"
             "   THEN (part.value - %(old)s::text)"
-            "     || jsonb_build_object(%(new)s::text, part.value -> %(old)s)"
-            " ELSE part.value END) FROM jsonb_each(notes) part)"
+            "     || pg_catalog.jsonb_build_object(%(new)s::text, part.value -> %(old)s)"
+            " ELSE part.value END) FROM pg_catalog.jsonb_each(notes) part)"
             " WHERE notes IS NOT NULL"
         ).format(base=base.relation),
         {"old": old, "new": new},
@@ -209,7 +210,8 @@ def _rename_in_images(
     """What runs overwrote is known by the column's name of today, so that it can be undone."""
     connection.execute(
         ledger.sql(
-            "UPDATE {s}.sets SET columns = (columns - %(old)s::text) || to_jsonb(%(new)s::text)"
+            "UPDATE {s}.sets SET columns = (columns - %(old)s::text) ||"
+            " pg_catalog.to_jsonb(%(new)s::text)"
             " WHERE base = %(base)s AND columns ? %(old)s"
         ),
         {"old": old, "new": new, "base": base.id},
@@ -218,7 +220,7 @@ def _rename_in_images(
         connection.execute(
             ledger.sql(
                 "UPDATE {s}.changes SET {side} = ({side} - %(old)s::text)"
-                " || jsonb_build_object(%(new)s::text, {side} -> %(old)s)"
+                " || pg_catalog.jsonb_build_object(%(new)s::text, {side} -> %(old)s)"
                 " WHERE base = %(base)s AND {side} ? %(old)s",
                 side=sql.Identifier(side),
             ),
@@ -227,14 +229,14 @@ def _rename_in_images(
 
 
 _UNKNOWN = sql.SQL(
-    "notes = jsonb_set(coalesce(notes, '{{}}'), '{{unknown}}',"
-    " coalesce(notes -> 'unknown', '[]') || jsonb_build_array({name}::text))"
+    "notes = pg_catalog.jsonb_set(coalesce(notes, '{{}}'), '{{unknown}}',"
+    " coalesce(notes -> 'unknown', '[]') || pg_catalog.jsonb_build_array({name}::text))"
 )
 
 _UNASKED = sql.SQL(
-    "notes = coalesce(notes, '{{}}') || jsonb_build_object("
-    "'unknown', coalesce(notes -> 'unknown', '[]') || jsonb_build_array({name}::text),"
-    " 'unasked', coalesce(notes -> 'unasked', '[]') || jsonb_build_array({name}::text))"
+    "notes = coalesce(notes, '{{}}') || pg_catalog.jsonb_build_object("
+    "'unknown', coalesce(notes -> 'unknown', '[]') || pg_catalog.jsonb_build_array({name}::text),"
+    " 'unasked', coalesce(notes -> 'unasked', '[]') || pg_catalog.jsonb_build_array({name}::text))"
 )
 
 
@@ -296,8 +298,9 @@ def _recast_stored(
     stored = sql.SQL("notes -> 'stored' ->> {}").format(sql.Literal(column.name))
     connection.execute(
         sql.SQL(
-            "UPDATE {} SET notes = jsonb_set(notes, ARRAY['stored', {name}],"
-            " coalesce(to_jsonb(({value})::text), 'null')) WHERE notes -> 'stored' ? {name}"
+            "UPDATE {} SET notes = pg_catalog.jsonb_set(notes, ARRAY['stored', {name}],"
+            " coalesce(pg_catalog.to_jsonb(({value})::text), 'null')) WHERE notes -> 'stored' ?"
+            " {name}"
         ).format(
             base.relation,
             name=sql.Literal(column.name),
@@ -310,7 +313,7 @@ def _outgrown(connection: psycopg.Connection[Any], base: Base) -> list[int]:
     """Positions of the primary key whose columns have other types than the base's."""
     types = dict(
         connection.execute(
-            "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute"
+            "SELECT attname, pg_catalog.format_type(atttypid, NULL) FROM pg_attribute"
             " WHERE attrelid = %s::regclass AND attname ~ '^p[0-9]+$' AND NOT attisdropped",
             [base.relation.as_string(connection)],
         ).fetchall()

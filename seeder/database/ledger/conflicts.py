@@ -31,7 +31,7 @@ def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
     if not bases:
         return 0
     held = ledger.sql(f"SELECT pg_catalog.count(*) AS n {WAITING}", why=VALUE)
-    each = "SELECT count(*) AS n FROM {base} b WHERE {open}"
+    each = "SELECT pg_catalog.count(*) AS n FROM {base} b WHERE {open}"
     counts = [
         ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=OPEN)
         for (number,) in bases

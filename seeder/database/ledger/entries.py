@@ -92,7 +92,7 @@ def is_stored(base: Base, column: BaseColumn, live: str = "t") -> sql.Composable
 def image(pieces: Iterable[tuple[str, sql.Composable]]) -> sql.Composable:
     """A JSON object of texts by column."""
     parts = [
-        sql.SQL("jsonb_build_object({}::text, {})").format(sql.Literal(name), value)
+        sql.SQL("pg_catalog.jsonb_build_object({}::text, {})").format(sql.Literal(name), value)
         for name, value in pieces
     ]
     return sql.SQL(" || ").join(parts) if parts else sql.SQL("'{}'::jsonb")

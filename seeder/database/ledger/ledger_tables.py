@@ -145,7 +145,8 @@ FOR EACH ROW EXECUTE FUNCTION {s}.require_shown();
 CREATE FUNCTION {s}.limit_requests() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-    IF (SELECT count(*) FROM (SELECT FROM {s}.requests WHERE state = 'open' LIMIT 101) q) > 100 THEN
+    IF (SELECT pg_catalog.count(*) FROM (SELECT FROM {s}.requests WHERE state = 'open' LIMIT 101)
+        q) > 100 THEN
         RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded',
             MESSAGE = '100 requests are open, and there may be no more; the next run settles them';
     END IF;

@@ -77,7 +77,9 @@ def read_rows(
     and restored, or pruned with its table.
     """
     row = connection.execute(
-        ledger.sql("SELECT count(*) FROM {s}.changes WHERE run = {run}", run=sql.Literal(number))
+        ledger.sql(
+            "SELECT pg_catalog.count(*) FROM {s}.changes WHERE run = {run}", run=sql.Literal(number)
+        )
     ).fetchone()
     total = int(row[0]) if row else 0
     found = list(_written(connection, ledger, number, limit))
@@ -114,7 +116,7 @@ def _inserted(
     connection: psycopg.Connection[Any], ledger: Ledger, base: Base, number: int, limit: int
 ) -> tuple[int, list[RowRecord]]:
     row = connection.execute(
-        sql.SQL("SELECT count(*) FROM {} WHERE born = {}").format(
+        sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE born = {}").format(
             base.relation, sql.Literal(number)
         )
     ).fetchone()

@@ -19,7 +19,7 @@ def current(connection: Connection, migrations: Migrations) -> tuple[str, ...]:
     name = _name(migrations)
     with translated(doing="reading the version table", otherwise=MigrationFailed):
         found = connection.execute(
-            "SELECT to_regclass(%s) IS NOT NULL", [name.as_string(connection)]
+            "SELECT pg_catalog.to_regclass(%s) IS NOT NULL", [name.as_string(connection)]
         ).fetchone()
         if not found or not found[0]:
             return ()
@@ -33,7 +33,9 @@ def create_schema(connection: Connection, migrations: Migrations) -> None:
     if schema is None:
         return
     # IF NOT EXISTS would ask for the right to create schemas, even where this one exists.
-    found = connection.execute("SELECT to_regnamespace(quote_ident(%s))", [schema])
+    found = connection.execute(
+        "SELECT pg_catalog.to_regnamespace(pg_catalog.quote_ident(%s))", [schema]
+    )
     if found.fetchone() == (None,):
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
 
@@ -52,7 +54,8 @@ def write_revisions(
     )
     connection.execute(sql.SQL("DELETE FROM {}").format(name))
     connection.execute(
-        sql.SQL("INSERT INTO {} SELECT unnest(%s::text[])").format(name), [list(revisions)]
+        sql.SQL("INSERT INTO {} SELECT pg_catalog.unnest(%s::text[])").format(name),
+        [list(revisions)],
     )
 
 

@@ -180,34 +180,38 @@ class Table(Struct, frozen=True, kw_only=True):
 
 _QUERY = """
 WITH wanted AS (
-    SELECT w.given, to_regclass(w.given)::oid AS oid FROM unnest(%(names)s::text[]) AS w(given)
+    SELECT w.given, pg_catalog.to_regclass(w.given)::oid AS oid FROM
+        pg_catalog.unnest(%(names)s::text[]) AS w(given)
 )
 SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
-       c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_has_role(c.relowner, 'USAGE')),
-       (SELECT jsonb_agg(jsonb_build_object(
+       c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner,
+           'USAGE')),
+       (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', a.attname,
-            'type', format_type(a.atttypid, a.atttypmod),
+            'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
             'type_oid', a.atttypid::bigint,
             'collation', (
-                SELECT format('%%I.%%I', o.nspname, l.collname)
+                SELECT pg_catalog.format('%%I.%%I', o.nspname, l.collname)
                 FROM pg_collation l JOIN pg_namespace o ON o.oid = l.collnamespace
                 WHERE NOT l.collisdeterministic AND l.oid = ANY (coalesce(
-                    (SELECT array_agg(i.indcollation[k.ord - 1])
-                     FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY k(num, ord)
+                    (SELECT pg_catalog.array_agg(i.indcollation[k.ord - 1])
+                     FROM pg_index i, pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(num,
+                         ord)
                      WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
                        AND k.num = a.attnum AND k.ord <= i.indnkeyatts),
                     ARRAY[a.attcollation])) LIMIT 1),
             'not_null', a.attnotnull,
             'default', CASE WHEN a.attgenerated = '' THEN coalesce(
-                pg_get_expr(d.adbin, d.adrelid),
-                (SELECT pg_get_expr(t.typdefaultbin, 0) FROM pg_type t WHERE t.oid = a.atttypid)
+                pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+                (SELECT pg_catalog.pg_get_expr(t.typdefaultbin, 0) FROM pg_type t WHERE t.oid =
+                    a.atttypid)
             ) END,
             'identity', a.attidentity,
             'generated', a.attgenerated <> '',
             'expression',
-                CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END,
+                CASE WHEN a.attgenerated <> '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END,
             'made_of', coalesce(
-                (SELECT jsonb_agg(DISTINCT m.attname) FROM pg_depend s
+                (SELECT pg_catalog.jsonb_agg(DISTINCT m.attname) FROM pg_depend s
                  JOIN pg_attribute m ON m.attrelid = c.oid AND m.attnum = s.refobjsubid
                  WHERE a.attgenerated <> '' AND m.attnum <> a.attnum
                    AND s.refclassid = 'pg_class'::regclass AND s.refobjid = c.oid
@@ -226,64 +230,70 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                  WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
                    AND s.refclassid = 'pg_class'::regclass
                    AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
-                   AND pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%::regclass)' LIMIT 1))
+                   AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%::regclass)'
+                       LIMIT 1))
         ) ORDER BY a.attnum)
         FROM pg_attribute a
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-       (SELECT jsonb_agg(jsonb_build_object(
+       (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'primary', i.indisprimary,
-            'predicate', pg_get_expr(i.indpred, i.indrelid),
+            'predicate', pg_catalog.pg_get_expr(i.indpred, i.indrelid),
             'plain', i.indisunique AND 0 <> ALL (i.indkey::int2[]),
             'by_equality', i.indisunique AND NOT i.indisexclusion AND 0 <> ALL (i.indkey::int2[]),
-            'columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
-                        FROM unnest(i.indkey::int2[]) WITH ORDINALITY k(num, ord)
+            'columns', (SELECT pg_catalog.jsonb_agg(a.attname ORDER BY k.ord)
+                        FROM pg_catalog.unnest(i.indkey::int2[]) WITH ORDINALITY k(num, ord)
                         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.num
                         WHERE k.ord <= i.indnkeyatts),
-            'depends', (SELECT jsonb_agg(DISTINCT a.attname) FROM pg_depend p
+            'depends', (SELECT pg_catalog.jsonb_agg(DISTINCT a.attname) FROM pg_depend p
                         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.refobjsubid
                         WHERE p.classid = 'pg_class'::regclass AND p.objid = i.indexrelid
                           AND p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid),
-            'expressions', (SELECT jsonb_agg(pg_get_indexdef(i.indexrelid, k, true) ORDER BY k)
-                            FROM generate_series(1, i.indnkeyatts) k),
+            'expressions', (SELECT pg_catalog.jsonb_agg(pg_catalog.pg_get_indexdef(i.indexrelid,
+                k, true) ORDER BY k)
+                            FROM pg_catalog.generate_series(1, i.indnkeyatts) k),
             'operators', coalesce(
-                (SELECT jsonb_agg(format('OPERATOR(%%I.%%s)', h.nspname, o.oprname) ORDER BY x.ord)
-                 FROM pg_constraint e, unnest(e.conexclop) WITH ORDINALITY x(oid, ord)
+                (SELECT pg_catalog.jsonb_agg(pg_catalog.format('OPERATOR(%%I.%%s)', h.nspname,
+                    o.oprname) ORDER BY x.ord)
+                 FROM pg_constraint e, pg_catalog.unnest(e.conexclop) WITH ORDINALITY x(oid, ord)
                  JOIN pg_operator o ON o.oid = x.oid JOIN pg_namespace h ON h.oid = o.oprnamespace
                  WHERE e.conindid = i.indexrelid AND e.conexclop IS NOT NULL),
-                (SELECT jsonb_agg(format('OPERATOR(%%I.%%s)', h.nspname, o.oprname) ORDER BY x.ord)
-                 FROM unnest(i.indclass::oid[]) WITH ORDINALITY x(oid, ord)
+                (SELECT pg_catalog.jsonb_agg(pg_catalog.format('OPERATOR(%%I.%%s)', h.nspname,
+                    o.oprname) ORDER BY x.ord)
+                 FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY x(oid, ord)
                  JOIN pg_opclass y ON y.oid = x.oid
                  JOIN pg_amop p ON p.amopfamily = y.opcfamily AND p.amopstrategy = 3
                      AND p.amoplefttype = y.opcintype AND p.amoprighttype = y.opcintype
                  JOIN pg_operator o ON o.oid = p.amopopr
                  JOIN pg_namespace h ON h.oid = o.oprnamespace)),
-            'collations', (SELECT jsonb_agg(CASE WHEN NOT l.collisdeterministic
-                                  THEN format('%%I.%%I', h.nspname, l.collname) END ORDER BY x.ord)
-                           FROM unnest(i.indcollation::oid[]) WITH ORDINALITY x(oid, ord)
+            'collations', (SELECT pg_catalog.jsonb_agg(CASE WHEN NOT l.collisdeterministic
+                                  THEN pg_catalog.format('%%I.%%I', h.nspname, l.collname) END
+                                      ORDER BY x.ord)
+                           FROM pg_catalog.unnest(i.indcollation::oid[]) WITH ORDINALITY x(oid, ord)
                            LEFT JOIN pg_collation l ON l.oid = x.oid
                            LEFT JOIN pg_namespace h ON h.oid = l.collnamespace),
-            'nulls_collide', coalesce(to_jsonb(i) ->> 'indnullsnotdistinct' = 'true', false),
+            'nulls_collide', coalesce(pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' = 'true',
+                false),
             'deferrable', NOT i.indimmediate) ORDER BY i.indexrelid)
         FROM pg_index i
         WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid),
-       (SELECT jsonb_agg(jsonb_build_object(
+       (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', f.conname, 'deferrable', f.condeferrable,
             'schema', sn.nspname, 'table', sc.relname,
             'target_schema', tn.nspname, 'target', tc.relname,
-            'columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
-                        FROM unnest(f.conkey) WITH ORDINALITY k(num, ord)
+            'columns', (SELECT pg_catalog.jsonb_agg(a.attname ORDER BY k.ord)
+                        FROM pg_catalog.unnest(f.conkey) WITH ORDINALITY k(num, ord)
                         JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.num),
-            'target_columns', (SELECT jsonb_agg(a.attname ORDER BY k.ord)
-                        FROM unnest(f.confkey) WITH ORDINALITY k(num, ord)
+            'target_columns', (SELECT pg_catalog.jsonb_agg(a.attname ORDER BY k.ord)
+                        FROM pg_catalog.unnest(f.confkey) WITH ORDINALITY k(num, ord)
                         JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num),
-            'operators', (SELECT jsonb_agg(
-                            CASE WHEN to_jsonb(f) ->> 'conperiod' = 'true'
-                                      AND k.ord = cardinality(f.conkey)
+            'operators', (SELECT pg_catalog.jsonb_agg(
+                            CASE WHEN pg_catalog.to_jsonb(f) ->> 'conperiod' = 'true'
+                                      AND k.ord = pg_catalog.cardinality(f.conkey)
                                  THEN 'OPERATOR(pg_catalog.&&)'
-                                 ELSE format('OPERATOR(%%I.%%s)', h.nspname, o.oprname)
+                                 ELSE pg_catalog.format('OPERATOR(%%I.%%s)', h.nspname, o.oprname)
                             END ORDER BY k.ord)
-                        FROM unnest(f.conpfeqop) WITH ORDINALITY k(oid, ord)
+                        FROM pg_catalog.unnest(f.conpfeqop) WITH ORDINALITY k(oid, ord)
                         JOIN pg_operator o ON o.oid = k.oid
                         JOIN pg_namespace h ON h.oid = o.oprnamespace)
         ) ORDER BY f.conname, f.oid)
@@ -291,8 +301,9 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
         JOIN pg_class sc ON sc.oid = f.conrelid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
         JOIN pg_class tc ON tc.oid = f.confrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
         WHERE f.contype = 'f' AND f.conparentid = 0 AND c.oid IN (f.conrelid, f.confrelid)),
-       coalesce((SELECT bit_or(t.tgtype::int) FROM pg_trigger t WHERE NOT t.tgisinternal
-               AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))
+       coalesce((SELECT pg_catalog.bit_or(t.tgtype::int) FROM pg_trigger t WHERE NOT t.tgisinternal
+               AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM
+                   pg_catalog.pg_partition_tree(c.oid)))
                AND t.tgenabled <> 'D'), 0)
        | CASE WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
          THEN 28 ELSE 0 END

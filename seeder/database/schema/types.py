@@ -156,23 +156,24 @@ WITH RECURSIVE domain (root, oid, typmod) AS (
     ) q (oid, element, inner_domain, ordered_by)
     LEFT JOIN pg_collation c ON c.oid = q.ordered_by
 )
-SELECT b.root, format_type(b.oid, NULL),
-       CASE WHEN b.oid <> b.root THEN format_type(b.oid, b.typmod) END,
+SELECT b.root, pg_catalog.format_type(b.oid, NULL),
+       CASE WHEN b.oid <> b.root THEN pg_catalog.format_type(b.oid, b.typmod) END,
        b.typcategory::text, b.is_array,
        coalesce((SELECT e.typtype FROM pg_type e WHERE b.is_array AND e.oid = b.typelem), b.typtype)
            = 'c',
        equal.operator, coalesce(equal.joins, false),
-       (SELECT format_type(e.typarray, NULL) FROM part p JOIN pg_type e ON e.oid = p.oid
+       (SELECT pg_catalog.format_type(e.typarray, NULL) FROM part p JOIN pg_type e ON e.oid = p.oid
         WHERE b.is_array AND p.root = b.root AND p.element AND e.typtype <> 'd'),
-       (SELECT array_agg(DISTINCT CASE WHEN p.collated THEN 'collated'
-                WHEN p.inner_domain THEN 'domain' ELSE format_type(t.oid, NULL) END)
+       (SELECT pg_catalog.array_agg(DISTINCT CASE WHEN p.collated THEN 'collated'
+                WHEN p.inner_domain THEN 'domain' ELSE pg_catalog.format_type(t.oid, NULL) END)
         FROM part p JOIN pg_type t ON t.oid = p.oid
         WHERE p.root = b.root AND (p.inner_domain OR p.collated OR t.typtype = 'e'
             OR t.typtype = 'b' AND NOT
                (t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc)))
 FROM base b
 LEFT JOIN LATERAL (
-    SELECT format('OPERATOR(%%I.%%s)', n.nspname, o.oprname), o.oprcanhash OR o.oprcanmerge
+    SELECT pg_catalog.format('OPERATOR(%%I.%%s)', n.nspname, o.oprname), o.oprcanhash OR
+           o.oprcanmerge
     FROM (
         SELECT c.opcfamily, c.opcintype, CASE m.amname WHEN 'btree' THEN 3 ELSE 1 END
         FROM pg_opclass c

@@ -223,8 +223,8 @@ def _about(
 
 def _no_such_table(connection: psycopg.Connection[Any], name: TableName) -> Problem:
     rows = connection.execute(
-        "SELECT CASE WHEN pg_table_is_visible(c.oid) THEN c.relname"
-        " ELSE concat(n.nspname, '.', c.relname) END FROM pg_class c"
+        "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname"
+        " ELSE pg_catalog.concat(n.nspname, '.', c.relname) END FROM pg_class c"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
         " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
     ).fetchall()
@@ -347,7 +347,7 @@ def _own_key(draft: _Draft, other: _Draft) -> tuple[str, ...]:
 
 
 def _is_visible(connection: psycopg.Connection[Any], table: Table) -> bool:
-    row = connection.execute("SELECT pg_table_is_visible(%s)", [table.oid]).fetchone()
+    row = connection.execute("SELECT pg_catalog.pg_table_is_visible(%s)", [table.oid]).fetchone()
     return bool(row and row[0])
 
 
@@ -391,8 +391,8 @@ def _text(column: Column, kind: Kind) -> sql.Composable:
             return sql.SQL("{}::text").format(canonical(name, column))
         case Kind.LIST:
             return sql.SQL(
-                "CASE WHEN {0}::text LIKE '[%' THEN to_json({0}::text)::text"
-                " ELSE array_to_json({0})::text END"
+                "CASE WHEN {0}::text LIKE '[%' THEN pg_catalog.to_json({0}::text)::text"
+                " ELSE pg_catalog.array_to_json({0})::text END"
             ).format(name)
         case _:
             return sql.SQL("{}::text").format(name)

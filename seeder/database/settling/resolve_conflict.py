@@ -261,10 +261,11 @@ def _take_live(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
     seeding.connection.execute(
         sql.SQL(
             "UPDATE {base} b SET {sets}, run = {run}, notes = (SELECT"
-            " nullif(coalesce(jsonb_object_agg(q.key, q.value), '{{}}'), '{{}}') FROM (SELECT"
+            " nullif(coalesce(pg_catalog.jsonb_object_agg(q.key, q.value), '{{}}'), '{{}}')"
+            " FROM (SELECT"
             " n.key, CASE WHEN n.key IN ('unknown', 'offered', 'parts', 'stored', 'moved')"
             " THEN n.value - {names}::text[] ELSE n.value END AS value"
-            " FROM jsonb_each(b.notes) n) q WHERE q.value NOT IN ('[]', '{{}}'))"
+            " FROM pg_catalog.jsonb_each(b.notes) n) q WHERE q.value NOT IN ('[]', '{{}}'))"
             " FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             # What parts were settled before has given the entry another place.
             " WHERE b.ctid = w.b OR (b.scope = {scope} AND b.addr = s.addr)"

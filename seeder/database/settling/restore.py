@@ -187,8 +187,9 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
         seeding.ledger.sql(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
             " after) SELECT {run}, {base}, {scope}, {set}, w.addr, 'restore', {reason},"
-            " jsonb_build_object({column}::text, ({now})::text),"
-            " jsonb_build_object({column}::text, {none}) FROM {w} w JOIN {live} t ON {at}"
+            " pg_catalog.jsonb_build_object({column}::text, ({now})::text),"
+            " pg_catalog.jsonb_build_object({column}::text, {none}) FROM {w} w JOIN {live} t ON"
+            " {at}"
             " ORDER BY w.addr RETURNING addr, before ->> {column}, after ->> {column}",
             run=sql.Literal(seeding.run),
             base=sql.Literal(work.base.id),

@@ -27,7 +27,8 @@ def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
     connection.execute(work.compose(_TURNED))
     names = connection.execute(
         work.compose(
-            "SELECT DISTINCT c.key FROM {w}, jsonb_each(merged) c WHERE c.value ? 'how' ORDER BY 1"
+            "SELECT DISTINCT c.key FROM {w}, pg_catalog.jsonb_each(merged) c WHERE c.value ?"
+            " 'how' ORDER BY 1"
         )
     ).fetchall()
     for (name,) in names:
@@ -36,10 +37,12 @@ def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
 
 
 _TURNED = (
-    "UPDATE {w} SET merged = (SELECT jsonb_object_agg(c.key, c.value || CASE"
-    " WHEN c.value ? 'parts' THEN jsonb_build_object('parts', (SELECT jsonb_object_agg(p.key,"
-    " jsonb_build_array(p.value -> 1, p.value -> 0)) FROM jsonb_each(c.value -> 'parts') p))"
-    " ELSE '{{}}' END) FROM jsonb_each(merged) c) WHERE merged IS NOT NULL"
+    "UPDATE {w} SET merged = (SELECT pg_catalog.jsonb_object_agg(c.key, c.value || CASE"
+    " WHEN c.value ? 'parts' THEN pg_catalog.jsonb_build_object('parts', (SELECT"
+    " pg_catalog.jsonb_object_agg(p.key,"
+    " pg_catalog.jsonb_build_array(p.value -> 1, p.value -> 0)) FROM"
+    " pg_catalog.jsonb_each(c.value -> 'parts') p))"
+    " ELSE '{{}}' END) FROM pg_catalog.jsonb_each(merged) c) WHERE merged IS NOT NULL"
 )
 """Parts with what the run wrote first: that is what an undo finds."""
 
@@ -51,8 +54,8 @@ def keep_together(connection: psycopg.Connection[Any], work: Undoing) -> None:
             "UPDATE {w} w SET names = q.names, verdict = CASE WHEN q.names = '{{}}' THEN 'keep'"
             " ELSE w.verdict END, reason = CASE WHEN q.names = '{{}}' THEN 'changed here since'"
             " ELSE 'the run wrote it; what was changed here since stays' END"
-            " FROM (SELECT w.n, ARRAY(SELECT n FROM unnest(w.names) n WHERE NOT EXISTS ("
-            "SELECT FROM jsonb_array_elements_text(w.merged -> n -> 'with') other"
+            " FROM (SELECT w.n, ARRAY(SELECT n FROM pg_catalog.unnest(w.names) n WHERE NOT EXISTS ("
+            "SELECT FROM pg_catalog.jsonb_array_elements_text(w.merged -> n -> 'with') other"
             " WHERE w.before ->> other IS DISTINCT FROM w.after ->> other"
             " AND other <> ALL (w.names))) AS names FROM {w} w"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.merged IS NOT NULL) q"
@@ -102,9 +105,10 @@ def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -
     with connection.cursor() as cursor:
         cursor.executemany(
             work.compose(
-                "UPDATE {w} w SET before = w.before || jsonb_build_object({name}, {becomes}),"
-                " after = w.after || jsonb_build_object({name}, {now}),"
-                " merged = jsonb_set(w.merged, ARRAY[{name}, 'parts'], %s::jsonb),"
+                "UPDATE {w} w SET before = w.before || pg_catalog.jsonb_build_object({name},"
+                " {becomes}),"
+                " after = w.after || pg_catalog.jsonb_build_object({name}, {now}),"
+                " merged = pg_catalog.jsonb_set(w.merged, ARRAY[{name}, 'parts'], %s::jsonb),"
                 " partly = w.partly OR %s FROM {live} t WHERE {at} AND w.n = %s",
                 name=sql.Literal(name),
                 becomes=sql.SQL("({})::text").format(

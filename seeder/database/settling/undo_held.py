@@ -88,7 +88,7 @@ def keep_held(
     names = [
         row[0]
         for row in connection.execute(
-            work.compose("SELECT DISTINCT unnest(names) FROM {w} WHERE verdict = 'do'")
+            work.compose("SELECT DISTINCT pg_catalog.unnest(names) FROM {w} WHERE verdict = 'do'")
         ).fetchall()
     ]
     changes = changes_of(work.base, work.relation, names)
@@ -122,7 +122,7 @@ def _keep_updated(
             "UPDATE {w} w SET names = q.rest, verdict = CASE WHEN q.rest = '{{}}' THEN 'keep'"
             " ELSE 'do' END, reason = CASE WHEN q.rest = '{{}}' THEN {held} ELSE"
             " 'the run wrote it; ' || {held} END FROM (SELECT x.n, ARRAY(SELECT each"
-            " FROM unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
+            " FROM pg_catalog.unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
             " FROM {w} x WHERE x.n IN ({held_rows})) q"
             " WHERE q.n = w.n AND w.verdict = 'do' AND w.names && {columns}",
             held=sql.Literal(HELD),

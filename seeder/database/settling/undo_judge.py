@@ -229,16 +229,17 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
         return
     connection.execute(
         work.compose(
-            "UPDATE {w} w SET names = q.names, verdict = CASE WHEN cardinality(q.names) > 0"
+            "UPDATE {w} w SET names = q.names, verdict = CASE WHEN"
+            " pg_catalog.cardinality(q.names) > 0"
             " THEN 'do' WHEN q.moot = q.written THEN 'moot' ELSE 'keep' END,"
-            " reason = CASE WHEN cardinality(q.names) = 0 AND {gone} THEN {told}"
-            " WHEN cardinality(q.names) = 0 THEN 'changed here since'"
+            " reason = CASE WHEN pg_catalog.cardinality(q.names) = 0 AND {gone} THEN {told}"
+            " WHEN pg_catalog.cardinality(q.names) = 0 THEN 'changed here since'"
             " WHEN {gone} THEN 'the run wrote it; ' || {told}"
-            " WHEN cardinality(q.names) + q.moot < q.written OR w.partly"
+            " WHEN pg_catalog.cardinality(q.names) + q.moot < q.written OR w.partly"
             " THEN 'the run wrote it; what was changed here since stays'"
             " ELSE 'the run wrote it' END"
             " FROM (SELECT w.n, {names} AS names, {moot} AS moot,"
-            " (SELECT count(*) FROM jsonb_object_keys(w.after)) AS written"
+            " (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(w.after)) AS written"
             " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated') q WHERE q.n = w.n",
             names=sql.SQL(" || ").join(sql.SQL("({})::text[]").format(each) for each in revertible),
             moot=sql.SQL(" + ").join(moot),
@@ -261,7 +262,8 @@ def _held(connection: psycopg.Connection[Any], work: Undoing, side: str, kind: s
         row[0]
         for row in connection.execute(
             work.compose(
-                "SELECT DISTINCT jsonb_object_keys({side}) FROM {w} WHERE kind = {kind} ORDER BY 1",
+                "SELECT DISTINCT pg_catalog.jsonb_object_keys({side}) FROM {w} WHERE kind ="
+                " {kind} ORDER BY 1",
                 side=sql.Identifier(side),
                 kind=sql.Literal(kind),
             )

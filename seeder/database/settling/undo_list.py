@@ -136,15 +136,20 @@ def read(
 ) -> None:
     """Add the verdicts to the rows (up to 1000) and to the numbers by action."""
     for kind, verdict, number in connection.execute(
-        work.compose("SELECT kind, verdict, count(*) FROM {w} GROUP BY kind, verdict ORDER BY 1, 2")
+        work.compose(
+            "SELECT kind, verdict, pg_catalog.count(*) FROM {w}"
+            " GROUP BY kind, verdict ORDER BY 1, 2"
+        )
     ).fetchall():
         action = (_ACTIONS[kind] if verdict == "do" else RowAction.KEEP).value
         counts[action] = counts.get(action, 0) + number
     for kind, verdict, set_name, addr, reason, *images in connection.execute(
         work.compose(
             "SELECT kind, verdict, set_name, addr, reason,"
-            " (SELECT jsonb_object_agg(n, w.after -> n) FROM unnest(w.names) n),"
-            " (SELECT jsonb_object_agg(n, w.before -> n) FROM unnest(w.names) n), merged FROM {w} w"
+            " (SELECT pg_catalog.jsonb_object_agg(n, w.after -> n) FROM"
+            " pg_catalog.unnest(w.names) n),"
+            " (SELECT pg_catalog.jsonb_object_agg(n, w.before -> n) FROM"
+            " pg_catalog.unnest(w.names) n), merged FROM {w} w"
             " ORDER BY n LIMIT {room}",
             room=sql.Literal(max(0, 1000 - len(rows))),
         )

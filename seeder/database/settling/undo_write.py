@@ -91,7 +91,7 @@ def bring_back(
         row[0]
         for row in connection.execute(
             sql.SQL(
-                "SELECT DISTINCT jsonb_object_keys(before) FROM {}"
+                "SELECT DISTINCT pg_catalog.jsonb_object_keys(before) FROM {}"
                 " WHERE kind = 'deleted' AND verdict = 'do'"
             ).format(work)
         ).fetchall()
@@ -145,7 +145,9 @@ def set_back(
     names = [
         row[0]
         for row in connection.execute(
-            sql.SQL("SELECT DISTINCT unnest(names) FROM {} WHERE verdict = 'do'").format(work)
+            sql.SQL("SELECT DISTINCT pg_catalog.unnest(names) FROM {} WHERE verdict = 'do'").format(
+                work
+            )
         ).fetchall()
     ]
     if not names:
@@ -154,10 +156,12 @@ def set_back(
         ledger.sql(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
             " after, merged) SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'update',"
-            " 'undone: ' || w.reason, (SELECT jsonb_object_agg(n, w.after -> n)"
-            " FROM unnest(w.names) n), (SELECT jsonb_object_agg(n, w.before -> n)"
-            " FROM unnest(w.names) n), (SELECT jsonb_object_agg(n, w.merged -> n)"
-            " FROM unnest(w.names) n WHERE w.merged ? n) FROM {w} w"
+            " 'undone: ' || w.reason, (SELECT pg_catalog.jsonb_object_agg(n, w.after -> n)"
+            " FROM pg_catalog.unnest(w.names) n), (SELECT pg_catalog.jsonb_object_agg(n,"
+            " w.before -> n)"
+            " FROM pg_catalog.unnest(w.names) n), (SELECT pg_catalog.jsonb_object_agg(n,"
+            " w.merged -> n)"
+            " FROM pg_catalog.unnest(w.names) n WHERE w.merged ? n) FROM {w} w"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' ORDER BY w.n",
             by=sql.Literal(by),
             id=sql.Literal(base.id),
@@ -225,10 +229,11 @@ def _unmark(connection: psycopg.Connection[Any], base: Base, work: _Work) -> Non
         sql.SQL(
             "UPDATE {b} b SET {asked}, state = CASE WHEN q.left_over = '{{}}' THEN 'k'"
             " ELSE 's' END::\"char\", notes = (SELECT"
-            " nullif(coalesce(jsonb_object_agg(n.key, n.value), '{{}}'), '{{}}') FROM (SELECT"
+            " nullif(coalesce(pg_catalog.jsonb_object_agg(n.key, n.value), '{{}}'), '{{}}')"
+            " FROM (SELECT"
             " each.key, CASE each.key WHEN 'removed' THEN q.left_over WHEN 'stored'"
             " THEN each.value - w.names ELSE each.value END AS value"
-            " FROM jsonb_each(b.notes) each) n WHERE n.value <> '{{}}')"
+            " FROM pg_catalog.jsonb_each(b.notes) each) n WHERE n.value <> '{{}}')"
             " FROM {w} w JOIN {b} o ON o.scope = w.scope AND o.addr = w.addr,"
             " LATERAL (SELECT coalesce(o.notes -> 'removed', '{{}}') - w.names AS left_over) q"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.action = 'remove'"

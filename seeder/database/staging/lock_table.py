@@ -40,11 +40,11 @@ WITH RECURSIVE tree(oid) AS (
     SELECT c.conrelid FROM pg_catalog.pg_constraint c JOIN tree t ON t.oid = c.confrelid
     WHERE c.contype = 'f' AND %(merging)s
 )
-SELECT (SELECT count(*) FROM around)
-    + (SELECT count(*) FROM pg_catalog.pg_index i JOIN around a ON a.oid = i.indrelid)
-    + (SELECT count(*) FROM pg_catalog.pg_attribute a JOIN tree t ON t.oid = a.attrelid
+SELECT (SELECT pg_catalog.count(*) FROM around)
+    + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_index i JOIN around a ON a.oid = i.indrelid)
+    + (SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute a JOIN tree t ON t.oid = a.attrelid
        WHERE a.attidentity <> '' OR a.atthasdef),
-    (SELECT count(*) FROM pg_catalog.pg_locks WHERE NOT fastpath),
+    (SELECT pg_catalog.count(*) FROM pg_catalog.pg_locks WHERE NOT fastpath),
     pg_catalog.current_setting('max_locks_per_transaction')::bigint,
     -- Processes that may hold locks; a worker slot of autovacuum had no setting before 18.
     pg_catalog.current_setting('max_connections')::bigint

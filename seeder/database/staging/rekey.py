@@ -67,7 +67,8 @@ def _rekey(
                 _rows(work, stage, old_key) for stage in (work.stage, *work.siblings)
             ),
             address=sql.SQL(
-                "(SELECT string_agg(replace(replace(u.part, '\\', '\\\\'), ',', '\\,'), ','"
+                "(SELECT pg_catalog.string_agg(pg_catalog.replace(pg_catalog.replace(u.part,"
+                " '\\', '\\\\'), ',', '\\,'), ','"
                 " ORDER BY u.n) FROM pg_catalog.unnest(coalesce(e.parts, e.live))"
                 " WITH ORDINALITY u (part, n))"
             ),
@@ -84,7 +85,7 @@ def _rekey(
     connection.execute(
         sql.SQL(
             "UPDATE {base} b SET addr = m.addr, {sets}, notes = CASE WHEN {moved} = '{{}}'"
-            " THEN b.notes ELSE coalesce(b.notes, '{{}}') || jsonb_build_object('moved',"
+            " THEN b.notes ELSE coalesce(b.notes, '{{}}') || pg_catalog.jsonb_build_object('moved',"
             " {moved} || coalesce(b.notes -> 'moved', '{{}}')) END FROM {pairs} m"
             " WHERE b.ctid = m.entry"
         ).format(base=base.relation, sets=sets, moved=notes, pairs=pairs)
@@ -180,7 +181,7 @@ def _rows(work: SetWork, stage: Stage, old_key: Sequence[str]) -> sql.Composable
 def _array(values: Sequence[sql.Composable]) -> sql.Composable:
     """An array of texts; NULL where one is."""
     texts = sql.SQL(", ").join(values)
-    return sql.SQL("CASE WHEN num_nulls({0}) = 0 THEN ARRAY[{0}] END").format(texts)
+    return sql.SQL("CASE WHEN pg_catalog.num_nulls({0}) = 0 THEN ARRAY[{0}] END").format(texts)
 
 
 def _assignments(work: SetWork) -> tuple[sql.Composable, sql.Composable]:
@@ -204,7 +205,7 @@ def _assignments(work: SetWork) -> tuple[sql.Composable, sql.Composable]:
             differs = sql.SQL("b.{} IS DISTINCT FROM {}").format(column.asked, value)
         moved.append(
             sql.SQL(
-                "CASE WHEN m.how = 2 AND {} THEN jsonb_build_object({}, (b.{})::text)"
+                "CASE WHEN m.how = 2 AND {} THEN pg_catalog.jsonb_build_object({}, (b.{})::text)"
                 " ELSE '{{}}'::jsonb END"
             ).format(differs, sql.Literal(name), column.asked)
         )
@@ -237,9 +238,9 @@ def _readdress(seeding: Seeding, work: SetWork) -> None:
     for name in work.seed_set.key:
         refers = work.seed_set.column(name).reference is not None
         column = work.base.columns[name]
-        part = sql.SQL("replace(replace({}::text, '\\', '\\\\'), ',', '\\,')").format(
-            column.symbol if refers else column.asked
-        )
+        part = sql.SQL(
+            "pg_catalog.replace(pg_catalog.replace({}::text, '\\', '\\\\'), ',', '\\,')"
+        ).format(column.symbol if refers else column.asked)
         null = sql.Literal(NULL)
         nulls_equal = work.live(name).nulls_equal
         parts.append(sql.SQL("coalesce({}, {})").format(part, null) if nulls_equal else part)

@@ -165,7 +165,7 @@ def _held(value: sql.Composable, column: Column) -> sql.Composable:
 def next_value(column: Column) -> sql.Composable | None:
     """The expression that fills the column in when an insert leaves it out."""
     if column.identity and column.sequence is not None:
-        return sql.SQL("nextval({}::oid::regclass)::{}").format(
+        return sql.SQL("pg_catalog.nextval({}::oid::regclass)::{}").format(
             sql.Literal(column.sequence), type_sql(column)
         )
     if column.default is not None and not column.generated:
@@ -252,7 +252,7 @@ def address(stage: Stage) -> sql.Composable:
     part = sql.SQL(
         "{}::text"
         if file is not None and file.verbatim
-        else "replace(replace({}::text, '\\', '\\\\'), ',', '\\,')"
+        else "pg_catalog.replace(pg_catalog.replace({}::text, '\\', '\\\\'), ',', '\\,')"
     )
     own = [sql.Identifier(stage.holder(name)) for name in stage.seed_set.key]
     return sql.SQL(" || ',' || ").join(map(part.format, own))

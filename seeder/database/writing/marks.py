@@ -46,7 +46,8 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
     marked = marking(work)
     remembered = sql.SQL(" || ").join(
         sql.SQL(
-            "CASE WHEN {} THEN jsonb_build_object({}, jsonb_build_array({}, {})) ELSE {} END"
+            "CASE WHEN {} THEN pg_catalog.jsonb_build_object({}, pg_catalog.jsonb_build_array({},"
+            " {})) ELSE {} END"
         ).format(
             condition,
             sql.Literal(name),
@@ -70,7 +71,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
             "  WHERE w.s IS NULL AND {removing}\n"
             "), entries AS (\n"
             "  UPDATE {base} b SET state = 's', run = {run}, {places},"
-            " notes = {notes} || jsonb_build_object('removed', w.removed){asked}\n"
+            " notes = {notes} || pg_catalog.jsonb_build_object('removed', w.removed){asked}\n"
             "  FROM marked w WHERE b.ctid = w.b\n"
             ")\n"
             "UPDATE {live} t SET {sets}\nFROM marked w WHERE {at_live} AND w.removed <> {empty}"
@@ -133,14 +134,15 @@ def _reread_marks(
             EMPTY
             if base is None
             else sql.SQL(
-                "jsonb_build_object('stored', coalesce(b.notes -> 'stored', '{{}}')"
-                " || jsonb_build_object({}, {}))"
+                "pg_catalog.jsonb_build_object('stored', coalesce(b.notes -> 'stored', '{{}}')"
+                " || pg_catalog.jsonb_build_object({}, {}))"
             ).format(sql.Literal(name), now)
         )
         connection.execute(
             sql.SQL(
-                "UPDATE {base} b SET notes = jsonb_set(b.notes, ARRAY['removed', {name}, '1'],"
-                " coalesce(to_jsonb({now}), 'null')) || {noted}\nFROM {live} t"
+                "UPDATE {base} b SET notes = pg_catalog.jsonb_set(b.notes, ARRAY['removed',"
+                " {name}, '1'],"
+                " coalesce(pg_catalog.to_jsonb({now}), 'null')) || {noted}\nFROM {live} t"
                 " WHERE b.scope = {scope} AND b.state = 's' AND b.run = {run} AND {at}"
                 " AND b.notes -> 'removed' ? {name}"
                 " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}"
@@ -184,7 +186,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
     unique = {name for guard in work.table.guards for name in guard.columns}
     rows = connection.execute(
         sql.SQL(
-            "SELECT DISTINCT jsonb_object_keys(b.notes -> 'removed') FROM {} w"
+            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed') FROM {} w"
             " JOIN {} b ON b.ctid = w.b WHERE w.live AND w.s IS NOT NULL AND b.state = 's'"
         ).format(work.verdict, work.base.relation)
     ).fetchall()

@@ -114,7 +114,8 @@ def step_aside(
         connection.execute(
             sql.SQL(
                 "UPDATE {live} t SET {sets} FROM"
-                " (SELECT w.*, row_number() OVER (ORDER BY {row}) AS seeder_turn FROM {relation} w"
+                " (SELECT w.*, pg_catalog.row_number() OVER (ORDER BY {row}) AS seeder_turn FROM"
+                " {relation} w"
                 " WHERE {changing} AND {among}) w WHERE {at}"
             ).format(
                 live=changes.table.rows,
@@ -151,14 +152,15 @@ def _unused(changes: Changes, name: str) -> sql.Composable | None:
     """A value that no row has, nor is to have; another for each row."""
     live = changes.table.columns[name]
     top = sql.SQL(
-        "(SELECT max(v) FROM (SELECT {} FROM {} UNION ALL SELECT {} FROM {}) q(v))"
+        "(SELECT pg_catalog.max(v) FROM (SELECT {} FROM {} UNION ALL SELECT {} FROM {}) q(v))"
     ).format(sql.Identifier(name), changes.table.rows, changes.after(name), changes.source)
     match live.base:
         case base if live.kind.category == "S" and base != '"char"':
             length = type_sql(live).as_string().partition("(")[2].partition(")")[0]
-            return sql.SQL("left(replace(gen_random_uuid()::text, '-', ''), {})").format(
-                sql.Literal(int(length) if length.isdigit() else 32)
-            )
+            return sql.SQL(
+                "pg_catalog.left(pg_catalog.replace("
+                "pg_catalog.gen_random_uuid()::text, '-', ''), {})"
+            ).format(sql.Literal(int(length) if length.isdigit() else 32))
         case base if base in _NUMBERS:
             return sql.SQL("{} + w.seeder_turn").format(top)
         case "date":
@@ -166,6 +168,6 @@ def _unused(changes: Changes, name: str) -> sql.Composable | None:
         case base if base in _MOMENTS:
             return sql.SQL("{} + w.seeder_turn * interval '1 second'").format(top)
         case "uuid":
-            return sql.SQL("gen_random_uuid()")
+            return sql.SQL("pg_catalog.gen_random_uuid()")
         case _:
             return None

@@ -38,7 +38,7 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
     seeding.connection.execute(
         sql.SQL(
             "CREATE TEMP TABLE {aside} ON COMMIT DROP AS"
-            " SELECT row_number() OVER () AS n, b.addr, {keys}, {before} AS before"
+            " SELECT pg_catalog.row_number() OVER () AS n, b.addr, {keys}, {before} AS before"
             " FROM {diff} d JOIN {base} b ON b.ctid = d.b JOIN {live} t ON {at}"
             " WHERE d.s IS NULL AND (t.tableoid, t.ctid) IN ({wanted}) AND {untouched}"
         ).format(
@@ -152,8 +152,10 @@ def _note(connection: psycopg.Connection[Any], work: SetWork, name: str) -> None
     now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
     connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET notes = coalesce(b.notes, '{{}}') || jsonb_build_object('stored',"
-            " coalesce(b.notes -> 'stored', '{{}}') || jsonb_build_object({name}, {now}))"
+            "UPDATE {base} b SET notes = coalesce(b.notes, '{{}}') ||"
+            " pg_catalog.jsonb_build_object('stored',"
+            " coalesce(b.notes -> 'stored', '{{}}') || pg_catalog.jsonb_build_object({name},"
+            " {now}))"
             " FROM {aside} w JOIN {live} t ON {at} WHERE b.scope = {scope} AND b.addr = w.addr"
             " AND w.before ->> {name} IS DISTINCT FROM {now}"
         ).format(

@@ -442,7 +442,7 @@ def _later_notes(work: SetWork) -> sql.Composable:
 
 
 def _kept(part: str, name: str) -> sql.Composable:
-    return sql.SQL("jsonb_build_object({name}, b.notes -> {part} -> {name})").format(
+    return sql.SQL("pg_catalog.jsonb_build_object({name}, b.notes -> {part} -> {name})").format(
         name=sql.Literal(name), part=sql.Literal(part)
     )
 

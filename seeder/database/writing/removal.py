@@ -151,7 +151,7 @@ def _record_images(
 ) -> None:
     """Keep whole deleted rows, and the columns that a removal marks."""
     visible = _visible(work)
-    whole: sql.Composable = sql.SQL("jsonb_build_object({})").format(
+    whole: sql.Composable = sql.SQL("pg_catalog.jsonb_build_object({})").format(
         sql.SQL(", ").join(
             sql.SQL("{}, ({})::text").format(
                 sql.Literal(name), canonical(sql.Identifier("t", name), column)

@@ -49,7 +49,8 @@ def lock(
     """
     wanted, as_judged = connection.execute(
         sql.SQL(
-            "SELECT (SELECT count(*) FROM {verdict} w WHERE {rows}), count(*) FILTER (WHERE judged)"
+            "SELECT (SELECT pg_catalog.count(*) FROM {verdict} w WHERE {rows}),"
+            " pg_catalog.count(*) FILTER (WHERE judged)"
             " FROM (SELECT t.ctid = w.row_at AND t.xmin = w.row_by AS judged FROM {live} t"
             " JOIN {verdict} w ON {at_live} WHERE {rows} ORDER BY {key} FOR {strength} OF t) l"
         ).format(
@@ -171,7 +172,7 @@ def written_columns(connection: psycopg.Connection[Any], work: SetWork) -> list[
     flags = connection.execute(
         sql.SQL("SELECT {} FROM {} w WHERE {}").format(
             sql.SQL(", ").join(
-                sql.SQL("coalesce(bool_or(w.{} = ANY ({})), false)").format(
+                sql.SQL("coalesce(pg_catalog.bool_or(w.{} = ANY ({})), false)").format(
                     sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
                 )
                 for n in range(1, len(work.names) + 1)
@@ -254,11 +255,13 @@ def advance_sequences(
             continue
         connection.execute(
             sql.SQL(
-                "SELECT setval(p.seqrelid::regclass, q.top) FROM pg_sequence p, LATERAL"
-                " (SELECT CASE WHEN p.seqincrement > 0 THEN max({col}) ELSE min({col}) END AS top,"
-                " pg_sequence_last_value(p.seqrelid) AS last FROM {live}) q"
+                "SELECT pg_catalog.setval(p.seqrelid::regclass, q.top) FROM pg_sequence p, LATERAL"
+                " (SELECT CASE WHEN p.seqincrement > 0 THEN pg_catalog.max({col}) ELSE"
+                " pg_catalog.min({col}) END AS top,"
+                " pg_catalog.pg_sequence_last_value(p.seqrelid) AS last FROM {live}) q"
                 " WHERE p.seqrelid = {seq} AND q.top BETWEEN p.seqmin AND p.seqmax"
-                " AND sign(p.seqincrement) * (q.top::numeric - coalesce(q.last, p.seqstart))"
+                " AND pg_catalog.sign(p.seqincrement) * (q.top::numeric - coalesce(q.last,"
+                " p.seqstart))"
                 " > CASE WHEN q.last IS NULL THEN -1 ELSE 0 END AND {where}"
             ).format(
                 seq=sql.Literal(column.sequence),
