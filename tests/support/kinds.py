@@ -12,14 +12,16 @@ class Kind:
     type: str
     values: tuple[str, str, str]
     setup: str = ""
+    since: int = 0
+    """The version of the server that knows it first, as `server_version_num`."""
 
     def __str__(self) -> str:
         return self.type
 
 
-def kind(type_: str, *values: str, setup: str = "") -> Kind:
+def kind(type_: str, *values: str, setup: str = "", since: int = 0) -> Kind:
     one, two, three = values
-    return Kind(type_, (one, two, three), setup)
+    return Kind(type_, (one, two, three), setup, since)
 
 
 KINDS = [
@@ -28,7 +30,7 @@ KINDS = [
     kind("bigint", "1", "9223372036854775807", "-9223372036854775808"),
     kind("numeric", "1.10", "12345678901234567890.123456789", "0"),
     kind("numeric(10,2)", "1.1", "2.005", "-0.1"),
-    kind("numeric(5,-2)", "100", "12345", "0"),
+    kind("numeric(5,-2)", "100", "12345", "0", since=150000),
     kind("numeric", "!!str NaN", "1", "!!str Infinity"),
     kind("real", "1.5", "0.1", "-1.0e+10"),
     kind("double precision", "0.1", "1.0e-300", "!!str NaN"),

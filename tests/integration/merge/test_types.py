@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
 
 from tests.support.kinds import KINDS, Kind
@@ -20,6 +21,10 @@ def live(project: Project) -> list[str | None]:
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 def test_a_type_merges(project: Project, kind: Kind) -> None:
     one, two, three = kind.values
+    if project.connection.info.server_version < kind.since:
+        with pytest.raises(psycopg.Error):
+            project.sql(f"CREATE TABLE t (val {kind.type})")
+        return
     project.sql("SET TimeZone = 'Asia/Kathmandu'")
     if kind.setup:
         project.sql(kind.setup)
