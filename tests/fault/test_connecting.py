@@ -42,7 +42,7 @@ def test_a_database_that_starts_late_is_waited_for(
 ) -> None:
     server = own_shop()
     server.stop()
-    later(3, server.start)
+    later(8, server.start)
     done = shop.end(shop.start(SEEDER_WAIT_TIMEOUT="40"))
     succeeded(shop, done)
     assert "nothing listens at the address" in reasons(done)
@@ -57,7 +57,7 @@ def test_a_name_that_resolves_late_is_waited_for(
     own_shop(settings={"listen_addresses": "127.0.0.1", "port": str(port)})
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.1 localhost\n")
-    later(3, lambda: hosts.write_text("127.0.0.1 localhost database.test\n"))
+    later(8, lambda: hosts.write_text("127.0.0.1 localhost database.test\n"))
     mounted = f"mount --bind {hosts} /etc/hosts && exec {sys.executable} -m seeder run"
     child = subprocess.Popen(
         ["unshare", "--mount", "sh", "-c", mounted],
@@ -83,7 +83,7 @@ def test_a_server_that_accepts_no_connections_yet_is_waited_for(
     # As a standby that may not be read it answers 57P03, as one that recovers does.
     (server.running.data / "standby.signal").touch()
     start_unready(server, hot_standby="off")
-    later(3, lambda: promote(server))
+    later(8, lambda: promote(server))
     done = shop.end(shop.start(SEEDER_WAIT_TIMEOUT="40"))
     succeeded(shop, done)
     assert any("accepting connections" in reason for reason in reasons(done))
@@ -97,7 +97,7 @@ def test_a_server_without_a_free_slot_is_waited_for(
     with suppress(psycopg.OperationalError):
         while True:
             taken.append(server.connect())
-    later(3, lambda: [each.close() for each in taken])
+    later(8, lambda: [each.close() for each in taken])
     done = shop.end(shop.start(SEEDER_WAIT_TIMEOUT="40"))
     succeeded(shop, done)
     assert "no free connection slot" in reasons(done)
@@ -144,7 +144,7 @@ def test_a_role_and_a_database_that_are_created_late_are_waited_for(
         server.execute("CREATE ROLE job LOGIN PASSWORD 'right'")
         server.execute("CREATE DATABASE late OWNER job")
 
-    later(3, create)
+    later(8, create)
     done = shop.end(
         shop.start(
             DATABASE_URL=server.url("late", user="job", password="right"),
@@ -176,7 +176,7 @@ def test_a_standby_ends_with_30_and_is_written_to_once_it_is_promoted(
         done = shop.end(shop.start(DATABASE_URL=url, SEEDER_WAIT_TIMEOUT="2"))
         assert done.exit_code == 30, done.stderr
         assert "standby" in done.failed["message"]
-        later(3, lambda: standby.execute("SELECT pg_promote()"))
+        later(8, lambda: standby.execute("SELECT pg_promote()"))
         done = shop.end(shop.start(DATABASE_URL=url, SEEDER_WAIT_TIMEOUT="40"))
         assert done.exit_code == 0, done.stderr
         assert reasons(done) == {"server is a standby"}

@@ -727,4 +727,4 @@ def test_a_plan_holds_the_start_of_a_long_value_and_what_tells_it_apart(
     assert (column.asked, column.case) == ("Alpha", ColumnCase.CONFLICT)
     for value, end in ((column.live, "1"), (column.desired, "2")):
         digest = hashlib.sha256((long + end).encode()).hexdigest()[:16]
-        assert value == f"{long[:4000]}… (1000001 characters, SHA-256 {digest})"
+        assert value == f"{long[:4000]}... (1000001 characters, SHA-256 {digest})"

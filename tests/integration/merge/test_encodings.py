@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,3 +65,15 @@ def _write(project: Project, form: str, key: str, value: str) -> None:
         project.write(
             "t", f"table: t\nkey: k\nrows:\n- {{k: plain, v: x}}\n- {{k: {key}, v: {value}}}\n"
         )
+
+
+def test_statements_hold_no_character_that_an_encoding_may_lack() -> None:
+    for file in Path("seeder/database").rglob("*.py"):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        documented = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        texts = [
+            node.value
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and id(node) not in documented
+        ]
+        assert [text for text in texts if isinstance(text, str) and not text.isascii()] == [], file
