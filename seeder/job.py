@@ -265,7 +265,8 @@ class _Job:
                 meta = ledger.read(connection)
                 assert meta is not None  # noqa: S101  # as above
                 if meta.first_run is None:
-                    meta = replace(meta, tables_before=ledger.remember_tables(connection))
+                    noted = ledger.remember_tables(connection)
+                    meta = meta if noted is None else replace(meta, tables_before=noted)
             self.log.carry(run=self.number)
             return ledger, meta
 

@@ -266,25 +266,24 @@ class Ledger(Struct, frozen=True, kw_only=True):
             },
         )
 
-    def remember_tables(self, connection: psycopg.Connection[Any]) -> tuple[str, ...]:
-        """Note which tables stand before the migrations of a release, and return them.
+    def remember_tables(self, connection: psycopg.Connection[Any]) -> tuple[str, ...] | None:
+        """Note which tables stand before the migrations of a release; returns what is noted now.
 
         Kept until a run completes: a table that a failed run's migrations created and filled is
-        still this release's own when the job is started again.
+        still this release's own when the job is started again. None: it was noted before.
         """
         row = connection.execute(
             self.sql(
-                "UPDATE {s}.projects SET tables_before = coalesce(tables_before,"
+                "UPDATE {s}.projects SET tables_before ="
                 " ARRAY(SELECT pg_catalog.concat(n.nspname, '.',"
                 " c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
                 " WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema'"
-                " AND n.nspname !~ '^pg_'::text AND n.nspname <> %s))"
-                " WHERE id = {p} RETURNING tables_before"
+                " AND n.nspname !~ '^pg_'::text AND n.nspname <> %s)"
+                " WHERE id = {p} AND tables_before IS NULL RETURNING tables_before"
             ),
             [self.schema],
         ).fetchone()
-        assert row is not None  # noqa: S101  # a run has its project's record
-        return tuple(row[0])
+        return None if row is None else tuple(row[0])
 
     def tasks(self, connection: psycopg.Connection[Any]) -> dict[str, AppliedTask]:
         """The tasks that this database has behind it, by name."""
