@@ -412,16 +412,16 @@ def test_twins_stop_no_set_that_only_inserts_what_is_missing(project: Project) -
     assert project.rows("SELECT k, name FROM items ORDER BY k") == [(1, "a"), (2, "c")]
 
 
-def test_a_table_as_wide_as_can_be_is_loaded_by_its_stage(project: Project) -> None:
+def test_a_table_as_wide_as_can_be_is_loaded(project: Project) -> None:
     names = [f"b{n}" for n in range(1590)]
     project.sql(
         "CREATE TABLE items (code text PRIMARY KEY,"
         + ",".join(f"{name} boolean" for name in names)
         + ")"
     )
-    project.write("items.csv", ",".join(["code", *names]) + "\na" + ",t" * len(names) + "\n")
+    given = names[-545:]  # the most that a set may give
+    project.write("items.csv", ",".join(["code", *given]) + "\na" + ",t" * len(given) + "\n")
     project.write("items", "table: items\nkey: code\nrows_from: items.csv\n")
     project.surveyed = False
     assert counts(project.run(), "items") == {"insert": 1}
-    assert not _was_direct(project)
-    assert project.rows("SELECT code, b0, b1589 FROM items") == [("a", True, True)]
+    assert project.rows("SELECT code, b0, b1589 FROM items") == [("a", None, True)]

@@ -88,6 +88,7 @@ def test_a_file_is_short_where_rows_share_values(tmp_path: Path) -> None:
     assert writer.seed_file(
         table="app.roles",
         key=["name"],
+        scope={},
         columns={"tier_id": "{ref: tiers}"},
         defaults={"is_active": "true"},
         rows=[{"name": "owner", "odd name": "1"}],
