@@ -143,6 +143,7 @@ def test_history_goes_back_page_by_page(launched: Shop, visit: Visit) -> None:
 
 def test_approvals_go_back_page_by_page(launched: Shop, visit: Visit) -> None:
     launched.database.execute(
+        "ALTER TABLE seeder.requests DISABLE TRIGGER require_shown;"  # their plans waited before
         "INSERT INTO seeder.requests (project, plan_id, actor)"
         " SELECT 1, 'p', 'actor-' || n || '.' FROM generate_series(1, 60) n"
     )
