@@ -54,8 +54,8 @@ HELD_EXPLAINED = (
 
 UNTIL_THEN = (
     "Until somebody chooses, what is live stays; the conflict is not reported again before the"
-    " catalog asks for another value. With a name behind the address, as in roles/viewer#label, one"
-    " column or part is settled and no other."
+    " catalog asks for another value. With a name behind the address, as in `roles/viewer#label`,"
+    " one column or part is settled and no other."
 )
 
 EXPLAINED = (

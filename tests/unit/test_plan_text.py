@@ -88,7 +88,7 @@ def test_a_conflict_shows_its_three_values_and_the_commands_that_settle_it() -> 
         "Hint: `--take live` keeps what is live; the catalog's value counts as declined."
         " `--take desired` writes the catalog's value over what is live. Until somebody chooses,"
         " what is live stays; the conflict is not reported again before the catalog asks for"
-        " another value. With a name behind the address, as in roles/viewer#label, one column or"
+        " another value. With a name behind the address, as in `roles/viewer#label`, one column or"
         " part is settled and no other.",
     ]
 
