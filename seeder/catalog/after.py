@@ -67,7 +67,7 @@ def _why_not(migrations: Migrations) -> tuple[str, str] | None:
         return "a command runs the migrations as a whole, and nothing comes between two", remedy
     if migrations.project_env:
         return (
-            'the project\'s own env.py (`env = "project"`) runs all revisions in one go',
+            'the project\'s own env.py (`env = "project"`) runs all revisions at once',
             "Leave out `env`, so that seeder runs the revisions itself, or let the revision insert"
             " the rows.",
         )

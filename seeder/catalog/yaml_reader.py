@@ -59,11 +59,11 @@ def read_yaml(text: str, *, file: str, problems: Problems) -> Node | None:
         try:
             root = _Builder(file, found).build(text)
         except yaml.MarkedYAMLError as error:
-            mended = _parted(text, error.problem_mark)
-            if mended is None:
+            repaired = _parted(text, error.problem_mark)
+            if repaired is None:
                 problems.extend(found)
                 raise _syntax(error, text) from None
-            text = mended
+            text = repaired
         except yaml.YAMLError:
             raise Unreadable("is not valid YAML") from None
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
+from collections.abc import Iterable, Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from seeder.environ import Environ, as_set
 from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
 from seeder.log import Log
 from seeder.merge.found import CheckResult
-from seeder.merge.model import Catalog, Mode, RowSource
+from seeder.merge.model import Catalog, Mode, RowSource, SeedRow
 from seeder.merge.moments import doubtful
 from seeder.merge.result import RunResult
 from seeder.opening import read_revisions
@@ -36,7 +36,7 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
     catalog, graph = _read(settings)
     warnings = [
         *(Problem(message=warning) for warning in catalog.warnings),
-        *([] if embedded else doubtful(catalog.sets)),
+        *([] if embedded else doubtful(catalog.sets, _samples)),
     ]
     if embedded:
         warnings = _warnings(_rehearse(settings, log=log))
@@ -145,6 +145,13 @@ class _Warnings:
     def progress_ended(self) -> None:
         """Pass it on."""
         self._log.progress_ended()
+
+
+def _samples(rows: RowSource) -> Iterable[SeedRow]:
+    """Of rows that `expand` makes, one of each family: the others differ in references alone."""
+    from seeder.catalog.expanded import ExpandedRows
+
+    return rows.samples() if isinstance(rows, ExpandedRows) else rows
 
 
 def _number_of(rows: RowSource) -> int:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from seeder.errors import Problem
-from seeder.merge.model import SeedColumn, SeedRow, SeedSet
+from seeder.merge.model import RowSource, SeedRow, SeedSet
 
 WORDS = ("now", "today", "tomorrow", "yesterday")
 
@@ -36,41 +36,37 @@ def refusal(word: str) -> str:
     )
 
 
-def doubtful(sets: Iterable[SeedSet]) -> Iterator[Problem]:
+def doubtful(
+    sets: Iterable[SeedSet], rows_of: Callable[[RowSource], Iterable[SeedRow]] = iter
+) -> Iterator[Problem]:
     """Values that move, in columns that look like dates and times although no schema is known.
 
-    By their names, or since another row gives a date there.
+    By their names, or since another row gives a date there. `rows_of` may leave out rows that
+    give no value of their own.
     """
     for each in sets:
-        moving: dict[str, SeedRow] = {}
-        dated = {column.name for column in each.columns if _NAME.search(column.name)}
-        columns = [column for column in each.columns if column.reference is None]
-        for row in each.rows:
-            for column, value in _values(each, row):
-                if column not in columns:
-                    continue
-                if isinstance(value, datetime.date) or (
-                    isinstance(value, str) and _DATE.match(value)
-                ):
-                    dated.add(column.name)
-                elif isinstance(value, str) and value.strip().lower() in WORDS:
-                    moving.setdefault(column.name, row)
-        for name, row in moving.items():
-            if name in dated:
+        moving: dict[int, SeedRow] = {}
+        places = [n for n, column in enumerate(each.columns) if column.reference is None]
+        dated = {n for n in places if _NAME.search(each.columns[n].name)}
+        for row in rows_of(each.rows):
+            for n in places:
+                value = row.values[n]
+                if isinstance(value, str):
+                    if value.strip().lower() in WORDS:
+                        moving.setdefault(n, row)
+                    elif n not in dated and _DATE.match(value):
+                        dated.add(n)
+                elif isinstance(value, datetime.date):
+                    dated.add(n)
+        for n, row in moving.items():
+            if n in dated:
+                word = str(row.values[n]).strip()
                 yield Problem(
-                    message=f"{each.address(row.key)}, column {name}: as a date or time,"
-                    f" {refusal(_word(each, row, name))}.",
+                    message=f"{each.address(row.key)}, column {each.columns[n].name}: as a date or"
+                    f" time, {refusal(word)}.",
                     remedy="A plan and a run refuse it before anything is written; in a column of"
                     " text it may stay.",
                     file=row.file or each.file,
                     line=row.line,
                     address=each.address(row.key),
                 )
-
-
-def _values(each: SeedSet, row: SeedRow) -> Iterator[tuple[SeedColumn, object]]:
-    return zip(each.columns, row.values, strict=False)
-
-
-def _word(each: SeedSet, row: SeedRow, name: str) -> str:
-    return next(str(value) for column, value in _values(each, row) if column.name == name).strip()

@@ -89,7 +89,8 @@ def _run(project: Path, *arguments: str, of: str) -> bytes:
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise ConfigurationInvalid(
-            f"{of} is no directory, and git has no such state of the project: {said[-1:] or '?'}",
+            f"{of} is no directory, and git has no such state of the project"
+            f"{': ' if said else ''}{''.join(said[-1:]).rstrip('.')}.",
             hint=hint,
         )
     return done.stdout

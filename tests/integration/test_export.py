@@ -295,11 +295,11 @@ def test_rows_that_all_customers_share_are_told_by_their_scope(project: Project)
     sets = write_out(project, "roles", "grants")
     assert sets["roles"].text == (
         "# id: left out; the database numbers it.\n"
-        "# left out: 1 rows that have a organization_id.\n"
+        "# left out, since they have a value in organization_id: 1 row.\n"
         "table: roles\nkey: name\nscope: {organization_id: null}\nrows:\n"
         "  - {name: a}\n  - {name: b}\n"
     )
-    assert sets["grants"].remarks == ("left out: 2 rows that refer to rows that are left out.",)
+    assert sets["grants"].remarks == ("left out, since they refer to such rows: 2 rows.",)
     assert sets["grants"].rows == 1
     assert_round_trip(project, 3)
 
@@ -316,7 +316,7 @@ def test_a_partial_index_tells_the_scope_and_the_mark_of_deletion(project: Proje
     assert "key: name\nscope: {owner: null}\ndeleted: deleted_at\nrows:\n  - {name: a}\n" in (
         found.text
     )
-    assert found.remarks == ("left out: 2 rows that have a owner or deleted_at.",)
+    assert found.remarks == ("left out, since they have a value in owner or deleted_at: 2 rows.",)
     assert_round_trip(project, 1)
 
 

@@ -50,7 +50,7 @@ def in_transaction(
     Raises RetriesExhausted after five attempts, SeedingFailed for a rejected row (tried
     twice where a race may be the cause), ConnectionLost and DeadlineExceeded.
     """
-    for attempt in range(1, ATTEMPTS + 1):
+    for attempt in range(1, ATTEMPTS + 2):  # one may be Unforeseen
         try:
             with connection.transaction():
                 return work()
@@ -61,7 +61,7 @@ def in_transaction(
                 raise
             reason = "row rejected"
         except psycopg.Error as error:
-            if kind_of(error) is not Kind.RETRYABLE or attempt == ATTEMPTS:
+            if kind_of(error) is not Kind.RETRYABLE or attempt >= ATTEMPTS:
                 raise as_seeder_error(error, doing=doing, otherwise=SeedingFailed) from None
             reason = describe(error)
         pause = random.uniform(0.05, 0.2) * 2**attempt  # noqa: S311  # jitter

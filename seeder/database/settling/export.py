@@ -213,12 +213,16 @@ def _about(
     ).fetchone()
     if row and row[0]:
         why = " or ".join([*identity.scope, *([identity.deleted] if identity.deleted else [])])
-        yield f"left out: {row[0]} rows that have a {why}."
+        yield f"left out, since they have a value in {why}: {_rows(row[0])}."
     if not is_indexed(identity, table):
         yield (
             "no unique index keeps the key unique, which a seed set needs: CREATE UNIQUE INDEX ON"
             f" {table} ({', '.join([*identity.scope, *identity.key])})"
         )
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
 
 
 def _no_such_table(connection: psycopg.Connection[Any], name: TableName) -> Problem:
@@ -410,7 +414,7 @@ def _resolve_all(connection: psycopg.Connection[Any], drafts: Sequence[_Draft]) 
             _resolve(connection, draft, drafts)
     for draft in drafts:
         if gone := before[draft.name] - len(draft.rows):
-            draft.remarks.append(f"left out: {gone} rows that refer to rows that are left out.")
+            draft.remarks.append(f"left out, since they refer to such rows: {_rows(gone)}.")
 
 
 def _require_distinct(drafts: Sequence[_Draft]) -> None:

@@ -137,15 +137,16 @@ def _conflicts(
 ) -> tuple[list[_InConflict], str | None]:
     """What of the row is in conflict, or why nothing of it can be settled."""
     names = [name for name in work.names if name in work.base.columns]
+    # One entry for each column, as in a plan: a target list has an end before a table has.
     pieces = [
-        piece
-        for name in names
-        for piece in (
-            sql.SQL("w.{}").format(sql.Identifier(f"v{work.stage.position(name)}")),
-            sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name))),
-            sql.SQL("coalesce(({})::text, {})").format(desired(work, name), offer(work, name)),
+        sql.SQL("ARRAY[w.{}::text, ({})::text, coalesce(({})::text, {}), {}]::text[]").format(
+            sql.Identifier(f"v{work.stage.position(name)}"),
+            canonical(sql.Identifier("t", name), work.live(name)),
+            desired(work, name),
+            offer(work, name),
             documents.parts_of(work, name),
         )
+        for name in names
     ]
     row = connection.execute(
         sql.SQL(
@@ -171,11 +172,10 @@ def _conflicts(
         return [], "is not looked after yet: `seeder adopt` or an update does that"
     found: list[_InConflict] = []
     settled = ColumnCase.SETTLE if live else ColumnCase.OVERWRITE
-    for n, name in enumerate(names):
-        number, now, wanted, parts = values[4 * n : 4 * n + 4]
+    for name, (number, now, wanted, parts) in zip(names, values, strict=True):
         if number is None:
             continue
-        rule = COLUMN_RULES[number]
+        rule = COLUMN_RULES[int(number)]
         merged = documents.parts(parts)
         found += [
             _InConflict(
