@@ -36,8 +36,8 @@ from seeder.merge.secrecy import update_of
 
 ENTRIES = 1_640
 """Of the 1,664 that a row may have on its way through a query, what is left for the columns."""
-ENTRIES_OF_A_COLUMN = 3
-"""What is desired, what is live, and the verdict."""
+ENTRIES_OF_A_COLUMN = 4
+"""What was asked for, what is desired, what is live, and the verdict."""
 
 Place: TypeAlias = tuple[str | None, int | None]
 """A file and a line of it, as far as they are known."""

@@ -18,7 +18,7 @@ import pytest
 from psycopg import sql
 from psycopg.rows import dict_row
 
-from seeder import job
+from seeder import cli, job
 from seeder.catalog import load
 from seeder.database.applying.survey import survey
 from seeder.database.connection import session
@@ -66,6 +66,17 @@ class Project:
     def remove(self, name: str) -> None:
         """Delete a seed set's file."""
         (self.directory / "seeds" / "core" / f"{name}.yaml").unlink()
+
+    def command(self, *arguments: str) -> int:
+        """Run a command of `seeder` on it; returns the exit code."""
+        return cli.main(
+            list(arguments),
+            {
+                "SEEDER_DATABASE_URL": self.database.url,
+                "SEEDER_PROJECT": str(self.directory),
+                "SEEDER_LOCK_TIMEOUT": "30",
+            },
+        )
 
     def sql(self, statement: str, *params: Any) -> None:
         """What a person does: run statements, each committed."""

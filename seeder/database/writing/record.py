@@ -7,8 +7,6 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging import documents
-from seeder.database.judging.expressions import offer
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import (
     UPDATING,
@@ -18,13 +16,22 @@ from seeder.database.judging.verdict_rows import (
     writing,
 )
 from seeder.database.ledger.bases import BaseColumn
-from seeder.database.ledger.notes import EMPTY, as_array, as_object, joined
-from seeder.database.schema.equality import all_of, canonical, cast, equal, same
+from seeder.database.ledger.notes import as_array, joined
+from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
+from seeder.database.writing.entry_notes import (
+    first_notes,
+    later_notes,
+    left_out,
+    offered,
+    others,
+    own_columns,
+    stored_now,
+    unknown_when_left_out,
+)
 from seeder.database.writing.write import applied, new_key
 from seeder.errors import SeedingFailed
-from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import (
     COLUMN_APPLIED,
@@ -39,17 +46,6 @@ _MERGED = sql.SQL("{}::smallint[]").format(
     sql.Literal(numbers_with(COLUMN_RULES, lambda rule: ("merges", True) in rule.conditions))
 )
 """Verdicts on a column whose document was merged inside."""
-_MERGED_ANEW = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        numbers_with(
-            COLUMN_RULES,
-            lambda rule: (
-                ("merges", True) in rule.conditions and rule.name != "parts_offered_before"
-            ),
-        )
-    )
-)
-"""... and of which other parts than before count as asked for."""
 _TAKEN = sql.SQL("{}::smallint[]").format(
     sql.Literal(
         numbers_with(
@@ -59,8 +55,6 @@ _TAKEN = sql.SQL("{}::smallint[]").format(
     )
 )
 """Verdicts on a column after which the ledger takes over what is desired, or parts of it."""
-
-_LETTING_GO = numbers(COLUMN_RULES, {ColumnCase.LET_GO})
 
 
 def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
@@ -107,18 +101,18 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
         elif value is not None:
             known = value
         values[f"p{position + 1}"] = canonical(known, work.live(name))
-    for column in _own_columns(work):
+    for column in own_columns(work):
         given = work.stage.given(column.name)
         value = canonical(work.stage.d(column.name), work.live(column.name))
         if given is not None:
             value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-                given, value, _left_out(work, column.name)
+                given, value, left_out(work, column.name)
             )
         values[f"c{column.n}"] = value
         if column.reference:
             values[f"r{column.n}"] = _symbol(work, column)
     values |= _of_others(work)
-    values["notes"] = _first_notes(work, read_back=read_back)
+    values["notes"] = first_notes(work, read_back=read_back)
     source = inserted_rows(work)
     if read_back:
         by_key = None in keys.values()
@@ -156,26 +150,9 @@ def require_all(work: SetWork, *, inserted: int, recorded: int) -> None:
         )
 
 
-def _own_columns(work: SetWork) -> list[BaseColumn]:
-    return [work.base.columns[name] for name in work.names if name in work.base.columns]
-
-
-def _others(work: SetWork) -> list[BaseColumn]:
-    """Columns that only other sets give, or that this one gave once."""
-    return [
-        column
-        for name, column in work.base.columns.items()
-        if name not in work.names and name in work.table.columns
-    ]
-
-
 def _of_others(work: SetWork) -> dict[str, sql.Composable]:
     """The base of those columns: what the table makes of them."""
-    return {f"c{column.n}": _left_out(work, column.name) for column in _others(work)}
-
-
-def _varies(work: SetWork, name: str) -> bool:
-    return work.stage.varies(name) if name in work.names else not work.live(name).falls_back
+    return {f"c{column.n}": left_out(work, column.name) for column in others(work)}
 
 
 def _symbol(work: SetWork, column: BaseColumn) -> sql.Composable:
@@ -183,55 +160,6 @@ def _symbol(work: SetWork, column: BaseColumn) -> sql.Composable:
     if work.seed_set.column(column.name).reference is None:
         return sql.SQL("NULL")
     return work.stage.r(column.name)
-
-
-def _left_out(work: SetWork, name: str) -> sql.Composable:
-    """The base of a column that a row does not give: its constant default, or NULL."""
-    live = work.live(name)
-    if live.default is None or _varies(work, name):
-        return sql.SQL("NULL")
-    return canonical(cast(sql.SQL(live.default), live), live)
-
-
-def _unknown_when_left_out(work: SetWork) -> list[sql.Composable]:
-    """Pieces of the notes' `unknown` list: left-out columns whose default varies."""
-    pieces: list[sql.Composable] = []
-    for column in _own_columns(work):
-        given = work.stage.given(column.name)
-        if given is not None and work.stage.varies(column.name):
-            pieces.append(
-                sql.SQL("CASE WHEN {} THEN '[]'::jsonb ELSE {} END").format(
-                    given, as_array(column.name)
-                )
-            )
-    pieces += [as_array(each.name) for each in _others(work) if _varies(work, each.name)]
-    return pieces
-
-
-def _first_notes(work: SetWork, *, read_back: bool) -> sql.Composable:
-    """Notes of a new entry: what the table made of it, and what is not known."""
-    stored: list[sql.Composable] = []
-    if read_back:
-        for column in _own_columns(work):
-            given = work.stage.given(column.name)
-            piece = _rewritten(work, column.name)
-            stored.append(
-                piece
-                if given is None
-                else sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, piece, EMPTY)
-            )
-    left_out = _unknown_when_left_out(work)
-    return joined({"unknown": left_out, "unasked": left_out, "stored": stored})
-
-
-def _rewritten(work: SetWork, name: str) -> sql.Composable:
-    """`{column: text}` where live row `l` holds something else than was desired."""
-    live = canonical(sql.Identifier("l", name), work.live(name))
-    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-        same(live, canonical(work.stage.d(name), work.live(name)), work.live(name)),
-        EMPTY,
-        as_object(name, live),
-    )
 
 
 def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
@@ -246,8 +174,8 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
     for position, name in enumerate(work.base.primary_key):
         key = sql.Identifier("w", f"k{position + 1}")
         values[f"p{position + 1}"] = canonical(key, work.live(name))
-    unknown = _unknown_when_left_out(work)
-    for column in _own_columns(work):
+    unknown = unknown_when_left_out(work)
+    for column in own_columns(work):
         name = column.name
         given = work.stage.given(name)
         verdict = sql.Identifier("w", f"v{work.stage.position(name)}")
@@ -257,7 +185,7 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
         value = canonical(work.stage.d(name), work.live(name))
         if given is not None:
             value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-                given, value, _left_out(work, name)
+                given, value, left_out(work, name)
             )
         values[f"c{column.n}"] = sql.SQL("CASE WHEN {} THEN NULL ELSE {} END").format(
             conflict, value
@@ -271,7 +199,7 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
         )
     values |= _of_others(work)
     values["notes"] = joined(
-        {"unknown": unknown, "stored": _stored_now(work, keep=False), "offered": _offered(work)}
+        {"unknown": unknown, "stored": stored_now(work, keep=False), "offered": offered(work)}
     )
     connection.execute(
         sql.SQL(
@@ -314,7 +242,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
                 p=p, now=canonical(now, work.live(name))
             )
         )
-    for column in _own_columns(work):
+    for column in own_columns(work):
         name = column.name
         verdict = sql.Identifier("w", f"v{work.stage.position(name)}")
         taken = sql.SQL("CASE WHEN {} = ANY ({}) THEN {} ELSE b.{} END")
@@ -327,7 +255,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
                 sql.SQL("{} = ").format(column.symbol)
                 + taken.format(verdict, applied(), _symbol(work, column), column.symbol)
             )
-    sets.append(sql.SQL("notes = {}").format(_later_notes(work)))
+    sets.append(sql.SQL("notes = {}").format(later_notes(work)))
     connection.execute(
         sql.SQL(
             "UPDATE {base} b SET {sets}\nFROM {verdict} w\nJOIN {stage} s ON {row} = w.s{live}\n"
@@ -382,137 +310,3 @@ def _key_now(work: SetWork, position: int) -> sql.Composable:
         work.stage.d(name),
         before,
     )
-
-
-def _later_notes(work: SetWork) -> sql.Composable:
-    names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
-    unknown: list[sql.Composable] = [
-        sql.SQL("(coalesce(b.notes -> 'unknown', '[]') - {})").format(names)
-    ]
-    unasked: list[sql.Composable] = [
-        sql.SQL("(coalesce(b.notes -> 'unasked', '[]') - {})").format(names)
-    ]
-    moved: list[sql.Composable] = []
-    for column in _own_columns(work):
-        verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
-        kept = (
-            "CASE WHEN b.notes -> {part} ? {name} AND NOT"
-            " coalesce({verdict} = ANY ({applied}), false) THEN {value} ELSE {empty} END"
-        )
-        unknown.append(
-            sql.SQL(kept).format(
-                part=sql.Literal("unknown"),
-                name=sql.Literal(column.name),
-                verdict=verdict,
-                applied=applied(),
-                value=as_array(column.name),
-                empty=sql.SQL("'[]'::jsonb"),
-            )
-        )
-        given = work.stage.given(column.name)
-        if given is not None:
-            lets_go = sql.SQL("coalesce({} = ANY ({}), false)").format(verdict, _LETTING_GO)
-            piece = sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END")
-            unknown.append(piece.format(lets_go, as_array(column.name)))
-            still = sql.SQL("({} OR b.notes -> 'unasked' ? {} AND NOT {})").format(
-                lets_go, sql.Literal(column.name), given
-            )
-            unasked.append(piece.format(still, as_array(column.name)))
-        if column.name in work.seed_set.key:
-            moved.append(
-                sql.SQL(kept).format(
-                    part=sql.Literal("moved"),
-                    name=sql.Literal(column.name),
-                    verdict=verdict,
-                    applied=applied(),
-                    value=_kept("moved", column.name),
-                    empty=EMPTY,
-                )
-            )
-    return joined(
-        {
-            "unknown": unknown,
-            "unasked": unasked,
-            "stored": _stored_now(work, keep=True),
-            "offered": _offered(work),
-            "parts": _parts(work),
-            "moved": moved,
-        }
-    )
-
-
-def _kept(part: str, name: str) -> sql.Composable:
-    return sql.SQL("pg_catalog.jsonb_build_object({name}, b.notes -> {part} -> {name})").format(
-        name=sql.Literal(name), part=sql.Literal(part)
-    )
-
-
-def _stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
-    """Pieces of the notes' `stored`: rewritten values, and those that stay as they were."""
-    names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
-    pieces: list[sql.Composable] = []
-    if keep:
-        pieces.append(sql.SQL("(coalesce(b.notes -> 'stored', '{{}}') - {})").format(names))
-    for column in _own_columns(work):
-        verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
-        rewritten = _rewritten(work, column.name) if work.table.rewrites else EMPTY
-        before = (
-            sql.SQL("CASE WHEN b.notes -> 'stored' ? {} THEN {} ELSE {} END").format(
-                sql.Literal(column.name), _kept("stored", column.name), EMPTY
-            )
-            if keep
-            else EMPTY
-        )
-        piece = sql.SQL("CASE WHEN w.live AND {} = ANY ({}) THEN {} ELSE {} END").format(
-            verdict, applied(), rewritten, before
-        )
-        if work.seed_set.column(column.name).merge is not None:
-            # Where others have parts of it, what is stored tells nothing of what was asked for.
-            n, live = work.stage.position(column.name), work.live(column.name)
-            as_desired = same(
-                canonical(sql.Identifier("w", f"m{n}"), live),
-                canonical(work.stage.d(column.name), live),
-                live,
-            )
-            piece = sql.SQL("CASE WHEN {} = ANY ({}) AND NOT {} THEN {} ELSE {} END").format(
-                verdict, _MERGED_ANEW, as_desired, EMPTY, piece
-            )
-        pieces.append(piece)
-    return pieces
-
-
-def _offered(work: SetWork) -> list[sql.Composable]:
-    """Pieces of the notes' `offered`: desired values that were kept out."""
-    kept_out = numbers(COLUMN_RULES, {ColumnCase.CONFLICT, ColumnCase.HELD})
-    return [
-        sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
-            sql.Identifier(f"v{work.stage.position(column.name)}"),
-            kept_out,
-            as_object(column.name, offer(work, column.name)),
-            EMPTY,
-        )
-        if work.seed_set.column(column.name).merge is None
-        else sql.SQL("CASE WHEN w.{} = ANY ({}) OR {} THEN {} ELSE {} END").format(
-            sql.Identifier(f"v{work.stage.position(column.name)}"),
-            kept_out,
-            documents.kept_out(work, column.name),
-            as_object(column.name, offer(work, column.name)),
-            EMPTY,
-        )
-        for column in _own_columns(work)
-        if work.seed_set.column(column.name).update is not Update.NEVER
-    ]
-
-
-def _parts(work: SetWork) -> list[sql.Composable]:
-    """Pieces of the notes' `parts`: what of these was kept out, where documents are merged."""
-    return [
-        sql.SQL("CASE WHEN {} THEN pg_catalog.jsonb_build_object({}, {}) ELSE {} END").format(
-            documents.kept_out(work, column.name),
-            sql.Literal(column.name),
-            documents.parts_kept_out(work, column.name),
-            EMPTY,
-        )
-        for column in documents.merging(work)
-        if column.name in work.base.columns
-    ]
