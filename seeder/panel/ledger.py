@@ -324,15 +324,16 @@ class Look(Struct, frozen=True, kw_only=True):
         Rows that are not there since another one holds their unique value come first.
         """
         held = self.rows(
-            "SELECT w.set_name, w.addr, w.holder FROM {s}.waiting w"
+            "SELECT w.set_name, w.addr, w.holder, count(*) OVER () FROM {s}.waiting w"
             " JOIN {s}.bases b ON b.id = w.base"
-            " WHERE b.project = {p} AND w.why = 'value' ORDER BY 1, 2"
+            " WHERE b.project = {p} AND w.why = 'value' ORDER BY 1, 2 LIMIT {limit}",
+            limit=sql.Literal(limit),
         )
         found = [
             OpenConflict(address=f"{name}/{addr}", column=None, holder=holder)
-            for name, addr, holder in held[:limit]
+            for name, addr, holder, _ in held
         ]
-        total = len(held)
+        total = held[0][3] if held else 0
         for number, columns in self.rows(
             "SELECT id, columns FROM {s}.bases WHERE project = {p} ORDER BY id"
         ):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
-from hypothesis import strategies as st
+from hypothesis import note
 
 from seeder.database.applying.seed import seed
 from seeder.database.settling.resolve_conflict import take
@@ -32,6 +30,7 @@ from seeder.merge.model import (
     Way,
 )
 from seeder.merge.plan import ColumnCase, RowAction
+from tests.histories.play import played
 from tests.histories.world import LEDGER, connect
 
 WHOLE = None
@@ -353,20 +352,11 @@ class Documents:
 def test_no_change_of_strategy_loses_what_people_added(database, examples) -> None:
     connection = connect(database)
 
-    @settings(
-        max_examples=int(os.environ.get("HISTORIES", examples)),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize="HISTORIES" not in os.environ,
-        database=None,
-        phases=[Phase.generate],
-    )
-    @given(st.randoms(use_true_random=True))
-    def go_on(random):
+    def go_on(random: Random) -> None:
         history = Documents(connection, random)
         try:
             history.go_on(steps=25)
         finally:
             history.drop()
 
-    go_on()
+    played(go_on, examples=examples)

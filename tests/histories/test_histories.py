@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
+from random import Random
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
 
 from seeder.merge.model import Conflict, Removed, Update
 from tests.histories.history import History
+from tests.histories.play import played
 from tests.histories.state import Column, Set
 from tests.histories.triggers import TRIGGERS
 from tests.histories.world import connect
@@ -183,21 +182,11 @@ class OddTables(History):
 def test_every_history_ends_where_the_rules_say(database, kind, examples) -> None:
     connection = connect(database)
 
-    @settings(
-        max_examples=int(os.environ.get("HISTORIES", examples)),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize="HISTORIES" not in os.environ,
-        database=None,
-        phases=[Phase.generate],
-    )
-    # Truly random, since Hypothesis prefers what is small and has been before.
-    @given(st.randoms(use_true_random=True))
-    def go_on(random):
+    def go_on(random: Random) -> None:
         history = kind(connection, random)
         try:
             history.go_on(updates=6)
         finally:
             history.world.drop()
 
-    go_on()
+    played(go_on, examples=examples)

@@ -7,14 +7,13 @@ misses its value although nobody holds it.
 
 from __future__ import annotations
 
-import os
 import random as randomness
 from dataclasses import dataclass, field
+from random import Random
 
 import psycopg
 import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
-from hypothesis import strategies as st
+from hypothesis import note
 
 from seeder.database.applying.survey import survey
 from seeder.database.staging.context import Orders
@@ -32,6 +31,7 @@ from seeder.merge.model import (
     TableName,
     Text,
 )
+from tests.histories.play import played
 from tests.histories.world import LEDGER, connect, seeded
 
 CODES = tuple("abcdef")
@@ -254,16 +254,7 @@ class History:
 def test_nothing_is_taken_from_anybody_and_nothing_is_missing(database, unique: str) -> None:
     connection = connect(database)
 
-    @settings(
-        max_examples=int(os.environ.get("HISTORIES", "15")),
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        derandomize="HISTORIES" not in os.environ,
-        database=None,
-        phases=[Phase.generate],
-    )
-    @given(st.randoms(use_true_random=True))
-    def go_on(random) -> None:
+    def go_on(random: Random) -> None:
         connection.execute(TABLE.format(unique=unique))
         history = History(connection, random)
         try:
@@ -271,4 +262,4 @@ def test_nothing_is_taken_from_anybody_and_nothing_is_missing(database, unique: 
         finally:
             history.drop()
 
-    go_on()
+    played(go_on, examples=15)

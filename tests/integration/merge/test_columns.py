@@ -9,17 +9,7 @@ import pytest
 from seeder.merge.model import Mode
 from seeder.merge.plan import ColumnCase, RowAction
 from tests.support.merge import Project, counts, outcome
-
-TABLE = "CREATE TABLE tiers (id serial PRIMARY KEY, code text NOT NULL UNIQUE, name text, lim int)"
-
-
-def seed(project: Project, *rows: str, head: str = "") -> None:
-    listed = "".join(f"  - {row}\n" for row in rows)
-    project.write("tiers", f"table: tiers\nkey: code\n{head}rows:\n{listed}")
-
-
-def live(project: Project, columns: str = "code, name, lim") -> list[tuple[object, ...]]:
-    return project.rows(f"SELECT {columns} FROM tiers ORDER BY code")
+from tests.support.tiers import TABLE, live, seed
 
 
 @pytest.fixture
