@@ -3,8 +3,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from seeder.commands.flags import Setting
+from seeder.commands.group import COMMANDS, seeder
 from seeder.errors import ConfigurationInvalid
 from seeder.log import LogFormat
 from seeder.merge.model import Mode
@@ -285,3 +288,19 @@ def test_importing_the_settings_imports_no_third_party():
         "tenacity",
     }
     assert third.isdisjoint(output.stdout.split())
+
+
+def test_the_help_tells_the_defaults_that_the_settings_have():
+    defaults = {each.name: each.default for each in dataclasses.fields(Settings)}
+    context = click.Context(seeder, info_name="seeder")
+    told = {
+        option.name: option.default_told
+        for name in COMMANDS
+        for option in (seeder.get_command(context, name) or click.Command("")).params
+        if isinstance(option, Setting) and option.default_told is not None
+    }
+    for name in ("wait_timeout", "deadline", "lock_timeout", "ddl_lock_timeout"):
+        assert told.pop(name) == f"{defaults[name]:g}"
+    for name in ("schema", "mode", "environment"):
+        assert told.pop(name) == str(defaults[name])
+    assert told.keys() == {"log_format", "actor"}
