@@ -1,11 +1,13 @@
-"""A CSV file in blocks of lines: what has neither quotes nor oddities is not read field by field.
+"""A CSV file in blocks of lines: what has no oddities is not read field by field.
 
 Most lines of most files are of that kind, and a look at a whole block of them costs far less than
-a look at every field. What is odd in any way is left to `csv_files`.
+a look at every field. Where fields are quoted, as JSON always is, Python's csv module splits them.
+What is odd in any way is left to `csv_files`.
 """
 
 from __future__ import annotations
 
+import csv
 import io
 import itertools
 from collections.abc import Iterator
@@ -41,23 +43,47 @@ class PlainLines(Struct, frozen=True):
         ]
 
 
+class QuotedLines(Struct, frozen=True, kw_only=True):
+    """Lines of as many fields as the header has, some of them quoted."""
+
+    after: int
+    """How many lines are before them."""
+    text: str
+    rows: list[list[str]]
+    """Without the header; '' is NULL or empty text."""
+    width: int
+
+    @property
+    def first(self) -> int:
+        """Number of the first row's line."""
+        return self.after + 1 if self.after else 2
+
+    def records(self) -> list[Record]:
+        """The same as `csv_files` would read it."""
+        file = io.StringIO(self.text, newline="\n")
+        return [row for some in _field_by_field(file, self.after, self.width) for row in some]
+
+
 def read_blocks(
-    path: Path, *, width: int, size: int = BLOCK
-) -> Iterator[PlainLines | list[Record]]:
+    path: Path, *, width: int, size: int = BLOCK, well_quoted: bool = False
+) -> Iterator[PlainLines | QuotedLines | list[Record]]:
     """All rows below the header, in order, some `size` bytes at a time.
 
-    Raises `Unreadable` where `read_rows` does, for one fault of a file if not for the same one.
+    `well_quoted` is that of the file's traits. Raises `Unreadable` where `read_rows` does, for one
+    fault of a file if not for the same one.
     """
     try:
         with path.open("rb") as file:
-            yield from _blocks(file, width, size)
+            yield from _blocks(file, width, size, well_quoted)
     except UnicodeDecodeError:
         raise undecodable(path) from None
     except OSError as error:
         raise Unreadable(f"cannot be read: {os_reason(error)}") from error
 
 
-def _blocks(file: BinaryIO, width: int, size: int) -> Iterator[PlainLines | list[Record]]:
+def _blocks(
+    file: BinaryIO, width: int, size: int, well_quoted: bool
+) -> Iterator[PlainLines | QuotedLines | list[Record]]:
     number = start = 0
     rest = b""
     while chunk := rest + file.read(size):
@@ -71,14 +97,18 @@ def _blocks(file: BinaryIO, width: int, size: int) -> Iterator[PlainLines | list
             yield from _field_by_field(lines, number, width)
             return
         text = whole.decode("utf-8")
+        header = 0 if number else 1
         plain = _plain(whole, text, width)
-        if plain is None:
-            yield from _field_by_field(io.StringIO(text, newline="\n"), number, width)
-            number += whole.count(b"\n")
-        else:
-            header = 0 if number else 1
+        if plain is not None:
             yield PlainLines(number + header + 1, plain[header:] if header else plain)
             number += len(plain)
+        elif well_quoted and (quoted := _quoted(whole, text, width)) is not None:
+            rows = quoted[header:]
+            yield QuotedLines(after=number, text=text, rows=rows, width=width)
+            number += len(quoted)
+        else:
+            yield from _field_by_field(io.StringIO(text, newline="\n"), number, width)
+            number += whole.count(b"\n")
         start += cut
 
 
@@ -104,3 +134,15 @@ def _plain(raw: bytes, text: str, width: int) -> list[str] | None:
     expected = (b"," * (width - 1) + b"\n") * len(lines)
     found = raw.translate(None, _OTHERS)
     return lines if found == (expected if raw.endswith(b"\n") else expected[:-1]) else None
+
+
+def _quoted(raw: bytes, text: str, width: int) -> list[list[str]] | None:
+    """The rows, where each is one line."""
+    if b"\r" in raw or b"\0" in raw or text.startswith("\ufeff"):
+        return None
+    lines = raw.count(b"\n") + (not raw.endswith(b"\n"))
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline="\n"), strict=True))
+    except csv.Error:
+        return None
+    return rows if len(rows) == lines and set(map(len, rows)) == {width} else None

@@ -18,8 +18,10 @@ from seeder.catalog.files import LFS_POINTER, Unreadable, os_reason, pointer
 from seeder.merge.model import Stamp, Text
 
 _BLANK_END = re.compile(rb' [,"\r\n]')
-_WELL_QUOTED_FIELD = rb'(?:"[^"]*(?:""[^"]*)*"|[^",\r\n]*)'
+_WELL_QUOTED_FIELD = rb'(?:\0*"[^"]*"|\0+|[^",\r\n\0]*)'
 _WELL_QUOTED = re.compile(rb"(?:%b(?:,|\r?\n))*%b" % (_WELL_QUOTED_FIELD, _WELL_QUOTED_FIELD))
+"""Of a text in which each pair of quotes is a NUL, which no file may hold: an empty field, doubled
+quotes, or the quote that begins a field and another one."""
 _QUOTED_CHUNK, _QUOTED_LIMIT = 1 << 16, 1 << 20
 """Bytes; the expression takes memory by the field."""
 _RECORD_LIMIT = 64 * 1024 * 1024
@@ -141,7 +143,7 @@ def _well_quoted(path: Path, chunk_size: int) -> bool:
             if rest.count(b'"') % 2:
                 if len(rest) > _QUOTED_LIMIT:
                     return False
-            elif _WELL_QUOTED.fullmatch(rest) is None:
+            elif b"\0" in rest or _WELL_QUOTED.fullmatch(rest.replace(b'""', b"\0")) is None:
                 return False
             else:
                 rest = b""

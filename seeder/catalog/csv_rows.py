@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from msgspec import Struct
 
-from seeder.catalog.csv_blocks import BLOCK, PlainLines, read_blocks
+from seeder.catalog.csv_blocks import BLOCK, PlainLines, QuotedLines, read_blocks
 from seeder.catalog.csv_files import CsvTraits, Record, read_rows, require_same
 from seeder.catalog.files import Unreadable, os_reason
 from seeder.catalog.problems import sentence
@@ -120,7 +120,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         last = ""
         try:
             require_same(self.table.traits.stamp, self.table.path.stat())
-            for block in read_blocks(self.table.path, width=len(self.table.header), size=size):
+            for block in self._blocks(size):
                 keys = [last, *self._keys(block)[0]]
                 ordered: Sequence[Any] = keys
                 if by is not None:
@@ -151,7 +151,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         rows = 0
         try:
             require_same(self.table.traits.stamp, self.table.path.stat())
-            for block in read_blocks(self.table.path, width=len(self.table.header), size=size):
+            for block in self._blocks(size):
                 keys, at = self._keys(block)
                 found.update(zip(keys, at, strict=True))
                 rows += len(keys)
@@ -173,10 +173,20 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             return RowLines(found, tuple(repeated), fault)
         return RowLines(found, tuple(repeated), None)
 
-    def _keys(self, block: PlainLines | list[Record]) -> tuple[list[str], Sequence[int]]:
+    def _blocks(self, size: int) -> Iterator[PlainLines | QuotedLines | list[Record]]:
+        width, traits = len(self.table.header), self.table.traits
+        return read_blocks(self.table.path, width=width, size=size, well_quoted=traits.well_quoted)
+
+    def _keys(
+        self, block: PlainLines | QuotedLines | list[Record]
+    ) -> tuple[list[str], Sequence[int]]:
         """Row keys of a block, and the number of each row's line."""
-        if isinstance(block, PlainLines):
-            keys = self._plain_keys(block.lines)
+        if not isinstance(block, list):
+            keys = (
+                self._plain_keys(block.lines)
+                if isinstance(block, PlainLines)
+                else self._quoted_keys(block.rows)
+            )
             if keys is not None:
                 return keys, range(block.first, block.first + len(keys))
             block = block.records()
@@ -204,6 +214,19 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             return None
         # What stands between two commas holds none.
         return [row_key((key,)) if "\\" in key else key for key in keys]
+
+    def _quoted_keys(self, rows: list[list[str]]) -> list[str] | None:
+        """The same for lines whose fields are split already."""
+        at = [self._given.index(name) for name in self.key]
+        if max(at) >= len(self.table.header):
+            return None
+        if len(at) > 1:
+            parts = [tuple([row[each] for each in at]) for row in rows]
+            return None if any("" in each for each in parts) else list(map(row_key, parts))
+        keys = [row[at[0]] for row in rows]
+        if "" in keys:
+            return None
+        return [row_key((key,)) if "\\" in key or "," in key else key for key in keys]
 
     @property
     def _given(self) -> list[str]:

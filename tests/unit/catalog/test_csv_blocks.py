@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seeder.catalog.csv_blocks import PlainLines, read_blocks
+from seeder.catalog.csv_blocks import PlainLines, QuotedLines, read_blocks
 from seeder.catalog.csv_files import Record, read_rows, read_traits, split_records
 from seeder.catalog.csv_rows import CsvRows, CsvTable, RowLines
 from seeder.catalog.files import Unreadable
@@ -103,8 +103,8 @@ def test_records_are_the_same(tmp_path_factory, lines, end, closed, size):
     path = tmp_path_factory.getbasetemp() / "records.csv"
     path.write_text(end.join(["k,v", *lines]) + end * closed, encoding="utf-8", newline="")
     found: list[Record] = []
-    for block in read_blocks(path, width=2, size=size):
-        found += block.records() if isinstance(block, PlainLines) else block
+    for block in read_blocks(path, width=2, size=size, well_quoted=True):
+        found += block if isinstance(block, list) else block.records()
     assert found == list(read_rows(path, width=2))
 
 
@@ -114,6 +114,16 @@ def test_plain_lines_are_not_read_field_by_field(tmp_path):
     blocks = list(read_blocks(path, width=2, size=4096))
     assert all(isinstance(block, PlainLines) for block in blocks)
     assert rows_of(path).lines(size=4096).lines == {f"r{n}": n + 2 for n in range(10_000)}
+
+
+def test_quoted_fields_are_split_a_block_at_a_time(tmp_path):
+    path = tmp_path / "d.csv"
+    path.write_text("k,v\n" + "".join(f'"r,{n}","{{""n"": {n}}}"\n' for n in range(10_000)))
+    blocks = list(read_blocks(path, width=2, size=4096, well_quoted=True))
+    assert all(isinstance(block, QuotedLines) for block in blocks)
+    rows = rows_of(path)
+    assert rows.lines(size=4096).lines == {f"r\\,{n}": n + 2 for n in range(10_000)}
+    assert rows.ascends(size=4096)
 
 
 def test_a_line_with_a_quote_leaves_the_other_blocks_plain(tmp_path):
