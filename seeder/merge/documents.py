@@ -190,15 +190,15 @@ class _Merge(Struct):
     def _mapping(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
         value: dict[str, Document] = {}
         asked: dict[str, Document] = {}
-        for key in _union(_keys(sides.live), _keys(sides.desired), _keys(sides.asked)):
-            live, before = _get(sides.live, key), _get(sides.asked, key)
-            if (
-                equal(live, before)
-                and equal(before, _get(sides.desired, key))
-                and equal(before, _get(sides.stored, key))
+        live, desired, before = (_keys(each) for each in (sides.live, sides.desired, sides.asked))
+        stored = before if sides.stored is sides.asked else _keys(sides.stored)
+        for key in _union(live, desired, before):
+            inside = live.get(key, MISSING), before.get(key, MISSING)
+            if not (
+                equal(*inside)
+                and equal(inside[1], desired.get(key, MISSING))
+                and equal(inside[1], stored.get(key, MISSING))
             ):
-                inside = live, before
-            else:
                 inside = self.part(sides.at(key), strategy.inside(key), (*path, _key_part(key)))
             for found, into in zip(inside, (value, asked), strict=True):
                 if found is not MISSING:
@@ -301,8 +301,8 @@ def _get(part: Part, key: str) -> Part:
     return part.get(key, MISSING) if isinstance(part, dict) else MISSING
 
 
-def _keys(part: Part) -> Iterable[str]:
-    return part.keys() if isinstance(part, dict) else ()
+def _keys(part: Part) -> Mapping[str, Part]:
+    return part if isinstance(part, dict) else {}
 
 
 def _items(part: Part) -> Sequence[Document]:
@@ -336,26 +336,19 @@ def _by_key(elements: Iterable[Document], by: Sequence[str]) -> dict[str, list[D
 
 def equal(one: Part, other: Part) -> bool:
     """Whether two parts are the same value: numbers by value, mappings in any order."""
+    return one is other or (one == other and _alike(one, other))
+
+
+def _alike(one: Part, other: Part) -> bool:
+    """Whether what Python calls equal is so in JSON, where `true` is not 1."""
     match one:
-        case _Missing() | bool() | None:
-            return one is other
-        case str():
-            return isinstance(other, str) and one == other
-        case int() | decimal.Decimal():
-            number = isinstance(other, int | decimal.Decimal) and not isinstance(other, bool)
-            return number and one == other
-        case dict():
-            return (
-                isinstance(other, dict)
-                and one.keys() == other.keys()
-                and all(equal(each, other[name]) for name, each in one.items())
-            )
-        case _:
-            return (
-                isinstance(other, list | tuple)
-                and len(one) == len(other)
-                and all(map(equal, one, other))
-            )
+        case bool() | int() | decimal.Decimal():
+            return isinstance(one, bool) is isinstance(other, bool)
+        case dict() if isinstance(other, dict):
+            return all(_alike(each, other[name]) for name, each in one.items())
+        case list() if isinstance(other, list):
+            return all(map(_alike, one, other))
+    return True
 
 
 def token_of(part: object) -> str:
@@ -382,9 +375,13 @@ def _normal(part: object) -> object:
 _EXACT = decimal.Context(prec=decimal.MAX_PREC, Emax=decimal.MAX_EMAX, Emin=decimal.MIN_EMIN)
 
 
+_READER = json.JSONDecoder(parse_float=decimal.Decimal)
+_WRITER = json.JSONEncoder(ensure_ascii=False)
+
+
 def read(text: str | None) -> Part:
     """The document that a JSON text is; None is SQL NULL. Numbers keep every digit."""
-    return MISSING if text is None else json.loads(text, parse_float=decimal.Decimal)
+    return MISSING if text is None else _READER.decode(text)
 
 
 def text_of(part: Part) -> str | None:
@@ -392,7 +389,7 @@ def text_of(part: Part) -> str | None:
     if part is MISSING:
         return None
     try:
-        return json.dumps(part, ensure_ascii=False)
+        return _WRITER.encode(part)
     except TypeError:  # a number that only a decimal holds exactly
         return "".join(_written(part))
 

@@ -84,11 +84,20 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
         )
 
 
-def join(work: SetWork) -> sql.Composable:
-    """Join of the outcomes `j` to diff row `d`."""
+def differing(work: SetWork) -> sql.Composable:
+    """The diff with its outcomes, as a source of rows `d`."""
     if not merging(work):
-        return sql.SQL("")
-    return sql.SQL("\nLEFT JOIN {} j ON j.s = d.s").format(work.merged)
+        return sql.SQL("{} d").format(work.diff)
+    # OFFSET 0: planned by itself. As one more join of the verdict, whose estimate is huge, it makes
+    # no difference to the planner, which may take each outcome for each row then.
+    return sql.SQL(
+        "(\n  SELECT d.*, j.row_at, j.row_by, {}\n  FROM {} d LEFT JOIN {} j ON j.s = d.s OFFSET 0"
+        "\n) d"
+    ).format(
+        sql.SQL(", ").join(sql.Identifier("j", name) for name in outcome_names(work)),
+        work.diff,
+        work.merged,
+    )
 
 
 NO_FACTS: Mapping[str, Fact] = dict.fromkeys(
@@ -105,13 +114,13 @@ def facts(work: SetWork, column: SeedColumn, whole: Mapping[str, Fact]) -> dict[
     """
     if column.merge is None or column.name not in work.base.columns:
         return {}
-    flags = sql.Identifier("j", f"x{work.stage.position(column.name)}")
+    flags = sql.Identifier("d", f"x{work.stage.position(column.name)}")
 
     def flag(bit: int) -> Fact:
         return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(bit))
 
     merged = sql.SQL(
-        "coalesce(j.row_at = v.row_at AND j.row_by = v.row_by AND {} IS NOT NULL, false)"
+        "coalesce(d.row_at = v.row_at AND d.row_by = v.row_by AND {} IS NOT NULL, false)"
     ).format(flags)
     found: dict[str, Fact] = {
         "live_is_stored": False,
@@ -212,6 +221,8 @@ def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
             with connection.cursor() as out, out.copy(into) as copy:
                 for row in rows:
                     copy.write_row([*row[:3], *_outcomes(work, columns, row[3:])])
+    # One outcome for a row, which nothing else would tell the planner.
+    connection.execute(sql.SQL("ANALYZE {} (s)").format(work.merged))
     return True
 
 
@@ -278,9 +289,10 @@ def _outcomes(
         if not pending or column.merge is None:
             yield from (None, None, None, None)
             continue
+        base = read(asked)
         sides = Sides(
-            asked=read(asked),
-            stored=read(was_stored),
+            asked=base,
+            stored=base if was_stored == asked else read(was_stored),
             live=read(live),
             desired=read(desired),
             offered=read(offered),

@@ -29,15 +29,13 @@ def sources(work: SetWork, *, gone: bool) -> sql.Composable:
     """Diff rows with their stage row and entry, the live row at its primary key (lp) and the
     one under the key (lk)."""
     return sql.SQL(
-        "FROM {diff} d\n"
+        "FROM {diff}\n"
         "LEFT JOIN {stage} s ON {row} = d.s\n"
         "LEFT JOIN {base} b ON b.ctid = d.b\n"
         "LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
         "LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted}) AND NOT {moving}"
-        "{outcomes}"
     ).format(
-        outcomes=sql.SQL("") if gone else documents.join(work),
-        diff=work.diff,
+        diff=sql.SQL("{} d").format(work.diff) if gone else documents.differing(work),
         row=work.stage.row(),
         stage=work.stage.relation,
         base=work.base.relation,

@@ -270,7 +270,7 @@ def _insert_verdicts(
         live=identity.live_row(work, columns),
         verdicts=sql.SQL("").join(sql.SQL(",\n  {}").format(each) for each in verdicts),
         outcomes=sql.SQL("").join(
-            sql.SQL(",\n  {}").format(sql.Identifier("j", name)) for name in outcomes
+            sql.SQL(",\n  {}").format(sql.Identifier("d", name)) for name in outcomes
         ),
         gone=sql.SQL("") if gone else sql.SQL("NOT"),
     )
