@@ -5,7 +5,7 @@ Behind a transaction pooler two jobs both "get" the lock, and it outlives them.
 
 from __future__ import annotations
 
-import select
+import selectors
 import time
 from contextlib import closing
 
@@ -100,17 +100,19 @@ def _ask(other: Connection, statement: str) -> int | None:
     other.pgconn.send_query(statement.encode())
     until = time.monotonic() + _PATIENCE
     number = None
-    while True:
-        while other.pgconn.is_busy():
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([other.pgconn.socket], [], [], left)[0]:
-                return None
-            other.pgconn.consume_input()
-        result = other.pgconn.get_result()
-        if result is None:
-            return number
-        if result.status == pq.ExecStatus.TUPLES_OK:
-            number = int(result.get_value(0, 0) or 0)
+    with selectors.DefaultSelector() as answers:
+        answers.register(other.pgconn.socket, selectors.EVENT_READ)
+        while True:
+            while other.pgconn.is_busy():
+                left = until - time.monotonic()
+                if left <= 0 or not answers.select(left):
+                    return None
+                other.pgconn.consume_input()
+            result = other.pgconn.get_result()
+            if result is None:
+                return number
+            if result.status == pq.ExecStatus.TUPLES_OK:
+                number = int(result.get_value(0, 0) or 0)
 
 
 def _server_process(connection: Connection) -> int:

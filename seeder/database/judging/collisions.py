@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 from msgspec import Struct
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.judging.verdict_rows import (
@@ -28,10 +29,16 @@ from seeder.database.staging.work import SetWork
 from seeder.merge.plan import SetDecision
 from seeder.merge.rules import ROW_RULES, number_of
 
-MARKS_HELD = sql.SQL("{}::smallint[]").format(
-    sql.Literal([number_of(ROW_RULES, name) for name in ("unset_held", "unset_recorded_held")])
+_FREED = ("unset", "unset_recorded")
+_HELD = ("unset_held", "unset_recorded_held")
+MARKS_FREED, MARKS_LEAVING = (
+    sql.SQL("{}::smallint[]").format(sql.Literal([number_of(ROW_RULES, name) for name in names]))
+    for names in (_FREED, _FREED + _HELD)
 )
-"""Verdicts by which marks in columns of unique indexes stay, since others hold what was before."""
+"""Verdicts of rows that lose all their marks, and of those that lose any.
+
+The others keep those in columns of unique indexes, since another row holds what was before.
+"""
 
 
 class Place(Struct, frozen=True, kw_only=True):
@@ -95,8 +102,11 @@ def in_the_way_of_inserts(works: Iterable[SetWork]) -> sql.Composable | None:
     )
 
 
-def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
-    """As `in_the_way_of_inserts`, and of what rows to be updated want."""
+def in_the_way(works: Sequence[SetWork], *, meeting: bool = False) -> sql.Composable | None:
+    """As `in_the_way_of_inserts`, and of what rows to be updated want.
+
+    With `meeting` it also finds something where there are rows of `meeting_rows`.
+    """
     selects: list[sql.Composable] = []
     for work in works:
         for guard in asked(work):
@@ -104,7 +114,62 @@ def in_the_way(works: Iterable[SetWork]) -> sql.Composable | None:
             if work.decision is not SetDecision.INSERT:
                 for rows in (updated(work, guard), brought_back(work, guard)):
                     selects.append(holders(work, guard, rows, others=True))
+                met = meeting_rows(work, guard, works, selected=_NOWHERE) if meeting else None
+                selects += [met] if met is not None else []
     return _union(selects)
+
+
+def meeting_rows(
+    work: SetWork, guard: Guard, works: Iterable[SetWork], *, selected: sql.Composable
+) -> sql.Composable | None:
+    """SELECT from updated rows `n` and rows `a` of the works that come to hold the same.
+
+    Of `n` only those that keep one part of what the index holds and have another written:
+    nobody asked for the two together. None: the index has no two parts that could differ so.
+    """
+    written = [is_written(work, name) for name in guard.columns if work.stage.has(name)]
+    if not written or len(guard.columns) < 2:
+        return None
+    some = sql.SQL("coalesce({}, false)")
+    either = sql.SQL(" OR ").join(some.format(each) for each in written)
+    kept = len(written) < len(guard.columns)
+    all_written = sql.SQL("false") if kept else all_of([some.format(each) for each in written])
+    changes = changes_of(work, ())
+    mixed = changed(
+        changes,
+        guard,
+        sql.SQL("{} AND ({}) AND NOT ({})").format(changes.changing, either, all_written),
+    )
+    parts = sql.SQL(", ").join(
+        sql.Identifier(f"u{number}") for number in range(1, len(guard.expressions) + 1)
+    )
+    keys = [sql.Identifier(f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
+    unknown = [
+        sql.SQL("NULL::{} AS {}").format(sql.SQL(work.live(name).type), key)
+        for name, key in zip(work.base.primary_key, keys, strict=True)
+    ]
+    others: list[sql.Composable] = []
+    for other in works:
+        address = sql.SQL("{} || s.addr").format(sql.Literal(other.seed_set.address("")))
+        rows = inserted(other, guard, row=address)
+        others.append(
+            sql.SQL("SELECT seeder_row, {}, {} FROM ({}) i").format(
+                sql.SQL(", ").join(unknown), parts, rows
+            )
+        )
+        moving = replace(changes_of(other, ()), row=address)
+        others.append(
+            sql.SQL("SELECT seeder_row, {}, {} FROM ({}) i").format(
+                sql.SQL(", ").join(keys), parts, changed(moving, guard, moving.changing)
+            )
+        )
+    same = all_of(
+        equal(sql.SQL("n.{}").format(key), sql.SQL("a.{}").format(key), work.live(name))
+        for name, key in zip(work.base.primary_key, keys, strict=True)
+    )
+    return sql.SQL("SELECT {} FROM ({}) n JOIN ({}) a ON {} AND ({}) IS NOT TRUE").format(
+        selected, mixed, sql.SQL("\nUNION ALL\n").join(others), collide(guard, "n", "a"), same
+    )
 
 
 def wanted_by(works: Iterable[SetWork], guard: Guard) -> sql.Composable:
@@ -183,6 +248,7 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
 
 
 _HOLDER = sql.SQL("t.tableoid, t.ctid")
+_NOWHERE = sql.SQL("NULL::oid, NULL::tid")
 _ROW = sql.SQL("DISTINCT n.seeder_row")
 
 
@@ -277,10 +343,11 @@ def _values(guard: Guard) -> sql.Composable:
     return sql.SQL(", ").join(values)
 
 
-def inserted(work: SetWork, guard: Guard) -> sql.Composable:
-    """`takers` of a set's rows that are inserted."""
+def inserted(work: SetWork, guard: Guard, *, row: sql.Composable | None = None) -> sql.Composable:
+    """`takers` of a set's rows that are inserted, known by their place or by `row`."""
     columns = {name: _new_value(work, name) for name in guard.columns}
-    return takers(guard, columns, (), work.stage.row(), inserted_rows(work), is_inserted(work))
+    told = row or work.stage.row()
+    return takers(guard, columns, (), told, inserted_rows(work), is_inserted(work))
 
 
 def updated(work: SetWork, guard: Guard, *, guarded: bool = True) -> sql.Composable:
@@ -316,7 +383,7 @@ def brought_back(work: SetWork, guard: Guard) -> sql.Composable:
     changes = changes_of(work, ())
     keys = [sql.Identifier("t", name) for name in changes.primary_key]
     marked = sql.SQL("{} JOIN {} b ON b.ctid = w.b").format(changes.source, work.base.relation)
-    where = sql.SQL("w.live AND b.state = 's' AND w.verdict <> ALL ({})").format(MARKS_HELD)
+    where = sql.SQL("w.live AND b.state = 's' AND w.verdict = ANY ({})").format(MARKS_FREED)
     return takers(guard, columns, keys, changes.row, marked, where)
 
 

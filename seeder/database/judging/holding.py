@@ -79,7 +79,7 @@ def hold(seeding: Seeding, names: Sequence[str], *, leave: bool = True) -> None:
     judged = {work.name: work for work in works if work.decision in MERGING}
     held = 0
     for takers in collisions.by_table(judged.values()):
-        anything = collisions.in_the_way(takers)
+        anything = collisions.in_the_way(takers, meeting=True)
         if anything is None or not collisions.exists(seeding.connection, anything):
             continue
         with _leaving(seeding, takers if leave else ()) as leaving:
@@ -209,11 +209,29 @@ def _hold(
             inserting=INSERTING,
         )
     ).rowcount
-    names = [name for name in guard.columns if work.stage.has(name)]
     found += _hold_marks(seeding, work, guard, staying)
-    if not names:
-        return found
-    found += seeding.connection.execute(
+    if any(work.stage.has(name) for name in guard.columns):
+        wanting = collisions.updated(work, guard)
+        found += _hold_columns(
+            seeding, work, guard, _holders(work, guard, wanting, staying, others=True)
+        )
+        meeting = collisions.meeting_rows(
+            work,
+            guard,
+            takers,
+            selected=sql.SQL("DISTINCT ON (n.seeder_row) n.seeder_row, a.seeder_row AS holder"),
+        )
+        if meeting is not None:
+            found += _hold_columns(seeding, work, guard, meeting)
+    if found:
+        _judge_rows_again(seeding, work)
+    return found
+
+
+def _hold_columns(seeding: Seeding, work: SetWork, guard: Guard, holders: sql.Composable) -> int:
+    """Columns of the index are not written where a row of `holders` has what they want."""
+    names = [name for name in guard.columns if work.stage.has(name)]
+    return seeding.connection.execute(
         sql.SQL(
             "UPDATE {verdict} w SET {columns}, holder = q.holder FROM {stage} s"
             " JOIN ({holders}) q ON q.seeder_row = {row}\n"
@@ -222,16 +240,13 @@ def _hold(
             verdict=work.verdict,
             columns=sql.SQL(", ").join(_held_column(work, name) for name in names),
             stage=work.stage.relation,
-            holders=_holders(work, guard, collisions.updated(work, guard), staying, others=True),
+            holders=holders,
             row=work.stage.row(),
             written=sql.SQL(" OR ").join(
                 sql.SQL("coalesce({}, false)").format(is_written(work, name)) for name in names
             ),
         )
     ).rowcount
-    if found:
-        _judge_rows_again(seeding, work)
-    return found
 
 
 def _hold_marks(seeding: Seeding, work: SetWork, guard: Guard, staying: sql.Composable) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging.collisions import MARKS_HELD
+from seeder.database.judging.collisions import MARKS_FREED, MARKS_LEAVING
 from seeder.database.judging.expressions import places
 from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases import BaseColumn
@@ -181,14 +181,15 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
     """Undo the marks of rows that are back in the catalog, in columns it does not name.
 
     A column is put back only while it still holds what the removal wrote. Runs before the
-    entries are updated, on rows that are locked.
+    entries are updated, on rows that are locked; a row that waits for another stays as it is.
     """
     unique = {name for guard in work.table.guards for name in guard.columns}
     rows = connection.execute(
         sql.SQL(
             "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed') FROM {} w"
-            " JOIN {} b ON b.ctid = w.b WHERE w.live AND w.s IS NOT NULL AND b.state = 's'"
-        ).format(work.verdict, work.base.relation)
+            " JOIN {} b ON b.ctid = w.b"
+            " WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND w.verdict = ANY ({})"
+        ).format(work.verdict, work.base.relation, MARKS_LEAVING)
     ).fetchall()
     written = 0
     for (name,) in rows:
@@ -200,7 +201,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
                 "UPDATE {live} t SET {col} = {before}\n"
                 "FROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
                 "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live} AND {as_marked}"
-                "{free}"
+                " AND w.verdict = ANY ({leaving})"
             ).format(
                 live=work.table.rows,
                 col=sql.Identifier(name),
@@ -210,9 +211,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
                 verdict=work.verdict,
                 base=work.base.relation,
                 at_live=at_live(work),
-                free=sql.SQL(" AND w.verdict <> ALL ({})").format(MARKS_HELD)
-                if name in unique
-                else sql.SQL(""),
+                leaving=MARKS_FREED if name in unique else MARKS_LEAVING,
                 as_marked=same_text(
                     sql.Identifier("t", name),
                     sql.SQL("b.notes #>> ARRAY['removed', {}, '1']").format(sql.Literal(name)),

@@ -186,3 +186,27 @@ def test_a_deleted_row_whose_value_somebody_has_is_not_restored(shop: Project) -
     (row,) = restore(shop.settings(), log=Events(), addresses=("plans/a",)).rows
     assert row.action is RowAction.RESTORE
     assert shop.rows(QUERY) == [("a", "ay", "A"), ("c", "see", "C")]
+
+
+@pytest.mark.parametrize("other", ["b", "new"])
+@pytest.mark.parametrize(
+    "unique", ["UNIQUE (slug, name)", "EXCLUDE USING btree (slug WITH =, name WITH =)"]
+)
+def test_half_of_a_pair_that_was_changed_here_does_not_meet_another_row_of_the_release(
+    project: Project, unique: str, other: str
+) -> None:
+    project.sql(PLANS.replace("slug text UNIQUE, name text", f"slug text, name text, {unique}"))
+    plans(project, "a ay A", "b bee B")
+    project.init()
+    project.sql("UPDATE plans SET slug = 'mine' WHERE code = 'a'")
+    plans(project, "a see X", f"{other} mine X")
+    result = project.update()
+    row = project.row_plan("plans/a")
+    assert {each.name: each.rule for each in row.columns} == {
+        "slug": "changed_here",
+        "name": "held",
+    }
+    assert (row.rule, row.holder) == ("value_held", f"plans/{other}")
+    assert counts(result, "plans")["conflicts"] == 1
+    assert {("a", "mine", "A"), (other, "mine", "X")} <= set(project.rows(QUERY))
+    project.assert_settled()

@@ -684,3 +684,22 @@ def test_a_row_that_the_table_rejects_is_named_with_file_and_line(launched: Proj
     assert (problem.address, problem.line) == ("users/dan", 8)
     assert [email for email, _ in live(launched)] == ["ann", "bob"]
     assert len(launched.entries("users")) == 2
+
+
+def test_a_marked_row_that_is_back_and_waits_for_another_keeps_its_marks(
+    launched: Project,
+) -> None:
+    launched.sql("ALTER TABLE users ADD gone text")
+    head = "removed: {set: {gone: 'yes'}}\n"
+    users(launched, head, ann="owner")
+    launched.update()
+    launched.sql("UPDATE users SET role_id = NULL; DELETE FROM roles WHERE code = 'viewer'")
+    users(launched, head, ann="owner", bob="viewer")
+    assert counts(launched.update(), "users") == {"skip": 1}
+    marks = "SELECT gone FROM users WHERE email = 'bob'"
+    assert launched.rows(marks) == [("yes",)]
+    launched.assert_settled()
+    users(launched, head, ann="owner", bob="owner")
+    launched.update()
+    assert launched.rows(marks) == [(None,)]
+    launched.assert_settled()
