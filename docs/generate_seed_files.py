@@ -86,6 +86,10 @@ _COLUMN_KEYS: Mapping[str, tuple[str, str]] = {
         " [inside documents](../merge.md#inside-documents).",
     ),
     "by": ("key, or list of keys", "With `merge: list`: what tells the elements apart."),
+    "moved": (
+        "list of `{{from: KEY, to: KEY}}`",
+        "With `merge: list`: elements whose key has changed in the file.",
+    ),
     "paths": (
         "path: `{{merge: set}}`",
         "Parts of the document that are merged in a way of their own.",

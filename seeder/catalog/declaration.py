@@ -140,11 +140,7 @@ class _Reader(NodeReader):
                 "a set with `expand` must state `removed:`",
                 "Write `removed: delete`, or `removed: keep` to let lost matches stand.",
             )
-        moved = tuple(
-            each
-            for each in self._list("moved")
-            if self.is_mapping(each, "an entry of `moved`") and self._is_move(each)
-        )
+        moved = self.moves(self._root)
         rows, rows_from, csv_form = self._rows()
         if table is None or key is None:
             return None
@@ -235,7 +231,7 @@ class _Reader(NodeReader):
     ) -> tuple[tuple[str, ...], ...]:
         groups: list[tuple[str, ...]] = []
         seen = dict.fromkeys(identity, "identifies the row")
-        for node in self._list("together"):
+        for node in self.entries(self._root, "together"):
             names = (self.names(node, "together") or ()) if isinstance(node, Sequence) else ()
             if len(names) < 2:
                 self.bad(
@@ -274,13 +270,6 @@ class _Reader(NodeReader):
         name = self.text_of(node, "after")
         return None if name is None else After(revision=name, line=node.line)
 
-    def _is_move(self, node: Mapping) -> bool:
-        self.known(node, ("from", "to"), "key of `moved`")
-        if set(node.items) >= {"from", "to"}:
-            return True
-        self.bad(node, "an entry of `moved` needs `from` and `to`", "Write {from: A, to: B}.")
-        return False
-
     def _rows(self) -> tuple[tuple[Node, ...], Scalar | None, CsvForm | None]:
         items = self._root.items
         if "rows" in items and "rows_from" in items:
@@ -304,16 +293,7 @@ class _Reader(NodeReader):
                     "Give `rows:` or `rows_from:`; `rows: []` for none.",
                 )
             return (), None, None
-        return self._list("rows"), None, None
-
-    def _list(self, key: str) -> tuple[Node, ...]:
-        node = self._root.items.get(key)
-        if node is None:
-            return ()
-        if isinstance(node, Sequence):
-            return node.items
-        self.bad(node, f"`{key}` must be a list, not {kind(node)}", "Start each entry with `-`.")
-        return ()
+        return self.entries(self._root, "rows"), None, None
 
     def _choice(self, key: str, default: Choice) -> Choice:
         node = self._root.items.get(key)

@@ -40,6 +40,19 @@ def _one_or_more(description: str) -> Schema:
     }
 
 
+def _moves(description: str) -> Schema:
+    return {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {"from": True, "to": True},
+            "required": ["from", "to"],
+            "additionalProperties": False,
+        },
+        "description": description,
+    }
+
+
 def _values(description: str, **more: Any) -> Schema:
     return {
         "type": "object",
@@ -54,6 +67,11 @@ _TABLE: Schema = {
     "type": "string",
     "pattern": r"^[^.\s](?:[^.]*[^.\s])?(?:\.[^.\s](?:[^.]*[^.\s])?)?$",
     "description": "The table: `table` or `schema.table`.",
+}
+
+_OF_A_LIST: dict[str, Schema] = {
+    "by": _one_or_more("Of a list: the keys that tell its elements apart."),
+    "moved": _moves("Of a list: elements whose key changed."),
 }
 
 _COLUMN: dict[str, Schema] = {
@@ -97,14 +115,14 @@ _COLUMN: dict[str, Schema] = {
         " element, list by the keys that `by` names.",
         default=Way.ATOMIC,
     ),
-    "by": _one_or_more("Of a list: the keys that tell its elements apart."),
+    **_OF_A_LIST,
     "paths": {
         "type": "object",
         "additionalProperties": {
             "type": "object",
             "properties": {
                 "merge": {"enum": [each.value for each in Way]},
-                "by": _one_or_more("Of a list: the keys that tell its elements apart."),
+                **_OF_A_LIST,
                 "update": {"enum": [each.value for each in Update]},
                 "conflict": {"enum": [each.value for each in Conflict]},
             },
@@ -187,16 +205,7 @@ _SET: dict[str, Schema] = {
         },
         "description": "Columns that need saying something.",
     },
-    "moved": {
-        "type": "array",
-        "items": {
-            "type": "object",
-            "properties": {"from": True, "to": True},
-            "required": ["from", "to"],
-            "additionalProperties": False,
-        },
-        "description": "Rows whose key changed.",
-    },
+    "moved": _moves("Rows whose key changed."),
     "was": {
         "description": "The table, key or scope that the set had before; a list for several.",
         "oneOf": [_FORMER, {"type": "array", "items": _FORMER, "minItems": 1}],

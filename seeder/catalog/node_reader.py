@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import TypeGuard, TypeVar
+from typing import TypeAlias, TypeGuard, TypeVar
 
 from seeder.catalog.nodes import Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.problems import Problems, Spot, listed
@@ -13,6 +14,9 @@ NAME_BYTES = 63
 """The longest name that Postgres knows."""
 
 Choice = TypeVar("Choice", bound=StrEnum)
+Key = TypeVar("Key")
+Moved: TypeAlias = tuple[tuple[str, Key], tuple[str, Key], Mapping]
+"""An old key and a new one, each as a text and as what the reader made of it, and the entry."""
 
 
 class NodeReader:
@@ -66,6 +70,57 @@ class NodeReader:
                 return None
             names.append(str(item.value))
         return tuple(names)
+
+    def entries(self, node: Mapping, key: str) -> tuple[Node, ...]:
+        """The entries of a list; none where the key is left out."""
+        found = node.items.get(key)
+        if found is None:
+            return ()
+        if isinstance(found, Sequence):
+            return found.items
+        self.bad(found, f"`{key}` must be a list, not {kind(found)}", "Start each entry with `-`.")
+        return ()
+
+    def moves(self, node: Mapping) -> tuple[Mapping, ...]:
+        """The entries of `moved`: each has `from` and `to`."""
+        found = []
+        for each in self.entries(node, "moved"):
+            if self.is_mapping(each, "an entry of `moved`"):
+                self.known(each, ("from", "to"), "key of `moved`")
+                if set(each.items) >= {"from", "to"}:
+                    found.append(each)
+                else:
+                    remedy = "Write {from: A, to: B}."
+                    self.bad(each, "an entry of `moved` needs `from` and `to`", remedy)
+        return tuple(found)
+
+    def followed(
+        self, entries: Iterable[Mapping], key: Callable[[Node], tuple[str, Key] | None]
+    ) -> list[Moved[Key]]:
+        """Moves, each to its final key: a to b and b to c move a to c."""
+        steps: dict[str, Moved[Key]] = {}
+        for entry in entries:
+            old, new = key(entry.items["from"]), key(entry.items["to"])
+            if old is None or new is None:
+                continue
+            if old[0] in steps:
+                before = steps[old[0]][2].line
+                self.bad(entry, f"`{old[0]}` is already moved in line {before}")
+            elif old[0] == new[0]:
+                self.bad(entry, f"`{old[0]}` is moved to itself")
+            else:
+                steps[old[0]] = (old, new, entry)
+        found = []
+        for old, new, entry in steps.values():
+            passed = {old[0]}
+            while new[0] in steps and new[0] not in passed:
+                passed.add(new[0])
+                new = steps[new[0]][1]
+            if new[0] in passed:
+                self.bad(entry, f"the moves of `{old[0]}` lead in a circle")
+            else:
+                found.append((old, new, entry))
+        return found
 
     def flag(self, node: Mapping, key: str) -> bool:
         """true or false; false when the key is left out."""

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from msgspec.structs import replace
 
 from seeder.catalog.node_reader import Choice, NodeReader
-from seeder.catalog.nodes import Mapping
+from seeder.catalog.nodes import Mapping, Node, Scalar, Sequence
 from seeder.merge.documents import list_key, token_of
 from seeder.merge.model import Cell, Conflict, Strategy, Text, Update, Way
 
-STRATEGY_KEYS = ("merge", "by", "paths")
-_PATH_KEYS = ("merge", "by", "update", "conflict")
+STRATEGY_KEYS = ("merge", "by", "moved", "paths")
+_PATH_KEYS = ("merge", "by", "moved", "update", "conflict")
 _PART = re.compile(r"(?:[^.\\]|\\.)+")
 
 
@@ -22,10 +22,11 @@ class StrategyReader(NodeReader):
 
     def strategy(self, column: str, node: Mapping) -> Strategy | None:
         """The strategy of a column; None where its value is merged as a whole."""
-        way, by = self._way(node, f"`{column}`")
+        said = self._way(node, f"`{column}`")
+        way = said.way
         paths = node.items.get("paths")
         if paths is None or not self.is_mapping(paths, "`paths`", "Write path: {merge: set}."):
-            return None if way is Way.ATOMIC else Strategy(way=way, by=by)
+            return None if way is Way.ATOMIC else said
         if way not in (Way.MAP, Way.LIST):
             self.bad(
                 node.key_place("paths"),
@@ -35,18 +36,17 @@ class StrategyReader(NodeReader):
                 "Write `merge: map` beside it.",
             )
             return None
-        tree = _Tree(Strategy(way=way, by=by))
+        tree = _Tree(said)
         for path, rule in paths.items.items():
             if self.is_mapping(rule, f"the rule of `{path}`", "Write {merge: set}."):
                 self.known(rule, _PATH_KEYS, "key of a path")
-                inner, by = self._way(rule, f"`{path}`")
                 update = self._choice(rule, "update", Update.MERGE)
                 conflict = self._choice(rule, "conflict", Conflict.KEEP)
-                said = Strategy(way=inner, by=by, update=update, conflict=conflict)
-                tree.place(_parts(path), said)
+                inner = self._way(rule, f"`{path}`")
+                tree.place(_parts(path), replace(inner, update=update, conflict=conflict))
         return tree.strategy()
 
-    def _way(self, node: Mapping, what: str) -> tuple[Way, tuple[str, ...]]:
+    def _way(self, node: Mapping, what: str) -> Strategy:
         way = Way.ATOMIC
         if "merge" in node.items:
             way = self.choice_of(node.items["merge"], "merge", way)
@@ -57,13 +57,24 @@ class StrategyReader(NodeReader):
                 f"{what} is merged as a list, and nothing says which elements are the same",
                 "Write the keys that tell them apart, as in {merge: list, by: [sku]}.",
             )
-        elif way is not Way.LIST and "by" in node.items:
-            self.bad(
-                node.key_place("by"),
-                "`by` tells the elements of a list apart",
-                "Write `merge: list`.",
-            )
-        return way, by
+        for key in ("by", "moved"):
+            if way is not Way.LIST and key in node.items:
+                told = "tells the elements of a list apart" if key == "by" else "is for a list"
+                self.bad(node.key_place(key), f"`{key}` {told}", "Write `merge: list`.")
+        if way is not Way.LIST or not by:
+            return Strategy(way=way, by=by)
+        moves = self.followed(self.moves(node), lambda each: self._element_key(each, by))
+        return Strategy(way=way, by=by, moved=tuple((old, new) for (_, old), (_, new), _ in moves))
+
+    def _element_key(self, node: Node, by: tuple[str, ...]) -> tuple[str, str] | None:
+        """The key of an element, as people write it and as `list_key` does."""
+        nodes = node.items if isinstance(node, Sequence) else (node,)
+        plain = [each.value for each in nodes if isinstance(each, Scalar) and each.tag is None]
+        if not len(plain) == len(nodes) == len(by):
+            wanted = "one value" if len(by) == 1 else f"a list of {len(by)} values"
+            self.bad(node, f"the key of an element is {wanted}: {', '.join(by)}")
+            return None
+        return ",".join(map(str, plain)), token_of(plain)
 
     def _choice(self, node: Mapping, name: str, default: Choice) -> Choice | None:
         return self.choice_of(node.items[name], name, default) if name in node.items else None
@@ -144,3 +155,9 @@ def _list_misfits(
             return
         seen.add(key)
         yield from misfits(each, strategy.element(), path)
+    for old, new in strategy.moved:
+        if old in seen and new in seen:
+            yield (
+                f"an element of the list{where} is moved away and still there",
+                "Remove the element, or the move.",
+            )

@@ -232,8 +232,9 @@ class _Merge(Struct):
         return [*live, *added], sides.desired
 
     def _list(self, sides: Sides, strategy: Strategy, path: Path) -> tuple[Part, Part]:
-        elements = sides.each(lambda part: _by_key(_items(part), strategy.by))
-        offered = _by_key(_items(sides.offered), strategy.by)
+        moved = _moved(sides, strategy)
+        elements = sides.each(lambda part: _by_key(part, strategy.by, moved))
+        offered = _by_key(sides.offered, strategy.by, moved)
         merged: dict[str, Sequence[Document]] = {}
         asked: list[Document] = []
         for token in _union(*elements.values()):
@@ -246,7 +247,8 @@ class _Merge(Struct):
                 offered=next(iter(offered.get(token, ())), MISSING),
                 was_offered=sides.was_offered,
             )
-            shown = next(each[token][0] for each in elements.values() if token in each)
+            # As the catalog has it now, where it does.
+            shown = next(each[token][0] for each in [*elements.values()][::-1] if token in each)
             inside = (*path, _element_part(_key_values(shown, strategy.by)))
             if len(live) > 1:
                 # Which of them is meant cannot be told: all stay, and count as a change here.
@@ -261,6 +263,7 @@ class _Merge(Struct):
         result: list[Document] = []
         for element in _items(sides.live):
             key = list_key(element, strategy.by)
+            key = key and moved.get(key, key)
             # All that is at a key goes where the first of it is.
             result.extend([element] if key is None else merged.pop(key, ()))
         for token in elements["desired"]:
@@ -325,12 +328,27 @@ def list_key(element: object, by: Sequence[str]) -> str | None:
     return token_of(values) if (values := _key_values(element, by)) else None
 
 
-def _by_key(elements: Iterable[Document], by: Sequence[str]) -> dict[str, list[Document]]:
+def _by_key(part: Part, by: Sequence[str], moved: Mapping[str, str]) -> dict[str, list[Document]]:
     found: dict[str, list[Document]] = {}
-    for each in elements:
+    for each in _items(part):
         token = list_key(each, by)
         if token is not None:
-            found.setdefault(token, []).append(each)
+            found.setdefault(moved.get(token, token), []).append(each)
+    return found
+
+
+def _moved(sides: Sides, strategy: Strategy) -> dict[str, str]:
+    """Keys that elements had when they were last asked for, and the ones that they have now.
+
+    Where the catalog had both, or has both, they are two elements.
+    """
+    found: dict[str, str] = {}
+    if strategy.moved:
+        asked, desired = (_by_key(each, strategy.by, {}) for each in (sides.asked, sides.desired))
+        for old, new in strategy.moved:
+            had = old in asked and new not in asked and new not in found.values()
+            if had and new in desired and old not in desired:
+                found[old] = new
     return found
 
 
@@ -360,9 +378,9 @@ def _normal(part: object) -> object:
     match part:
         case bool() | None | str():
             return part
-        case int() | decimal.Decimal():
+        case int() | float() | decimal.Decimal():
             # Tagged, since no text is a number; and 10 is 10.0.
-            number = decimal.Decimal(part)
+            number = decimal.Decimal(str(part))
             return {"": str(_EXACT.normalize(number)) if number else "0"}
         case dict():
             return {f".{name}": _normal(each) for name, each in part.items()}

@@ -141,6 +141,8 @@ class Strategy(Struct, frozen=True, kw_only=True, omit_defaults=True):
     way: Way = Way.ATOMIC
     by: tuple[str, ...] = ()
     """For a list: the keys of its elements by which they are told apart."""
+    moved: tuple[tuple[str, str], ...] = ()
+    """For a list: elements whose key changed in the catalog, from and to, as `list_key` writes."""
     paths: tuple[tuple[str, Strategy], ...] = ()
     """For keys that are merged in a way of their own; of a list, keys of its elements."""
     update: Update | None = None
@@ -150,9 +152,10 @@ class Strategy(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def shape(self) -> Strategy:
-        """Only how far inside it goes: nothing of who wins where."""
+        """Only how far inside it goes, there and back: nothing of who wins where."""
         inside = tuple((name, each.shape) for name, each in self.paths)
-        return Strategy(way=self.way, by=self.by, paths=inside)
+        moved = (*self.moved, *((new, old) for old, new in self.moved))
+        return Strategy(way=self.way, by=self.by, moved=moved, paths=inside)
 
     @property
     def keeps(self) -> bool:

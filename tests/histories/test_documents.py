@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from hypothesis import note
+from msgspec.structs import replace
 
 from seeder.database.applying.seed import seed
 from seeder.database.settling.resolve_conflict import take
 from seeder.database.settling.undo import undo
 from seeder.database.staging.context import Orders
 from seeder.merge.choices import Take
-from seeder.merge.documents import KEPT_OUT, MISSING, Settle, Sides, equal, merge
+from seeder.merge.documents import KEPT_OUT, MISSING, Settle, Sides, equal, merge, token_of
 from seeder.merge.model import (
     Catalog,
     Conflict,
@@ -34,6 +35,7 @@ from tests.histories.play import played
 from tests.histories.world import LEDGER, connect
 
 WHOLE = None
+LIST = Strategy(way=Way.LIST, by=("sku",))
 STRATEGIES: dict[str, tuple[Strategy | None, ...]] = {
     "settings": (
         WHOLE,
@@ -42,7 +44,7 @@ STRATEGIES: dict[str, tuple[Strategy | None, ...]] = {
         Strategy(way=Way.MAP, paths=(("l", Strategy(way=Way.MAP, conflict=Conflict.OVERWRITE)),)),
     ),
     "grants": (WHOLE, Strategy(way=Way.SET)),
-    "items": (WHOLE, Strategy(way=Way.LIST, by=("sku",))),
+    "items": (WHOLE, LIST, replace(LIST, moved=((token_of(["x"]), token_of(["y"])),))),
 }
 CODES = ("ada", "bob", "cy")
 NAMES = tuple(STRATEGIES)

@@ -106,6 +106,31 @@ def test_elements_of_a_list_are_told_apart_by_their_key(launched: Project) -> No
     launched.assert_settled()
 
 
+def test_an_element_whose_key_changed_is_followed_where_the_catalog_says_so(
+    launched: Project,
+) -> None:
+    def written(items: str, moved: str = "") -> None:
+        head = HEAD.replace("by: sku", f"by: sku{moved}")
+        seed(launched, f"{{code: a, settings: {{items: {items}}}}}", head=head)
+
+    written("[{sku: x, price: 1, name: X}]")
+    launched.update()
+    edited = [{"sku": "own"}, {"sku": "x", "price": 7, "name": "X", "note": "mine"}]
+    launched.sql("UPDATE roles SET settings = %s::jsonb", json.dumps({"items": edited}))
+    # In two steps, of which this database sees only the last one.
+    moved = ", moved: [{from: x, to: v}, {from: v, to: w}]"
+    written("[{sku: w, price: 1, name: W}]", moved)
+    assert counts(launched.update(), "roles") == {"update": 1}
+    followed = {"items": [{"sku": "own"}, edited[1] | {"sku": "w", "name": "W"}]}
+    assert settings(launched) == followed
+    launched.assert_settled()
+    # Undo takes it back, although a person has changed the element since.
+    launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{items,1,price}', '8')")
+    run = launched.value("SELECT max(run) FROM seeder.changes")
+    assert launched.command("undo", str(run)) == 0
+    assert settings(launched) == {"items": [{"sku": "own"}, edited[1] | {"price": 8}]}
+
+
 def test_every_digit_of_a_number_survives_a_merge(launched: Project) -> None:
     launched.sql(
         "UPDATE roles SET settings = settings || '{\"rate\": 12345678901234567890.123456789}'"
@@ -298,6 +323,22 @@ def test_an_array_of_another_dimension_is_a_conflict_as_a_whole(launched: Projec
         ("{merge: sett}", "[]", "`merge` must be"),
         ("{merge: set, paths: {a: {merge: map}}}", "[]", "a set has none"),
         ("{merge: set, update: always}", "[]", "cannot be merged inside"),
+        ("{merge: set, moved: [{from: a, to: b}]}", "[]", "`moved` is for a list"),
+        ("{merge: list, by: sku, moved: {from: a, to: b}}", "[]", "`moved` must be a list"),
+        ("{merge: list, by: sku, moved: [{from: a}]}", "[]", "needs `from` and `to`"),
+        ("{merge: list, by: sku, moved: [{from: a, to: [a, b]}]}", "[]", "is one value: sku"),
+        ("{merge: list, by: [a, b], moved: [{from: a, to: b}]}", "[]", "a list of 2 values: a, b"),
+        ("{merge: list, by: sku, moved: [{from: a, to: a}]}", "[]", "moved to itself"),
+        (
+            "{merge: list, by: sku, moved: [{from: a, to: b}, {from: b, to: a}]}",
+            "[]",
+            "lead in a circle",
+        ),
+        (
+            "{merge: list, by: sku, moved: [{from: a, to: b}]}",
+            "[{sku: a}, {sku: b}]",
+            "moved away and still there",
+        ),
         ("{merge: set}", "[a, b, a]", "twice"),
         ("{merge: set}", "{a: 1}", "needs a list"),
         ("{merge: map}", "[a]", "needs a mapping"),

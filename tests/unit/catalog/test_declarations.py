@@ -125,7 +125,7 @@ ROWS = "rows: []\n"
         (
             HEAD + ROWS + "columns: {a: {zzz: never}}\n",
             "t.yaml:4:15: unknown column key `zzz`."
-            " Known are ref, expand, update, secret, from, was, merge, by, paths.",
+            " Known are ref, expand, update, secret, from, was, merge, by, moved, paths.",
         ),
         (
             HEAD + ROWS + "columns: {a: {refs: x}}\n",

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -22,12 +22,15 @@ from seeder.merge.documents import (
     path_text,
     read,
     text_of,
+    token_of,
 )
 from seeder.merge.model import Conflict, Strategy, Update, Way
 from seeder.merge.plan import ColumnCase
 
 MAP, SET = Strategy(way=Way.MAP), Strategy(way=Way.SET)
 LIST = Strategy(way=Way.LIST, by=("sku",))
+MOVED = replace(LIST, moved=((token_of(["x"]), token_of(["w"])),))
+"""The element x is w from now on."""
 
 scalars = st.one_of(
     st.none(), st.booleans(), st.integers(-3, 3), st.sampled_from([Decimal("1.0"), Decimal("2.50")])
@@ -355,6 +358,66 @@ def test_a_changed_merge_key_is_a_removal_and_an_addition() -> None:
     assert merged(base, base, desired, LIST).value == desired
     live = [{"sku": "x", "n": 2}]
     assert merged(base, live, desired, LIST).value == [*live, *desired]
+
+
+def renamed(document: Any) -> Any:
+    """The list with the element x as w."""
+    return [each | {"sku": "w"} if each["sku"] == "x" else each for each in document]
+
+
+@whole
+@given(lists, lists, lists)
+def test_a_moved_element_is_merged_as_if_it_had_had_its_key_all_along(
+    base: Any, live: Any, desired: Any
+) -> None:
+    assume(any(each["sku"] == "x" for each in base))
+    found = merged(base, live, renamed(desired), MOVED)
+    all_along = merged(renamed(base), renamed(live), renamed(desired), LIST)
+    assert equal(in_order(renamed(found.value)), in_order(all_along.value))
+    if any(each["sku"] == "x" for each in live) and any(each["sku"] == "x" for each in desired):
+        assert all(each["sku"] != "x" for each in found.value)
+    again = merged(found.asked, found.value, renamed(desired), MOVED, offered=renamed(desired))
+    assert equal(again.value, found.value)
+    assert not again.conflicts
+
+
+def test_a_moved_element_keeps_what_people_changed_in_it_and_its_place() -> None:
+    base = [{"sku": "x", "n": 1, "p": 1}, {"sku": "y"}]
+    live = [{"sku": "x", "n": 1, "p": 9, "mine": 1}, {"sku": "y"}]
+    found = merged(base, live, [{"sku": "w", "n": 2, "p": 1}, {"sku": "y"}], MOVED)
+    assert found.value == [{"sku": "w", "n": 2, "p": 9, "mine": 1}, {"sku": "y"}]
+    assert cases(found) == {"[w].sku": ColumnCase.UPDATE, "[w].n": ColumnCase.UPDATE}
+
+
+def test_a_moved_element_that_people_removed_stays_away() -> None:
+    found = merged([{"sku": "x"}], [], [{"sku": "w"}], MOVED)
+    assert found.value == []
+    assert cases(found) == {"[w]": ColumnCase.CONFLICT}
+
+
+def test_a_moved_element_beside_one_of_the_new_key_is_a_conflict_of_that_key_alone() -> None:
+    live = [{"sku": "x"}, {"sku": "w", "mine": 1}, {"sku": "y", "n": 1}]
+    base, desired = [{"sku": "x"}, {"sku": "y", "n": 1}], [{"sku": "w"}, {"sku": "y", "n": 2}]
+    found = merged(base, live, desired, MOVED)
+    assert found.value == [{"sku": "x"}, {"sku": "w", "mine": 1}, {"sku": "y", "n": 2}]
+    assert cases(found) == {"[w]": ColumnCase.CONFLICT, "[y].n": ColumnCase.UPDATE}
+
+
+def test_a_move_that_was_applied_means_no_element_that_people_add_later() -> None:
+    base, live = [{"sku": "w", "n": 1}], [{"sku": "w", "n": 1}, {"sku": "x", "mine": 1}]
+    found = merged(base, live, [{"sku": "w", "n": 2}], MOVED)
+    assert found.value == [{"sku": "w", "n": 2}, {"sku": "x", "mine": 1}]
+
+
+def test_of_two_elements_that_the_catalog_had_one_leaves_whatever_a_move_says() -> None:
+    base = [{"sku": "x"}, {"sku": "w"}]
+    assert merged(base, base, [{"sku": "w", "n": 2}], MOVED).value == [{"sku": "w", "n": 2}]
+
+
+def test_a_part_that_was_offered_before_its_element_moved_is_not_reported_again() -> None:
+    base, live = [{"sku": "x", "p": 1}], [{"sku": "x", "p": 9}]
+    found = merged(base, live, [{"sku": "w", "p": 2}], MOVED, offered=[{"sku": "x", "p": 2}])
+    assert cases(found) == {"[w].sku": ColumnCase.UPDATE, "[w].p": ColumnCase.HELD}
 
 
 # -- values ------------------------------------------------------------------------------
