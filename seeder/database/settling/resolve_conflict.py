@@ -186,7 +186,7 @@ def _conflicts(
             for each in merged
             if each.case in KEPT_OUT
         ]
-        if rule.verdict in KEPT_OUT and not merged:
+        if rule.verdict in KEPT_OUT and parts is None:
             if not live and ("held", True) in rule.conditions:
                 return [], held_row.waits_for(holder)
             change = ColumnChange(

@@ -194,3 +194,19 @@ def test_a_run_is_shown_by_the_parts_that_it_wrote(
         "settings.limits.seats": "5",
     }
     assert row["after"] == {"settings.limits.seats": "7"}
+
+
+def test_what_is_asked_for_in_another_order_only_is_no_conflict_to_settle(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.sql("CREATE TABLE plans (code text PRIMARY KEY, items jsonb)")
+    head = "table: plans\nkey: code\ncolumns: {items: {merge: list, by: sku}}\nrows:\n"
+    project.write("plans", head + "  - {code: a, items: [{sku: z, n: 2}]}\n")
+    project.init()
+    project.write("plans", head + "  - {code: a, items: [{sku: x, n: 0}, {sku: z, n: 1}]}\n")
+    project.update()
+    undo_last(project)
+    before = project.snapshot()
+    assert project.command("resolve", "plans/a", "--take", "live") == 0
+    assert "is not in conflict" in capsys.readouterr().out
+    assert project.snapshot() == before
