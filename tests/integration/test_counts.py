@@ -198,3 +198,16 @@ def test_a_first_load_sends_no_more_for_each_set_than_its_rows(
     assert ten - five == 5 * copy_and_its_end
     assert twenty - ten == 10 * copy_and_its_end
     assert five - 5 * copy_and_its_end <= 63
+
+
+def test_a_revision_sends_three_statements_beside_its_own(empty_shop: Shop, proxy: Proxy) -> None:
+    names = (f"{number:04}" for number in range(1, 100))
+
+    def sent(revisions: int) -> int:
+        for _, name in zip(range(revisions), names, strict=False):
+            empty_shop.scripts.add(name, f"CREATE TABLE t{name} ()")
+        return len(statements(empty_shop, proxy))
+
+    sent(1)
+    begin_version_and_commit_with_its_look_at_the_lock = 3
+    assert sent(12) - sent(2) == 10 * (1 + begin_version_and_commit_with_its_look_at_the_lock)

@@ -6,9 +6,11 @@ import subprocess
 import sys
 import time
 
+import psycopg
 import pytest
 
 from seeder.database.connection import lock
+from seeder.database.connection.connect import ClientCursor, Connection
 from seeder.errors import ConnectionLost, DeadlineExceeded, LockNotAcquired
 from tests.support.events import Events
 from tests.support.postgres import Database
@@ -124,3 +126,59 @@ connection.execute("SELECT pg_sleep(60)")
             lock.acquire(waiter, KEY, timeout=0.2, log=events)
         process.kill()
     assert lock.acquire(waiter, KEY, timeout=10, log=events) < 5
+
+
+# Committing under the lock.
+
+
+@pytest.fixture
+def working(database: Database, events: Events) -> Connection:
+    """A connection with the lock, as revisions have it."""
+    connection = database.connect()
+    connection.execute("CREATE TABLE written ()")
+    lock.acquire(connection, KEY, timeout=1, log=events)
+    connection.cursor_factory = ClientCursor
+    return connection
+
+
+def test_a_commit_under_the_lock_keeps_it_and_gives_it_back_once(
+    working: Connection, database: Database
+) -> None:
+    with lock.held_twice(working, KEY):
+        for _ in range(3):
+            working.execute("BEGIN; INSERT INTO written DEFAULT VALUES")
+            lock.commit_held(working, KEY)
+            assert lock.holder(database.connect(), KEY) is not None
+    assert database.fetch("SELECT count(*) FROM written") == [(3,)]
+    lock.verify(working, KEY)
+    lock.release(working, KEY)
+    assert lock.holder(database.connect(), KEY) is None
+
+
+@pytest.mark.parametrize("gone", ["_all()", f"({KEY}), pg_advisory_unlock({KEY})"])
+def test_nothing_is_committed_once_the_lock_is_gone(
+    working: Connection, database: Database, gone: str
+) -> None:
+    with lock.held_twice(working, KEY):
+        working.execute(
+            f"BEGIN; INSERT INTO written DEFAULT VALUES; SELECT pg_advisory_unlock{gone}"
+        )
+        with pytest.raises(ConnectionLost):
+            lock.commit_held(working, KEY)
+    assert database.fetch("SELECT count(*) FROM written") == [(0,)]
+
+
+def test_a_commit_that_fails_by_itself_is_not_taken_for_a_lost_lock(working: Connection) -> None:
+    working.execute(
+        """
+        CREATE FUNCTION divide() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN PERFORM 1 / 0; RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER late AFTER INSERT ON written DEFERRABLE INITIALLY DEFERRED
+            FOR EACH ROW EXECUTE FUNCTION divide()
+        """
+    )
+    with lock.held_twice(working, KEY):
+        working.execute("BEGIN; INSERT INTO written DEFAULT VALUES")
+        with pytest.raises(psycopg.errors.DivisionByZero):
+            lock.commit_held(working, KEY)
+    lock.verify(working, KEY)

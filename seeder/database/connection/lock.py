@@ -9,14 +9,22 @@ from __future__ import annotations
 import hashlib
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
+import psycopg
 from msgspec import Struct
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import translated
-from seeder.errors import ConnectionLost, DatabaseUnavailable, DeadlineExceeded, LockNotAcquired
+from seeder.errors import (
+    ConnectionLost,
+    DatabaseUnavailable,
+    DeadlineExceeded,
+    LockNotAcquired,
+    SeederError,
+)
 from seeder.log import Log
 
 _FIRST_PAUSE = 0.1
@@ -31,10 +39,18 @@ _HOLDER = """
       AND (classid::bigint << 32 | objid::bigint) = %s
 """
 
-# Without the sessions, which cost more than the rest: asked once for every revision.
+# Without the sessions, which cost more than the rest.
 _OWN = """
     SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
       AND pid = pg_catalog.pg_backend_pid() AND (classid::bigint << 32 | objid::bigint) = %s
+"""
+
+# pg_locks looks through the slots of all sessions; an unlock only at what this one holds. Held
+# twice, the lock stays held in between. Dividing by zero keeps the COMMIT from being reached.
+_COMMIT_HELD = """
+    SELECT 1 / (pg_catalog.pg_advisory_unlock(%(key)s)
+                AND pg_catalog.pg_try_advisory_lock(%(key)s))::int;
+    COMMIT
 """
 
 
@@ -112,6 +128,32 @@ def verify(connection: Connection, key: int) -> None:
             "The advisory lock is no longer held by this session.",
             hint="A migration or task must not call pg_advisory_unlock_all() or DISCARD ALL.",
         )
+
+
+@contextmanager
+def held_twice(connection: Connection, key: int) -> Iterator[None]:
+    """Hold the lock once more while the block runs, as `commit_held` asks for it."""
+    verify(connection, key)
+    _try(connection, key)
+    try:
+        yield
+    finally:
+        with suppress(SeederError):  # whoever works on asks for the lock
+            release(connection, key)
+
+
+def commit_held(connection: Connection, key: int) -> None:
+    """Commit the open transaction if this session still holds the lock; one statement for both.
+
+    On a connection whose cursors put values into statements. Raises ConnectionLost without the
+    lock; psycopg errors pass through.
+    """
+    try:
+        connection.execute(_COMMIT_HELD, {"key": key})
+    except psycopg.errors.DivisionByZero:
+        connection.rollback()
+        verify(connection, key)
+        raise  # out of a deferred constraint
 
 
 def holder(connection: Connection, key: int) -> Holder | None:

@@ -18,6 +18,7 @@ from typing import Any
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext, MigrationStep, RevisionStep
 from alembic.script import Script, ScriptDirectory
+from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
@@ -76,13 +77,22 @@ def upgrade_by_seeder(
                 sqlalchemy_connection.commit()
             _end(progress, log, now=clock())
 
-    def verify(*_: Any, **__: Any) -> None:
-        lock.verify(connection, lock_key)
+    def recorded(*_: Any, **__: Any) -> None:
         _require_built(connection, progress)
         progress.recorded = True
 
+    def commit(pooled: Any) -> None:
+        if (
+            pooled.dbapi_connection is connection
+            and connection.info.transaction_status == TransactionStatus.INTRANS
+        ):
+            lock.commit_held(connection, lock_key)
+        else:
+            pooled.commit()
+
     with (
         translated(connection, progress, migrations),
+        lock.held_twice(connection, lock_key),
         output_logged(log),
         alembic_config.as_alembic_runs(migrations, config),
         environment_of(environment),
@@ -90,11 +100,12 @@ def upgrade_by_seeder(
         engine.connect() as sqlalchemy_connection,
         EnvironmentContext(config, script, fn=steps, as_sql=False) as context,
     ):
+        engine.dialect.do_commit = commit  # type: ignore[method-assign,assignment]  # by position
         _watch_autocommit(engine, connection, progress)
         context.configure(
             connection=sqlalchemy_connection,
             transaction_per_migration=True,
-            on_version_apply=verify,
+            on_version_apply=recorded,
             version_table=migrations.version_table,
             version_table_schema=migrations.version_table_schema,
         )
