@@ -6,7 +6,6 @@ rows are what it says.
 
 from __future__ import annotations
 
-import copy
 import os
 from pathlib import Path
 
@@ -28,6 +27,7 @@ from seeder.merge.result import Result
 from seeder.settings import Secret, Settings
 from seeder.settle.undo import undo
 from tests.histories.model import Database
+from tests.histories.settling import Run
 from tests.histories.state import Column, Row, Set, Table
 from tests.support.events import Events
 
@@ -58,48 +58,6 @@ def upgrade():
 """
 
 
-class Undoable(Database):
-    """The merge's model of one table, with a memory of what each run wrote."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tables["plans"] = Table()
-        self.runs: dict[int, tuple[Table, Table]] = {}
-        """By run: copies of the table before and after it."""
-        self.changed_by: dict[str, int] = {}
-        """By row key: the last run that changed the ledger's entry."""
-
-    @property
-    def table(self) -> Table:
-        return self.tables["plans"]
-
-    def record(self, run: int, before: Table) -> None:
-        self.runs[run] = (before, copy.deepcopy(self.table))
-        for key, entry in self.table.entries.items():
-            if before.entries.get(key) != entry:
-                self.changed_by[key] = run
-
-    def undo(self, run: int, by: int) -> None:
-        before, after = self.runs[run]
-        live, entries = self.table.live, self.table.entries
-        for key, entry in after.entries.items():
-            born = entry.pk in after.live and entry.pk not in before.live
-            mine = entries.get(key)
-            if not born or mine is None or self.changed_by.get(key) != run:
-                continue
-            if live.get(mine.pk) == mine.asked:
-                del live[mine.pk]
-                mine.state = "d"
-                self.changed_by[key] = by
-        for pk, row in after.live.items():
-            if pk not in before.live or pk not in live:
-                continue
-            for name in ("one", "two"):
-                was, became = before.live[pk][name], row[name]
-                if was != became and live[pk][name] == became:
-                    live[pk][name] = was
-
-
 class TwoImages(RuleBasedStateMachine):
     """Deploys, rollbacks, undo and edits by people."""
 
@@ -117,7 +75,10 @@ class TwoImages(RuleBasedStateMachine):
             keys = data.draw(st.lists(st.sampled_from(KEYS), min_size=1, unique=True))
             self.images[name] = {key: self.row(data, key) for key in sorted(keys)}
             self.write_image(name)
-        self.model = Undoable()
+        self.model = Database()
+        self.model.tables["plans"] = Table()
+        self.runs: dict[int, Run] = {}
+        """What each run wrote, by its number."""
         self.head: str | None = None
         self.applied: set[str] = set()
 
@@ -140,6 +101,10 @@ class TwoImages(RuleBasedStateMachine):
     def root(self, name) -> Path:
         return self.directory / f"{TwoImages.number}-{name}"
 
+    @property
+    def table(self) -> Table:
+        return self.model.tables["plans"]
+
     # -- deploys ------------------------------------------------------------------------
 
     @rule(name=st.sampled_from(IMAGES))
@@ -149,7 +114,7 @@ class TwoImages(RuleBasedStateMachine):
             assert result.result is Result.OLDER_IMAGE
             return
         self.head = name
-        if not self.model.table.seeded or name not in self.applied:
+        if not self.table.seeded or name not in self.applied:
             self.merge(name, result.run_id)
             self.applied.add(name)
         else:
@@ -166,40 +131,40 @@ class TwoImages(RuleBasedStateMachine):
         self.merge(name, result.run_id)
         self.applied.add(name)
 
-    @precondition(lambda self: self.model.runs)
+    @precondition(lambda self: self.runs)
     @rule(data=st.data())
     def take_back(self, data):
-        run = data.draw(st.sampled_from(sorted(self.model.runs)))
+        run = data.draw(st.sampled_from(sorted(self.runs)))
         done = undo(self.settings("new", Mode.AUTO), log=Events(), run=run, dry_run=False)
-        self.model.undo(run, by=done.run or -1)
+        assert done.counts == self.model.undo(self.runs[run], by=done.run or -1)
 
     # -- people -------------------------------------------------------------------------
 
-    @precondition(lambda self: self.model.table.live)
+    @precondition(lambda self: self.table.live)
     @rule(data=st.data(), name=st.sampled_from(["one", "two"]), value=st.sampled_from(VALUES))
     def person_edits(self, data, name, value):
-        pk = data.draw(st.sampled_from(sorted(self.model.table.live)))
-        self.model.table.write(pk, **{name: value})
+        pk = data.draw(st.sampled_from(sorted(self.table.live)))
+        self.table.write(pk, **{name: value})
         self.person.execute(f"UPDATE plans SET {name} = %s WHERE id = %s", [value, pk])
 
-    @precondition(lambda self: self.model.table.live)
+    @precondition(lambda self: self.table.live)
     @rule(data=st.data())
     def person_deletes(self, data):
-        pk = data.draw(st.sampled_from(sorted(self.model.table.live)))
-        del self.model.table.live[pk]
+        pk = data.draw(st.sampled_from(sorted(self.table.live)))
+        del self.table.live[pk]
         self.person.execute("DELETE FROM plans WHERE id = %s", [pk])
 
     @precondition(lambda self: self.head is not None)
     @rule(data=st.data(), key=st.sampled_from(KEYS))
     def person_inserts(self, data, key):
-        if key in {row["code"] for row in self.model.table.live.values()}:
+        if key in {row["code"] for row in self.table.live.values()}:
             return
         row = self.row(data, key)
         (pk,) = self.person.execute(
             "INSERT INTO plans (code, one, two) VALUES (%s, %s, %s) RETURNING id",
             [row["code"], row["one"], row["two"]],
         ).fetchone()
-        self.model.table.insert(pk, row)
+        self.table.insert(pk, row)
 
     @invariant()
     def rows_are_as_the_model_says(self):
@@ -207,8 +172,7 @@ class TwoImages(RuleBasedStateMachine):
             return
         rows = self.person.execute("SELECT id, code, one, two::text FROM plans ORDER BY id")
         expected = [
-            (pk, row["code"], row["one"], row["two"])
-            for pk, row in sorted(self.model.table.live.items())
+            (pk, row["code"], row["one"], row["two"]) for pk, row in sorted(self.table.live.items())
         ]
         assert rows.fetchall() == expected
 
@@ -237,16 +201,14 @@ class TwoImages(RuleBasedStateMachine):
         return job.run(self.settings(name, mode), log=Events())
 
     def merge(self, name, run):
-        before = copy.deepcopy(self.model.table)
         columns = (Column("code"), Column("one"), Column("two", type="integer"))
-        self.model.update([Set("plans", columns, rows=self.images[name])])
+        self.model.update([Set("plans", columns, rows=self.images[name])], run)
         chosen = dict(self.person.execute("SELECT code, id FROM plans").fetchall())
-        table = self.model.table
-        for pk in [pk for pk in table.live if pk < 0]:
-            row = table.live.pop(pk)
-            table.live[chosen[row["code"]]] = row
-            table.entries[row["code"]].pk = chosen[row["code"]]
-        self.model.record(run, before)
+        for pk in [pk for pk in self.table.live if pk < 0]:
+            row = self.table.live.pop(pk)
+            self.table.live[chosen[row["code"]]] = row
+            self.table.entries[row["code"]].pk = chosen[row["code"]]
+        self.runs[run] = self.model.run
 
 
 def quoted(value):
