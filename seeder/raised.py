@@ -40,6 +40,17 @@ def told(error: BaseException) -> str:
     return kind if said is None else f"{kind}: {said}"
 
 
+def told_at(error: BaseException, *, root: Path, file: Path | None = None) -> str:
+    """What is `told`, and the line of the project below `root` where it was raised.
+
+    The line is left out where it is in `file`, which is told beside it.
+    """
+    found = innermost(error, root)
+    if found is None or found[0] == file:
+        return told(error)
+    return f"{told(error)} in {found[0].relative_to(root).as_posix()}:{found[1]}"
+
+
 def environment_variable(error: BaseException) -> str | None:
     """The variable that `os.environ[...]` did not find."""
     if not isinstance(error, KeyError) or not error.args:
@@ -75,7 +86,7 @@ def _message(error: BaseException) -> str | None:
     match error:
         case ImportError() if error.name:
             return re.sub(r" \([^()]*\)$", "", text)  # the path of the module
-        case SyntaxError():
+        case SyntaxError() if error.filename:
             return error.msg
         case NameError() if error.name:
             return text

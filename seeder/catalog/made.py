@@ -14,7 +14,7 @@ from seeder.catalog.python_files import importing
 from seeder.catalog.values import native
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Cell
-from seeder.raised import innermost, missing_module, told
+from seeder.raised import missing_module, told_at
 
 _NAME = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*\Z")
 
@@ -46,11 +46,9 @@ def _make(name: str, column: str, file: str, root: Path, value: Cell) -> Cell:
                 found = getattr(found, attribute)
             made = found(value)  # type: ignore[operator]  # what cannot be called says so
     except (Exception, SystemExit) as error:  # noqa: BLE001  # the application's code
-        place = innermost(error, root)
-        at = f" in {place[0].relative_to(root).as_posix()}:{place[1]}" if place else ""
         absent = missing_module(error)
         hint = f"Install what has {absent} in the job's environment." if absent else None
-        raise _failed(name, column, file, f"{told(error)}{at}", hint=hint) from None
+        raise _failed(name, column, file, told_at(error, root=root), hint=hint) from None
     try:
         return native(made)
     except TypeError:

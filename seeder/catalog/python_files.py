@@ -1,8 +1,7 @@
 """Python seeders and tasks: importing their files, and calling what they declare.
 
 The code is the project's own, so anything may be raised here; it becomes a Problem with
-the innermost line of that file. The message of what was raised is left out: it may quote a row
-or a secret, and problems go to logs.
+the innermost line of that file.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import ast
 import functools
 import hashlib
 import sys
-import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +22,7 @@ from seeder.catalog.files import Located, Unreadable, read_text
 from seeder.catalog.problems import Problems
 from seeder.catalog.project import Project
 from seeder.merge.model import Text
+from seeder.raised import innermost, told, told_at
 
 # A seeder may call sys.exit or fail in any way; KeyboardInterrupt still ends the run.
 _ANY = (Exception, SystemExit, GeneratorExit)
@@ -59,9 +58,9 @@ def import_seeder(
             exec(code, module.__dict__)  # noqa: S102  # the project's own seeder
     except _ANY as error:
         problems.add(
-            f"importing it raised {described(error, root=project.root, path=path)}",
+            f"importing it raised {told_at(error, root=project.root, file=path)}",
             file=name,
-            at=raised_at(error, path),
+            at=_raised_at(error, path),
         )
         return None
     declared = module.__dict__.get(REGISTER, ())
@@ -84,8 +83,8 @@ def is_python(path: Path, *, name: str, problems: Problems) -> bool:
     try:
         ast.parse(source, str(path))
     except (SyntaxError, ValueError, RecursionError) as error:
-        said = described(error, root=path.parent, path=path)
-        problems.add(f"is not valid Python: {said}", file=name, at=_line_of(error))
+        at = _raised_at(error, path)
+        problems.add(f"is not valid Python: {told(error)}", file=name, at=at)
         return False
     return True
 
@@ -124,14 +123,14 @@ def called(
             f"`{declared.name}` reads the environment variable {error.args[0]} undeclared",
             remedy=f'Write env=["{error.args[0]}"] in its @rows.',
             file=name,
-            at=raised_at(error, path),
+            at=_raised_at(error, path),
         )
         return None
     except _ANY as error:
         problems.add(
-            f"`{declared.name}` raised {described(error, root=file.root, path=path)}",
+            f"`{declared.name}` raised {told_at(error, root=file.root, file=path)}",
             file=name,
-            at=raised_at(error, path) or at,
+            at=_raised_at(error, path) or at,
         )
         return None
     return found
@@ -171,11 +170,14 @@ class DeclaredEnvironment(dict[str, Text]):
 
 @contextmanager
 def importing(root: Path, module: types.ModuleType) -> Iterator[None]:
-    """Let the project's modules be imported, and leave no trace of them afterwards."""
+    """Let the project's modules be imported, and leave no trace of them afterwards.
+
+    Not in front of what is installed: a folder that is called as a library is would hide it.
+    """
     path, before = list(sys.path), dict(sys.modules)
     writing = sys.dont_write_bytecode
     sys.dont_write_bytecode = True
-    sys.path.insert(0, str(root))
+    sys.path.append(str(root))
     sys.modules[module.__name__] = module
     try:
         yield
@@ -202,48 +204,10 @@ def _source(path: Path, name: str, problems: Problems) -> str | None:
         return None
 
 
-def described(error: BaseException, *, root: Path, path: Path) -> str:
-    """The class of an error, and what can be told of it that quotes no value.
-
-    That is the line of the project's other file where it was raised, and the message where
-    Python or seeder makes it of names alone.
-    """
-    kind = type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)
-    if _is_made_of_names(error, frames, path):
-        return f"{kind}: {error}".split("\n", 1)[0]
-    if isinstance(error, SyntaxError):
-        return f"{kind}: {error.msg}" if error.filename == str(path) else kind
-    own = [frame for frame in frames if Path(frame.filename).is_relative_to(root)]
-    if not own or own[-1].filename == str(path):
-        return kind
-    return f"{kind} in {Path(own[-1].filename).relative_to(root).as_posix()}:{own[-1].lineno}"
-
-
-def _is_made_of_names(error: BaseException, frames: traceback.StackSummary, path: Path) -> bool:
-    match error:
-        case ModuleNotFoundError():
-            return bool(error.name)
-        case SystemExit():
-            return isinstance(error.code, int)
-        case TypeError():  # a decorator that is called wrongly
-            here = bool(frames) and frames[-1].filename == str(path)
-            return here and str(error).startswith(("rows() ", "task() "))
-        case _:
-            return False
-
-
-def raised_at(error: BaseException, path: Path) -> Located | None:
+def _raised_at(error: BaseException, path: Path) -> Located | None:
     """The innermost line of that file among the frames of an error."""
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        return _line_of(error)
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
-    ]
-    return Located(line=lines[-1]) if lines else None
-
-
-def _line_of(error: BaseException) -> Located:
-    return Located(line=getattr(error, "lineno", None), column=getattr(error, "offset", None))
+    found = innermost(error, path)
+    if found is None:
+        return None
+    column = error.offset if isinstance(error, SyntaxError) else None
+    return Located(line=found[1], column=column)

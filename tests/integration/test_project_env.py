@@ -82,6 +82,19 @@ def migrated(shop: Shop, done: Done) -> None:
     assert done.events[-1]["event"] == "run.finished"
 
 
+@pytest.mark.parametrize("way", ["", 'env = "project"'])
+def test_a_folder_beside_the_scripts_never_hides_an_installed_package(
+    project: Shop, way: str
+) -> None:
+    tool(project.directory, "alembic", "init", "shop/migrations")
+    write(project, "shop/packaging/__init__.py", "raise ValueError\n")
+    write(project, "shop/models.py", "NAME = 'roles'\n")
+    uses = "from packaging.version import Version\nfrom shop.models import NAME\n"
+    write(project, "shop/migrations/versions/0001.py", uses + textwrap.dedent(REVISION))
+    project.configure(migrations=f'alembic = "shop/migrations"\n{way}')
+    migrated(project, project.end(project.start()))
+
+
 @pytest.mark.parametrize("kind", ["generic", "async", "pyproject", "pyproject_async"])
 def test_a_template_of_alembic_runs_as_it_is(project: Shop, kind: str) -> None:
     if kind.startswith("pyproject"):

@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from seeder.database.migrations.revision_text import meaning_digest, text_digest
 from seeder.errors import MigrationsInvalid, Problem
 from seeder.merge.model import Migrations
-from seeder.raised import innermost, missing_module, told
+from seeder.raised import innermost, missing_module, told_at
 
 _REVISION_FILE = re.compile(r"(?!\.#|__init__)(.*\.py)$")
 """Alembic's own rule."""
@@ -203,20 +203,14 @@ def _as_written(path: Path, shown: str) -> _Revision | None:
 def _not_loaded(error: BaseException, path: Path, shown: str) -> Problem:
     place = innermost(error, path)
     line = place[1] if place else None
-    if isinstance(error, SyntaxError) and error.filename == str(path):
-        said = f"invalid syntax: {error.msg}"
-    elif module := missing_module(error):
+    if module := missing_module(error):
         return Problem(
             message=f"The revision does not load: it cannot import {module}.",
             remedy=remedy_for_module(module),
             file=shown,
             line=line,
         )
-    else:
-        said = told(error)
-        raised = innermost(error, path.parents[2])
-        if raised is not None and raised[0] != path:
-            said += f" in {raised[0].relative_to(path.parents[2]).as_posix()}:{raised[1]}"
+    said = told_at(error, root=path.parents[2], file=path)
     return Problem(message=f"The revision does not load: {said}.", file=shown, line=line)
 
 

@@ -58,6 +58,13 @@ def test_several_seeders_may_stand_in_one_file_and_share_its_module(project):
     assert [each.name for each in project.load().sets] == ["things", "others"]
 
 
+def test_a_folder_of_the_project_never_hides_what_is_installed(project):
+    sys.modules.pop("colorsys", None)
+    project.write({"colorsys/__init__.py": "raise ValueError\n", "roles.py": "OWNER = 'owner'\n"})
+    python(project, "    import colorsys, roles\n    yield {'k': roles.OWNER}\n")
+    assert [row.values for row in project.load().sets[0].rows] == [("owner",)]
+
+
 def test_the_context_holds_environment_release_and_declared_variables(project):
     head = ROWS.replace('key="k"', 'key="k", env=["A"]')
     body = "    yield {'k': context.env['A'], 'e': context.environment, 'r': context.release}\n"

@@ -77,7 +77,7 @@ def test_all_problems_are_reported_together(scripts: Scripts) -> None:
         "depends on nowhere, which does not exist",
         "copy.py: Revision base is also in",
         "notes.py: The file has no `revision`",
-        "broken.py:3: The revision does not load: invalid syntax",
+        "broken.py:3: The revision does not load: SyntaxError: invalid syntax",
         "imports.py:2: The revision does not load: it cannot import no_such_module",
         "raises.py:3: The revision does not load: ZeroDivisionError",
         "exits.py:1: The revision does not load: SystemExit",
