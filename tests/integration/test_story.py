@@ -48,6 +48,8 @@ def release_two(project: Path) -> None:
     text = text.replace("max_users: 2\n", "max_users: 3\n")  # free
     assert text.count("max_users: 5\n") == 1
     text = text.replace("max_users: 5\n", "max_users: 6\n")  # starter
+    assert text.count("audit_days: 180") == 1
+    text = text.replace("audit_days: 180", "audit_days: 365")  # team
     tiers.write_text(
         text.rstrip()
         + "\n  - code: nonprofit\n    name: Nonprofit\n    description: Half the price\n"
@@ -63,6 +65,7 @@ def release_two(project: Path) -> None:
 
 def rows_of(database: Database) -> dict[str, list[tuple[object, ...]]]:
     queries = {
+        "features": "SELECT code, features FROM subscription_tiers ORDER BY code",
         "tiers": "SELECT code, max_users, price_monthly FROM subscription_tiers ORDER BY code",
         "permissions": "SELECT name, description FROM permissions ORDER BY name",
         "links": "SELECT r.name, p.name FROM role_permissions rp JOIN roles r ON r.id = rp.role_id"
@@ -79,6 +82,9 @@ def test_a_second_release_arrives_around_what_a_customer_changed(
 
     # A customer got another limit, and somebody decided that nobody may delete products.
     database.execute("UPDATE subscription_tiers SET max_users = 9 WHERE code = 'free'")
+    database.execute(
+        "UPDATE subscription_tiers SET features = features || '{\"sso\": true}' WHERE code = 'team'"
+    )
     database.execute("DELETE FROM permissions WHERE name = 'products.delete'")
     before = rows_of(database)
 
@@ -86,6 +92,7 @@ def test_a_second_release_arrives_around_what_a_customer_changed(
     planned = json.loads(seeder("plan", "--json"))
     shown = seeder("plan", "--exit-code", exit_code=21)
     assert "subscription_tiers/free" in shown
+    assert "features.audit_days" in shown, "of a document, the parts that change"
     assert rows_of(database) == before, "a plan writes nothing"
 
     report = tmp_path / "report.json"
@@ -97,6 +104,9 @@ def test_a_second_release_arrives_around_what_a_customer_changed(
     assert tiers["free"] == 9, "what the customer changed stays changed"
     assert tiers["starter"] == 6, "a new default arrives where nobody changed the old one"
     assert tiers["nonprofit"] == 20
+    team = dict(after["features"])["team"]
+    assert isinstance(team, dict)
+    assert (team["sso"], team["audit_days"]) == (True, 365), "both sides' parts of one document"
     names = [name for name, _ in after["permissions"]]
     assert "products.delete" not in names, "what was deleted stays deleted"
     assert "inventory.audit" in names
