@@ -130,11 +130,14 @@ def merge(
     """
     merging = _Merge(overwrite=overwrite, settle=settle)
     value, asked = merging.part(sides, strategy, ())
-    untouched = equal(sides.live, sides.stored) and equal(asked, sides.desired)
-    if untouched and not strategy.keeps and settle is None:
-        # Nobody changed it here: it takes the catalog's order of elements as well.
-        value = sides.desired
-    return Merged(value=value, asked=asked, changes=tuple(merging.changes))
+    changes = tuple(merging.changes)
+    if settle is None and not any(each.case in KEPT_OUT for each in changes):
+        # All of it counts as asked for, in the catalog's order of elements.
+        asked = sides.desired
+        if equal(sides.live, sides.stored) and not strategy.keeps:
+            # Nobody changed it here: it takes that order as well.
+            value = sides.desired
+    return Merged(value=value, asked=asked, changes=changes)
 
 
 class _Merge(Struct):
@@ -179,6 +182,7 @@ class _Merge(Struct):
                     reason=rule.reason,
                     rule=rule.name,
                     asked=_told(sides.asked),
+                    stored=_told(sides.stored),
                     live=_told(sides.live),
                     desired=_told(sides.desired),
                 )

@@ -124,8 +124,15 @@ class Documents:
             f"CREATE TABLE {self.table} (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
             " settings jsonb, grants text[], items jsonb)"
         )
-        self.rows = {code: {name: self.document(name) for name in NAMES} for code in CODES}
-        self.strategies = {name: random.choice(STRATEGIES[name]) for name in NAMES}
+        self.images = [
+            (
+                {code: {name: self.document(name) for name in NAMES} for code in CODES},
+                {name: random.choice(STRATEGIES[name]) for name in NAMES},
+            )
+            for _ in range(2)
+        ]
+        """Rows and strategies of two images; the first one is the one that runs."""
+        self.rows, self.strategies = self.images[0]
         self.own: dict[tuple[str, str], set[str]] = {
             (code, name): set() for code in CODES for name in NAMES
         }
@@ -157,6 +164,7 @@ class Documents:
                 [self.catalog_changes] * 3
                 + [self.person_edits] * 3
                 + [self.person_adds, self.strategy_changes, self.update, self.update, self.settle]
+                + [self.other_image]
             )
             note(step.__name__)
             step()
@@ -173,6 +181,11 @@ class Documents:
         name = self.random.choice(NAMES)
         self.strategies[name] = self.random.choice(STRATEGIES[name])
         note(f"{self.strategies}")
+
+    def other_image(self) -> None:
+        self.images.reverse()
+        self.rows, self.strategies = self.images[0]
+        note(f"{self.rows} {self.strategies}")
 
     def person_edits(self) -> None:
         code, name = self.random.choice(CODES), self.random.choice(NAMES)

@@ -85,6 +85,37 @@ def test_conflicts_that_an_update_kept_stay_to_be_seen(waiting: Shop, visit: Vis
     assert "No conflict is open." in visible(site.text("/conflicts"))
 
 
+def test_parts_of_a_document_have_their_paths_on_every_page(launched: Shop, visit: Visit) -> None:
+    launched.database.execute("ALTER TABLE roles ADD COLUMN settings jsonb")
+
+    def seed(seats: int, theme: str) -> None:
+        head = "table: roles\nkey: code\ncolumns: {settings: {merge: map}}\nrows:\n"
+        document = f"{{limits: {{seats: {seats}}}, theme: {theme}}}"
+        launched.seed("roles", f"{head}  - {{code: owner, level: 3, settings: {document}}}\n")
+
+    seed(5, "light")
+    run(launched, "--mode", "update")
+    launched.database.execute(
+        "UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '9')"
+        " WHERE code = 'owner'"
+    )
+    seed(7, "dark")
+    run(launched)
+    site = visit(launched)
+    text = visible(site.text("/plan"))
+    assert re.search(r"Column settings.limits.seats changed here as well; .* Desired 5 9 7", text)
+    assert "settings.theme &#34;light&#34; &#34;light&#34; &#34;dark&#34; is updated" in text
+    run(launched, "--mode", "update")
+    text = visible(site.text("/conflicts"))
+    assert re.search(r"roles/ owner .* settings.limits.seats 5 a person's 7", text)
+    assert "settings.theme" not in text
+    number = launched.value("SELECT max(run) FROM seeder.changes")
+    assert "settings.theme" in visible(site.text(f"/runs/{number}"))
+    place = "roles/owner#settings.limits.seats"
+    assert launched.command("resolve", place, "--take", "live").exit_code == 0
+    assert "No conflict is open." in visible(site.text("/conflicts"))
+
+
 def test_a_row_that_left_the_catalog_and_stays_is_a_conflict_as_a_whole(
     launched: Shop, visit: Visit
 ) -> None:

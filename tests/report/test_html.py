@@ -68,6 +68,35 @@ def test_a_conflict_shows_the_three_values_and_both_commands(plan: Page) -> None
     assert "seeder resolve tiers/team --take desired" in conflict
 
 
+def test_parts_of_a_document_are_shown_by_their_paths(empty_shop: Shop, tmp_path: Path) -> None:
+    empty_shop.scripts.add(
+        "0001",
+        "CREATE TABLE roles (id serial PRIMARY KEY, code text NOT NULL UNIQUE, settings jsonb)",
+    )
+
+    def seed(seats: int, tags: str) -> None:
+        inside = "{merge: map, paths: {tags: {merge: set}}}"
+        head = f"table: roles\nkey: code\ncolumns: {{settings: {inside}}}\nrows:\n"
+        document = f"{{limits: {{seats: {seats}}}, tags: {tags}}}"
+        empty_shop.seed("roles", f"{head}  - {{code: a, settings: {document}}}\n")
+
+    seed(5, "[a, b]")
+    assert empty_shop.run().exit_code == 0
+    empty_shop.database.execute(
+        "UPDATE roles SET settings = jsonb_set(settings, '{limits,seats}', '9')"
+    )
+    seed(7, "[a, c]")
+    for command, option in (("plan", "--html"), ("run", "--report")):
+        file = tmp_path / f"{command}.html"
+        done = empty_shop.command(command, "--mode", "update", option, str(file))
+        assert done.exit_code == 0, done.stderr
+        text = page_of(file).text
+        assert "roles/a" in text
+        assert "settings.tags[b]" in text
+        assert "settings.tags[c]" in text
+        assert re.search("settings.limits.seats last applied 5 live 9 desired 7", text)
+
+
 def test_what_else_happens_to_a_row_in_conflict_is_shown_with_it(plan: Page) -> None:
     conflict = plan.text.partition("For you to decide")[2].partition("What will change")[0]
     assert re.search("Its other columns:.*name.*Team.*Teams", conflict)

@@ -363,11 +363,34 @@ def test_what_cannot_be_merged_is_told_with_its_line(
     assert problem.line in (4, 6)
 
 
-def test_a_type_without_an_inside_is_told(project: Project) -> None:
-    project.sql(TABLE)
-    seed(
-        project, "{code: a}", head="table: roles\nkey: code\ncolumns: {code: {merge: set}}\nrows:\n"
+@pytest.mark.parametrize(
+    ("kind", "way", "value"),
+    [
+        ("text", "{merge: set}", "[a]"),
+        ("integer", "{merge: map}", "{a: 1}"),
+        ("jsonb[]", "{merge: set}", "[{a: 1}]"),
+        ("json[]", "{merge: list, by: a}", "[{a: 1}]"),
+        ("text[]", "{merge: map}", "{a: 1}"),
+        ("integer[]", "{merge: list, by: a}", "[{a: 1}]"),
+        ("roles_pair", "{merge: map}", "{one: 1}"),
+        ("roles_pair[]", "{merge: set}", "[x]"),
+    ],
+)
+def test_a_type_without_such_an_inside_is_told_and_nothing_is_written(
+    project: Project, kind: str, way: str, value: str
+) -> None:
+    project.sql("CREATE TYPE roles_pair AS (one integer)")
+    project.sql(
+        f"CREATE TABLE roles (id serial PRIMARY KEY, code text NOT NULL UNIQUE, settings {kind})"
     )
+    head = f"table: roles\nkey: code\ncolumns: {{settings: {way}}}\nrows:\n"
+    project.write("roles", f"{head}  - {{code: a, settings: {value}}}\n")
     with pytest.raises(ConfigurationInvalid) as caught:
         project.init()
-    assert "cannot be merged as a set" in caught.value.problems[0].message
+    (problem,) = caught.value.problems
+    merge = way.strip("{}").split(",")[0].removeprefix("merge: ")
+    assert f"is of type {kind}, which cannot be merged as a {merge}" in problem.message
+    assert problem.remedy is not None
+    assert "arrays of plain values as a set" in problem.remedy
+    assert problem.file == "seeds/core/roles.yaml"
+    assert project.rows("SELECT FROM roles") == []
