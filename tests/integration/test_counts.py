@@ -21,7 +21,6 @@ NEVER_NEEDED = {
     "msgspec",
     "tenacity",
     "mako",
-    "structlog",
     "jinja2",
 }
 LATER = {

@@ -283,7 +283,6 @@ def test_importing_the_settings_imports_no_third_party():
         "alembic",
         "msgspec",
         "yaml",
-        "structlog",
         "click",
         "tenacity",
     }
