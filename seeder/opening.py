@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from seeder.errors import ConfigurationInvalid
+from seeder.errors import ConfigurationInvalid, DatabaseUnavailable
 from seeder.log import Log
 from seeder.settings import DEFAULT_ENVIRONMENT, Settings
 
@@ -69,6 +69,33 @@ def connected(
     finally:
         with suppress(Exception):  # closing a connection that is lost already
             connection.close()
+
+
+@contextmanager
+def reading(
+    settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic
+) -> Iterator[tuple[Connection, Ledger, Catalog, RevisionGraph]]:
+    """Connect to read only, all of it as of one moment; a standby will do."""
+    from seeder.database.connection.failures import translated
+    from seeder.database.ledger import projects
+    from seeder.database.ledger.ledger import Ledger
+
+    deadline = clock() + settings.deadline
+    catalog, graph = read_catalog(settings)
+    with (
+        target_of(settings) as target,
+        connected(
+            settings, target, log=log, deadline=deadline, writable=False, clock=clock
+        ) as connection,
+        translated(doing="reading where the database stands", otherwise=DatabaseUnavailable),
+        connection.transaction(),
+    ):
+        # One moment for all answers, although a job may be at work.
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        ledger = projects.opened(
+            connection, Ledger(schema=settings.schema), image_of(catalog, graph)
+        )
+        yield connection, ledger, catalog, graph
 
 
 def locked(

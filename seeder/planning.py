@@ -44,6 +44,7 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
     from seeder.database.connection import pooler
     from seeder.database.connection.failures import translated
     from seeder.database.ledger import projects
+    from seeder.database.ledger.conflicts import conflicts
     from seeder.database.ledger.ledger import Ledger
 
     deadline = clock() + settings.deadline
@@ -65,15 +66,19 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
         pooler.require_direct(connection, target)
         progress = Progress(log, clock=clock)
         with translated(doing="planning", otherwise=SeedingFailed), progress.followed():
-            return make_plan(
+            ledger = projects.opened(connection, ledger, image_of(catalog, graph))
+            found = make_plan(
                 settings,
                 connection,
-                projects.opened(connection, ledger, image_of(catalog, graph)),
+                ledger,
                 catalog,
                 graph,
                 mode=settings.mode,
                 progress=progress,
             )
+            meta = ledger.meta(connection)
+            readable = meta is not None and meta.readable
+            return replace(found, standing=conflicts(connection, ledger) if readable else 0)
 
 
 def make_plan(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from seeder.database.ledger.ledger import Ledger, Meta
     from seeder.database.migrations.migrate import MigrationOutcome
     from seeder.database.migrations.revisions import RevisionGraph
+    from seeder.merge.found import OpenConflict
+
+
+_IN_CONFLICT = 200
+"""Rows in conflict that a run reports with their values; as many as a page of the panel has."""
 
 
 class Seeding(Struct, frozen=True, kw_only=True):
@@ -144,10 +149,12 @@ class Seeding(Struct, frozen=True, kw_only=True):
         requests, overtaken = self.settle_requests(choice)
         waits: tuple[str | None, tuple[str, ...]] = None, ()
         left: Mapping[str, int] = {}
+        in_conflict: tuple[OpenConflict, ...] = ()
         released = False
         if choice.mode is not Mode.NONE:
             left = self.left(outcomes, launches=planner.launches)
-            released = self.complete(planner, choice, left)
+            in_conflict = self.in_conflict(left)
+            released = self.complete(planner, choice, left, in_conflict)
             waits = self.store_pending_plan(choice, outcomes)
         result = self.result(
             choice.mode,
@@ -158,6 +165,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             (*([choice.warning] if choice.warning else []), *overtaken, *warnings, *waits[1]),
             pending_plan=waits[0],
             left=left,
+            in_conflict=in_conflict,
             released=released,
         )
         record_end(connection, ledger, self.number, result, self.migrated)
@@ -189,6 +197,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         planner: Planner,
         choice: Choice,
         left: Mapping[str, int],
+        in_conflict: Sequence[OpenConflict],
     ) -> bool:
         """Record the release, once nothing is left unadopted, and what the run ran on.
 
@@ -226,6 +235,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             version_table=version_table_of(connection, catalog),
             revisions=current(connection, catalog.migrations),
             left=left,
+            in_conflict=in_conflict,
         )
         return released
 
@@ -239,6 +249,17 @@ class Seeding(Struct, frozen=True, kw_only=True):
         for decision in (SetDecision.UNADOPTED, SetDecision.PENDING):
             found[decision.value] = sum(each.decision is decision for each in outcomes)
         return {name: number for name, number in found.items() if number}
+
+    def in_conflict(self, left: Mapping[str, int]) -> tuple[OpenConflict, ...]:
+        """The first rows in conflict with their values, for the report and for the panel."""
+        if not left.get("conflicts"):
+            return ()
+        from seeder.database.settling.open_conflicts import open_conflicts
+
+        found, _ = open_conflicts(
+            self.connection, self.ledger, self.catalog, limit=_IN_CONFLICT, values=True
+        )
+        return found
 
     def store_pending_plan(
         self, choice: Choice, outcomes: tuple[SetOutcome, ...]
@@ -277,6 +298,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         *,
         pending_plan: str | None,
         left: Mapping[str, int],
+        in_conflict: tuple[OpenConflict, ...],
         released: bool,
     ) -> RunResult:
         """What this run did, as every report of it says it."""
@@ -307,6 +329,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             phases=self.phases,
             counts=counts,
             left=left,
+            in_conflict=in_conflict,
             run_id=self.number,
             pending_plan=pending_plan,
             hint=_hint(counts),
@@ -378,7 +401,7 @@ def _hint(counts: Mapping[str, int]) -> str | None:
             " them means, `seeder run --mode update` does it."
         )
     if counts.get("conflicts"):
-        return "Some rows changed both here and in the catalog: see `seeder status`."
+        return "Some rows changed both here and in the catalog: `seeder conflicts` shows them."
     if counts.get(SetDecision.PENDING.value):
         return (
             "The catalog has changes that wait for an update: name a new release in seeder.toml,"

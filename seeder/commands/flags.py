@@ -163,6 +163,15 @@ class Number(click.IntRange):
 
 RUN_NUMBER = Number("the number of a run")
 
+SET = click.option(
+    "--set",
+    "sets",
+    metavar="SET",
+    multiple=True,
+    help="Conflicts of this set. May be repeated.",
+    shell_complete=completion.sets,
+)
+
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
 BY_HAND = all_of(AS_JSON, ACTOR, WRITING)

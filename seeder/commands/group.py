@@ -18,6 +18,7 @@ COMMANDS = (
     "wait",
     "ready",
     "status",
+    "conflicts",
     "approve",
     "requests",
     "history",

@@ -125,7 +125,7 @@ def command(
 
 def exit_code_of(found: Plan) -> int:
     """The exit code that says what a plan holds; 0 where everything is as desired."""
-    if found.conflicts:
+    if found.conflicts or found.standing:
         return CONFLICTS
     pending = found.changes or found.migrations or found.tasks or found.waiting
     return CHANGES if pending else 0

@@ -9,11 +9,14 @@ from seeder.commands.invocation import Invocation
 
 
 @click.command("status", short_help="Show releases, revisions, and what waits for a person.")
+@click.option(
+    "--values", is_flag=True, help="Show conflicts with their values, as `seeder conflicts` does."
+)
 @flags.AS_JSON
 @flags.PROJECT
 @flags.READING
 @click.pass_obj
-def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> None:
+def command(invocation: Invocation, /, *, values: bool, as_json: bool, **given: object) -> None:
     """Show where the database stands, seen from this image; writes nothing.
 
     Releases and revisions, sets that are unadopted (they have rows that seeder did not
@@ -29,7 +32,7 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     from seeder.look import status
     from seeder.report import json_report, text
 
-    found = status(settings, log=invocation.log)
+    found = status(settings, log=invocation.log, values=values)
     if as_json:
         invocation.print(json_report.document(found).decode())
     else:

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from seeder.errors import DatabaseUnavailable, RevisionUnknown
+from seeder.errors import RevisionUnknown
 from seeder.log import Log
 from seeder.merge.found import Status, UnfitSet
 from seeder.merge.mode import ModeDecision, ModeFacts, decide_mode
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
-from seeder.opening import connected, image_of, read_catalog, require_same_environment, target_of
+from seeder.opening import reading, require_same_environment
 from seeder.settings import Settings
 
 if TYPE_CHECKING:
@@ -27,32 +27,21 @@ _DUE = (SetDecision.INSERT, SetDecision.ADOPT, SetDecision.MERGE)
 """What an ordinary run does to a set that is not through: its first rows, or the rest of them."""
 
 
-def status(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> Status:
+def status(
+    settings: Settings,
+    *,
+    log: Log,
+    values: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Status:
     """Say where the database stands; for a role that may only read, and on a standby too.
 
-    Raises ConfigurationInvalid and MigrationsInvalid for this image's own files, and what
+    With `values` conflicts are told with theirs, for which the role must be able to read the
+    tables. Raises ConfigurationInvalid and MigrationsInvalid for this image's own files, and what
     connecting raises.
     """
-    from seeder.database.connection.failures import translated
-    from seeder.database.ledger import projects
-    from seeder.database.ledger.ledger import Ledger
-
-    deadline = clock() + settings.deadline
-    catalog, graph = read_catalog(settings)
-    with (
-        target_of(settings) as target,
-        connected(
-            settings, target, log=log, deadline=deadline, writable=False, clock=clock
-        ) as connection,
-        translated(doing="reading where the database stands", otherwise=DatabaseUnavailable),
-        connection.transaction(),
-    ):
-        # One moment for all answers, although a job may be at work.
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        ledger = projects.opened(
-            connection, Ledger(schema=settings.schema), image_of(catalog, graph)
-        )
-        return _read(settings, connection, ledger, catalog, graph)
+    with reading(settings, log=log, clock=clock) as opened:
+        return _read(settings, *opened, values=values)
 
 
 def _read(
@@ -61,11 +50,13 @@ def _read(
     ledger: Ledger,
     catalog: Catalog,
     graph: RevisionGraph,
+    *,
+    values: bool,
 ) -> Status:
     from seeder.database.connection import lock
     from seeder.database.ledger import history
-    from seeder.database.ledger.conflicts import conflicts as count_conflicts
     from seeder.database.migrations.version_table import current
+    from seeder.database.settling.open_conflicts import open_conflicts
 
     meta = ledger.meta(connection)
     if meta is not None:
@@ -79,6 +70,9 @@ def _read(
     skipped, waiting = history.skipped(connection, ledger) if ours else (0, ())
     names = [each.name for each in catalog.sets]
     deleted, deleted_rows = history.deleted(connection, ledger, names) if ours else (0, ())
+    in_conflict, number = (
+        open_conflicts(connection, ledger, catalog, values=values) if ours else ((), 0)
+    )
     releases = history.releases(connection, ledger) if ours else ()
     environment = meta.environment if meta else settings.environment
     next_run = None
@@ -106,12 +100,12 @@ def _read(
         unfit=tuple(UnfitSet(name=name, message=why) for name, why in found.unfit.items())
         if found
         else (),
-        conflicts=count_conflicts(connection, ledger) if ours else 0,
-        in_conflict=history.open_conflicts(connection, ledger) if ours else (),
+        conflicts=number,
+        in_conflict=in_conflict,
         skipped=skipped,
-        waiting=waiting,
+        waiting=tuple(each.address for each in waiting),
         deleted=deleted,
-        deleted_rows=deleted_rows,
+        deleted_rows=tuple(each.address for each in deleted_rows),
         last_runs=history.last_runs(connection, ledger) if ours else (),
         lock_holder=None
         if holder is None

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from seeder.errors import Problem
+from seeder.merge.plan import ColumnChange
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):
@@ -82,6 +83,38 @@ class OpenConflict(Struct, frozen=True, kw_only=True):
     """The row has left the catalog, and stays since people changed it or refer to it."""
     holder: str | None = None
     """The row is not there: this one holds a unique value that it wants."""
+    run: int | None = None
+    """The run that reported it first."""
+    values: tuple[ColumnChange, ...] = ()
+    """Of each column or part: last applied, live and desired, where they were asked for; of a row
+    that has left the catalog, the columns that people changed."""
+    commands: tuple[str, ...] = ()
+    """Where values were asked for, what settles it: taking what is live, and what is desired."""
+
+
+class KeptRow(Struct, frozen=True, kw_only=True):
+    """A row that stays as a person left it, or waits, without anybody having to choose."""
+
+    address: str
+    reason: str
+    """Why, for people; nothing is decided by its wording."""
+    run: int
+    """The run that found it so."""
+
+
+class Conflicts(Struct, frozen=True, kw_only=True):
+    """Open conflicts with their values, and what else is not as the catalog asks."""
+
+    conflicts: int = 0
+    """How many rows are in conflict, of those that were asked for."""
+    in_conflict: tuple[OpenConflict, ...] = ()
+    """The first of them, by address."""
+    skipped: int = 0
+    skipped_rows: tuple[KeptRow, ...] = ()
+    """Rows that refer to one that is not there, where they were asked for: the first of them."""
+    deleted: int = 0
+    deleted_rows: tuple[KeptRow, ...] = ()
+    """Rows that people deleted, likewise."""
 
 
 class UnfitSet(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,9 @@ from msgspec import Struct, field
 
 from seeder.merge.model import Mode
 
+REFERENCE = "-> "
+"""What stands before the key of a row that a value refers to."""
+
 
 class SetDecision(StrEnum):
     """What a run does with a whole set."""
@@ -164,6 +167,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     sets: tuple[SetPlan, ...] = ()
     tasks: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    standing: int = 0
+    """Rows in conflict that earlier runs reported, and that nobody has settled."""
 
     @property
     def conflicts(self) -> int:

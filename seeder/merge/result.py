@@ -12,6 +12,7 @@ from seeder.merge.given import Mode
 
 if TYPE_CHECKING:
     # A deploy that has nothing to do passes here, and makes no plan.
+    from seeder.merge.found import OpenConflict
     from seeder.merge.plan import SetOutcome
 
 
@@ -66,6 +67,8 @@ class RunResult:
     """Rows by `RowAction` over all sets, `conflicts`, and sets by `unadopted` and `pending`."""
     left: Mapping[str, int] = field(default_factory=dict)
     """What is open after the run: sets `unadopted` and `pending`, rows in `conflicts`."""
+    in_conflict: tuple[OpenConflict, ...] = ()
+    """The first of the rows in conflict, with their values, of a run that looked at them."""
     run_id: int | None = None
     """None when nothing was locked and therefore no run was recorded."""
     pending_plan: str | None = None

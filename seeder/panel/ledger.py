@@ -88,6 +88,9 @@ class OpenConflict(Struct, frozen=True, kw_only=True):
     asked_known: bool = False
     offered: str | None = None
     """What the catalog asks for."""
+    live: str | None = None
+    """What was live when a run last looked."""
+    live_known: bool = False
     holder: str | None = None
     """The row is not there, since this other one holds a unique value that it wants."""
 
@@ -334,6 +337,9 @@ class Look(Struct, frozen=True, kw_only=True):
             for name, addr, holder, _ in held
         ]
         total = held[0][3] if held else 0
+        ((live,),) = self.rows(
+            "SELECT coalesce((SELECT live_values FROM {s}.projects WHERE id = {p}), '{{}}')"
+        )
         for number, columns in self.rows(
             "SELECT id, columns FROM {s}.bases WHERE project = {p} ORDER BY id"
         ):
@@ -344,12 +350,17 @@ class Look(Struct, frozen=True, kw_only=True):
                 base=base,
             )
             if here and len(found) < limit:
-                found += self._conflicts(base, columns, limit=limit - len(found))
+                found += self._conflicts(base, columns, live, limit=limit - len(found))
             total += here
         return tuple(found[:limit]), total
 
     def _conflicts(
-        self, base: sql.Identifier, columns: Sequence[Mapping[str, Any]], *, limit: int
+        self,
+        base: sql.Identifier,
+        columns: Sequence[Mapping[str, Any]],
+        live: Mapping[str, Mapping[str, str | None]],
+        *,
+        limit: int,
     ) -> Iterator[OpenConflict]:
         asked = sql.SQL(", ").join(
             sql.SQL("{}, b.{}::text").format(
@@ -371,10 +382,15 @@ class Look(Struct, frozen=True, kw_only=True):
             asked=asked,
         )
         for set_name, addr, column, offered, unknown, was, parts in rows:
+            address = f"{set_name}/{addr}"
+            seen = live.get(address, {})
             for part, (before, now) in (parts or {"": (was, offered)}).items():
+                place = None if column is None else within(column, part)
                 yield OpenConflict(
-                    address=f"{set_name}/{addr}",
-                    column=None if column is None else within(column, part),
+                    address=address,
+                    column=place,
+                    live=seen.get(place or ""),
+                    live_known=place in seen,
                     asked=None if unknown else before,
                     asked_known=not unknown,
                     offered=now,

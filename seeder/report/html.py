@@ -51,6 +51,7 @@ from seeder.report.words import (
     moment,
     place,
     planned_by_name,
+    standing,
     tally,
 )
 
@@ -123,7 +124,10 @@ def run(result: RunResult | Failure, *, made: datetime.datetime) -> str:
     told += [f"mode {result.mode}"] if result.mode else []
     told += [f"release {result.release}"] if result.release else []
     decisions = {each.decision for each in result.sets}
-    kept = _by_kind(row for each in result.sets for row in each.kept)
+    rows = [row for each in result.sets for row in each.kept]
+    told_of = {row.address for row in rows}
+    rows += [standing(each) for each in result.in_conflict if each.address not in told_of]
+    kept = _by_kind(rows)
     shown = _by_kind(row for each in result.sets for row in each.rows)
     return _rendered(
         "work.html",

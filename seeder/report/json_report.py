@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from seeder.merge.found import CheckResult, Readiness, Requests, Status
+from seeder.merge.found import CheckResult, Conflicts, Readiness, Requests, Status
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import to_document
 from seeder.merge.result import Failure, RunResult
@@ -21,6 +21,7 @@ Document: TypeAlias = (
     | Failure
     | CheckResult
     | Status
+    | Conflicts
     | Readiness
     | Requests
     | Settlement

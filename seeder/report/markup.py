@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from seeder.report.values import REFERENCE, differing, narrowed
+from seeder.merge.plan import REFERENCE
+from seeder.report.values import differing, narrowed
 from seeder.report.words import moment
 
 SHORT = 240

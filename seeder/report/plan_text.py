@@ -48,6 +48,12 @@ def hints(found: Plan) -> Iterator[str]:
     if waits and not (found.mode is Mode.UPDATE and found.adopt):
         yield "`seeder plan --mode update` shows what an update by hand would do to them."
     yield from (LEFT_ALONE[each] for each in LEFT_ALONE if each in decisions)
+    if found.standing:
+        told = "is" if found.standing == 1 else "are"
+        yield (
+            f"{count(found.standing, 'row')} {told} in conflict since earlier runs:"
+            " `seeder conflicts` shows the values."
+        )
     if any(kind_of(row) is Kind.CONFLICT for each in found.sets for row in each.rows):
         yield EXPLAINED
 

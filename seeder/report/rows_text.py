@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from seeder.merge.choices import Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.report.layout import Ink, Line, Piece, Span, line, prose, table
 from seeder.report.values import one, shown
 from seeder.report.words import ACTIONS, Group, Kind, count, groups, in_conflict, kind_of
+
+if TYPE_CHECKING:
+    # A run without conflicts returns none.
+    from seeder.merge.found import OpenConflict
 
 SHOWN = 20
 """Rows of a group that are shown where nobody asks for all; and columns of each."""
@@ -101,7 +106,8 @@ def _steps(column: ColumnChange) -> tuple[Piece, ...]:
 
 
 def _three_values(column: ColumnChange) -> Iterator[Line]:
-    yield line(column.name, Span(f"  {column.reason}", Ink.DIM), indent=8)
+    told = "(secret) " if column.secret else ""
+    yield line(column.name, Span(f"  {told}{column.reason}", Ink.DIM), indent=8)
     if column.secret:
         return
     asked, live, desired = shown(column.asked, column.live, column.desired)
@@ -144,6 +150,41 @@ def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
             yield from choices(row, indent=8)
     if len(changes) > limit:
         yield line(Span(f"... and {count(len(changes) - limit, 'more row')}", Ink.DIM), indent=4)
+
+
+def standing(found: Sequence[OpenConflict], *, limit: int) -> Iterator[Line]:
+    """List conflicts that stand, with the values and commands that are known of them."""
+    for each in found[:limit]:
+        since = "" if each.run is None else f"  since run {each.run}"
+        yield line(
+            Span("! ", Ink.LOUD),
+            Span(each.address, Ink.STRONG, whole=True),
+            Span(f"  {_what(each)}{since}", Ink.DIM),
+            indent=2,
+        )
+        if each.left_catalog:
+            yield from table([_changed_here(column) for column in each.values], indent=8)
+        else:
+            for column in each.values:
+                yield from _three_values(column)
+        for told in each.commands:
+            yield line(Span(told, Ink.NOTE, whole=True), indent=8)
+    if len(found) > limit:
+        yield line(Span(f"... and {count(len(found) - limit, 'more row')}", Ink.DIM), indent=4)
+
+
+def _what(each: OpenConflict) -> str:
+    if each.holder is not None:
+        return f"not there: {each.holder} holds a unique value that it wants"
+    return "left the catalog" if each.left_catalog else ", ".join(each.columns)
+
+
+def _changed_here(column: ColumnChange) -> tuple[Piece, ...]:
+    if column.secret:
+        return column.name, "(secret)"
+    asked, live = shown(column.asked, column.live)
+    was = asked if column.asked_known else "not known"
+    return column.name, f"{was} → {live}", Span(column.reason, Ink.DIM)
 
 
 def skips(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:

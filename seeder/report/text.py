@@ -9,7 +9,8 @@ from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, LEFT_EXPLAINED
 from seeder.merge.found import (
     AppliedRelease,
     CheckResult,
-    OpenConflict,
+    Conflicts,
+    KeptRow,
     Readiness,
     RunSummary,
     Status,
@@ -18,7 +19,7 @@ from seeder.merge.plan import RowAction, SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
 from seeder.report.excerpt import Excerpts
 from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, line, prose, table
-from seeder.report.rows_text import attention, skips
+from seeder.report.rows_text import attention, skips, standing
 from seeder.report.words import (
     DECISIONS,
     DELETED,
@@ -55,6 +56,11 @@ def status(found: Status, screen: Screen = PLAIN) -> str:
     return screen.show(_status(found))
 
 
+def conflicts(found: Conflicts, screen: Screen = PLAIN) -> str:
+    """List open conflicts, each with its values and the commands that settle it."""
+    return screen.show(_conflicts_listed(found))
+
+
 def ready(found: Readiness, screen: Screen = PLAIN) -> str:
     """Say that an application may start."""
     return screen.show(_ready(found))
@@ -75,6 +81,13 @@ def _run(result: RunResult) -> Iterator[Line]:
             yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
         if any(row.holder for row in kept):
             yield line(*prose(HELD_EXPLAINED, Ink.DIM), indent=2, hang=2)
+    earlier = {each.address for each in result.in_conflict}.difference(row.address for row in kept)
+    if earlier:
+        yield line(Span("Still in conflict since earlier runs:", Ink.STRONG))
+        open_still = [each for each in result.in_conflict if each.address in earlier]
+        yield from standing(open_still, limit=_NAMED)
+    if result.left.get("conflicts") and not result.hint:
+        yield line(*prose("`seeder conflicts` shows what is in conflict, with the values."))
     skipped = [row for row in named if row.action is RowAction.SKIP]
     if skipped:
         yield line(*prose(SKIPPED, Ink.STRONG))
@@ -240,7 +253,7 @@ def _status_closed(found: Status) -> Iterator[Line]:
     )
 
 
-def _open_conflicts(found: Status) -> Iterator[Line]:
+def _open_conflicts(found: Status | Conflicts) -> Iterator[Line]:
     if not found.in_conflict:
         return
     yield line(
@@ -249,13 +262,7 @@ def _open_conflicts(found: Status) -> Iterator[Line]:
             Ink.STRONG,
         )
     )
-    for each in found.in_conflict:
-        yield line(
-            Span("! ", Ink.LOUD),
-            Span(each.address, whole=True),
-            Span(f"  {_what(each)}", Ink.DIM),
-            indent=2,
-        )
+    yield from standing(found.in_conflict, limit=len(found.in_conflict))
     more = found.conflicts - len(found.in_conflict)
     if more > 0:
         yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
@@ -267,10 +274,27 @@ def _open_conflicts(found: Status) -> Iterator[Line]:
         yield line(*prose(LEFT_EXPLAINED, Ink.DIM), indent=2, hang=2)
 
 
-def _what(each: OpenConflict) -> str:
-    if each.holder is not None:
-        return f"not there: {each.holder} holds a unique value that it wants"
-    return "left the catalog" if each.left_catalog else ", ".join(each.columns)
+def _conflicts_listed(found: Conflicts) -> Iterator[Line]:
+    if not found.conflicts:
+        yield line(Span("No conflict is open", Ink.GOOD), ".")
+    yield from _open_conflicts(found)
+    yield from _kept_rows(SKIPPED, found.skipped_rows, found.skipped)
+    yield from _kept_rows(DELETED, found.deleted_rows, found.deleted)
+
+
+def _kept_rows(told: str, rows: tuple[KeptRow, ...], number: int) -> Iterator[Line]:
+    if not number:
+        return
+    yield line(*prose(told, Ink.STRONG))
+    yield from table(
+        [
+            (Span(each.address, whole=True), Span(f"{each.reason}, run {each.run}", Ink.DIM))
+            for each in rows
+        ],
+        indent=4,
+    )
+    if number > len(rows):
+        yield line(Span(f"... and {number - len(rows):,} more", Ink.DIM), indent=4)
 
 
 def _listed(told: str, addresses: tuple[str, ...], number: int) -> Iterator[Line]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from seeder.merge.plan import REFERENCE
+
 WIDEST = 60
 """Characters of a value that one line shows."""
 
 _LEAD = 12
 """Characters before the first difference that stay."""
-
-REFERENCE = "-> "
-"""How a plan writes a reference to a row that is not there yet: its key."""
 
 
 def shown(*values: str | None, widest: int = WIDEST) -> tuple[str, ...]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from seeder.merge.plan import (
     ColumnCase,
@@ -19,6 +21,10 @@ from seeder.merge.plan import (
 )
 from seeder.merge.rules import COLUMN_WRITES, ROW_RULES, Report
 from seeder.report.layout import Ink, Piece, Span
+
+if TYPE_CHECKING:
+    # A run without conflicts returns none.
+    from seeder.merge.found import OpenConflict
 
 CONFLICTS = "conflicts"
 """The count, beside those by `RowAction`, of rows that a person should look at."""
@@ -153,6 +159,23 @@ def groups(rows: Iterable[RowChange]) -> tuple[Group, ...]:
 def in_conflict(row: RowChange) -> tuple[ColumnChange, ...]:
     """The columns of a row that a person may choose for."""
     return tuple(column for column in row.columns if column.case is ColumnCase.CONFLICT)
+
+
+def standing(found: OpenConflict) -> RowChange:
+    """A conflict that stands, as the row that an update would report anew."""
+    reason = f"in conflict since run {found.run}"
+    if found.left_catalog:
+        reason = f"left the catalog, and stays since people changed it or refer to it; {reason}"
+    # Of a row that left, nothing is desired between which to choose, column by column.
+    case = ColumnCase.LET_GO if found.left_catalog else ColumnCase.CONFLICT
+    return RowChange(
+        address=found.address,
+        action=RowAction.KEEP,
+        reason=reason,
+        columns=tuple(replace(each, case=case) for each in found.values),
+        conflict=True,
+        holder=found.holder,
+    )
 
 
 LEFT = "left-alone"

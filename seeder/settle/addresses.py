@@ -3,12 +3,48 @@
 from __future__ import annotations
 
 import difflib
+import fnmatch
 from collections.abc import Sequence
 from itertools import islice
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.documents import is_within, within
+from seeder.merge.found import OpenConflict
 from seeder.merge.model import Catalog, SeedSet
+
+
+class Chosen(Struct, frozen=True, kw_only=True):
+    """Which of the open conflicts are meant; nothing given means all."""
+
+    patterns: tuple[str, ...] = ()
+    """Addresses, with wildcards or without; behind a `#` columns or parts."""
+    sets: tuple[str, ...] = ()
+
+    def __call__(self, found: OpenConflict) -> OpenConflict | None:
+        """The conflict as far as it is meant."""
+        if self.sets and found.address.partition("/")[0] not in self.sets:
+            return None
+        if not self.patterns or any(_fits(found.address, each) for each in self.patterns):
+            return found
+        places = tuple(
+            place
+            for place in found.columns
+            if any(_fits(f"{found.address}#{place}", each) for each in self.patterns)
+        )
+        return replace(found, columns=places) if places else None
+
+
+def is_pattern(address: str) -> bool:
+    """Whether an address has wildcards, and so may stand for several rows."""
+    return any(letter in address for letter in "*?[")
+
+
+def _fits(address: str, pattern: str) -> bool:
+    return address == pattern or fnmatch.fnmatchcase(address, pattern)
+
 
 _SEARCHED = 20_000
 """Rows of a set that are searched for one that may have been meant."""

@@ -224,6 +224,7 @@ def commands(shop: Shop) -> Mapping[str, Callable[[], Done]]:
             shop, "run", "--report", written(shop, "report.md"), values=SHOWN
         ),
         "status": lambda: run(shop, "status"),
+        "conflicts": lambda: run(shop, "conflicts", "--kept", values=("stdout",)),
         "history": lambda: run(shop, "history"),
         "show": lambda: run(shop, "show", last(shop), values=("stdout",)),
         "undo": lambda: run(shop, "undo", last(shop), *actor, values=("stdout",)),

@@ -377,7 +377,11 @@ def test_the_exit_code_tells_of_changes_and_of_conflicts(launched: Shop) -> None
     assert launched.command("plan", "--exit-code", "--mode", "update").exit_code == 21
     assert launched.run("--mode", "update").exit_code == 0
     done = launched.command("plan", "--exit-code", "--mode", "update")
-    assert done.exit_code == 0, "a conflict is told once"
+    assert done.exit_code == 21, "it stays open"
+    assert "1 row is in conflict since earlier runs: `seeder conflicts` shows" in done.stdout
+    assert launched.command("resolve", "roles/owner", "--take", "live").exit_code == 0
+    done = launched.command("plan", "--exit-code", "--mode", "update")
+    assert done.exit_code == 0
 
 
 def test_the_exit_code_tells_of_pending_migrations_and_tasks(launched: Shop) -> None:

@@ -79,7 +79,7 @@ def test_conflicts_that_an_update_kept_stay_to_be_seen(waiting: Shop, visit: Vis
     site = visit(waiting)
     assert "1 row in conflict, kept as people left it" in visible(site.text())
     text = visible(site.text("/conflicts"))
-    assert re.search(r"roles/ editor .* level 2 a person's 20", text)
+    assert re.search(r"roles/ editor .* level 2 7 20", text)
     assert "seeder resolve roles/editor --take desired" in text
     assert waiting.command("resolve", "roles/editor", "--take", "live").exit_code == 0
     assert "No conflict is open." in visible(site.text("/conflicts"))

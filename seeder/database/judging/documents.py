@@ -304,12 +304,25 @@ def _outcomes(
             settle = Settle(take=work.settling.take, parts=parts)
         overwrite = work.seed_set.conflict is Conflict.OVERWRITE
         kind = work.live(column.name)
-        strategy = Strategy() if kind.kind.is_array and _nested(sides) else column.merge
-        found = merge(sides, strategy, overwrite=overwrite, settle=settle)
+        found = merged(kind, column.merge, sides, overwrite=overwrite, settle=settle)
         yield as_text(found.value, kind)
         yield as_text(found.asked, kind)
         yield msgspec.json.encode(found.changes).decode()
         yield _flags(sides, found)
+
+
+def merged(
+    column: Column,
+    strategy: Strategy,
+    sides: Sides,
+    *,
+    overwrite: bool = False,
+    settle: Settle | None = None,
+) -> Merged:
+    """Merge a document as its column's type allows."""
+    if column.kind.is_array and _nested(sides):
+        strategy = Strategy()
+    return merge(sides, strategy, overwrite=overwrite, settle=settle)
 
 
 def _nested(sides: Sides) -> bool:

@@ -11,11 +11,17 @@ from psycopg import sql
 from seeder.database.judging import documents
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.entry_values import last_asked, stored, unknown
-from seeder.database.schema.equality import canonical
-from seeder.database.schema.tables import Column
+from seeder.database.schema.equality import bounded, canonical
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
-from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange, SetDecision
+from seeder.merge.plan import (
+    REFERENCE,
+    ColumnCase,
+    ColumnChange,
+    RowAction,
+    RowChange,
+    SetDecision,
+)
 from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Report, numbers_with
 
 SILENT = tuple(numbers_with(ROW_RULES, lambda rule: rule.report is Report.SILENT))
@@ -148,8 +154,8 @@ def _query(
             facts += [null, null, null, _is_given(work, name), null, null]
         else:
             facts += [
-                _bounded(last_asked(base), column) if base else null,
-                _bounded(stored(base), column) if base else null,
+                bounded(last_asked(base), column) if base else null,
+                bounded(stored(base), column) if base else null,
                 _text(work, name, sql.Identifier("l", name)),
                 _desired(work, name, unless=sql.SQL("w.live")),
                 sql.SQL("CASE WHEN b.ctid IS NOT NULL AND NOT {} THEN 'known' END").format(
@@ -196,26 +202,7 @@ def _is_given(work: SetWork, name: str) -> sql.Composable:
 
 def _text(work: SetWork, name: str, value: sql.Composable) -> sql.Composable:
     column = work.live(name)
-    return _bounded(canonical(value, column), column)
-
-
-LONGEST = 4_000
-"""Characters of a value that a plan holds; of a longer one the start, and what tells it apart."""
-
-_SHORT = frozenset({"boolean", "smallint", "integer", "bigint", "real", "uuid", "date"})
-
-
-def _bounded(value: sql.Composable, column: Column) -> sql.Composable:
-    text = sql.SQL("({})::text").format(value)
-    if column.base in _SHORT:
-        return text
-    return sql.SQL(
-        "CASE WHEN pg_catalog.octet_length({text}) <= {longest} THEN {text} ELSE"
-        " pg_catalog.left({text}, {longest})"
-        " || '... (' || pg_catalog.length({text}) || ' characters, SHA-256 '"
-        " || pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to({text},"
-        " 'UTF8')), 'hex'), 16) || ')' END"
-    ).format(text=text, longest=sql.Literal(LONGEST))
+    return bounded(canonical(value, column), column)
 
 
 def _desired(work: SetWork, name: str, *, unless: sql.Composable) -> sql.Composable:
@@ -229,8 +216,8 @@ def _desired(work: SetWork, name: str, *, unless: sql.Composable) -> sql.Composa
 def _given(work: SetWork, name: str) -> sql.Composable:
     if work.seed_set.column(name).reference is not None:
         # A row to be inserted has no stored value yet: show the key that is referred to.
-        return sql.SQL("coalesce({}, '-> ' || {})").format(
-            _text(work, name, work.stage.d(name)), work.stage.r(name)
+        return sql.SQL("coalesce({}, {} || {})").format(
+            _text(work, name, work.stage.d(name)), sql.Literal(REFERENCE), work.stage.r(name)
         )
     return _text(work, name, work.stage.d(name))
 

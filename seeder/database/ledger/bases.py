@@ -13,10 +13,11 @@ as a whole, by hash, and written by ctid, which the advisory lock makes safe. It
 - `notes`: NULL for nearly all rows, else a JSON object with any of `unknown` (columns
   whose base is not known), `unasked` (those among them that the row never gave), `stored`
   (column: text, where the table made something else of what was asked), `offered` (column:
-  text, a desired value that was kept out), `parts` (column: path: [JSON asked for, JSON kept
+  text, a desired value that was kept out), `since` (column: the run that reported that, where it
+  is an earlier one than `run`), `parts` (column: path: [JSON asked for, JSON kept
   out], what of such a document it was, where it is merged inside), `moved` (key column: text of
   the old key), `removed` (column: [before, after], written when the row left the catalog) and
-  `stays` (true: it left the catalog, was kept against `removed: delete`, and that was reported),
+  `stays` (the run that reported that it left the catalog and was kept against `removed: delete`),
   with `protected` (true: by a trigger).
 """
 

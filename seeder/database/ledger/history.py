@@ -1,23 +1,22 @@
-"""What the ledger tells about the past: releases, runs, and conflicts still open."""
+"""What the ledger tells about the past: releases, runs, and rows that wait or were deleted."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from seeder.database.ledger.conflicts import OPEN, VALUE, WAITING
+from seeder.database.ledger.conflicts import WAITING
 from seeder.database.ledger.ledger import Ledger
-from seeder.merge.documents import within
-from seeder.merge.found import AppliedRelease, OpenConflict, RunSummary
+from seeder.merge.found import AppliedRelease, KeptRow, RunSummary
 from seeder.merge.plan import SetDecision, Why
 
 _RUNS = 10
 
 _NAMED = 20
-"""Conflicts that a status names."""
+"""Rows that a status names."""
 
 
 def releases(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[AppliedRelease, ...]:
@@ -59,67 +58,15 @@ def last_runs(
     )
 
 
-def open_conflicts(
-    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
-) -> tuple[OpenConflict, ...]:
-    """The first of these rows, each with the columns in question."""
-    bases = connection.execute(
-        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
-    ).fetchall()
-    if not bases:
-        return ()
-    each = (
-        "SELECT s.name, b.addr, ARRAY(SELECT pg_catalog.jsonb_object_keys(b.notes ->"
-        " 'offered'::text)) AS columns,"
-        " b.notes -> 'parts'::text AS parts,"
-        " b.notes ? 'stays'::text AS left_catalog, NULL::text AS holder"
-        " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
-    )
-    found = [
-        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=OPEN)
-        for (number,) in bases
-    ]
-    found.append(
-        ledger.sql(
-            "SELECT w.set_name, w.addr, '{{}}'::text[], NULL::jsonb, false, w.holder"
-            f" {WAITING}",
-            why=VALUE,
-        )
-    )
-    rows = connection.execute(
-        sql.SQL("SELECT * FROM ({}) q ORDER BY name, addr LIMIT {}").format(
-            sql.SQL(" UNION ALL ").join(found), sql.Literal(limit)
-        )
-    ).fetchall()
-    return tuple(
-        OpenConflict(
-            address=f"{name}/{addr}",
-            columns=() if left else tuple(places(columns, parts or {})),
-            left_catalog=left,
-            holder=holder,
-        )
-        for name, addr, columns, parts, left, holder in rows
-    )
-
-
-def places(columns: Iterable[str], parts: Mapping[str, Iterable[str]]) -> list[str]:
-    """Columns in conflict, and parts of documents, as addresses name them behind `#`."""
-    return sorted(within(column, part) for column in columns for part in parts.get(column) or [""])
-
-
 def skipped(
     connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
-) -> tuple[int, tuple[str, ...]]:
-    """How many rows wait for a row that they refer to, and the addresses of the first."""
-    rows = connection.execute(
-        ledger.sql(
-            "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(w.set_name, '/', w.addr)"
-            f" {WAITING} ORDER BY w.set_name, w.addr LIMIT %s",
-            why=sql.Literal(Why.REFERENCE.value),
-        ),
-        [limit],
-    ).fetchall()
-    return (int(rows[0][0]) if rows else 0), tuple(address for _, address in rows)
+) -> tuple[int, tuple[KeptRow, ...]]:
+    """How many rows wait for a row that they refer to, and the first of them."""
+    statement = ledger.sql(
+        f"SELECT w.set_name AS name, w.addr, w.run {WAITING}",
+        why=sql.Literal(Why.REFERENCE.value),
+    )
+    return _kept(connection, [statement], "refers to a row that is not there", limit)
 
 
 def deleted(
@@ -128,29 +75,40 @@ def deleted(
     names: Sequence[str],
     *,
     limit: int = _NAMED,
-) -> tuple[int, tuple[str, ...]]:
-    """How many rows of these sets are known as deleted here, and the addresses of the first."""
+) -> tuple[int, tuple[KeptRow, ...]]:
+    """How many rows of these sets are known as deleted here, and the first of them."""
     bases = connection.execute(
         ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
     ).fetchall()
-    if not bases:
-        return 0, ()
-    found = [
+    statements = [
         ledger.sql(
-            "SELECT s.name, b.addr FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set"
+            "SELECT s.name, b.addr, b.run FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set"
             " WHERE b.state = 'd' AND s.name = ANY ({names})",
             base=sql.Identifier(ledger.schema, f"base_{number}"),
             names=sql.SQL("{}::text[]").format(sql.Literal(list(names))),
         )
         for (number,) in bases
     ]
+    return _kept(connection, statements, "deleted here; stays deleted", limit)
+
+
+def _kept(
+    connection: psycopg.Connection[Any],
+    statements: Sequence[sql.Composable],
+    reason: str,
+    limit: int,
+) -> tuple[int, tuple[KeptRow, ...]]:
+    if not statements:
+        return 0, ()
     rows = connection.execute(
         sql.SQL(
-            "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(name, '/', addr) FROM ({}) q"
-            " ORDER BY name, addr LIMIT {}"
-        ).format(sql.SQL(" UNION ALL ").join(found), sql.Literal(limit))
+            "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(name, '/', addr), run"
+            " FROM ({}) q ORDER BY name, addr LIMIT {}"
+        ).format(sql.SQL(" UNION ALL ").join(statements), sql.Literal(limit))
     ).fetchall()
-    return (int(rows[0][0]) if rows else 0), tuple(address for _, address in rows)
+    return (int(rows[0][0]) if rows else 0), tuple(
+        KeptRow(address=address, reason=reason, run=run) for _, address, run in rows
+    )
 
 
 def waiting_sets(

@@ -9,7 +9,7 @@ every format: the table `meta`, with `format`, `minimum_reader` and `environment
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg
 from msgspec import Struct
@@ -19,6 +19,10 @@ from psycopg.types.json import Jsonb
 
 from seeder.database.ledger.ledger_tables import TABLES
 from seeder.database.migrations.lineage import KnownRevision
+
+if TYPE_CHECKING:
+    # A run without conflicts returns none.
+    from seeder.merge.found import OpenConflict
 
 FORMAT = 1
 MINIMUM_READER = 1
@@ -243,6 +247,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         version_table: str | None,
         revisions: Sequence[str],
         left: Mapping[str, int],
+        in_conflict: Sequence[OpenConflict] = (),
     ) -> None:
         """Record what a completed run ran on and left, so that an equal one need not run."""
         connection.execute(
@@ -251,7 +256,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 " first_run = coalesce(first_run, %(run)s), fingerprint = %(fingerprint)s,"
                 " env_names = %(env_names)s, env_digest = %(env_digest)s,"
                 " version_table = %(version_table)s, revisions = %(revisions)s,"
-                " left_open = %(left)s, tables_before = NULL,"
+                " left_open = %(left)s, live_values = %(values)s, tables_before = NULL,"
                 " search_path = pg_catalog.current_schemas(false)"
                 " WHERE id = {p}"
             ),
@@ -263,6 +268,12 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 "version_table": version_table,
                 "revisions": list(revisions),
                 "left": Jsonb(dict(left)),
+                "values": Jsonb(
+                    {
+                        each.address: {one.name: one.live for one in each.values if not one.secret}
+                        for each in in_conflict
+                    }
+                ),
             },
         )
 

@@ -29,6 +29,11 @@ def as_array(name: str) -> sql.Composable:
     return sql.SQL("pg_catalog.jsonb_build_array({}::text)").format(sql.Literal(name))
 
 
+def since(name: sql.Composable) -> sql.Composable:
+    """The run that reported that a column of entry `b` is in conflict, as JSON."""
+    return sql.SQL("coalesce(b.notes -> 'since' -> {}, pg_catalog.to_jsonb(b.run))").format(name)
+
+
 def joined(parts: dict[str, list[sql.Composable]]) -> sql.Composable:
     """Notes of the parts that are not empty; NULL when all are."""
     pieces: list[sql.Composable] = []

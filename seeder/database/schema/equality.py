@@ -127,6 +127,26 @@ def canonical(expression: sql.Composable, column: Column) -> sql.Composed:
             return sql.SQL('({})::text COLLATE "C"').format(expression)
 
 
+LONGEST = 4_000
+"""Characters of a value that is told; of a longer one the start, and what tells it apart."""
+
+_SHORT = frozenset({"boolean", "smallint", "integer", "bigint", "real", "uuid", "date"})
+
+
+def bounded(value: sql.Composable, column: Column) -> sql.Composable:
+    """A value of a column as text that is no longer than a plan or a list shows."""
+    text = sql.SQL("({})::text").format(value)
+    if column.base in _SHORT:
+        return text
+    return sql.SQL(
+        "CASE WHEN pg_catalog.octet_length({text}) <= {longest} THEN {text} ELSE"
+        " pg_catalog.left({text}, {longest})"
+        " || '... (' || pg_catalog.length({text}) || ' characters, SHA-256 '"
+        " || pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to({text},"
+        " 'UTF8')), 'hex'), 16) || ')' END"
+    ).format(text=text, longest=sql.Literal(LONGEST))
+
+
 def same(one: sql.Composable, other: sql.Composable, column: Column) -> sql.Composed:
     """Whether two values in canonical form are the same, NULL being a value like any other.
 

@@ -21,6 +21,7 @@ from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.notes import since
 from seeder.database.schema.equality import canonical
 from seeder.database.settling import held_row
 from seeder.database.settling.partial import (
@@ -263,13 +264,17 @@ def _take_live(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
             "UPDATE {base} b SET {sets}, run = {run}, notes = (SELECT"
             " nullif(coalesce(pg_catalog.jsonb_object_agg(q.key, q.value), '{{}}'), '{{}}')"
             " FROM (SELECT"
-            " n.key, CASE WHEN n.key IN ('unknown', 'offered', 'parts', 'stored', 'moved')"
+            " n.key, CASE WHEN n.key IN ('unknown', 'offered', 'since', 'parts', 'stored', 'moved')"
             " THEN n.value - {names}::text[] ELSE n.value END AS value"
-            " FROM pg_catalog.jsonb_each(b.notes) n) q WHERE q.value NOT IN ('[]', '{{}}'))"
+            " FROM pg_catalog.jsonb_each(b.notes || pg_catalog.jsonb_build_object('since',"
+            " coalesce((SELECT pg_catalog.jsonb_object_agg(o, {since})"
+            " FROM pg_catalog.jsonb_object_keys(b.notes -> 'offered') o), '{{}}'))) n) q"
+            " WHERE q.value NOT IN ('[]', '{{}}'))"
             " FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             # What parts were settled before has given the entry another place.
             " WHERE b.ctid = w.b OR (b.scope = {scope} AND b.addr = s.addr)"
         ).format(
+            since=since(sql.SQL("o")),
             scope=sql.Literal(work.scope),
             base=work.base.relation,
             sets=sql.SQL(", ").join(sets),

@@ -8,7 +8,7 @@ from seeder.database.judging import documents
 from seeder.database.judging.expressions import offer
 from seeder.database.judging.facts import numbers
 from seeder.database.ledger.bases import BaseColumn
-from seeder.database.ledger.notes import EMPTY, as_array, as_object, joined
+from seeder.database.ledger.notes import EMPTY, as_array, as_object, joined, since
 from seeder.database.schema.equality import canonical, cast, same
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.write import applied
@@ -151,6 +151,7 @@ def later_notes(work: SetWork) -> sql.Composable:
             "unasked": unasked,
             "stored": stored_now(work, keep=True),
             "offered": offered(work),
+            "since": _since(work),
             "parts": _parts(work),
             "moved": moved,
         }
@@ -199,25 +200,50 @@ def stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
 
 def offered(work: SetWork) -> list[sql.Composable]:
     """Pieces of the notes' `offered`: desired values that were kept out."""
-    kept_out = numbers(COLUMN_RULES, {ColumnCase.CONFLICT, ColumnCase.HELD})
     return [
-        sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
-            sql.Identifier(f"v{work.stage.position(column.name)}"),
-            kept_out,
-            as_object(column.name, offer(work, column.name)),
-            EMPTY,
+        sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
+            _kept_out(work, name), as_object(name, offer(work, name)), EMPTY
         )
-        if work.seed_set.column(column.name).merge is None
-        else sql.SQL("CASE WHEN w.{} = ANY ({}) OR {} THEN {} ELSE {} END").format(
-            sql.Identifier(f"v{work.stage.position(column.name)}"),
-            kept_out,
-            documents.kept_out(work, column.name),
-            as_object(column.name, offer(work, column.name)),
-            EMPTY,
+        for name in _offering(work)
+    ]
+
+
+def _since(work: SetWork) -> list[sql.Composable]:
+    """Pieces of the notes' `since`: what was kept out before, and which run reported it."""
+    return [
+        sql.SQL(
+            "CASE WHEN {kept_out} AND b.notes -> 'offered' ? {name}"
+            " AND b.notes -> 'offered' ->> {name} IS NOT DISTINCT FROM {offer}"
+            " THEN pg_catalog.jsonb_build_object({name}, {since}) ELSE {empty} END"
+        ).format(
+            kept_out=_kept_out(work, name),
+            name=sql.Literal(name),
+            offer=offer(work, name),
+            since=since(sql.Literal(name)),
+            empty=EMPTY,
         )
+        for name in _offering(work)
+    ]
+
+
+def _offering(work: SetWork) -> list[str]:
+    """Columns whose desired value may be kept out."""
+    return [
+        column.name
         for column in own_columns(work)
         if work.seed_set.column(column.name).update is not Update.NEVER
     ]
+
+
+def _kept_out(work: SetWork, name: str) -> sql.Composable:
+    """Condition on verdict row `w`: the column's desired value is kept out, or parts of it."""
+    condition = sql.SQL("w.{} = ANY ({})").format(
+        sql.Identifier(f"v{work.stage.position(name)}"),
+        numbers(COLUMN_RULES, {ColumnCase.CONFLICT, ColumnCase.HELD}),
+    )
+    if work.seed_set.column(name).merge is None:
+        return condition
+    return sql.SQL("({} OR {})").format(condition, documents.kept_out(work, name))
 
 
 def _parts(work: SetWork) -> list[sql.Composable]:

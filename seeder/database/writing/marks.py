@@ -114,7 +114,7 @@ def _notes_without(
     for column, _, _ in bases:
         notes = sql.SQL(
             "CASE WHEN w.{w} THEN {notes} #- ARRAY['stored', {name}] #- ARRAY['offered', {name}]"
-            " #- ARRAY['parts', {name}] ELSE {notes} END"
+            " #- ARRAY['since', {name}] #- ARRAY['parts', {name}] ELSE {notes} END"
         ).format(w=sql.Identifier(f"w{column.n}"), notes=notes, name=sql.Literal(column.name))
     return sql.SQL("({})").format(notes)
 

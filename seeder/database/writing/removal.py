@@ -76,7 +76,7 @@ def _protected(
             "WITH still AS (UPDATE {verdict} w SET verdict = {kept} FROM {live} t"
             " WHERE w.s IS NULL AND {at_live} AND {removing} RETURNING w.b)"
             " UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
-            ' || \'{{"stays": true, "protected": true}}\''
+            " || pg_catalog.jsonb_build_object('stays', {run}::bigint, 'protected', true)"
             " FROM still WHERE b.ctid = still.b RETURNING b.addr"
         ).format(
             verdict=work.verdict,
@@ -86,6 +86,7 @@ def _protected(
             removing=removing(),
             base=work.base.relation,
             empty=EMPTY,
+            run=sql.Literal(run),
         )
     ).fetchall()
     keys = sorted(addr for (addr,) in rows)
@@ -132,13 +133,15 @@ def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> 
     # Said once; from now on `status` tells of it, by the name that the set has now.
     connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET notes = coalesce(b.notes, {empty}) || '{{\"stays\": true}}',"
+            "UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
+            " || pg_catalog.jsonb_build_object('stays', coalesce(b.notes -> 'stays', {run})),"
             " seed_set = {own} FROM {verdict} w"
             " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying}::smallint[])"
             " AND NOT coalesce(b.notes ? 'stays' AND b.seed_set = {own}, false)"
         ).format(
             base=work.base.relation,
             empty=EMPTY,
+            run=sql.SQL("pg_catalog.to_jsonb({}::bigint)").format(sql.Literal(run)),
             own=sql.Literal(work.set_id),
             verdict=work.verdict,
             staying=sql.Literal(list(STAYING)),

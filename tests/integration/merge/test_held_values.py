@@ -220,7 +220,9 @@ def test_status_names_both_rows_and_what_waits_for_them(shop: Project) -> None:
     shop.update()
     found = looked(shop)
     assert found.conflicts == 1
-    assert found.in_conflict == (OpenConflict(address="plans/b", holder="public.plans (id 2)"),)
+    assert found.in_conflict == (
+        OpenConflict(address="plans/b", holder="public.plans (id 2)", run=2),
+    )
     assert (found.skipped, found.waiting) == (1, ("limits/two",))
     told = text.status(found)
     assert "plans/b  not there: public.plans (id 2) holds a unique value" in told

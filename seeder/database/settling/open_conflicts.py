@@ -1,0 +1,341 @@
+"""Conflicts that stand, each with the values between which a person is to choose.
+
+What was last applied and what the catalog asks for are in the ledger, under the row's entry; what
+is live is read from the table, at the primary key that the entry knows. Nothing is staged or
+judged, so a role that may only read can ask, and on a standby too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import psycopg
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.judging import documents
+from seeder.database.ledger.bases import Base, BaseColumn
+from seeder.database.ledger.conflicts import OPEN, VALUE, WAITING, conflicts
+from seeder.database.ledger.entries import is_stored, read_bases
+from seeder.database.ledger.entry_values import last_asked, stored, unknown
+from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.reference_keys import keys_of_rows
+from seeder.database.schema.equality import all_of, bounded, canonical, cast, equal
+from seeder.database.schema.tables import Column
+from seeder.merge.choices import Take, command
+from seeder.merge.documents import Sides, read, within
+from seeder.merge.found import OpenConflict
+from seeder.merge.model import Catalog, SeedColumn
+from seeder.merge.plan import REFERENCE, ColumnCase, ColumnChange
+
+NAMED = 20
+"""Conflicts that a status names."""
+
+Entry: TypeAlias = tuple[str, str]
+"""Scope and row key."""
+
+Values: TypeAlias = Mapping[tuple[int, Entry], tuple[ColumnChange, ...]]
+
+
+class _Row(Struct, frozen=True):
+    """An entry in conflict, or a row that waits for a unique value, as the ledger has it."""
+
+    base: int
+    scope: str
+    addr: str
+    set: str
+    columns: tuple[str, ...]
+    parts: Mapping[str, Mapping[str, tuple[str, str]]]
+    since: Mapping[str, int]
+    left: bool
+    holder: str | None
+    run: int
+
+    def since_run(self, column: str | None = None) -> int:
+        """The run that reported it: the whole row, or one column."""
+        if column is not None:
+            return self.since.get(column, self.run)
+        if self.left:
+            return self.run
+        return min((self.since_run(each) for each in self.columns), default=self.run)
+
+
+def open_conflicts(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    catalog: Catalog,
+    *,
+    limit: int | None = NAMED,
+    values: bool = False,
+    wanted: Callable[[OpenConflict], OpenConflict | None] | None = None,
+) -> tuple[tuple[OpenConflict, ...], int]:
+    """Rows whose live value was kept against the catalog, by address, and how many there are.
+
+    Args:
+        connection: whose role may read the ledger, and with `values` the tables.
+        ledger: the ledger.
+        catalog: what says how documents are merged, and which columns are secret.
+        limit: how many to name; None: all.
+        values: what each place held when it was last applied, holds now, and should hold.
+        wanted: picks some of them, or some places of each; None: all of all.
+    """
+    picked: list[tuple[_Row, OpenConflict]] = []
+    for row in _rows(connection, ledger, limit=limit if wanted is None else None):
+        found = _conflict(row) if wanted is None else wanted(_conflict(row))
+        if found is not None:
+            picked.append((row, found))
+    total = conflicts(connection, ledger) if wanted is None else len(picked)
+    picked = picked[:limit]
+    if values and picked:
+        known = _values(connection, ledger, catalog, [row for row, _ in picked])
+        for n, (row, each) in enumerate(picked):
+            told = known.get((row.base, (row.scope, row.addr)), ())
+            picked[n] = (
+                row,
+                replace(
+                    each,
+                    values=tuple(one for one in told if row.left or one.name in each.columns),
+                    commands=tuple(command(each.address, take) for take in Take),
+                ),
+            )
+    return tuple(each for _, each in picked), total
+
+
+def _conflict(row: _Row) -> OpenConflict:
+    return OpenConflict(
+        address=f"{row.set}/{row.addr}",
+        columns=() if row.left else tuple(_places(row)),
+        left_catalog=row.left,
+        holder=row.holder,
+        run=row.since_run(),
+    )
+
+
+def _rows(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int | None
+) -> Sequence[_Row]:
+    bases = connection.execute(
+        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
+    ).fetchall()
+    if not bases:
+        return ()
+    each = (
+        "SELECT {id}::int AS base, b.scope, b.addr, s.name,"
+        " ARRAY(SELECT pg_catalog.jsonb_object_keys(b.notes -> 'offered'::text)) AS columns,"
+        " coalesce(b.notes -> 'parts'::text, '{{}}'::jsonb) AS parts,"
+        " coalesce(b.notes -> 'since'::text, '{{}}'::jsonb) AS since,"
+        " b.notes ? 'stays'::text AS left_catalog, NULL::text AS holder,"
+        " coalesce((b.notes ->> 'stays'::text)::bigint, b.run) AS run"
+        " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
+    )
+    found = [
+        ledger.sql(
+            each,
+            id=sql.Literal(number),
+            base=sql.Identifier(ledger.schema, f"base_{number}"),
+            open=OPEN,
+        )
+        for (number,) in bases
+    ]
+    found.append(
+        ledger.sql(
+            "SELECT w.base, w.scope, w.addr, w.set_name, '{{}}'::text[], '{{}}'::jsonb,"
+            f" '{{{{}}}}'::jsonb, false, w.holder, w.run {WAITING}",
+            why=VALUE,
+        )
+    )
+    rows = connection.execute(
+        sql.SQL("SELECT * FROM ({}) q ORDER BY name, addr LIMIT {}").format(
+            sql.SQL(" UNION ALL ").join(found), sql.Literal(limit)
+        )
+    ).fetchall()
+    return [_Row(*row) for row in rows]
+
+
+def _places(row: _Row) -> list[str]:
+    """Columns in conflict, and parts of documents, as addresses name them behind `#`."""
+    return sorted(
+        within(column, part) for column in row.columns for part in row.parts.get(column) or [""]
+    )
+
+
+# -- values --------------------------------------------------------------------------------
+
+
+def _values(
+    connection: psycopg.Connection[Any], ledger: Ledger, catalog: Catalog, rows: Sequence[_Row]
+) -> Values:
+    found: dict[tuple[int, Entry], tuple[ColumnChange, ...]] = {}
+    bases = read_bases(connection, ledger).open
+    declared = {
+        (each.name, column.name): column for each in catalog.sets for column in each.columns
+    }
+    for base in bases:
+        here = {(row.scope, row.addr): row for row in rows if row.base == base.id}
+        names = _names(base, [row for row in here.values() if row.holder is None])
+        if not names:
+            continue
+        facts = _facts(connection, base, names, here)
+        keys = {
+            name: keys_of_rows(connection, bases, base, name, (at[name][2] for _, at in facts))
+            for name in names
+            if base.columns[name].reference
+        }
+        for entry, at in facts:
+            row = here[entry]
+            found[base.id, entry] = tuple(
+                change
+                for name in names
+                if (row.left and at[name][_CHANGED] == "true") or name in row.columns
+                for change in _changes(row, base, name, at[name], keys, declared)
+            )
+    return found
+
+
+def _names(base: Base, rows: Iterable[_Row]) -> list[str]:
+    """Columns of which some row shows its values; all of them where one has left the catalog."""
+    wanted: set[str] = set()
+    for row in rows:
+        wanted.update(base.columns if row.left else row.columns)
+    return [name for name in base.columns if name in wanted and name in base.table.columns]
+
+
+_CHANGED, _JSON = 6, 7
+"""Where a column's facts say that a person changed it, and where its documents begin."""
+
+Facts: TypeAlias = list[str | None]
+"""Of a column: asked, stored, live, offered, whether asked is known, its row key, `_CHANGED`, and
+asked, stored, live and offered as JSON."""
+
+
+def _facts(
+    connection: psycopg.Connection[Any],
+    base: Base,
+    names: Sequence[str],
+    rows: Mapping[Entry, _Row],
+) -> list[tuple[Entry, dict[str, Facts]]]:
+    found = connection.execute(
+        sql.SQL(
+            "SELECT b.scope, b.addr, {facts} FROM {base} b LEFT JOIN {live} t ON {at}"
+            " WHERE b.state = 'a' AND (b.scope, b.addr) IN (SELECT * FROM"
+            " ROWS FROM (pg_catalog.unnest({scopes}::text[]), pg_catalog.unnest({addrs}::text[])))"
+        ).format(
+            facts=sql.SQL(", ").join(_facts_of(base, base.columns[name]) for name in names),
+            base=base.relation,
+            live=base.table.rows,
+            at=all_of(
+                equal(
+                    sql.Identifier("t", name),
+                    cast(sql.SQL("b.{}").format(base.p(n)), base.table.columns[name]),
+                    base.table.columns[name],
+                )
+                for n, name in enumerate(base.primary_key)
+            ),
+            scopes=sql.Literal([scope for scope, _ in rows]),
+            addrs=sql.Literal([addr for _, addr in rows]),
+        )
+    ).fetchall()
+    return [((row[0], row[1]), dict(zip(names, row[2:], strict=True))) for row in found]
+
+
+def _facts_of(base: Base, column: BaseColumn) -> sql.Composable:
+    now = base.table.columns[column.name]
+    name = sql.Literal(column.name)
+    live = sql.Identifier("t", column.name)
+    offered = sql.SQL("(b.notes -> 'offered'::text ->> {}::text)").format(name)
+    sides = [last_asked(column), stored(column), live, offered]
+    pieces = [
+        *(bounded(side, now) for side in sides[:2]),
+        bounded(canonical(live, now), now),
+        bounded(offered, now),
+        sql.SQL("(NOT {})::text").format(unknown(column)),
+        sql.SQL("b.{}").format(column.symbol) if column.reference else sql.SQL("NULL"),
+        sql.SQL("(NOT {})::text").format(is_stored(base, column)),
+        *(_documents(sides, now) if _is_document(now) else ()),
+    ]
+    return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(pieces))
+
+
+def _is_document(column: Column) -> bool:
+    return column.base in ("json", "jsonb") or column.kind.is_array or column.kind.is_hstore
+
+
+def _documents(sides: Sequence[sql.Composable], column: Column) -> Iterator[sql.Composable]:
+    """Each side as JSON where the offer tells of parts, and so was merged inside."""
+    for side in sides:
+        yield sql.SQL("CASE WHEN b.notes ? 'parts'::text THEN {} END").format(
+            documents.as_json(cast(side, column), column)
+        )
+
+
+def _changes(
+    row: _Row,
+    base: Base,
+    name: str,
+    facts: Facts,
+    keys: Mapping[str, Mapping[str, str]],
+    declared: Mapping[tuple[str, str], SeedColumn],
+) -> Iterator[ColumnChange]:
+    asked, as_stored, live, offered, known, symbol, *_ = facts
+    column = declared.get((row.set, name))
+    reason = "changed here since" if row.left else f"in conflict since run {row.since_run(name)}"
+    if column is not None and column.secret:
+        yield ColumnChange(
+            name=within(name, ""), case=ColumnCase.CONFLICT, reason=reason, secret=True
+        )
+        return
+    parts = row.parts.get(name)
+    if parts:
+        yield from _parts(base.table.columns[name], name, column, parts, facts, reason)
+        return
+    if base.columns[name].reference:
+        asked = as_stored = asked if symbol is None else REFERENCE + symbol
+        live = None if live is None else keys[name].get(live, live)
+        offered = None if offered is None else REFERENCE + offered
+    yield ColumnChange(
+        name=within(name, ""),
+        case=ColumnCase.CONFLICT,
+        reason=reason,
+        asked=asked,
+        stored=as_stored,
+        live=live,
+        desired=offered,
+        asked_known=known == "true",
+    )
+
+
+def _parts(
+    live: Column,
+    name: str,
+    column: SeedColumn | None,
+    parts: Mapping[str, tuple[str, str]],
+    facts: Facts,
+    reason: str,
+) -> Iterator[ColumnChange]:
+    """The parts that were kept out, with what each holds now, as a merge of today finds it."""
+    now: dict[str, str | None] = {}
+    if column is not None and column.merge is not None:
+        asked, was_stored, is_live, offered = map(read, facts[_JSON : _JSON + 4])
+        sides = Sides(
+            asked=asked,
+            stored=was_stored,
+            live=is_live,
+            desired=offered,
+            offered=offered,
+            was_offered=True,
+        )
+        merged = documents.merged(live, column.merge, sides)
+        now = {each.name: each.live for each in merged.changes}
+    for part, (before, wanted) in sorted(parts.items()):
+        yield ColumnChange(
+            name=within(name, part),
+            case=ColumnCase.CONFLICT,
+            reason=reason,
+            asked=before,
+            stored=before,
+            # What a merge does not tell of is as it was asked for.
+            live=now.get(part, before),
+            desired=wanted,
+        )
