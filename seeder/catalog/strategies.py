@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from seeder.catalog.node_reader import Choice, NodeReader
 from seeder.catalog.nodes import Mapping, Node, Scalar, Sequence
-from seeder.merge.documents import list_key, token_of
+from seeder.merge.documents import list_key, read, token_of
 from seeder.merge.model import Cell, Conflict, Strategy, Text, Update, Way
 
 STRATEGY_KEYS = ("merge", "by", "moved", "paths")
@@ -109,9 +109,14 @@ def _parts(path: str) -> list[str]:
 def misfits(value: Cell, strategy: Strategy, path: str = "") -> Iterator[tuple[str, str]]:
     """What is wrong with a desired document, each with what would be right.
 
-    Texts (of a CSV file, or of a value that comes as JSON already) are left to the database.
+    Texts that are no JSON are left to the database.
     """
-    if value is None or isinstance(value, str | Text):
+    if isinstance(value, Text) and not path:
+        try:
+            value = read(value)  # type: ignore[assignment]  # a document is a cell
+        except ValueError:
+            return
+    if not value or isinstance(value, str):
         return
     where = f" at `{path}`" if path else ""
     match strategy.way:

@@ -152,7 +152,12 @@ class _Merge(Struct):
                 return self._mapping(sides, strategy, path)
             case Way.SET if _both(sides, list) and _each(sides, list):
                 return self._set(sides, strategy, path)
-            case Way.LIST if _both(sides, list) and _each(sides, list):
+            case Way.LIST if (
+                _both(sides, list)
+                and _each(sides, list)
+                # A file that is copied as it is was not looked at before.
+                and _told_apart(sides.desired, strategy.by)
+            ):
                 return self._list(sides, strategy, path)
         return self._whole(sides, strategy, path)
 
@@ -330,6 +335,12 @@ def _key_values(element: object, by: Sequence[str]) -> list[Document]:
 def list_key(element: object, by: Sequence[str]) -> str | None:
     """What tells an element of a list from others; None where it lacks a key of `by`."""
     return token_of(values) if (values := _key_values(element, by)) else None
+
+
+def _told_apart(part: Part, by: Sequence[str]) -> bool:
+    """Whether all elements of a list have a key, each its own."""
+    keys = [list_key(each, by) for each in _items(part)]
+    return None not in keys and len(set(keys)) == len(keys)
 
 
 def _by_key(part: Part, by: Sequence[str], moved: Mapping[str, str]) -> dict[str, list[Document]]:

@@ -148,9 +148,13 @@ def test_sql_null_json_null_and_missing_are_three_things(launched: Project) -> N
     seed(launched, "{code: a, settings: null}", "{code: b, settings: {k: null}}")
     launched.update()
     launched.sql("UPDATE roles SET settings = settings || '{\"m\": 1}' WHERE code = 'b'")
-    seed(launched, "{code: a, settings: null}", "{code: b, settings: {}}")
+    launched.sql("UPDATE roles SET settings = '{\"m\": 1}' WHERE code = 'a'")
+    seed(launched, "{code: a, settings: {n: 2}}", "{code: b, settings: {}}")
     launched.update()
     assert settings(launched, "b") == {"m": 1}
+    # NULL was asked for: both sides bring their keys.
+    assert settings(launched) == {"m": 1, "n": 2}
+    launched.assert_settled()
 
 
 def test_what_a_trigger_sorts_and_makes_single_is_no_change_by_a_person(project: Project) -> None:
@@ -251,6 +255,43 @@ def test_a_part_written_at_every_update_is_the_catalogs_each_time(project: Proje
     assert project.rows("SELECT xmin FROM roles WHERE code = 'b'") == before
 
 
+def test_a_part_written_on_insert_only_stays_and_the_others_are_merged(project: Project) -> None:
+    project.sql(TABLE)
+    head = HEAD.replace("paths: {", "paths: {limits.seats: {update: never}, ")
+    seed(project, "{code: a}", "{code: b}", head=head)
+    project.init()
+    project.sql("UPDATE roles SET settings = settings || '{\"mine\": 1}' WHERE code = 'a'")
+    new = "settings: {limits: {seats: 7, tags: [y]}}"
+    seed(project, f"{{code: a, {new}}}", f"{{code: b, {new}}}", f"{{code: c, {new}}}", head=head)
+    assert counts(project.update(), "roles") == {"update": 2, "insert": 1}
+    assert settings(project) == {"limits": {"seats": 5, "tags": ["y"]}, "mine": 1}
+    assert settings(project, "b") == {"limits": {"seats": 5, "tags": ["y"]}}
+    assert settings(project, "c") == {"limits": {"seats": 7, "tags": ["y"]}}
+    project.assert_settled()
+
+
+def test_rows_of_a_csv_file_are_merged_and_no_element_is_lost(project: Project) -> None:
+    project.sql(TABLE)
+
+    def written(items: str) -> None:
+        text = json.dumps(json.loads(items)).replace('"', '""')
+        project.write("roles.csv", f'code,settings\na,"{text}"\n')
+        rule = "columns: {settings: {merge: list, by: sku}}\nrows_from: roles.csv\n"
+        project.write("roles", f"table: roles\nkey: code\n{rule}")
+
+    written('[{"sku": "x", "n": 1}]')
+    project.init()
+    project.sql('UPDATE roles SET settings = settings || \'[{"sku": "own"}]\'')
+    written('[{"sku": "x", "n": 2}]')
+    assert counts(project.update(), "roles") == {"update": 1}
+    assert settings(project) == [{"sku": "x", "n": 2}, {"sku": "own"}]
+    # Not told apart: all of it is one value, and in conflict.
+    written('[{"sku": "x", "n": 3}, {"sku": "x", "n": 4}]')
+    assert counts(project.update(), "roles") == {"keep": 1, "conflicts": 1}
+    assert settings(project) == [{"sku": "x", "n": 2}, {"sku": "own"}]
+    project.assert_settled()
+
+
 def test_which_side_wins_may_differ_by_path(launched: Project) -> None:
     edited = {"limits": {"seats": 9, "tags": ["x"]}, "theme": "mine"}
     launched.sql("UPDATE roles SET settings = %s::jsonb", json.dumps(edited))
@@ -304,6 +345,68 @@ def test_the_keys_of_an_hstore_are_merged_each_by_itself(project: Project) -> No
     assert "a mapping needs a json" in caught.value.problems[0].message
 
 
+@pytest.mark.parametrize(
+    ("kind", "old", "stays", "mine", "new"),
+    [
+        ("integer[]", "1", "2", "9", "3"),
+        ("bigint[]", "1", "9007199254740993", "9", "3"),
+        ("numeric[]", "1.10", "12345678901234567890.123456789", "0.5", "3"),
+        ("double precision[]", "0.1", "1e300", "NaN", "2.5"),
+        ("boolean[]", "true", "NULL", "false", "false"),
+        ("uuid[]", *(f"{n}0000000-0000-0000-0000-000000000000" for n in "1293")),
+        ("date[]", "2026-01-01", "2026-01-02", "infinity", "2026-01-03"),
+        ("timestamptz[]", *(f"2026-01-0{n} 12:00:00.5+00" for n in "1293")),
+        ("interval[]", "1 day", "1 mon", "30 days", "02:00:00"),
+        ("bytea[]", r"\x01", r"\x02", r"\x09", r"\x03"),
+        ("varchar(5)[]", "a,b", 'c"d', "e f", "null"),
+        ("public.mood[]", "sad", "ok", "own", "happy"),
+        ("public.code[]", "AA", "BB", "XX", "CC"),
+    ],
+)
+def test_arrays_of_every_plain_type_are_sets(
+    project: Project, kind: str, old: str, stays: str, mine: str, new: str
+) -> None:
+    project.sql("CREATE TYPE mood AS ENUM ('sad', 'ok', 'own', 'happy')")
+    project.sql("CREATE DOMAIN code AS text CHECK (VALUE ~ '^[A-Z]+$')")
+    project.sql(
+        f"CREATE TABLE roles (id serial PRIMARY KEY, code text NOT NULL UNIQUE, tags {kind})"
+    )
+    head = "table: roles\nkey: code\ncolumns: {tags: {merge: set}}\nrows:\n"
+
+    def written(*tags: str) -> None:
+        listed = [None if each == "NULL" else each for each in tags]
+        project.write("roles", f"{head}  - {json.dumps({'code': 'a', 'tags': listed})}\n")
+
+    def same(*tags: str) -> Any:
+        listed = [None if each == "NULL" else each for each in tags]
+        return project.value(f"SELECT tags = %s::text[]::{kind} FROM roles", listed)
+
+    written(old, stays)
+    project.init()
+    project.sql(f"UPDATE roles SET tags = array_append(tags, (%s::text[]::{kind})[1])", [mine])
+    project.assert_settled()
+    written(new, stays)
+    assert counts(project.update(), "roles") == {"update": 1}
+    assert same(stays, mine, *([] if mine == new else [new]))
+    project.assert_settled()
+
+
+@pytest.mark.parametrize("kind", ["json", "jsonb"])
+def test_json_is_merged_as_jsonb_is(project: Project, kind: str) -> None:
+    project.sql(TABLE.replace("jsonb", kind))
+    seed(project, "{code: a, settings: {items: [{sku: x, n: 1}], limits: {tags: [a, b]}}}")
+    project.init()
+    edited = {"items": [{"sku": "x", "n": 1}, {"sku": "own"}], "limits": {"tags": ["b", "a", "m"]}}
+    project.sql(f"UPDATE roles SET settings = %s::{kind}", json.dumps(edited))
+    seed(project, "{code: a, settings: {items: [{sku: x, n: 2}], limits: {tags: [b, c]}}}")
+    assert counts(project.update(), "roles") == {"update": 1}
+    assert settings(project) == {
+        "items": [{"sku": "x", "n": 2}, {"sku": "own"}],
+        "limits": {"tags": ["b", "m", "c"]},
+    }
+    project.assert_settled()
+
+
 def test_an_array_of_another_dimension_is_a_conflict_as_a_whole(launched: Project) -> None:
     launched.sql("UPDATE roles SET grants = ARRAY[['a', 'b'], ['c', 'd']]")
     seed(launched, "{code: a, grants: [new]}")
@@ -344,6 +447,8 @@ def test_an_array_of_another_dimension_is_a_conflict_as_a_whole(launched: Projec
         ("{merge: map}", "[a]", "needs a mapping"),
         ("{merge: list, by: sku}", "[{sku: x}, {sku: x}]", "have the same sku"),
         ("{merge: list, by: sku}", "[{n: 1}]", "has no sku"),
+        ("{merge: list, by: sku}", '!json \'[{"sku": 1}, {"sku": 1.0}]\'', "have the same sku"),
+        ("{merge: map}", "!json '[1]'", "needs a mapping"),
         ("{merge: map, paths: {a.b: {merge: set}}}", "{a: {b: [1, 1.0]}}", "at `a.b`"),
         ("{merge: map, paths: {a: {update: often}}}", "{a: 1}", "`update` must be"),
         ("{merge: map, paths: {a: {conflict: mine}}}", "{a: 1}", "`conflict` must be"),

@@ -152,6 +152,19 @@ def test_overwriting_leaves_no_conflict(base: Any, live: Any, desired: Any) -> N
 # -- maps --------------------------------------------------------------------------------
 
 
+@whole
+@given(documents, st.sampled_from("kl"), st.sampled_from("mn"), scalars, scalars)
+def test_edits_of_any_two_paths_both_survive(
+    base: Any, here: str, there: str, mine: Any, new: Any
+) -> None:
+    live, desired = {**base, here: {"p": mine}}, {**base, there: [new]}
+    if equal(base.get(there, MISSING), [new]):
+        return
+    found = merged(base, live, desired)
+    assert equal(found.value, {**live, there: [new]})
+    assert cases(found) == {there: ColumnCase.UPDATE}
+
+
 def test_edits_at_different_paths_both_survive() -> None:
     base = {"limits": {"seats": 5, "files": 10}, "theme": "light"}
     live = {"limits": {"seats": 9, "files": 10}, "theme": "light"}
@@ -347,6 +360,21 @@ def test_two_live_elements_with_one_key_are_a_conflict_of_that_key_alone() -> No
         found = merged(base, live, desired, LIST, overwrite=overwrite)
         assert found.value == [{"sku": "x", "n": 1}, {"sku": "x", "n": 7}, {"sku": "y", "n": 2}]
         assert cases(found) == {"[x]": ColumnCase.CONFLICT, "[y].n": ColumnCase.UPDATE}
+
+
+@pytest.mark.parametrize(
+    "desired",
+    [[{"sku": "x", "n": 2}, {"sku": "x", "n": 3}], [{"sku": "x", "n": 2}, {"n": 3}, "y"]],
+)
+def test_a_list_of_the_catalog_that_cannot_be__told_apart_is_decided_as_a_whole(
+    desired: Any,
+) -> None:
+    base = [{"sku": "x", "n": 1}]
+    assert merged(base, base, desired, LIST).value == desired
+    live = [{"sku": "x", "n": 1}, {"sku": "own"}]
+    found = merged(base, live, desired, LIST)
+    assert found.value == live
+    assert cases(found) == {"": ColumnCase.CONFLICT}
 
 
 def test_live_elements_without_a_key_stay() -> None:
