@@ -86,6 +86,21 @@ def test_an_unchanged_deploy_connects_once_and_asks_twice(shop: Shop, proxy: Pro
     assert all(each.text.startswith("SELECT") for each in proxy.statements)
 
 
+def test_an_unchanged_deploy_of_documents_that_people_changed_asks_twice_as_well(
+    shop: Shop, proxy: Proxy
+) -> None:
+    shop.scripts.add("0003", "ALTER TABLE roles ADD COLUMN settings jsonb")
+    head = "table: roles\nkey: code\ncolumns: {settings: {merge: map}}\nrows:\n"
+    for seats in (5, 6):
+        shop.seed("roles", f"{head}  - {{code: owner, level: 3, settings: {{seats: {seats}}}}}\n")
+        assert shop.run("--mode", "update").exit_code == 0
+        shop.database.execute("UPDATE roles SET settings = settings || '{\"mine\": 1}'")
+    assert shop.value("SELECT settings FROM roles WHERE code = 'owner'") == {"seats": 6, "mine": 1}
+    done = shop.run(DATABASE_URL=proxy.url(shop.database.name))
+    assert done.finished["result"] == "nothing-to-do"
+    assert len(proxy.statements) == 2
+
+
 def test_an_unchanged_deploy_imports_nothing_that_only_work_needs(shop: Shop) -> None:
     shop.run()
     modules = imported_by_run(shop)
