@@ -73,6 +73,12 @@ def innermost(error: BaseException, *below: Path) -> tuple[Path, int | None] | N
     return (Path(own[-1].filename), own[-1].lineno) if own else None
 
 
+def last_line(error: BaseException) -> str:
+    """File and line where it was raised, whosever code that is; without the file's directories."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
 def _is_own(name: str, below: tuple[Path, ...]) -> bool:
     path = Path(name)
     return any(

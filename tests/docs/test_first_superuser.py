@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.docs.pages import DOCS, write_files
 from tests.support.postgres import Database
+from tests.support.proxy import Proxy, proxied
 
 PAGE = DOCS / "first-superuser.md"
 FASTAPI = """
@@ -79,6 +81,15 @@ def by_django(directory: Path, stored: str) -> bool:
     return done.stdout == "True\n"
 
 
+def lines_until(job: subprocess.Popen[str], event: str) -> Iterator[str]:
+    assert job.stderr is not None
+    for line in job.stderr:
+        yield line
+        if event in line:
+            return
+    raise AssertionError("it ended before")
+
+
 @pytest.mark.parametrize(
     ("framework", "ddl", "column", "verify"),
     [
@@ -87,7 +98,7 @@ def by_django(directory: Path, stored: str) -> bool:
         ("django", None, "password", by_django),
     ],
 )
-def test_two_jobs_at_once_make_one_superuser_who_can_sign_in(
+def test_two_jobs_at_once_make_one_superuser_once_the_database_has_come(
     framework: str,
     ddl: str | None,
     column: str,
@@ -114,10 +125,18 @@ def test_two_jobs_at_once_make_one_superuser_who_can_sign_in(
         database.execute(ddl)
     (directory / "seeder.toml").write_text(f"[migrations]\n{migrations}\n")
     command = [Path(sys.executable).parent / "seeder", "run", "--wait-timeout", "300"]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    late = Proxy(database.server.conninfo, port).url(database.name)
     jobs = [
-        subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) for _ in range(2)
+        subprocess.Popen(
+            command, env={**environ, "DATABASE_URL": late}, stderr=subprocess.PIPE, text=True
+        )
+        for _ in range(2)
     ]
-    said = [job.communicate()[1] for job in jobs]
+    said = ["".join(lines_until(job, "database.awaited")) for job in jobs]
+    with proxied(database.server.conninfo, port=port):
+        said = [before + job.communicate()[1] for before, job in zip(said, jobs, strict=True)]
     assert [job.returncode for job in jobs] == [0, 0], said
     assert "s3cret" not in "".join(said)
     table = "auth_user" if framework == "django" else "users"

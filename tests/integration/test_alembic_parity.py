@@ -256,3 +256,50 @@ def test_operations_of_another_package_are_imported_or_named(empty_shop: Shop) -
     done = shop.run()
     assert done.exit_code == 0, done.stderr
     assert shop.rows("SELECT to_regclass('colour_red')") == [("colour_red",)]
+
+
+def test_operations_are_found_in_what_env_py_imports_of_installed_packages(
+    empty_shop: Shop, tmp_path: Path
+) -> None:
+    shop = empty_shop
+    installed = tmp_path / "site-packages"
+    (installed / "colours/alembic").mkdir(parents=True)
+    (installed / "colours/__init__.py").write_text("")
+    (installed / "colours/alembic/__init__.py").write_text(OPERATIONS)
+    shop.write(
+        "migrations/env.py",
+        """
+        import colours.alembic
+        import shop_models_that_the_job_does_not_have
+        raise RuntimeError("it is not run")
+        """,
+    )
+    shop.configure(migrations='alembic = "migrations"')
+    shop.scripts.add("0001", "py:op.create_colour('red')")
+    done = shop.end(shop.start(PYTHONPATH=str(installed)))
+    assert done.exit_code == 0, done.stderr
+    assert shop.rows("SELECT to_regclass('colour_red')") == [("colour_red",)]
+
+
+def test_a_revision_reads_the_context_that_alembic_gives_it(project: Shop) -> None:
+    ini = project.directory / "alembic.ini"
+    ini.write_text(ini.read_text() + "\n[shop]\ncolour = red\n")
+    write(
+        project.directory / "migrations/versions",
+        "0001",
+        None,
+        """
+        context, config = op.get_context(), op.get_context().config
+        assert context.opts["transaction_per_migration"] and not context.opts["as_sql"]
+        assert context.opts["script"].get_current_head() == "0001"
+        assert context.environment_context.get_x_argument(as_dictionary=True) == {"size": "7"}
+        assert config.get_section("shop")["colour"] == "red", config.get_section("shop")
+        assert config.config_file_name.endswith("alembic.ini"), config.config_file_name
+        assert config.config_ini_section == "alembic", config.config_ini_section
+        assert config.attributes["size"] == "7", config.attributes
+        """,
+    )
+    project.configure(migrations='alembic = "migrations"\noptions = {size = "7"}')
+    done = project.run()
+    assert done.exit_code == 0, done.stderr
+    assert project.rows("SELECT version_num FROM alembic_version") == [("0001",)]

@@ -230,17 +230,19 @@ APP = """
 
 
 @pytest.mark.parametrize(
-    ("lines", "environ"),
+    ("module", "lines", "environ"),
     [
-        ('flask = "shop:create_app()"', {}),
-        ("", {"FLASK_APP": "shop:create_app('other')"}),
+        ("shop", 'flask = "shop:create_app()"', {}),
+        ("shop", "", {"FLASK_APP": "shop:create_app('other')"}),
+        ("wsgi", "", {}),
     ],
 )
 def test_flask_migrate_s_env_py_finds_the_application(
-    project: Shop, lines: str, environ: dict[str, str]
+    project: Shop, module: str, lines: str, environ: dict[str, str]
 ) -> None:
-    write(project, "shop.py", APP)
-    flask = {"FLASK_APP": "shop", "DATABASE_URL": project.database.url}
+    sys.modules.pop("wsgi", None)
+    write(project, f"{module}.py", APP)
+    flask = {"FLASK_APP": module, "DATABASE_URL": project.database.url}
     tool(project.directory, "flask", "db", "init", **flask)
     tool(project.directory, "flask", "db", "migrate", "--rev-id", "0001", **flask)
     revision = next((project.directory / "migrations/versions").glob("*.py"))
@@ -383,6 +385,29 @@ def test_an_error_in_env_py_is_told_by_its_place_class_and_names(
     assert re.search(said, done.failed["message"]), done.failed
     assert hint in done.failed["hint"]
     assert "hunter2" not in done.stderr
+
+
+def test_a_url_that_cannot_be_interpolated_is_of_no_matter_since_the_job_s_own_counts(
+    project: Shop,
+) -> None:
+    made_by_alembic(project, "generic")
+    name_driver(project, "postgresql+psycopg")
+    ini = project.directory / "alembic.ini"
+    ini.write_text(ini.read_text().replace("me@", "me:p%40ss@"))
+    migrated(project, project.run())
+
+
+def test_an_error_in_an_application_that_is_installed_is_told_by_its_line(
+    project: Shop, tmp_path: Path
+) -> None:
+    (tmp_path / "installed").mkdir()
+    (tmp_path / "installed/application.py").write_text(
+        "\ndef create():\n    raise TypeError('x')\n"
+    )
+    made_by_alembic(project, "generic", 'flask = "application:create()"')
+    done = project.end(project.start(PYTHONPATH=str(tmp_path / "installed")))
+    assert done.exit_code == 16
+    assert done.failed["message"].startswith("Failed in env.py at application.py:3: TypeError.")
 
 
 def test_a_wrong_ini_is_named(project: Shop) -> None:

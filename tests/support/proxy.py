@@ -197,9 +197,9 @@ def _connect(conninfo: str) -> socket.socket:
 
 
 @contextmanager
-def proxied(conninfo: str) -> Iterator[Proxy]:
-    """Run a proxy in front of a server."""
-    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+def proxied(conninfo: str, *, port: int = 0) -> Iterator[Proxy]:
+    """Run a proxy in front of a server; at a free port, if none is named."""
+    with socket.create_server(("127.0.0.1", port), backlog=100) as listener:
         proxy = Proxy(conninfo, listener.getsockname()[1])
 
         def accept() -> None:

@@ -17,7 +17,7 @@ from seeder.database.migrations.progress import Progress
 from seeder.database.migrations.revisions import remedy_for_module
 from seeder.errors import Interrupted, MigrationFailed, SeederError
 from seeder.merge.model import Migrations
-from seeder.raised import environment_variable, innermost, missing_module, told
+from seeder.raised import environment_variable, innermost, last_line, missing_module, told
 
 
 class RevisionConflict(Exception):
@@ -68,8 +68,9 @@ def _failure(
     if driver is None or other is not None:
         said = told(error) if other is None else f"{type(error).__name__}, {other}"
         doing = f"revision {progress.running}" if progress.running else _preparing(migrations)
-        at = f" at {place}" if place else f" at {progress.file}" if progress.file else ""
-        failure: SeederError = MigrationFailed(f"Failed in {doing}{at}: {said}.")
+        # Last: an application or a library that is installed.
+        at = place or progress.file or last_line(error)
+        failure: SeederError = MigrationFailed(f"Failed in {doing} at {at}: {said}.")
         failure.hint = _hint(error, migrations)
         if migrations.project_env and not progress.running and failure.hint is None:
             failure.hint = "`alembic upgrade head` in its directory says the same, in full."

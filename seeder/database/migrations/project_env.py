@@ -30,7 +30,11 @@ def give_url(
 
     What the file says may be a placeholder or a developer's own.
     """
-    written = [config.get_main_option("sqlalchemy.url"), (environment or {}).get("DATABASE_URL")]
+    # Raw: a password with a % in it may not be what configparser can interpolate.
+    own = config.file_config.get(
+        config.config_ini_section, "sqlalchemy.url", raw=True, fallback=None
+    )
+    written = [own, (environment or {}).get("DATABASE_URL")]
     schemes = [match[1] for text in written if (match := _SCHEME.match(text or ""))]
     url = _url(connection, schemes[0] if schemes else "postgresql")
     text = url.render_as_string(hide_password=False)
