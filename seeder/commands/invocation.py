@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -145,6 +146,17 @@ class Invocation:
             self.abandon_stdout()
             if not isinstance(error, BrokenPipeError):
                 raise
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody sits at a terminal and can answer."""
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    def ask(self, question: str) -> str:
+        """The line that is typed in answer; empty where there will be none."""
+        # Not click's prompt: what is printed past the invocation counts as others' output.
+        self.print(question)
+        return sys.stdin.readline()
 
     def abandon_stdout(self) -> None:
         """Write to stdout no more: nobody reads it, or nothing can be written."""

@@ -11,6 +11,7 @@ from seeder.merge.found import (
     CheckResult,
     Conflicts,
     KeptRow,
+    OpenConflict,
     Readiness,
     RunSummary,
     Status,
@@ -59,6 +60,11 @@ def status(found: Status, screen: Screen = PLAIN) -> str:
 def conflicts(found: Conflicts, screen: Screen = PLAIN) -> str:
     """List open conflicts, each with its values and the commands that settle it."""
     return screen.show(_conflicts_listed(found))
+
+
+def conflict(found: OpenConflict, screen: Screen = PLAIN) -> str:
+    """Show one of them."""
+    return screen.show(standing([found], limit=1))
 
 
 def ready(found: Readiness, screen: Screen = PLAIN) -> str:

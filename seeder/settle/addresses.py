@@ -37,9 +37,13 @@ class Chosen(Struct, frozen=True, kw_only=True):
         return replace(found, columns=places) if places else None
 
 
-def is_pattern(address: str) -> bool:
-    """Whether an address has wildcards, and so may stand for several rows."""
-    return any(letter in address for letter in "*?[")
+def is_pattern(catalog: Catalog, address: str) -> bool:
+    """Whether an address has wildcards, and so may stand for several rows; a key may have some."""
+    row = _split(catalog, address)[0]
+    return any(letter in row for letter in "*?[") and (
+        row.partition("/")[0] not in {each.name for each in catalog.sets}
+        or may_have_left(catalog, row)
+    )
 
 
 def _fits(address: str, pattern: str) -> bool:
@@ -57,26 +61,24 @@ def may_have_left(catalog: Catalog, address: str) -> bool:
     return found is not None and all(row.key != key for row in found.rows)
 
 
-def places_of(catalog: Catalog, addresses: Sequence[str]) -> tuple[str, tuple[str, ...]]:
-    """The one row that addresses are of, and the places in it behind their `#`; none: all of it.
+def places_of(catalog: Catalog, addresses: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The rows that addresses are of, each with the places behind their `#`; none: all of it.
 
-    Raises ConfigurationInvalid for addresses of several rows, and for places that no column of
-    the set has.
+    Raises ConfigurationInvalid for places that no column of the set has.
     """
-    split = [_split(catalog, address) for address in addresses]
-    rows = {row for row, _ in split}
-    if len(rows) > 1:
-        raise ConfigurationInvalid(
-            f"These are addresses of {len(rows)} rows, and one row is settled at a time.",
-            hint="Name columns or parts of one row, as in roles/viewer#label roles/viewer#color.",
-        )
-    places = tuple(place for _, place in split if place is not None)
-    name, _, _ = split[0][0].partition("/")
-    for each in catalog.sets:
-        if each.name == name:
-            for place in places:
+    found: dict[str, list[str | None]] = {}
+    for row, place in (_split(catalog, address) for address in addresses):
+        found.setdefault(row, []).append(place)
+    sets = {each.name: each for each in catalog.sets}
+    for row, places in found.items():
+        each = sets.get(row.partition("/")[0])
+        for place in places:
+            if each is not None and place is not None:
                 _require_column(each, place)
-    return rows.pop(), () if len(places) < len(split) else places
+    return {
+        row: () if None in places else tuple(place for place in places if place is not None)
+        for row, places in found.items()
+    }
 
 
 def _split(catalog: Catalog, address: str) -> tuple[str, str | None]:

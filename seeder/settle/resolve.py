@@ -1,4 +1,4 @@
-"""`seeder resolve ADDRESS --take live|desired`: how a conflict ends."""
+"""`seeder resolve ADDRESS... --take live|desired`: how conflicts end."""
 
 from __future__ import annotations
 
@@ -14,54 +14,104 @@ from seeder.merge.choices import (
     MEANING,
     Take,
 )
+from seeder.merge.found import OpenConflict
 from seeder.merge.model import Catalog
 from seeder.merge.settled import Settlement
 from seeder.opening import image_of, read_catalog
 from seeder.settings import Settings
-from seeder.settle.addresses import may_have_left, places_of, rows_of, unknown
+from seeder.settle.addresses import (
+    Chosen,
+    is_pattern,
+    may_have_left,
+    places_of,
+    rows_of,
+    unknown,
+)
 from seeder.settle.recorded import Done, Held, held, of_project
 
 
-def resolve(settings: Settings, *, log: Log, addresses: Sequence[str], take: Take) -> Settlement:
-    """Settle the conflicts of one row, or at some places in it.
+def resolve(
+    settings: Settings,
+    *,
+    log: Log,
+    take: Take,
+    addresses: Sequence[str] = (),
+    sets: Sequence[str] = (),
+    dry_run: bool = False,
+) -> Settlement:
+    """Settle conflicts, of rows or at some places in them, all in one transaction.
 
-    A row that has left the catalog is settled as a whole. Raises ConfigurationInvalid for
-    addresses that are unknown, or of several rows.
+    A row that has left the catalog is settled as a whole. Addresses with wildcards, and `sets`,
+    stand for the conflicts that are open; with neither, all of them are settled. Raises
+    ConfigurationInvalid for addresses that are unknown.
     """
     catalog, graph = read_catalog(settings)
-    address, places = places_of(catalog, addresses)
-    left = may_have_left(catalog, address)
-    if not left:
-        ((name, (key,)),) = rows_of(catalog, [address]).items()
+    patterns = tuple(each for each in addresses if is_pattern(catalog, each))
+    named = places_of(catalog, [each for each in addresses if each not in patterns])
+    rows_of(catalog, [each for each in named if not may_have_left(catalog, each)])
     with held(settings, log=log) as everybodys:
         opened = of_project(everybodys, image_of(catalog, graph))
 
         def work(run: int) -> Done:
-            from seeder.database.settling.resolve_conflict import take as take_value
+            from seeder.database.settling.open_conflicts import open_conflicts
+            from seeder.database.settling.partial import clear_stages
 
-            change = take_value(
-                opened.connection,
-                opened.ledger,
-                catalog,
-                set_name=name,
-                key=key,
-                live=take is Take.LIVE,
-                places=places,
-                run=run,
+            wanted = dict(named)
+            if patterns or not named:
+                chosen = Chosen(patterns=patterns, sets=tuple(sets))
+                found, _ = open_conflicts(
+                    opened.connection, opened.ledger, catalog, limit=None, wanted=chosen
+                )
+                wanted |= {each.address: _places(each, patterns) for each in found}
+            done = []
+            for address, places in wanted.items():
+                settle = _take_left if may_have_left(catalog, address) else _take
+                done.append(settle(opened, catalog, address, take, places, run=run))
+                clear_stages(opened.connection)
+            return Done.of(
+                [row for each in done for row in each.rows],
+                notes=tuple(dict.fromkeys(note for each in done for note in each.notes)),
             )
-            about = f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}"
-            held = change.rule == "new_held"
-            return Done.of([change], notes=(HELD_EXPLAINED if held else about,))
 
-        def work_on_left(run: int) -> Done:
-            return _take_left(opened, catalog, address, take, places, run=run)
-
+        subject = [*dict.fromkeys(addresses), *(f"set {each}" for each in sets)] or ["all"]
         return opened.settle(
             "resolve",
-            work_on_left if left else work,
-            subject=f"{' '.join(dict.fromkeys(addresses))}, {take.value}",
+            work,
+            subject=f"{' '.join(subject)}, {take.value}",
+            dry_run=dry_run,
             summary={"take": take.value},
         )
+
+
+def _places(found: OpenConflict, patterns: Sequence[str]) -> tuple[str, ...]:
+    """The places that are meant; none where the row is."""
+    return found.columns if any("#" in each for each in patterns) else ()
+
+
+def _take(
+    opened: Held,
+    catalog: Catalog,
+    address: str,
+    take: Take,
+    places: Sequence[str],
+    *,
+    run: int,
+) -> Done:
+    from seeder.database.settling.resolve_conflict import take as take_value
+
+    name, _, key = address.partition("/")
+    change = take_value(
+        opened.connection,
+        opened.ledger,
+        catalog,
+        set_name=name,
+        key=key,
+        live=take is Take.LIVE,
+        places=places,
+        run=run,
+    )
+    about = f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}"
+    return Done.of([change], notes=(HELD_EXPLAINED if change.rule == "new_held" else about,))
 
 
 def _take_left(

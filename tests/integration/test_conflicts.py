@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 from typing import Any
 
 import pytest
 
 from seeder.errors import AccessDenied
 from seeder.report import html, text
+from tests.report.terminal import on_a_terminal
 from tests.support.merge import Project
 
 Captured = pytest.CaptureFixture[str]
@@ -244,3 +246,79 @@ def test_a_role_without_access_to_the_tables_is_told_so(torn: Project, capsys: C
         assert torn.command("conflicts", "--set-role", role) == AccessDenied.exit_code
     finally:
         torn.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
+
+
+# Settling several.
+
+
+def left_open(project: Project, captured: Captured) -> list[str]:
+    return [each["address"] for each in found(project, captured)["in_conflict"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "still"),
+    [
+        (["tiers/*"], ["roles/a"]),
+        (["--set", "tiers"], ["roles/a"]),
+        (["--all"], []),
+        (["tiers/pro", "roles/a"], ["tiers/old"]),
+        (["*/pro", "roles/a#settings.limits.seats"], ["roles/a", "tiers/old"]),
+        (["tiers/nothing*"], ["roles/a", "tiers/old", "tiers/pro"]),
+    ],
+)
+@pytest.mark.parametrize("take", ["live", "desired"])
+def test_several_conflicts_are_settled_in_one_run(
+    torn: Project, capsys: Captured, arguments: list[str], still: list[str], take: str
+) -> None:
+    rows = "SELECT name, label, seats FROM tiers ORDER BY name"
+    before = torn.rows(rows)
+    assert torn.command("resolve", *arguments, "--take", take, "--dry-run") == 0
+    assert "Nothing was written." in capsys.readouterr().out
+    assert (torn.rows(rows), len(left_open(torn, capsys))) == (before, 3)
+    assert torn.command("resolve", *arguments, "--take", take) == 0
+    assert left_open(torn, capsys) == still
+    assert torn.value("SELECT count(*) FROM seeder.runs") == (2 if len(still) == 3 else 3)
+    if take == "live":
+        assert torn.rows(rows) == before
+    if take == "desired" and "tiers/old" not in still:
+        assert [name for name, *_ in torn.rows(rows)] == ["free", "pro", "team"]
+    if take == "desired" and "tiers/pro" not in still:
+        assert ("pro", "two", 2) in torn.rows(rows)
+    torn.assert_settled()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--take", "live"], "Name addresses, a --set, or --all."),
+        (["--all", "--take", "live", "tiers/pro"], "--all goes without addresses"),
+        (["--set", "tiers", "--take", "live", "tiers/pro"], "Give addresses or --set, not both."),
+        (["tiers/pro"], "Give --take live or --take desired"),
+    ],
+)
+def test_what_is_to_be_settled_has_to_be_said(
+    torn: Project, capsys: Captured, arguments: list[str], message: str
+) -> None:
+    assert torn.command("resolve", *arguments) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_a_terminal_is_asked_about_one_conflict_after_the_other(
+    torn: Project, capsys: Captured
+) -> None:
+    environ = {
+        **os.environ,
+        "SEEDER_DATABASE_URL": torn.database.url,
+        "SEEDER_PROJECT": str(torn.directory),
+    }
+    code, shown = on_a_terminal(
+        ["resolve"], environ, events=False, typed="skip\nwhat\n\nlive\ndesired\n"
+    )
+    assert (code, left_open(torn, capsys)) == (0, ["roles/a"]), shown
+    assert torn.rows("SELECT name, label FROM tiers WHERE id IN (2, 4) ORDER BY name") == [
+        ("old", "still used"),
+        ("pro", "two"),
+    ]
+    assert ": resolve tiers/old, live; recorded as run 3." in shown
+    code, shown = on_a_terminal(["resolve", "roles/*"], environ, events=False, typed="quit\n")
+    assert (code, left_open(torn, capsys)) == (0, ["roles/a"]), shown

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 
 def on_a_terminal(
-    arguments: list[str], environ: Mapping[str, str], *, events: bool = True
+    arguments: list[str], environ: Mapping[str, str], *, events: bool = True, typed: str = ""
 ) -> tuple[int, str]:
     """Run seeder with a terminal for all three streams; gives its exit code and the text.
 
-    Without `events`, stderr leads nowhere.
+    Without `events`, stderr leads nowhere. What is `typed` waits for whoever reads it.
     """
     leader, follower = pty.openpty()
     child = subprocess.Popen(
@@ -25,6 +25,7 @@ def on_a_terminal(
         stderr=follower if events else subprocess.DEVNULL,
     )
     os.close(follower)
+    os.write(leader, typed.encode())
     shown = b""
     while True:
         try:

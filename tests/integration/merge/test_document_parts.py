@@ -98,7 +98,6 @@ def test_settling_a_part_leaves_what_else_the_catalog_asks_for_pending(launched:
     [
         (["roles/a#setings.theme"], "has no column setings.theme"),
         (["roles/a#code.x"], "merged as a whole"),
-        (["roles/a#settings", "roles/b#settings"], "addresses of 2 rows"),
         (["roles/c#settings"], "An address is unknown"),
     ],
 )
