@@ -35,6 +35,12 @@ _OTHER_VARIABLES = {
 }
 
 
+def test_a_page_that_names_a_command_names_its_digest() -> None:
+    names = [page for page in PAGES if "command = [" in page.read_text("utf-8")]
+    assert len(names) >= 5
+    assert [page.name for page in names if "digest" not in page.read_text("utf-8")] == []
+
+
 @each_page
 def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
     broken = [target for target in links(page) if not leads_somewhere(page, target)]
