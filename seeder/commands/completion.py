@@ -27,6 +27,25 @@ def answer(group: click.Command, invocation: Invocation, instruction: str) -> in
     return shell_complete(group, {"obj": invocation}, "seeder", "_SEEDER_COMPLETE", instruction)
 
 
+@click.command("completion", short_help="Print what a shell needs to complete commands.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(context: click.Context, /, *, shell: str) -> None:
+    """Print the function by which SHELL completes the commands and options of seeder.
+
+    \b
+    Example, in ~/.bashrc:
+      eval "$(seeder completion bash)"
+    """
+    from click.shell_completion import get_completion_class
+
+    root = context.find_root()
+    found = get_completion_class(shell)
+    if found is not None:
+        source = found(root.command, {}, "seeder", "_SEEDER_COMPLETE").source()
+        context.find_object(Invocation).print(f"{source}\n")  # type: ignore[union-attr]  # see cli
+
+
 _MODES = {
     "auto": "what this database needs: init or update",
     "init": "fill empty tables",

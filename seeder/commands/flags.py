@@ -45,6 +45,7 @@ def option(
     *,
     default: str | None = None,
     parse: bool = False,
+    short: tuple[str, ...] = (),
     **attributes: Any,
 ) -> Flag:
     """Make the flag of an option; the help names its variable, and the default that it has.
@@ -53,6 +54,7 @@ def option(
     together with all others. In both cases they turn it into a value.
     """
     return click.option(
+        *short,
         options.flag(name),
         name,
         cls=Setting,
@@ -93,6 +95,7 @@ PROJECT = all_of(
         "project",
         "DIR",
         "Where seeder.toml is; without it, the nearest from the working directory up.",
+        short=("-p",),
         shell_complete=completion.directories,
     ),
     option(

@@ -15,7 +15,7 @@ from seeder.commands.invocation import Invocation
 @flags.LOG_FORMAT
 @click.pass_obj
 def command(invocation: Invocation, /, *, directory: Path, **given: object) -> None:
-    """Write a small project to DIRECTORY, which must be new or empty.
+    """Write a small project to DIRECTORY; no file that is there already is touched.
 
     Two tables and the link between them, seeded, and a Compose file with a database.
 

@@ -37,10 +37,11 @@ from seeder.commands.invocation import Invocation
     multiple=True,
     shell_complete=completion.sets,
 )
+@click.option("--dry-run", is_flag=True, help="Show what would be done, as `seeder plan` does.")
 @flags.PROJECT
 @flags.WRITING
 @click.pass_obj
-def command(invocation: Invocation, /, **given: object) -> None:
+def command(invocation: Invocation, /, *, dry_run: bool, **given: object) -> None:
     """Wait for the database, lock it, migrate, seed what it still needs, and exit.
 
     Run it on every deploy, before the application starts. What people changed stays
@@ -67,4 +68,15 @@ def command(invocation: Invocation, /, **given: object) -> None:
       seeder run --project db --embedded
       seeder run --project db --mode update --report report.html
     """
-    deploy(invocation, given)
+    if not dry_run:
+        deploy(invocation, given)
+        return
+    files = [given.pop("plan"), given.pop("report")]
+    if any(files):
+        raise click.UsageError("--dry-run goes without --plan and without --report.")
+    settings = invocation.open("plan", given)
+    # Imported here: a deploy does without.
+    from seeder import planning
+    from seeder.report import plan_text
+
+    invocation.print(plan_text.plan(planning.plan(settings, log=invocation.log), invocation.screen))

@@ -16,6 +16,8 @@ _PROJECT = Path("db/seeder.toml")
 _WHY = """\
 # Which project this is: the ledger of a database keeps it, and refuses the image of another.
 # It stays as it is for good, and no other project has it."""
+_IGNORE = Path(".gitignore")
+_IGNORED = "__pycache__/\n/.seeder/\n/.env\n"
 _FROM_STARTER = (
     "alembic.ini",
     "migrations/env.py",
@@ -26,21 +28,25 @@ _FROM_STARTER = (
 
 
 def init(directory: Path) -> tuple[Path, ...]:
-    """Write a project below a new or empty directory; returns its files, relative to it.
+    """Write a project below a directory; returns its files, relative to it.
 
-    Raises ConfigurationInvalid where there is something already.
+    A .gitignore that is there already stays. Raises ConfigurationInvalid where any other of the
+    files is, or the directory `db`.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise ConfigurationInvalid(
-            f"{directory} is not empty.",
-            hint="Nothing was written. Name a new directory, or copy from one what you need.",
-        )
     sources = {
         path.relative_to(TEMPLATES): path
         for path in sorted(TEMPLATES.rglob("*"))
         if path.is_file() and path.suffix != ".pyc"
     }
     sources |= {Path("db", name): STARTER / name for name in _FROM_STARTER}
+    taken = [name for name in (Path("db"), *sorted(sources)) if (directory / name).exists()]
+    if taken or (directory.exists() and not directory.is_dir()):
+        raise ConfigurationInvalid(
+            f"{directory / taken[0]} is there already."
+            if taken
+            else f"{directory} is no directory.",
+            hint="Nothing was written. Name another directory, and copy from it what you need.",
+        )
     written = []
     try:
         for name, source in sorted(sources.items()):
@@ -51,6 +57,9 @@ def init(directory: Path) -> tuple[Path, ...]:
             else:
                 shutil.copyfile(source, directory / name)
             written.append(name)
+        if not (directory / _IGNORE).exists():
+            (directory / _IGNORE).write_text(_IGNORED)
+            written.append(_IGNORE)
     except OSError as error:
         raise ConfigurationInvalid(f"Cannot write to {directory}: {error.strerror}.") from None
     return tuple(written)

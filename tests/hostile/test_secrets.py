@@ -208,6 +208,7 @@ def commands(shop: Shop) -> Mapping[str, Callable[[], Done]]:
     return {
         "check": lambda: run(shop, "check"),
         "schema": lambda: run(shop, "schema"),
+        "completion": lambda: run(shop, "completion", "bash"),
         "init": lambda: run(shop, "init", str(former)),
         "wait": lambda: run(shop, "wait"),
         "plan": lambda: run(shop, "plan", *plan, values=PLANS),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from seeder import job
 from seeder.cli import main
+from seeder.database.embedded import embedded_server
 from seeder.errors import ConfigurationInvalid
 from seeder.settings import Secret, Settings
 from seeder.settle.init import init
@@ -44,11 +46,34 @@ def test_an_empty_directory_will_do(tmp_path: Path) -> None:
     assert all((tmp_path / file).is_file() for file in files)
 
 
-def test_nothing_is_written_where_there_is_something(tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("")
-    with pytest.raises(ConfigurationInvalid, match="not empty"):
+def test_a_directory_with_other_files_will_do_and_they_stay(tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("mine\n")
+    (tmp_path / "app.py").write_text("")
+    assert Path("db/seeder.toml") in init(tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "mine\n"
+    assert (tmp_path / "app.py").read_text() == ""
+
+
+@pytest.mark.parametrize("name", ["docker-compose.yml", "db"])
+def test_nothing_is_written_where_one_of_the_files_is_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ConfigurationInvalid, match=f"{name} is there already"):
         init(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_git_takes_the_project_and_nothing_of_the_embedded_server(tmp_path: Path) -> None:
+    init(tmp_path)
+    (tmp_path / ".gitignore").unlink()  # the server's directory ignores itself
+    with embedded_server.start(tmp_path / ".seeder" / "postgres") as server:
+        assert (server.data / "PG_VERSION").exists()
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=tmp_path, check=True)
+    staged = subprocess.run(
+        ["git", "ls-files"], cwd=tmp_path, check=True, capture_output=True, text=True
+    ).stdout
+    assert "db/seeder.toml" in staged
+    assert ".seeder" not in staged
 
 
 def test_an_editor_finds_the_schema_of_every_seed_file_and_no_mistake(tmp_path: Path) -> None:

@@ -368,6 +368,17 @@ def test_the_exit_code_stays_0_where_all_is_as_desired(launched: Shop, mode: str
     assert launched.command("plan", "--exit-code", "--mode", mode).exit_code == 0
 
 
+def test_a_dry_run_shows_the_plan_and_writes_nothing(launched: Shop) -> None:
+    launched.seed("roles", NEW_ROLES)
+    before = launched.snapshot()
+    done = launched.command("run", "--dry-run", "--mode", "update")
+    assert (done.exit_code, launched.snapshot()) == (0, before)
+    assert done.stdout == launched.command("plan", "--mode", "update").stdout
+    assert "Plan for production: mode update" in done.stdout
+    for option in ("--plan", "--report"):
+        assert launched.command("run", "--dry-run", option, "x.json").exit_code == 2
+
+
 def test_the_exit_code_tells_of_changes_and_of_conflicts(launched: Shop) -> None:
     launched.seed("roles", NEW_ROLES)
     assert launched.command("plan", "--mode", "update").exit_code == 0

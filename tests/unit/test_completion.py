@@ -14,9 +14,9 @@ import pytest
 from seeder.merge.given import Mode
 
 
-def seeder(environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+def seeder(environ: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "seeder"],
+        [sys.executable, "-m", "seeder", *arguments],
         env={"PATH": os.environ["PATH"], "PYTHONUTF8": "1", **environ},
         capture_output=True,
         text=True,
@@ -41,7 +41,7 @@ def offers(line: str, **environ: str) -> list[str]:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_each_shell_is_given_a_function(shell: str) -> None:
-    done = seeder({"_SEEDER_COMPLETE": f"{shell}_source"})
+    done = seeder({}, "completion", shell)
     assert done.returncode == 0, done.stderr
     assert f"_SEEDER_COMPLETE={shell}_complete" in done.stdout
     if shutil.which(shell):  # bash is everywhere; the others where they are

@@ -101,6 +101,9 @@ def start(
     """
     directory = directory.absolute()
     directory.mkdir(parents=True, exist_ok=True)
+    ignore = directory / ".gitignore"
+    if not (ignore.exists() or (directory / "data").exists()):
+        ignore.write_text("# The data of a server are no sources.\n*\n")
     account = service_account(directory / "data") if os.geteuid() == 0 else None
     programs = find_programs(account) if programs is None else programs
     home = directory if accessible(directory, account) else shelter(directory)
