@@ -33,8 +33,10 @@ def answer(group: click.Command, invocation: Invocation, instruction: str) -> in
 def command(context: click.Context, /, *, shell: str) -> None:
     """Print the function by which SHELL completes the commands and options of seeder.
 
+    docs/completion.md says where it goes.
+
     \b
-    Example, in ~/.bashrc:
+    Example:
       eval "$(seeder completion bash)"
     """
     from click.shell_completion import get_completion_class
