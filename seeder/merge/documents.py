@@ -17,6 +17,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
+from json.encoder import encode_basestring
 from typing import Final, Literal, TypeAlias, TypeVar
 
 from msgspec import Struct, field
@@ -428,6 +429,10 @@ def text_of(part: Part) -> str | None:
 
 
 def _told(part: Part) -> str:
+    if isinstance(part, str):
+        return encode_basestring(part)
+    if type(part) is int:
+        return str(part)
     return text_of(part) or ABSENT
 
 

@@ -306,7 +306,10 @@ def _outcomes(
         kind = work.live(column.name)
         found = merged(kind, column.merge, sides, overwrite=overwrite, settle=settle)
         yield as_text(found.value, kind)
-        yield as_text(found.asked, kind)
+        # Most often what the catalog asks for, whose text is at hand.
+        own_form = kind.kind.is_array or kind.kind.is_hstore
+        asked_for = found.asked is sides.desired and not own_form
+        yield desired if asked_for else as_text(found.asked, kind)
         yield msgspec.json.encode(found.changes).decode()
         yield _flags(sides, found)
 
