@@ -259,6 +259,36 @@ def test_flask_migrate_s_env_py_finds_the_application(
     assert tool(project.directory, "flask", "db", "current", **flask).endswith("0001 (head)\n")
 
 
+def test_flask_migrate_s_several_databases_are_migrated_together(
+    project: Shop, create_database: Callable[[], Database]
+) -> None:
+    other = create_database()
+    bind = """app.config["SQLALCHEMY_BINDS"] = {"other": os.environ["OTHER_URL"]}
+        db.init_app"""
+    model = """class Elsewhere(db.Model):
+        __bind_key__ = "other"
+        id = db.Column(db.Integer, primary_key=True)
+
+    @migrate"""
+    text = APP.replace("db.init_app", bind, 1).replace("@migrate", model, 1)
+    write(project, "wsgi.py", text)
+    sys.modules.pop("wsgi", None)
+    url = other.url.replace("postgresql:", "postgresql+psycopg:")
+    flask = {"FLASK_APP": "wsgi", "DATABASE_URL": project.database.url, "OTHER_URL": url}
+    tool(project.directory, "flask", "db", "init", "--multidb", **flask)
+    tool(project.directory, "flask", "db", "migrate", "--rev-id", "0001", **flask)
+    revision = next((project.directory / "migrations/versions").glob("*.py"))
+    revision.write_text(
+        revision.read_text().replace(
+            "def upgrade_():\n", 'def upgrade_():\n    print("created roles")\n'
+        )
+    )
+    project.configure(migrations='alembic = "migrations"\nenv = "project"')
+    migrated(project, project.end(project.start(OTHER_URL=url)))
+    assert other.fetch("SELECT to_regclass('elsewhere')") == [("elsewhere",)]
+    assert other.fetch("SELECT version_num FROM alembic_version") == [("0001",)]
+
+
 ENV = """
     from alembic import context
 
