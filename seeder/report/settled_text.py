@@ -74,6 +74,8 @@ def _settled(column: ColumnChange, action: RowAction) -> str:
     live, desired = shown(column.live, column.desired)
     if column.secret:
         return "(secret)"
+    if action in (RowAction.INSERT, RowAction.RESTORE) and column.live is None:
+        return desired  # there was no row
     # A value that was declined is not written.
     return f"{live} stays, not {desired}" if action is RowAction.RECORD else f"{live} → {desired}"
 
@@ -181,7 +183,9 @@ def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
 def _images(row: RowRecord) -> Iterator[tuple[Piece, ...]]:
     for name in dict.fromkeys([*row.before, *row.after]):
         if name in row.before and name in row.after:
-            yield name, " → ".join(shown(row.before[name], row.after[name]))
+            # Keys of rows that are referred to have an arrow of their own.
+            sides = shown(row.before[name], row.after[name])
+            yield name, " → ".join(side.removeprefix("→ ") for side in sides)
         else:
             side = row.before if name in row.before else row.after
             yield name, one(side[name])

@@ -248,6 +248,18 @@ def test_a_role_without_access_to_the_tables_is_told_so(torn: Project, capsys: C
         torn.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")
 
 
+def test_show_names_rows_that_are_referred_to(torn: Project, capsys: Captured) -> None:
+    assert torn.command("resolve", "roles/a#tier_id", "--take", "desired") == 0
+    capsys.readouterr()
+    assert torn.command("show", "3") == 0
+    assert "        tier_id  pro → team\n" in capsys.readouterr().out
+    assert torn.command("show", "1", "--json") == 0
+    rows = {each["address"]: each["after"] for each in json.loads(capsys.readouterr().out)["rows"]}
+    assert rows["roles/a"]["tier_id"] == "-> team"
+    assert torn.command("show", "1") == 0
+    assert "NULL →" not in capsys.readouterr().out
+
+
 # Settling several.
 
 

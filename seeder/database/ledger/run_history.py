@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.ledger.bases import Base
 from seeder.database.ledger.entries import image, read_bases
 from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.reference_keys import keys_of_rows
 from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
 
 _RUNS = (
@@ -82,33 +84,62 @@ def read_rows(
         )
     ).fetchone()
     total = int(row[0]) if row else 0
-    found = list(_written(connection, ledger, number, limit))
-    for base in read_bases(connection, ledger).open:
+    bases = read_bases(connection, ledger).open
+    found = _with_keys(connection, bases, _written(connection, ledger, number, limit))
+    for base in bases:
         inserted, records = _inserted(connection, ledger, base, number, max(0, limit - len(found)))
         total += inserted
-        found += records
+        found += _with_keys(connection, bases, [(base.id, each) for each in records])
     return tuple(found), total
+
+
+def _with_keys(
+    connection: psycopg.Connection[Any],
+    bases: Sequence[Base],
+    records: Iterable[tuple[int, RowRecord]],
+) -> list[RowRecord]:
+    """Records, by the numbers of their bases, with keys in place of what references store."""
+    records = list(records)
+    keys: dict[tuple[int, str], Mapping[str, str]] = {}
+    for base in bases:
+        sides = [s for n, each in records if n == base.id for s in (each.before, each.after)]
+        for name in [column.name for column in base.columns.values() if column.reference]:
+            values = [side.get(name) for side in sides]
+            keys[base.id, name] = keys_of_rows(connection, bases, base, name, values)
+
+    def told(base: int, side: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {
+            name: value if value is None else keys.get((base, name), {}).get(value, value)
+            for name, value in side.items()
+        }
+
+    return [
+        replace(each, before=told(n, each.before), after=told(n, each.after)) for n, each in records
+    ]
 
 
 def _written(
     connection: psycopg.Connection[Any], ledger: Ledger, number: int, limit: int
-) -> Iterator[RowRecord]:
+) -> Iterator[tuple[int, RowRecord]]:
     rows = connection.execute(
         ledger.sql(
-            "SELECT set_name, addr, action, reason, before, after, merged FROM {s}.changes"
+            "SELECT base, set_name, addr, action, reason, before, after, merged FROM {s}.changes"
             " WHERE run = {run} ORDER BY seq LIMIT {limit}",
             run=sql.Literal(number),
             limit=sql.Literal(limit),
         )
     ).fetchall()
-    for set_name, addr, action, reason, *images in rows:
+    for base, set_name, addr, action, reason, *images in rows:
         before, after = in_parts(*images)
-        yield RowRecord(
-            address=f"{set_name}/{addr}",
-            action=action,
-            reason=reason,
-            before=before,
-            after=after,
+        yield (
+            base,
+            RowRecord(
+                address=f"{set_name}/{addr}",
+                action=action,
+                reason=reason,
+                before=before,
+                after=after,
+            ),
         )
 
 
