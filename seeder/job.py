@@ -415,7 +415,9 @@ class _Job:
 
 def _import_what_seeds() -> None:
     """Import what the rest of a run needs, while it waits for the server."""
+    import structlog
+
     from seeder.database.applying import seed, transaction
     from seeder.database.migrations import migrate
 
-    del migrate, seed, transaction
+    del structlog, migrate, seed, transaction

@@ -11,9 +11,9 @@ import json
 import math
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from enum import StrEnum
-from typing import Protocol, TextIO, TypeAlias, assert_never
+from typing import Protocol, TextIO, TypeAlias, assert_never, cast
 
 
 class Log(Protocol):
@@ -204,7 +204,11 @@ _ERASE = "\r\x1b[2K"
 
 
 class _Lines:
-    """Writes each event as one line, at once, or loses it."""
+    """Writes each event as one line, at once, or loses it.
+
+    Structlog makes the lines from `carry` on. The few of a deploy that has nothing to do are made
+    here, since its import would be the dearest of such a deploy.
+    """
 
     def __init__(
         self, stream: TextIO, render: Render, *, live: int | None, redacted: Redact
@@ -215,7 +219,7 @@ class _Lines:
         self._redacted = redacted
         self._drawn = False
         self._told = -math.inf
-        self._carried: dict[str, object] = {}
+        self._carrying: Log | None = None
 
     def debug(self, event: str, **fields: object) -> None:
         """Leave it out."""
@@ -249,10 +253,26 @@ class _Lines:
             self._send(_ERASE)
 
     def carry(self, **fields: object) -> None:
-        """Have every further line carry these fields."""
-        self._carried |= fields
+        """Have every further line carry these fields; leaves structlog's configuration alone."""
+        import structlog
+
+        def put(_logger: object, level: str, event: MutableMapping[str, object]) -> str:
+            return self._line(level, str(event.pop("event")), event)
+
+        logger = structlog.wrap_logger(
+            _Sink(self._put),
+            processors=[put],
+            wrapper_class=structlog.make_filtering_bound_logger("info"),
+        )
+        self._carrying = cast("Log", logger.bind(**fields))
 
     def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
+        if self._carrying is not None:
+            getattr(self._carrying, level)(event, **fields)
+        else:
+            self._put(self._line(level, event, fields))
+
+    def _line(self, level: str, event: str, fields: Mapping[str, object]) -> str:
         now = datetime.datetime.now(datetime.UTC)
         first = {
             # Whoever watches knows the day.
@@ -260,7 +280,9 @@ class _Lines:
             "level": level,
             "event": redact(event),
         }
-        line = self._render(first | _mask(self._carried | dict(fields), self._redacted))
+        return self._render(first | _mask(fields, self._redacted))
+
+    def _put(self, line: str) -> None:
         self.progress_ended()
         self._send(f"{line}\n")
 
@@ -271,3 +293,10 @@ class _Lines:
         except (OSError, ValueError):
             # Nobody listens any more. The work must not depend on an audience.
             return
+
+
+class _Sink:
+    """Takes finished lines from structlog, by whatever level they come."""
+
+    def __init__(self, put: Callable[[str], None]) -> None:
+        self.info = self.warning = self.error = put

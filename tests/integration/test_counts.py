@@ -21,6 +21,7 @@ NEVER_NEEDED = {
     "msgspec",
     "tenacity",
     "mako",
+    "structlog",
     "jinja2",
 }
 LATER = {

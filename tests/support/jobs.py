@@ -32,6 +32,7 @@ _CONTEXT.set_forkserver_preload(
         "seeder.database.connection.wait",
         "seeder.report.failure",
         "seeder.report.termination",
+        "structlog",
         "tests.support.jobs",
     ]
 )

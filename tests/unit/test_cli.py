@@ -14,7 +14,7 @@ from seeder.errors import Interrupted, MigrationFailed
 from seeder.merge.result import Result, RunResult
 from seeder.whereabouts import STARTER
 
-HEAVY = {"psycopg", "sqlalchemy", "alembic", "yaml", "msgspec", "tenacity", "flask"}
+HEAVY = {"psycopg", "sqlalchemy", "alembic", "yaml", "msgspec", "structlog", "tenacity", "flask"}
 
 
 @pytest.fixture(autouse=True)

@@ -107,6 +107,13 @@ def test_lines_carry_what_is_known_of_the_run_from_then_on():
     assert (after["level"], after["run"], after["url"]) == ("warning", 7, "***")
 
 
+def test_structlogs_global_configuration_stays_untouched():
+    import structlog
+
+    configure(LogFormat.JSON, stream=io.StringIO()).carry(run=7)
+    assert not structlog.is_configured()
+
+
 def test_what_libraries_log_and_warn_about_stays_out_of_the_output():
     script = (
         "import logging, warnings; from seeder.log import silence_libraries; silence_libraries();"

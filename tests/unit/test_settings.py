@@ -283,6 +283,7 @@ def test_importing_the_settings_imports_no_third_party():
         "alembic",
         "msgspec",
         "yaml",
+        "structlog",
         "click",
         "tenacity",
     }
