@@ -383,8 +383,9 @@ def version_table_of(connection: Connection, catalog: Catalog) -> str | None:
     if migrations.none:
         return None
     row = connection.execute(
-        "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = to_regclass(%s)",
+        "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.oid = pg_catalog.to_regclass(%s)::oid",
         [
             f'"{migrations.version_table_schema}"."{migrations.version_table}"'
             if migrations.version_table_schema

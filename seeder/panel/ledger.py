@@ -182,7 +182,7 @@ class Look(Struct, frozen=True, kw_only=True):
     def require_readable(self) -> None:
         """Raise ConfigurationInvalid unless there is a ledger that this code may read."""
         name = sql.Identifier(self.schema, "meta").as_string(self.cursor)
-        if self.rows("SELECT to_regclass(%s)", [name]) == [(None,)]:
+        if self.rows("SELECT pg_catalog.to_regclass(%s)", [name]) == [(None,)]:
             raise LedgerMissing("seeder has not run on this database yet.")
         ((minimum_reader,),) = self.rows("SELECT minimum_reader FROM {s}.meta")
         if minimum_reader > READS:
@@ -298,7 +298,7 @@ class Look(Struct, frozen=True, kw_only=True):
 
     def written(self, run: int, *, start: int, limit: int) -> tuple[tuple[RowRecord, ...], int]:
         """Rows that a run wrote other than by inserting them, and how many there are in all."""
-        ((total,),) = self.rows("SELECT count(*) FROM {s}.changes WHERE run = %s", [run])
+        ((total,),) = self.rows("SELECT pg_catalog.count(*) FROM {s}.changes WHERE run = %s", [run])
         rows = self.rows(
             "SELECT set_name, addr, action, reason, {before}, {after}, merged FROM {s}.changes"
             " WHERE run = %s ORDER BY seq OFFSET %s LIMIT %s",
@@ -327,7 +327,7 @@ class Look(Struct, frozen=True, kw_only=True):
         Rows that are not there since another one holds their unique value come first.
         """
         held = self.rows(
-            "SELECT w.set_name, w.addr, w.holder, count(*) OVER () FROM {s}.waiting w"
+            "SELECT w.set_name, w.addr, w.holder, pg_catalog.count(*) OVER () FROM {s}.waiting w"
             " JOIN {s}.bases b ON b.id = w.base"
             " WHERE b.project = {p} AND w.why = 'value' ORDER BY 1, 2 LIMIT {limit}",
             limit=sql.Literal(limit),
@@ -345,7 +345,7 @@ class Look(Struct, frozen=True, kw_only=True):
         ):
             base = sql.Identifier(self.schema, f"base_{number}")
             ((here,),) = self.rows(
-                "SELECT count(*) FROM {base}"
+                "SELECT pg_catalog.count(*) FROM {base}"
                 " WHERE notes ?| ARRAY['offered', 'stays'] AND state = 'a'",
                 base=base,
             )
@@ -370,11 +370,12 @@ class Look(Struct, frozen=True, kw_only=True):
         )
         rows = self.rows(
             "SELECT coalesce(s.name, ''), b.addr, o.key, o.value,"
-            " coalesce(b.notes -> 'unknown' ? o.key, false),"
-            " jsonb_object(ARRAY[{asked}]::text[]) ->> o.key, b.notes -> 'parts' -> o.key"
+            " coalesce(b.notes -> 'unknown'::text ? o.key, false),"
+            " pg_catalog.jsonb_object(ARRAY[{asked}]::text[]) ->> o.key,"
+            " b.notes -> 'parts'::text -> o.key"
             " FROM {base} b LEFT JOIN {s}.sets s ON s.id = b.seed_set"
-            " LEFT JOIN LATERAL jsonb_each_text(b.notes -> 'offered') o"
-            " ON NOT b.notes ? 'stays'"
+            " LEFT JOIN LATERAL pg_catalog.jsonb_each_text(b.notes -> 'offered'::text) o"
+            " ON NOT b.notes ? 'stays'::text"
             " WHERE b.notes ?| ARRAY['offered', 'stays'] AND b.state = 'a'"
             " ORDER BY s.name, b.addr, o.key LIMIT %s",
             [limit],
@@ -400,7 +401,8 @@ class Look(Struct, frozen=True, kw_only=True):
 def _cut(column: str) -> sql.Composed:
     """An image whose values are no longer than a page shows."""
     return sql.SQL(
-        "(SELECT jsonb_object_agg(key, left(value, {})) FROM jsonb_each_text({}))"
+        "(SELECT pg_catalog.jsonb_object_agg(key, pg_catalog.left(value, {}))"
+        " FROM pg_catalog.jsonb_each_text({}))"
     ).format(sql.Literal(LONGEST + 1), sql.Identifier(column))
 
 

@@ -1,4 +1,4 @@
-"""Functions of a stranger, found on the search_path, are not called.
+"""Functions and operators of a stranger, found on the search_path, are not called.
 
 An overload whose parameters fit exactly wins over one of `pg_catalog` that takes anything, even
 where `pg_catalog` comes first: `public.unnest(text[])` over `pg_catalog.unnest(anyarray)`.
@@ -7,6 +7,7 @@ where `pg_catalog` comes first: `public.unnest(text[])` over `pg_catalog.unnest(
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -31,6 +32,14 @@ TYPES = [
 ]
 PAIRS = ["text", "name", "varchar", "integer", "bigint", "oid", "jsonb", "text[]", "boolean"]
 """Types of two parameters of functions."""
+
+OPERATORS = {
+    "boolean": ["=", "<>", "<", ">", "<=", ">=", "?", "?|", "@>", "<@", "&&", "~", "!~"],
+    "text": ["||", "->>", "#>>"],
+    "jsonb": ["->", "#>", "#-"],
+    "integer": ["-", "+", "*", "/", "%", "&", "|"],
+}
+"""By what they return. An operator of `pg_catalog` for the very same two types comes first."""
 
 _NAMES = re.compile(r"(?<![\w.:$])([a-z][a-z0-9_]*)\s*\(")
 
@@ -76,14 +85,43 @@ END $do$
 """
 
 
+PLANT_OPERATORS = r"""
+DO $do$
+DECLARE
+  one text; other text; returns text; symbol text;
+  types text[] := string_to_array(current_setting('test.types'), ' ');
+BEGIN
+  FOREACH one IN ARRAY types LOOP
+    FOREACH other IN ARRAY types LOOP
+      CONTINUE WHEN 'record' IN (one, other);
+      FOR returns, symbol IN
+        SELECT r.key, o.value FROM jsonb_each(current_setting('test.operators')::jsonb) r,
+          jsonb_array_elements_text(r.value) o
+        WHERE NOT EXISTS (SELECT FROM pg_operator p WHERE p.oprname = o.value
+          AND p.oprleft = one::regtype AND p.oprright = other::regtype)
+      LOOP
+        EXECUTE format('CREATE FUNCTION public.%I(%s, %s) RETURNS %s LANGUAGE plpgsql'
+          || ' AS $f$ BEGIN RAISE EXCEPTION ''%%'', %L; END $f$', 'of ' || symbol, one, other,
+          returns, format('lookalike %s %s %s', one, symbol, other));
+        EXECUTE format('CREATE OPERATOR public.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION ='
+          || ' public.%I)', symbol, one, other, 'of ' || symbol);
+      END LOOP;
+    END LOOP;
+  END LOOP;
+END $do$
+"""
+
+
 def plant(project: Project) -> None:
-    """Lookalikes of every function in use, for each type that ours meet."""
+    """Lookalikes of every function and operator in use, for each type that ours meet."""
     project.sql("CREATE EXTENSION citext")
     project.sql("SET search_path TO pg_catalog")
     given = {"names": called_names(), "types": TYPES, "pairs": PAIRS}
     for name, values in given.items():
         project.sql(f"SELECT set_config('test.{name}', %s, false)", " ".join(values))
+    project.sql("SELECT set_config('test.operators', %s, false)", json.dumps(OPERATORS))
     project.sql(PLANT)
+    project.sql(PLANT_OPERATORS)
     project.sql("RESET search_path")
 
 

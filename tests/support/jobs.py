@@ -70,12 +70,18 @@ class Job:
 
 def start_job(arguments: Sequence[str], environ: Mapping[str, str]) -> Job:
     """Start a command, in this environment alone."""
-    files = [Path(mkstemp(prefix="seeder-job-")[1]) for _ in range(2)]
+    files = [_new_file() for _ in range(2)]
     process = _CONTEXT.Process(
         target=_main, args=(list(arguments), dict(environ), *files), daemon=True
     )
     process.start()
     return Job(process, *files)
+
+
+def _new_file() -> Path:
+    number, name = mkstemp(prefix="seeder-job-")
+    os.close(number)
+    return Path(name)
 
 
 def _main(arguments: list[str], environ: dict[str, str], output: Path, errors: Path) -> None:

@@ -370,7 +370,9 @@ def brought_back(work: SetWork, guard: Guard) -> sql.Composable:
     columns: dict[str, sql.Composable] = {
         name: after_update(work, name)
         if work.stage.has(name)
-        else sql.SQL("CASE WHEN b.notes -> 'removed' ? {name} THEN {value} ELSE {now} END").format(
+        else sql.SQL(
+            "CASE WHEN b.notes -> 'removed'::text ? {name}::text THEN {value} ELSE {now} END"
+        ).format(
             name=sql.Literal(name),
             value=cast(
                 sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(sql.Literal(name)),

@@ -114,7 +114,8 @@ def _holding(
     )
     return sql.SQL(
         "UPDATE {verdict} w SET verdict = CASE WHEN EXISTS (SELECT FROM {base} b"
-        " WHERE b.ctid = w.b AND b.notes ? 'stays') THEN {before} ELSE {held} END FROM {live} t\n"
+        " WHERE b.ctid = w.b AND b.notes ? 'stays'::text)"
+        " THEN {before} ELSE {held} END FROM {live} t\n"
         "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})"
     ).format(
         verdict=work.verdict,

@@ -149,9 +149,9 @@ def kept_out(work: SetWork, name: str) -> sql.Composable:
 def parts_kept_out(work: SetWork, name: str) -> sql.Composable:
     """Of verdict row `w`, the parts of which that is so: by path, what was and is asked for."""
     return sql.SQL(
-        "(SELECT pg_catalog.jsonb_object_agg(p ->> 'name',"
-        " pg_catalog.jsonb_build_array(p ->> 'asked', p ->> 'desired'))"
-        " FROM pg_catalog.jsonb_array_elements({}::jsonb) p WHERE p ->> 'case' = ANY ({}))"
+        "(SELECT pg_catalog.jsonb_object_agg(p ->> 'name'::text,"
+        " pg_catalog.jsonb_build_array(p ->> 'asked'::text, p ->> 'desired'::text))"
+        " FROM pg_catalog.jsonb_array_elements({}::jsonb) p WHERE p ->> 'case'::text = ANY ({}))"
     ).format(sql.Identifier("w", f"c{work.stage.position(name)}"), sql.Literal(sorted(KEPT_OUT)))
 
 
@@ -165,10 +165,10 @@ def images(work: SetWork) -> sql.Composable:
         sql.SQL(
             "CASE WHEN w.{v} = ANY ({writes}) THEN pg_catalog.jsonb_build_object({name},"
             " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('how', {how}::jsonb,"
-            " 'parts', (SELECT pg_catalog.jsonb_object_agg(p ->> 'name',"
-            " pg_catalog.jsonb_build_array(p ->> 'live', p ->> 'desired'))"
+            " 'parts', (SELECT pg_catalog.jsonb_object_agg(p ->> 'name'::text,"
+            " pg_catalog.jsonb_build_array(p ->> 'live'::text, p ->> 'desired'::text))"
             " FROM pg_catalog.jsonb_array_elements(w.{c}::jsonb) p"
-            " WHERE p ->> 'case' = ANY ({writes_part})))))"
+            " WHERE p ->> 'case'::text = ANY ({writes_part})))))"
             " ELSE '{{}}' END"
         ).format(
             v=sql.Identifier(f"v{work.stage.position(column.name)}"),
@@ -243,7 +243,7 @@ def _pending(
     pieces: list[sql.Composable] = []
     for column, condition in zip(columns, pending, strict=True):
         base, live = work.base.columns[column.name], work.live(column.name)
-        note = sql.SQL("b.notes -> 'offered' ->> {}").format(sql.Literal(column.name))
+        note = sql.SQL("b.notes -> 'offered'::text ->> {}::text").format(sql.Literal(column.name))
         pieces.append(sql.SQL("coalesce({}, false)").format(condition))
         pieces += [
             as_json(cast(value, live), live)
@@ -256,7 +256,9 @@ def _pending(
             )
         ]
         pieces.append(
-            sql.SQL("coalesce(b.notes -> 'offered' ? {}, false)").format(sql.Literal(column.name))
+            sql.SQL("coalesce(b.notes -> 'offered'::text ? {}::text, false)").format(
+                sql.Literal(column.name)
+            )
         )
     return sql.SQL(
         "SELECT w.s::text, w.row_at::text, w.row_by::text, {pieces}\nFROM {verdict} w\n"

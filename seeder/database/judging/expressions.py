@@ -82,7 +82,9 @@ def desired_is_asked(work: SetWork, name: str, *, noted: bool = True) -> sql.Com
     return sql.SQL(
         "((NOT {moved} AND {r} IS NOT DISTINCT FROM b.{symbol}) OR ({d} IS NOT NULL AND {equal}))"
     ).format(
-        moved=sql.SQL("coalesce(b.notes -> 'moved' ? {}, false)").format(sql.Literal(name)),
+        moved=sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(
+            sql.Literal(name)
+        ),
         r=work.stage.r(name),
         symbol=column.symbol,
         d=work.stage.d(name),

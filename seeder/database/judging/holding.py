@@ -344,8 +344,8 @@ def _held_column(work: SetWork, name: str) -> sql.Composed:
         verdict,
         is_written(work, name),
         sql.SQL(
-            "coalesce((SELECT b.notes -> 'offered' ? {name} AND"
-            " b.notes -> 'offered' ->> {name} IS NOT DISTINCT FROM {offer}"
+            "coalesce((SELECT b.notes -> 'offered'::text ? {name}::text AND"
+            " b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
             " FROM {base} b WHERE b.ctid = w.b), false)"
         ).format(name=sql.Literal(name), offer=offer(work, name), base=work.base.relation),
         sql.Literal(number_of(COLUMN_RULES, "held_before")),

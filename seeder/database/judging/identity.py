@@ -62,7 +62,7 @@ def _moving_away(work: SetWork, live: str) -> sql.Composable:
     still = [
         sql.SQL(
             "({now})::text OPERATOR(pg_catalog.=)"
-            " coalesce(o.notes -> 'moved' ->> {name}, ({asked})::text)"
+            " coalesce(o.notes -> 'moved'::text ->> {name}::text, ({asked})::text)"
         ).format(
             now=canonical(sql.Identifier(live, name), work.live(name)),
             name=sql.Literal(name),
@@ -71,7 +71,8 @@ def _moving_away(work: SetWork, live: str) -> sql.Composable:
         for name in work.seed_set.key
     ]
     return sql.SQL(
-        "EXISTS (SELECT FROM {} o WHERE o.scope = {} AND o.state = ANY ({}) AND o.notes ? 'moved'"
+        "EXISTS (SELECT FROM {} o WHERE o.scope = {} AND"
+        " o.state = ANY ({}) AND o.notes ? 'moved'::text"
         " AND {} AND {})"
     ).format(
         work.base.relation,

@@ -82,7 +82,7 @@ def _judge(
         }.items()
     }
     moved_keys = [
-        sql.SQL("coalesce(b.notes -> 'moved' ? {}, false)").format(sql.Literal(name))
+        sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(sql.Literal(name))
         for name in work.seed_set.key
     ]
     row_facts: dict[str, Fact] = {
@@ -162,7 +162,7 @@ def judge_gone(
         "blocked": False,
         "held": False,
         "told": False,
-        "protected": False if decided else sql.SQL("coalesce(b.notes ? 'protected', false)"),
+        "protected": False if decided else sql.SQL("coalesce(b.notes ? 'protected'::text, false)"),
         "refresh": False,
         "moved": False,
         "writes": False,
@@ -189,9 +189,9 @@ def _offer_withdrawn(columns: dict[str, int]) -> sql.Composable:
     nothing = numbers(COLUMN_RULES, {ColumnCase.NOTHING})
     return sql.SQL("({})").format(
         sql.SQL(" OR ").join(
-            sql.SQL("coalesce(b.notes -> 'offered' ? {} AND c.{} = ANY ({}), false)").format(
-                sql.Literal(name), sql.Identifier(f"v{n}"), nothing
-            )
+            sql.SQL(
+                "coalesce(b.notes -> 'offered'::text ? {}::text AND c.{} = ANY ({}), false)"
+            ).format(sql.Literal(name), sql.Identifier(f"v{n}"), nothing)
             for name, n in columns.items()
         )
     )
@@ -220,7 +220,7 @@ def _entry_facts() -> dict[str, Fact]:
         "unset": in_state(EntryState.SET),
         "ambiguous": identity.format(numbers(IDENTITY_RULES, {Identity.AMBIGUOUS})),
         "taken": identity.format(numbers(IDENTITY_RULES, {Identity.TAKEN})),
-        "reported": sql.SQL("coalesce(b.notes ? 'stays', false)"),
+        "reported": sql.SQL("coalesce(b.notes ? 'stays'::text, false)"),
     }
 
 
@@ -321,8 +321,9 @@ def _column_facts(
             "desired_is_asked": desired_is_asked(work, name),
             "live_is_stored": untouched(work, name, sql.Identifier("v", f"l{number}"), others),
             "offered": sql.SQL(
-                "coalesce(b.notes -> 'offered' ? {name} AND"
-                " (b.notes -> 'offered' ->> {name}) IS NOT DISTINCT FROM {offer}, false)"
+                "coalesce(b.notes -> 'offered'::text ? {name}::text AND"
+                " (b.notes -> 'offered'::text ->> {name}::text)"
+                " IS NOT DISTINCT FROM {offer}, false)"
             ).format(name=sql.Literal(name), offer=offer(work, name)),
         }
     if work.identifies(name) and facts["never"] is False:

@@ -177,7 +177,7 @@ def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> boo
         sets.append(
             sql.SQL(
                 "notes = coalesce(notes, '{{}}') || pg_catalog.jsonb_build_object('moved',"
-                " {} || coalesce(notes -> 'moved', '{{}}'))"
+                " {} || coalesce(notes -> 'moved'::text, '{{}}'))"
             ).format(sql.SQL(" || ").join(notes))
         )
     return bool(

@@ -192,11 +192,11 @@ def _rename_in_notes(connection: psycopg.Connection[Any], base: Base, old: str, 
     connection.execute(
         sql.SQL(
             "UPDATE {base} SET notes = (SELECT pg_catalog.jsonb_object_agg(part.key, CASE"
-            " WHEN pg_catalog.jsonb_typeof(part.value) = 'array' AND part.value ? %(old)s"
+            " WHEN pg_catalog.jsonb_typeof(part.value) = 'array' AND part.value ? %(old)s::text"
             "   THEN (part.value - %(old)s::text) || pg_catalog.jsonb_build_array(%(new)s::text)"
-            " WHEN pg_catalog.jsonb_typeof(part.value) = 'object' AND part.value ? %(old)s"
+            " WHEN pg_catalog.jsonb_typeof(part.value) = 'object' AND part.value ? %(old)s::text"
             "   THEN (part.value - %(old)s::text)"
-            "     || pg_catalog.jsonb_build_object(%(new)s::text, part.value -> %(old)s)"
+            "     || pg_catalog.jsonb_build_object(%(new)s::text, part.value -> %(old)s::text)"
             " ELSE part.value END) FROM pg_catalog.jsonb_each(notes) part)"
             " WHERE notes IS NOT NULL"
         ).format(base=base.relation),
@@ -212,7 +212,7 @@ def _rename_in_images(
         ledger.sql(
             "UPDATE {s}.sets SET columns = (columns - %(old)s::text) ||"
             " pg_catalog.to_jsonb(%(new)s::text)"
-            " WHERE base = %(base)s AND columns ? %(old)s"
+            " WHERE base = %(base)s AND columns ? %(old)s::text"
         ),
         {"old": old, "new": new, "base": base.id},
     )
@@ -220,8 +220,8 @@ def _rename_in_images(
         connection.execute(
             ledger.sql(
                 "UPDATE {s}.changes SET {side} = ({side} - %(old)s::text)"
-                " || pg_catalog.jsonb_build_object(%(new)s::text, {side} -> %(old)s)"
-                " WHERE base = %(base)s AND {side} ? %(old)s",
+                " || pg_catalog.jsonb_build_object(%(new)s::text, {side} -> %(old)s::text)"
+                " WHERE base = %(base)s AND {side} ? %(old)s::text",
                 side=sql.Identifier(side),
             ),
             {"old": old, "new": new, "base": base.id},
@@ -230,13 +230,15 @@ def _rename_in_images(
 
 _UNKNOWN = sql.SQL(
     "notes = pg_catalog.jsonb_set(coalesce(notes, '{{}}'), '{{unknown}}',"
-    " coalesce(notes -> 'unknown', '[]') || pg_catalog.jsonb_build_array({name}::text))"
+    " coalesce(notes -> 'unknown'::text, '[]') || pg_catalog.jsonb_build_array({name}::text))"
 )
 
 _UNASKED = sql.SQL(
     "notes = coalesce(notes, '{{}}') || pg_catalog.jsonb_build_object("
-    "'unknown', coalesce(notes -> 'unknown', '[]') || pg_catalog.jsonb_build_array({name}::text),"
-    " 'unasked', coalesce(notes -> 'unasked', '[]') || pg_catalog.jsonb_build_array({name}::text))"
+    "'unknown', coalesce(notes -> 'unknown'::text, '[]')"
+    " || pg_catalog.jsonb_build_array({name}::text),"
+    " 'unasked', coalesce(notes -> 'unasked'::text,"
+    " '[]') || pg_catalog.jsonb_build_array({name}::text))"
 )
 
 
@@ -295,12 +297,13 @@ def _recast(
 def _recast_stored(
     connection: psycopg.Connection[Any], base: Base, column: BaseColumn, live: Column
 ) -> None:
-    stored = sql.SQL("notes -> 'stored' ->> {}").format(sql.Literal(column.name))
+    stored = sql.SQL("notes -> 'stored'::text ->> {}::text").format(sql.Literal(column.name))
     connection.execute(
         sql.SQL(
             "UPDATE {} SET notes = pg_catalog.jsonb_set(notes, ARRAY['stored', {name}],"
-            " coalesce(pg_catalog.to_jsonb(({value})::text), 'null')) WHERE notes -> 'stored' ?"
-            " {name}"
+            " coalesce(pg_catalog.to_jsonb(({value})::text),"
+            " 'null')) WHERE notes -> 'stored'::text ?"
+            " {name}::text"
         ).format(
             base.relation,
             name=sql.Literal(column.name),
@@ -314,7 +317,8 @@ def _outgrown(connection: psycopg.Connection[Any], base: Base) -> list[int]:
     types = dict(
         connection.execute(
             "SELECT attname, pg_catalog.format_type(atttypid, NULL) FROM pg_attribute"
-            " WHERE attrelid = %s::regclass AND attname ~ '^p[0-9]+$' AND NOT attisdropped",
+            " WHERE attrelid = %s::regclass::oid AND attname::text ~ '^p[0-9]+$'"
+            " AND NOT attisdropped",
             [base.relation.as_string(connection)],
         ).fetchall()
     )

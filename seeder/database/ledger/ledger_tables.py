@@ -133,7 +133,7 @@ SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF NOT EXISTS (
         SELECT FROM {s}.pending_plan p WHERE p.project = NEW.project AND p.plan_id = NEW.plan_id
-        AND NOT coalesce((p.document ->> 'provisional')::boolean, true)
+        AND NOT coalesce((p.document ->> 'provisional'::text)::boolean, true)
     ) THEN
         RAISE EXCEPTION USING ERRCODE = 'check_violation',
             MESSAGE = 'no plan of this id waits: an approval is of one that was shown';

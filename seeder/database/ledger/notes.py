@@ -31,7 +31,9 @@ def as_array(name: str) -> sql.Composable:
 
 def since(name: sql.Composable) -> sql.Composable:
     """The run that reported that a column of entry `b` is in conflict, as JSON."""
-    return sql.SQL("coalesce(b.notes -> 'since' -> {}, pg_catalog.to_jsonb(b.run))").format(name)
+    return sql.SQL(
+        "coalesce(b.notes -> 'since'::text -> {}::text, pg_catalog.to_jsonb(b.run))"
+    ).format(name)
 
 
 def joined(parts: dict[str, list[sql.Composable]]) -> sql.Composable:

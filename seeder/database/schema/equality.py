@@ -141,7 +141,7 @@ def bounded(value: sql.Composable, column: Column) -> sql.Composable:
     return sql.SQL(
         "CASE WHEN pg_catalog.octet_length({text}) <= {longest} THEN {text} ELSE"
         " pg_catalog.left({text}, {longest})"
-        " || '... (' || pg_catalog.length({text}) || ' characters, SHA-256 '"
+        " || '... (' || pg_catalog.length({text})::text || ' characters, SHA-256 '"
         " || pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to({text},"
         " 'UTF8')), 'hex'), 16) || ')' END"
     ).format(text=text, longest=sql.Literal(LONGEST))

@@ -214,22 +214,22 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                 (SELECT pg_catalog.jsonb_agg(DISTINCT m.attname) FROM pg_depend s
                  JOIN pg_attribute m ON m.attrelid = c.oid AND m.attnum = s.refobjsubid
                  WHERE a.attgenerated <> '' AND m.attnum <> a.attnum
-                   AND s.refclassid = 'pg_class'::regclass AND s.refobjid = c.oid
-                   AND (s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
-                        OR s.classid = 'pg_class'::regclass AND s.objid = c.oid
+                   AND s.refclassid = 'pg_class'::regclass::oid AND s.refobjid = c.oid
+                   AND (s.classid = 'pg_attrdef'::regclass::oid AND s.objid = d.oid
+                        OR s.classid = 'pg_class'::regclass::oid AND s.objid = c.oid
                            AND s.objsubid = a.attnum)), '[]'),
             'sequence', coalesce(
                 (SELECT s.objid::bigint FROM pg_depend s
-                 WHERE s.classid = 'pg_class'::regclass AND s.refobjid = c.oid
-                   AND s.refclassid = 'pg_class'::regclass
+                 WHERE s.classid = 'pg_class'::regclass::oid AND s.refobjid = c.oid
+                   AND s.refclassid = 'pg_class'::regclass::oid
                    AND s.refobjsubid = a.attnum AND s.deptype IN ('a', 'i')
                    AND EXISTS (SELECT FROM pg_class q
                                WHERE q.oid = s.objid AND q.relkind = 'S') LIMIT 1),
                 (SELECT s.refobjid::bigint FROM pg_depend s
                  JOIN pg_class q ON q.oid = s.refobjid AND q.relkind = 'S'
-                 WHERE s.classid = 'pg_attrdef'::regclass AND s.objid = d.oid
-                   AND s.refclassid = 'pg_class'::regclass
-                   AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+                 WHERE s.classid = 'pg_attrdef'::regclass::oid AND s.objid = d.oid
+                   AND s.refclassid = 'pg_class'::regclass::oid
+                   AND a.atttypid IN (20::oid, 21::oid, 23::oid)
                    AND pg_catalog.pg_get_expr(d.adbin, d.adrelid) LIKE 'nextval(%%::regclass)'
                        LIMIT 1))
         ) ORDER BY a.attnum)
@@ -247,8 +247,8 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                         WHERE k.ord <= i.indnkeyatts),
             'depends', (SELECT pg_catalog.jsonb_agg(DISTINCT a.attname) FROM pg_depend p
                         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.refobjsubid
-                        WHERE p.classid = 'pg_class'::regclass AND p.objid = i.indexrelid
-                          AND p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid),
+                        WHERE p.classid = 'pg_class'::regclass::oid AND p.objid = i.indexrelid
+                          AND p.refclassid = 'pg_class'::regclass::oid AND p.refobjid = c.oid),
             'expressions', (SELECT pg_catalog.jsonb_agg(pg_catalog.pg_get_indexdef(i.indexrelid,
                 k, true) ORDER BY k)
                             FROM pg_catalog.generate_series(1, i.indnkeyatts) k),
@@ -272,8 +272,8 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                            FROM pg_catalog.unnest(i.indcollation::oid[]) WITH ORDINALITY x(oid, ord)
                            LEFT JOIN pg_collation l ON l.oid = x.oid
                            LEFT JOIN pg_namespace h ON h.oid = l.collnamespace),
-            'nulls_collide', coalesce(pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct' = 'true',
-                false),
+            'nulls_collide', coalesce(
+                pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct'::text = 'true', false),
             'deferrable', NOT i.indimmediate) ORDER BY i.indexrelid)
         FROM pg_index i
         WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid),
@@ -288,7 +288,7 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                         FROM pg_catalog.unnest(f.confkey) WITH ORDINALITY k(num, ord)
                         JOIN pg_attribute a ON a.attrelid = f.confrelid AND a.attnum = k.num),
             'operators', (SELECT pg_catalog.jsonb_agg(
-                            CASE WHEN pg_catalog.to_jsonb(f) ->> 'conperiod' = 'true'
+                            CASE WHEN pg_catalog.to_jsonb(f) ->> 'conperiod'::text = 'true'
                                       AND k.ord = pg_catalog.cardinality(f.conkey)
                                  THEN 'OPERATOR(pg_catalog.&&)'
                                  ELSE pg_catalog.format('OPERATOR(%%I.%%s)', h.nspname, o.oprname)
@@ -300,7 +300,7 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
         FROM pg_constraint f
         JOIN pg_class sc ON sc.oid = f.conrelid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
         JOIN pg_class tc ON tc.oid = f.confrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
-        WHERE f.contype = 'f' AND f.conparentid = 0 AND c.oid IN (f.conrelid, f.confrelid)),
+        WHERE f.contype = 'f' AND f.conparentid = 0::oid AND c.oid IN (f.conrelid, f.confrelid)),
        coalesce((SELECT pg_catalog.bit_or(t.tgtype::int) FROM pg_trigger t WHERE NOT t.tgisinternal
                AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM
                    pg_catalog.pg_partition_tree(c.oid)))

@@ -135,7 +135,8 @@ WITH RECURSIVE domain (root, oid, typmod) AS (
     FROM domain d JOIN pg_type t ON t.oid = d.oid WHERE t.typtype = 'd'
 ), base AS (
     SELECT d.root, d.typmod, t.oid, t.typtype, t.typcategory, t.typelem,
-           t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc AS is_array
+           t.typelem <> 0::oid
+               AND t.typsubscript::oid = 'array_subscript_handler'::regproc::oid AS is_array
     FROM domain d JOIN pg_type t ON t.oid = d.oid WHERE t.typtype <> 'd'
 ), part (root, oid, element, inner_domain, collated) AS (
     SELECT root, oid, false, false, false FROM base
@@ -146,7 +147,7 @@ WITH RECURSIVE domain (root, oid, typmod) AS (
         SELECT t.typbasetype, p.element, NOT p.element, 0::oid WHERE t.typtype = 'd'
         UNION ALL
         SELECT t.typelem, p.oid IN (SELECT b.oid FROM base b WHERE b.root = p.root), false, 0
-        WHERE t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc
+        WHERE t.typelem <> 0::oid AND t.typsubscript::oid = 'array_subscript_handler'::regproc::oid
         UNION ALL
         SELECT r.rngsubtype, false, false, r.rngcollation FROM pg_range r
         WHERE t.oid IN (r.rngtypid, r.rngmultitypid)
@@ -169,7 +170,8 @@ SELECT b.root, pg_catalog.format_type(b.oid, NULL),
         FROM part p JOIN pg_type t ON t.oid = p.oid
         WHERE p.root = b.root AND (p.inner_domain OR p.collated OR t.typtype = 'e'
             OR t.typtype = 'b' AND NOT
-               (t.typelem <> 0 AND t.typsubscript = 'array_subscript_handler'::regproc)))
+               (t.typelem <> 0::oid
+                AND t.typsubscript::oid = 'array_subscript_handler'::regproc::oid)))
 FROM base b
 LEFT JOIN LATERAL (
     SELECT pg_catalog.format('OPERATOR(%%I.%%s)', n.nspname, o.oprname), o.oprcanhash OR
@@ -182,11 +184,11 @@ LEFT JOIN LATERAL (
         WHERE c.opcdefault AND (
             c.opcintype = b.oid
             OR c.opcintype = CASE
-                WHEN b.is_array THEN 'anyarray'::regtype
-                WHEN b.typtype = 'e' THEN 'anyenum'::regtype
-                WHEN b.typtype = 'r' THEN 'anyrange'::regtype
-                WHEN b.typtype = 'm' THEN 'anymultirange'::regtype
-                WHEN b.typtype = 'c' THEN 'record'::regtype END
+                WHEN b.is_array THEN 'anyarray'::regtype::oid
+                WHEN b.typtype = 'e' THEN 'anyenum'::regtype::oid
+                WHEN b.typtype = 'r' THEN 'anyrange'::regtype::oid
+                WHEN b.typtype = 'm' THEN 'anymultirange'::regtype::oid
+                WHEN b.typtype = 'c' THEN 'record'::regtype::oid END
             OR EXISTS (SELECT FROM pg_cast k WHERE k.castsource = b.oid
                        AND k.casttarget = c.opcintype
                        AND k.castmethod = 'b' AND k.castcontext = 'i'))

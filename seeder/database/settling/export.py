@@ -230,7 +230,7 @@ def _no_such_table(connection: psycopg.Connection[Any], name: TableName) -> Prob
         "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname"
         " ELSE pg_catalog.concat(n.nspname, '.', c.relname) END FROM pg_class c"
         " JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p')"
-        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+        " AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'::text"
     ).fetchall()
     near = difflib.get_close_matches(str(name), [row[0] for row in rows], n=1)
     return Problem(

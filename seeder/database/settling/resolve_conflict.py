@@ -268,7 +268,7 @@ def _take_live(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
             " THEN n.value - {names}::text[] ELSE n.value END AS value"
             " FROM pg_catalog.jsonb_each(b.notes || pg_catalog.jsonb_build_object('since',"
             " coalesce((SELECT pg_catalog.jsonb_object_agg(o, {since})"
-            " FROM pg_catalog.jsonb_object_keys(b.notes -> 'offered') o), '{{}}'))) n) q"
+            " FROM pg_catalog.jsonb_object_keys(b.notes -> 'offered'::text) o), '{{}}'))) n) q"
             " WHERE q.value NOT IN ('[]', '{{}}'))"
             " FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             # What parts were settled before has given the entry another place.

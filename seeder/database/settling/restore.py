@@ -190,7 +190,7 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
             " pg_catalog.jsonb_build_object({column}::text, ({now})::text),"
             " pg_catalog.jsonb_build_object({column}::text, {none}) FROM {w} w JOIN {live} t ON"
             " {at}"
-            " ORDER BY w.addr RETURNING addr, before ->> {column}, after ->> {column}",
+            " ORDER BY w.addr RETURNING addr, before ->> {column}::text, after ->> {column}::text",
             run=sql.Literal(seeding.run),
             base=sql.Literal(work.base.id),
             scope=sql.Literal(work.scope),

@@ -28,7 +28,7 @@ def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
     names = connection.execute(
         work.compose(
             "SELECT DISTINCT c.key FROM {w}, pg_catalog.jsonb_each(merged) c WHERE c.value ?"
-            " 'how' ORDER BY 1"
+            " 'how'::text ORDER BY 1"
         )
     ).fetchall()
     for (name,) in names:
@@ -38,10 +38,10 @@ def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
 
 _TURNED = (
     "UPDATE {w} SET merged = (SELECT pg_catalog.jsonb_object_agg(c.key, c.value || CASE"
-    " WHEN c.value ? 'parts' THEN pg_catalog.jsonb_build_object('parts', (SELECT"
+    " WHEN c.value ? 'parts'::text THEN pg_catalog.jsonb_build_object('parts', (SELECT"
     " pg_catalog.jsonb_object_agg(p.key,"
     " pg_catalog.jsonb_build_array(p.value -> 1, p.value -> 0)) FROM"
-    " pg_catalog.jsonb_each(c.value -> 'parts') p))"
+    " pg_catalog.jsonb_each(c.value -> 'parts'::text) p))"
     " ELSE '{{}}' END) FROM pg_catalog.jsonb_each(merged) c) WHERE merged IS NOT NULL"
 )
 """Parts with what the run wrote first: that is what an undo finds."""
@@ -55,7 +55,7 @@ def keep_together(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " ELSE w.verdict END, reason = CASE WHEN q.names = '{{}}' THEN 'changed here since'"
             " ELSE 'the run wrote it; what was changed here since stays' END"
             " FROM (SELECT w.n, ARRAY(SELECT n FROM pg_catalog.unnest(w.names) n WHERE NOT EXISTS ("
-            "SELECT FROM pg_catalog.jsonb_array_elements_text(w.merged -> n -> 'with') other"
+            "SELECT FROM pg_catalog.jsonb_array_elements_text(w.merged -> n -> 'with'::text) other"
             " WHERE w.before ->> other IS DISTINCT FROM w.after ->> other"
             " AND other <> ALL (w.names))) AS names FROM {w} w"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.merged IS NOT NULL) q"
@@ -68,21 +68,21 @@ def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -
     column = work.base.table.columns[name]
 
     def image(side: str) -> sql.Composable:
-        text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+        text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), sql.Literal(name))
         return as_json(from_text(work.base, name, text), column)
 
     rows = connection.execute(
         work.compose(
-            "SELECT w.n, (w.merged -> {name} -> 'how')::text, {before}, {after}, {now}"
-            " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated' AND w.merged ? {name}"
-            " AND w.after ? {name} AND NOT {same}",
+            "SELECT w.n, (w.merged -> {name}::text -> 'how'::text)::text, {before}, {after}, {now}"
+            " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated' AND w.merged ? {name}::text"
+            " AND w.after ? {name}::text AND NOT {same}",
             name=sql.Literal(name),
             before=image("before"),
             after=image("after"),
             now=as_json(sql.Identifier("t", name), column),
             same=same_text(
                 sql.Identifier("t", name),
-                sql.SQL("w.after ->> {}").format(sql.Literal(name)),
+                sql.SQL("w.after ->> {}::text").format(sql.Literal(name)),
                 column,
             ),
         )

@@ -29,7 +29,7 @@ _DELETED = sql.SQL("w.kind = 'deleted' AND w.verdict = 'do'")
 
 def from_image(base: Base, side: str, name: str) -> sql.Composable:
     """What an image of row `w` has in a column."""
-    text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+    text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), sql.Literal(name))
     return from_text(base, name, text)
 
 
@@ -124,7 +124,7 @@ def _keep_updated(
             " 'the run wrote it; ' || {held} END FROM (SELECT x.n, ARRAY(SELECT each"
             " FROM pg_catalog.unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
             " FROM {w} x WHERE x.n IN ({held_rows})) q"
-            " WHERE q.n = w.n AND w.verdict = 'do' AND w.names && {columns}",
+            " WHERE q.n = w.n AND w.verdict = 'do' AND w.names OPERATOR(pg_catalog.&&) {columns}",
             held=sql.Literal(HELD),
             columns=sql.SQL("{}::text[]").format(sql.Literal(list(guard.columns))),
             held_rows=_wanting(work, changes, guard, wanted, others=True),

@@ -136,14 +136,17 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
     for name, column in base.table.columns.items():
         if column.not_null and not column.fills_itself:
             keep(
-                sql.SQL("w.before ->> {} IS NULL").format(sql.Literal(name)),
+                sql.SQL("w.before ->> {}::text IS NULL").format(sql.Literal(name)),
                 f"no value of the column {name} was kept, which must not be NULL",
             )
     held = _held(connection, work, "before", "deleted")
     # A column that no image has and the ledger does not know may be one of them, renamed.
     if not set(base.table.columns) <= {*held, *base.columns}:
         for name in [name for name in held if name not in base.table.columns]:
-            keep(sql.SQL("w.before ? {}").format(sql.Literal(name)), f"the column {name} {LOST}")
+            keep(
+                sql.SQL("w.before ? {}::text").format(sql.Literal(name)),
+                f"the column {name} {LOST}",
+            )
     while sum(
         keep(_lacks(work, key), "refers to a row that is not there")
         for key in base.table.foreign_keys
@@ -152,7 +155,7 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
 
 
 def _before(base: Base, name: str) -> sql.Composable:
-    return from_text(base, name, sql.SQL("w.before ->> {}").format(sql.Literal(name)))
+    return from_text(base, name, sql.SQL("w.before ->> {}::text").format(sql.Literal(name)))
 
 
 def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
@@ -167,14 +170,15 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
         coming = sql.SQL("NOT EXISTS (SELECT FROM {} x WHERE x.verdict = 'do' AND {})").format(
             work.relation,
             sql.SQL(" AND ").join(
-                sql.SQL("x.before ->> {} = w.before ->> {}").format(
+                sql.SQL("x.before ->> {}::text = w.before ->> {}::text").format(
                     sql.Literal(other), sql.Literal(one)
                 )
                 for one, other in zip(key.columns, key.target_columns, strict=True)
             ),
         )
     given = sql.SQL(" AND ").join(
-        sql.SQL("w.before ->> {} IS NOT NULL").format(sql.Literal(name)) for name in key.columns
+        sql.SQL("w.before ->> {}::text IS NOT NULL").format(sql.Literal(name))
+        for name in key.columns
     )
     return sql.SQL("{} AND NOT EXISTS (SELECT FROM {} p WHERE {}) AND {}").format(
         given, sql.Identifier(*key.target.parts), here, coming
@@ -200,13 +204,16 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
         }
         revertible.append(
             sql.SQL(
-                "CASE WHEN w.after ? {name} AND {written}"
-                " AND w.before ->> {name} IS DISTINCT FROM w.after ->> {name} AND {parent}"
+                "CASE WHEN w.after ? {name}::text AND {written}"
+                " AND w.before ->> {name}::text IS DISTINCT FROM w.after ->> {name}::text"
+                " AND {parent}"
                 " THEN ARRAY[{name}] ELSE '{{}}' END"
             ).format(parent=_parent_is_there(base, name), **parts)
         )
         moot.append(
-            sql.SQL("CASE WHEN w.after ? {name} AND {before} THEN 1 ELSE 0 END").format(**parts)
+            sql.SQL("CASE WHEN w.after ? {name}::text AND {before} THEN 1 ELSE 0 END").format(
+                **parts
+            )
         )
     connection.execute(
         work.compose(
@@ -241,7 +248,9 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " FROM (SELECT w.n, {names} AS names, {moot} AS moot,"
             " (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(w.after)) AS written"
             " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated') q WHERE q.n = w.n",
-            names=sql.SQL(" || ").join(sql.SQL("({})::text[]").format(each) for each in revertible),
+            names=sql.SQL(" OPERATOR(pg_catalog.||) ").join(
+                sql.SQL("({})::text[]").format(each) for each in revertible
+            ),
             moot=sql.SQL(" + ").join(moot),
             gone=gone,
             told=sql.Literal(told),
@@ -252,7 +261,7 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
 
 def _holds(base: Base, name: str, side: str) -> sql.Composable:
     """Condition: live row `t` holds what the image of `w` says of a column."""
-    text = sql.SQL("w.{} ->> {}").format(sql.Identifier(side), sql.Literal(name))
+    text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), sql.Literal(name))
     return same_text(sql.Identifier("t", name), text, base.table.columns[name])
 
 
@@ -276,7 +285,7 @@ def _parent_is_there(base: Base, name: str) -> sql.Composable:
     conditions: list[sql.Composable] = [sql.SQL("true")]
     conditions += [
         sql.SQL(
-            "(w.before ->> {name} IS NULL OR EXISTS (SELECT FROM {target} p WHERE {there}))"
+            "(w.before ->> {name}::text IS NULL OR EXISTS (SELECT FROM {target} p WHERE {there}))"
         ).format(
             name=sql.Literal(name),
             target=sql.Identifier(*key.target.parts),

@@ -67,7 +67,7 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
         for n, name in enumerate(base.primary_key)
     )
     kept = sql.SQL(", ").join(
-        sql.SQL("(c.before ->> {})::{}").format(
+        sql.SQL("(c.before ->> {}::text)::{}").format(
             sql.Literal(name), sql.SQL(base.table.columns[name].storage)
         )
         for name in base.primary_key

@@ -235,7 +235,8 @@ def _unmark(connection: psycopg.Connection[Any], base: Base, work: _Work) -> Non
             " THEN each.value - w.names ELSE each.value END AS value"
             " FROM pg_catalog.jsonb_each(b.notes) each) n WHERE n.value <> '{{}}')"
             " FROM {w} w JOIN {b} o ON o.scope = w.scope AND o.addr = w.addr,"
-            " LATERAL (SELECT coalesce(o.notes -> 'removed', '{{}}') - w.names AS left_over) q"
+            " LATERAL (SELECT coalesce(o.notes -> 'removed'::text, '{{}}') - w.names"
+            " AS left_over) q"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.action = 'remove'"
             " AND b.ctid = o.ctid AND b.state = 's'"
         ).format(b=base.relation, asked=sql.SQL(", ").join(asked), w=work)

@@ -86,7 +86,7 @@ def _rekey(
         sql.SQL(
             "UPDATE {base} b SET addr = m.addr, {sets}, notes = CASE WHEN {moved} = '{{}}'"
             " THEN b.notes ELSE coalesce(b.notes, '{{}}') || pg_catalog.jsonb_build_object('moved',"
-            " {moved} || coalesce(b.notes -> 'moved', '{{}}')) END FROM {pairs} m"
+            " {moved} || coalesce(b.notes -> 'moved'::text, '{{}}')) END FROM {pairs} m"
             " WHERE b.ctid = m.entry"
         ).format(base=base.relation, sets=sets, moved=notes, pairs=pairs)
     )
@@ -156,7 +156,8 @@ def _known(work: SetWork, base: Base, name: str) -> sql.Composable:
     column = base.columns[name]
     own = column.symbol if _refers(work, name) and column.reference else column.asked
     return sql.SQL(
-        "CASE WHEN coalesce(b.notes -> 'unknown' ? {}, false) THEN NULL ELSE (b.{})::text END"
+        "CASE WHEN coalesce(b.notes -> 'unknown'::text ? {}::text, false) THEN NULL"
+        " ELSE (b.{})::text END"
     ).format(sql.Literal(name), own)
 
 

@@ -166,7 +166,8 @@ class SetWork(Struct, frozen=True, kw_only=True):
         if name is None or self.seed_set.removed is not Removed.SET:
             return sql.SQL("false")
         return sql.SQL(
-            "({base}.state = 's' AND {base}.notes -> 'removed' ? {name} AND {as_marked})"
+            "({base}.state = 's' AND {base}.notes -> 'removed'::text ? {name}::text"
+            " AND {as_marked})"
         ).format(
             base=sql.Identifier(base),
             name=sql.Literal(name),

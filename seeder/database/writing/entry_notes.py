@@ -103,16 +103,16 @@ def later_notes(work: SetWork) -> sql.Composable:
     """Notes of an entry that is there, once its verdict `w` is carried out."""
     names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
     unknown: list[sql.Composable] = [
-        sql.SQL("(coalesce(b.notes -> 'unknown', '[]') - {})").format(names)
+        sql.SQL("(coalesce(b.notes -> 'unknown'::text, '[]') - {})").format(names)
     ]
     unasked: list[sql.Composable] = [
-        sql.SQL("(coalesce(b.notes -> 'unasked', '[]') - {})").format(names)
+        sql.SQL("(coalesce(b.notes -> 'unasked'::text, '[]') - {})").format(names)
     ]
     moved: list[sql.Composable] = []
     for column in own_columns(work):
         verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
         kept = (
-            "CASE WHEN b.notes -> {part} ? {name} AND NOT"
+            "CASE WHEN b.notes -> {part}::text ? {name}::text AND NOT"
             " coalesce({verdict} = ANY ({applied}), false) THEN {value} ELSE {empty} END"
         )
         unknown.append(
@@ -130,7 +130,7 @@ def later_notes(work: SetWork) -> sql.Composable:
             lets_go = sql.SQL("coalesce({} = ANY ({}), false)").format(verdict, _LETTING_GO)
             piece = sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END")
             unknown.append(piece.format(lets_go, as_array(column.name)))
-            still = sql.SQL("({} OR b.notes -> 'unasked' ? {} AND NOT {})").format(
+            still = sql.SQL("({} OR b.notes -> 'unasked'::text ? {}::text AND NOT {})").format(
                 lets_go, sql.Literal(column.name), given
             )
             unasked.append(piece.format(still, as_array(column.name)))
@@ -159,9 +159,9 @@ def later_notes(work: SetWork) -> sql.Composable:
 
 
 def _kept(part: str, name: str) -> sql.Composable:
-    return sql.SQL("pg_catalog.jsonb_build_object({name}, b.notes -> {part} -> {name})").format(
-        name=sql.Literal(name), part=sql.Literal(part)
-    )
+    return sql.SQL(
+        "pg_catalog.jsonb_build_object({name}, b.notes -> {part}::text -> {name}::text)"
+    ).format(name=sql.Literal(name), part=sql.Literal(part))
 
 
 def stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
@@ -169,12 +169,12 @@ def stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
     names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
     pieces: list[sql.Composable] = []
     if keep:
-        pieces.append(sql.SQL("(coalesce(b.notes -> 'stored', '{{}}') - {})").format(names))
+        pieces.append(sql.SQL("(coalesce(b.notes -> 'stored'::text, '{{}}') - {})").format(names))
     for column in own_columns(work):
         verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
         rewritten = _rewritten(work, column.name) if work.table.rewrites else EMPTY
         before = (
-            sql.SQL("CASE WHEN b.notes -> 'stored' ? {} THEN {} ELSE {} END").format(
+            sql.SQL("CASE WHEN b.notes -> 'stored'::text ? {}::text THEN {} ELSE {} END").format(
                 sql.Literal(column.name), _kept("stored", column.name), EMPTY
             )
             if keep
@@ -212,8 +212,8 @@ def _since(work: SetWork) -> list[sql.Composable]:
     """Pieces of the notes' `since`: what was kept out before, and which run reported it."""
     return [
         sql.SQL(
-            "CASE WHEN {kept_out} AND b.notes -> 'offered' ? {name}"
-            " AND b.notes -> 'offered' ->> {name} IS NOT DISTINCT FROM {offer}"
+            "CASE WHEN {kept_out} AND b.notes -> 'offered'::text ? {name}::text"
+            " AND b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
             " THEN pg_catalog.jsonb_build_object({name}, {since}) ELSE {empty} END"
         ).format(
             kept_out=_kept_out(work, name),

@@ -102,7 +102,7 @@ def reread(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
     if not work.table.rewrites:
         return
     pieces = sql.SQL(" || ").join(
-        sql.SQL("CASE WHEN c.after ? {} THEN {} ELSE {} END").format(
+        sql.SQL("CASE WHEN c.after ? {}::text THEN {} ELSE {} END").format(
             sql.Literal(name),
             as_object(name, canonical(sql.Identifier("l", name), work.live(name))),
             EMPTY,

@@ -94,7 +94,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
             notes=_notes_without(bases),
             asked=_asked_after(bases),
             sets=sql.SQL(", ").join(
-                sql.SQL("{0} = CASE WHEN w.removed ? {1} THEN {2} ELSE t.{0} END").format(
+                sql.SQL("{0} = CASE WHEN w.removed ? {1}::text THEN {2} ELSE t.{0} END").format(
                     sql.Identifier(name), sql.Literal(name), value
                 )
                 for name, (_, value) in marked.items()
@@ -134,7 +134,8 @@ def _reread_marks(
             EMPTY
             if base is None
             else sql.SQL(
-                "pg_catalog.jsonb_build_object('stored', coalesce(b.notes -> 'stored', '{{}}')"
+                "pg_catalog.jsonb_build_object('stored',"
+                " coalesce(b.notes -> 'stored'::text, '{{}}')"
                 " || pg_catalog.jsonb_build_object({}, {}))"
             ).format(sql.Literal(name), now)
         )
@@ -144,7 +145,7 @@ def _reread_marks(
                 " {name}, '1'],"
                 " coalesce(pg_catalog.to_jsonb({now}), 'null')) || {noted}\nFROM {live} t"
                 " WHERE b.scope = {scope} AND b.state = 's' AND b.run = {run} AND {at}"
-                " AND b.notes -> 'removed' ? {name}"
+                " AND b.notes -> 'removed'::text ? {name}::text"
                 " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}"
             ).format(
                 base=work.base.relation,
@@ -186,7 +187,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
     unique = {name for guard in work.table.guards for name in guard.columns}
     rows = connection.execute(
         sql.SQL(
-            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed') FROM {} w"
+            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM {} w"
             " JOIN {} b ON b.ctid = w.b"
             " WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND w.verdict = ANY ({})"
         ).format(work.verdict, work.base.relation, MARKS_LEAVING)

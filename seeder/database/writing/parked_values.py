@@ -154,10 +154,10 @@ def _note(connection: psycopg.Connection[Any], work: SetWork, name: str) -> None
         sql.SQL(
             "UPDATE {base} b SET notes = coalesce(b.notes, '{{}}') ||"
             " pg_catalog.jsonb_build_object('stored',"
-            " coalesce(b.notes -> 'stored', '{{}}') || pg_catalog.jsonb_build_object({name},"
+            " coalesce(b.notes -> 'stored'::text, '{{}}') || pg_catalog.jsonb_build_object({name},"
             " {now}))"
             " FROM {aside} w JOIN {live} t ON {at} WHERE b.scope = {scope} AND b.addr = w.addr"
-            " AND w.before ->> {name} IS DISTINCT FROM {now}"
+            " AND w.before ->> {name}::text IS DISTINCT FROM {now}"
         ).format(
             base=work.base.relation,
             name=sql.Literal(name),

@@ -134,10 +134,10 @@ def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> 
     connection.execute(
         sql.SQL(
             "UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
-            " || pg_catalog.jsonb_build_object('stays', coalesce(b.notes -> 'stays', {run})),"
+            " || pg_catalog.jsonb_build_object('stays', coalesce(b.notes -> 'stays'::text, {run})),"
             " seed_set = {own} FROM {verdict} w"
             " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying}::smallint[])"
-            " AND NOT coalesce(b.notes ? 'stays' AND b.seed_set = {own}, false)"
+            " AND NOT coalesce(b.notes ? 'stays'::text AND b.seed_set = {own}, false)"
         ).format(
             base=work.base.relation,
             empty=EMPTY,

@@ -259,7 +259,7 @@ def advance_sequences(
                 " (SELECT CASE WHEN p.seqincrement > 0 THEN pg_catalog.max({col}) ELSE"
                 " pg_catalog.min({col}) END AS top,"
                 " pg_catalog.pg_sequence_last_value(p.seqrelid) AS last FROM {live}) q"
-                " WHERE p.seqrelid = {seq} AND q.top BETWEEN p.seqmin AND p.seqmax"
+                " WHERE p.seqrelid = {seq}::oid AND q.top BETWEEN p.seqmin AND p.seqmax"
                 " AND pg_catalog.sign(p.seqincrement) * (q.top::numeric - coalesce(q.last,"
                 " p.seqstart))"
                 " > CASE WHEN q.last IS NULL THEN -1 ELSE 0 END AND {where}"
