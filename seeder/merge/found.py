@@ -173,6 +173,8 @@ class Status(Struct, frozen=True, kw_only=True):
     """Addresses of the first of them."""
     last_runs: tuple[RunSummary, ...] = ()
     """Newest first."""
+    open_schemas: tuple[str, ...] = ()
+    """Schemas of the search_path in which every role may create objects."""
     lock_holder: Mapping[str, object] | None = None
     """What the server says of the session that holds the lock: `pid`, `application_name`."""
 

@@ -459,3 +459,14 @@ def test_ready_names_what_is_left_open(shop: Shop) -> None:
     shop.run()
     found = json.loads(shop.command("ready", "--json").stdout)
     assert (found["conflicts"], found["skipped"], found["pending"]) == (1, 1, ["members", "roles"])
+
+
+def test_status_warns_of_a_schema_in_which_everybody_may_create(
+    shop: Shop,
+) -> None:
+    shop.database.execute("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    assert status(shop)["open_schemas"] == []
+    shop.database.execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+    assert status(shop)["open_schemas"] == ["public"]
+    told = " ".join(shop.command("status").stdout.split())
+    assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" in told
