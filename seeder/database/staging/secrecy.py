@@ -82,11 +82,12 @@ def conceal(seeding: Seeding) -> None:
         secrets = seeding.secrets[known.table]
         _conceal(seeding.connection, seeding.ledger, number, secrets, secrets - known.secrets)
     if found:
-        # It may show values; the end of this run stores another.
+        # They may show values; the end of this run stores others.
         seeding.connection.execute(
             seeding.ledger.sql(
-                "DELETE FROM {s}.pending_plan WHERE project IN"
-                " (SELECT b.project FROM {s}.bases b WHERE b.id = ANY (%s))"
+                "WITH told AS (SELECT b.project FROM {s}.bases b WHERE b.id = ANY (%s)),"
+                " gone AS (DELETE FROM {s}.pending_plan WHERE project IN (TABLE told))"
+                " UPDATE {s}.projects SET live_values = '{{}}' WHERE id IN (TABLE told)"
             ),
             [list(found)],
         )
