@@ -33,17 +33,19 @@ def keys_of_rows(
         (target,) = foreign.target_columns
         for other in bases:
             if other.table.qualified == foreign.target:
-                rows = connection.execute(_query(other, target), [wanted]).fetchall()
+                rows = connection.execute(_query(other, target, wanted)).fetchall()
                 found |= {value: REFERENCE + key for value, key in rows}
     return found
 
 
-def _query(base: Base, column: str) -> sql.Composed:
+def _query(base: Base, column: str, wanted: Sequence[str]) -> sql.Composed:
     live = base.table.columns
     return sql.SQL(
         "SELECT q.value, b.addr FROM (SELECT ({value})::text AS value, t.* FROM {live} t) q"
-        " JOIN {base} b ON {at} WHERE b.state IN ('a', 'k', 's') AND q.value = ANY (%s::text[])"
+        " JOIN {base} b ON {at} WHERE b.state IN ('a',"
+        " 'k', 's') AND q.value = ANY ({wanted}::text[])"
     ).format(
+        wanted=sql.Literal(list(wanted)),
         value=canonical(sql.Identifier("t", column), live[column]),
         live=base.table.rows,
         base=base.relation,
