@@ -237,8 +237,8 @@ _UNASKED = sql.SQL(
     "notes = coalesce(notes, '{{}}') || pg_catalog.jsonb_build_object("
     "'unknown', coalesce(notes -> 'unknown'::text, '[]')"
     " || pg_catalog.jsonb_build_array({name}::text),"
-    " 'unasked', coalesce(notes -> 'unasked'::text,"
-    " '[]') || pg_catalog.jsonb_build_array({name}::text))"
+    " 'unasked', coalesce(notes -> 'unasked'::text, '[]')"
+    " || pg_catalog.jsonb_build_array({name}::text))"
 )
 
 
@@ -301,9 +301,8 @@ def _recast_stored(
     connection.execute(
         sql.SQL(
             "UPDATE {} SET notes = pg_catalog.jsonb_set(notes, ARRAY['stored', {name}],"
-            " coalesce(pg_catalog.to_jsonb(({value})::text),"
-            " 'null')) WHERE notes -> 'stored'::text ?"
-            " {name}::text"
+            " coalesce(pg_catalog.to_jsonb(({value})::text), 'null'))"
+            " WHERE notes -> 'stored'::text ? {name}::text"
         ).format(
             base.relation,
             name=sql.Literal(column.name),

@@ -42,8 +42,8 @@ def _query(base: Base, column: str, wanted: Sequence[str]) -> sql.Composed:
     live = base.table.columns
     return sql.SQL(
         "SELECT q.value, b.addr FROM (SELECT ({value})::text AS value, t.* FROM {live} t) q"
-        " JOIN {base} b ON {at} WHERE b.state IN ('a',"
-        " 'k', 's') AND q.value = ANY ({wanted}::text[])"
+        " JOIN {base} b ON {at}"
+        " WHERE b.state IN ('a', 'k', 's') AND q.value = ANY ({wanted}::text[])"
     ).format(
         wanted=sql.Literal(list(wanted)),
         value=canonical(sql.Identifier("t", column), live[column]),

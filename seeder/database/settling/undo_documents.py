@@ -27,8 +27,8 @@ def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
     connection.execute(work.compose(_TURNED))
     names = connection.execute(
         work.compose(
-            "SELECT DISTINCT c.key FROM {w}, pg_catalog.jsonb_each(merged) c WHERE c.value ?"
-            " 'how'::text ORDER BY 1"
+            "SELECT DISTINCT c.key FROM {w}, pg_catalog.jsonb_each(merged) c"
+            " WHERE c.value ? 'how'::text ORDER BY 1"
         )
     ).fetchall()
     for (name,) in names:
