@@ -78,8 +78,8 @@ class ReleaseOrder(Struct, frozen=True, kw_only=True):
     def takes_back(self, brought: Iterable[Brought]) -> tuple[Brought, ...]:
         """What an update by the image would take back of releases that it does not build on.
 
-        Where nothing tells of an order, a set that is as it was here once before shows that the
-        image was made before what is there now.
+        If the order of the releases is unknown, a set that equals one of its earlier states here
+        shows that the image is older than what is there now.
         """
         strangers, unordered = self.strangers, self.unordered
         return tuple(

@@ -44,7 +44,7 @@ def engine_over(connection: Connection) -> Iterator[Engine]:
         yield engine
     finally:
         connection.cursor_factory = factory
-        # A lost connection must not hide the error that tells of the loss.
+        # If the connection is lost, these calls fail too; let the original error through.
         with suppress(psycopg.Error):
             connection.rollback()
             connection.isolation_level = None  # SQLAlchemy sets it after an autocommit block

@@ -25,7 +25,7 @@ CREATE TABLE {s}.projects (        -- that seed here, each with a record of its 
     env_digest text,
     version_table text,            -- qualified name, NULL without Alembic migrations
     revisions text[] NOT NULL DEFAULT '{{}}',
-    left_open jsonb NOT NULL DEFAULT '{{}}', -- what that run left for a person, by name and number
+    left_open jsonb NOT NULL DEFAULT '{{}}', -- what that run left to decide: a count for each kind
     live_values jsonb NOT NULL DEFAULT '{{}}', -- that it found in conflict: address, column, text
     tables_before text[]           -- that stood before migrations not yet followed by a run
 );

@@ -28,7 +28,7 @@ class Unchanged(NamedTuple):
     environment: str
     """As the database is marked."""
     left: Mapping[str, int]
-    """What it left for a person: sets `pending` and `unadopted`, rows in `conflicts`."""
+    """What it left to decide: sets `pending` and `unadopted`, rows in `conflicts`."""
 
 
 def if_unchanged(

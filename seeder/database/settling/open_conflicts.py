@@ -263,7 +263,7 @@ def _is_document(column: Column) -> bool:
 
 
 def _documents(sides: Sequence[sql.Composable], column: Column) -> Iterator[sql.Composable]:
-    """Each side as JSON where the offer tells of parts, and so was merged inside."""
+    """Each side as JSON, for entries whose conflict is in parts of a document."""
     for side in sides:
         yield sql.SQL("CASE WHEN b.notes ? 'parts'::text THEN {} END").format(
             documents.as_json(cast(side, column), column)

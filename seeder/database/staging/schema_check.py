@@ -256,8 +256,8 @@ def _key(each: SeedSet, table: Table) -> _Found:
         return
     for unique in table.uniques:
         covers = set(unique.columns) <= set(each.key) | scope
-        # Whether a partial index holds for the set's rows cannot be proved from its text;
-        # that it speaks of the scope is taken as a yes, and twins are refused at run time.
+        # Its text does not prove that a partial index covers the rows of the set. If it names
+        # the scope we assume that it does; duplicates are still refused at run time.
         applies = (
             unique.predicate is None
             or any(name in unique.predicate for name in conditional)

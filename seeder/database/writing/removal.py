@@ -130,7 +130,7 @@ def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> 
                 numbers(ROW_RULES, {action}),
             )
         )
-    # Said once; from now on `status` tells of it, by the name that the set has now.
+    # Reported once. From then on `status` lists it, under the current name of the set.
     connection.execute(
         sql.SQL(
             "UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
