@@ -16,14 +16,7 @@ from seeder.commands.invocation import Invocation
     is_flag=True,
     help="Also rows that stay deleted and rows that wait for others, with the reason.",
 )
-@click.option(
-    "--limit",
-    type=flags.Number("a number of rows"),
-    default=1000,
-    show_default=True,
-    metavar="NUMBER",
-    help="How many rows of each kind.",
-)
+@flags.limit(1000, of="rows", told="How many rows of each kind.")
 @flags.AS_JSON
 @flags.PROJECT
 @flags.READING

@@ -166,6 +166,19 @@ class Number(click.IntRange):
 
 RUN_NUMBER = Number("the number of a run")
 
+
+def limit(default: int, *, of: str, told: str) -> Flag:
+    """`--limit`: how many of them a command lists."""
+    return click.option(
+        "--limit",
+        type=Number(f"a number of {of}"),
+        default=default,
+        show_default=True,
+        metavar="NUMBER",
+        help=told,
+    )
+
+
 SET = click.option(
     "--set",
     "sets",

@@ -9,14 +9,7 @@ from seeder.commands.invocation import Invocation
 
 
 @click.command("history", short_help="List the runs of this database, newest first.")
-@click.option(
-    "--limit",
-    type=flags.Number("a number of runs"),
-    default=20,
-    show_default=True,
-    metavar="NUMBER",
-    help="How many.",
-)
+@flags.limit(20, of="runs", told="How many.")
 @flags.AS_JSON
 @flags.READING
 @click.pass_obj

@@ -10,14 +10,7 @@ from seeder.commands.invocation import Invocation
 
 @click.command("show", short_help="Show what a run did, row by row.")
 @click.argument("run", type=flags.RUN_NUMBER)
-@click.option(
-    "--limit",
-    type=flags.Number("a number of rows"),
-    default=1000,
-    show_default=True,
-    metavar="NUMBER",
-    help="How many rows.",
-)
+@flags.limit(1000, of="rows", told="How many rows.")
 @flags.AS_JSON
 @flags.READING
 @click.pass_obj
