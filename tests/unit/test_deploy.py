@@ -15,7 +15,7 @@ from seeder.commands.deploy import PLAIN, flags_of
 def by_click(arguments: Sequence[str]) -> dict[str, object]:
     """What click makes of the words after `run`, as far as they say something."""
     with run.command.make_context("run", list(arguments)) as context:
-        return {name: value for name, value in context.params.items() if value not in (None, ())}
+        return {name: value for name, value in context.params.items() if value not in (None, (), False)}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_a_plain_deploy_means_what_it_means_to_click(
 
 def test_every_plain_flag_of_run_is_known_to_click() -> None:
     known = {each.name for each in run.command.params if isinstance(each, click.Option)}
-    assert set(PLAIN) == known - {"allow_missing", "embedded"}
+    assert set(PLAIN) == known - {"allow_missing", "embedded", "dry_run"}
 
 
 @pytest.mark.parametrize(
@@ -60,6 +60,7 @@ def test_every_plain_flag_of_run_is_known_to_click() -> None:
         ["run", "--deadline=soon"],
         ["run", "--project", "no-such-directory"],
         ["run", "--embedded"],
+        ["run", "--dry-run"],
         ["run", "--allow-missing", "roles"],
         ["run", "--", "--mode"],
     ],
