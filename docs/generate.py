@@ -182,32 +182,6 @@ def _taken_by(users: Sequence[str]) -> str:
 
 # -- exit codes -------------------------------------------------------------------------
 
-_ADVICE: Mapping[int, str] = {
-    10: "Read the problems: each names its file and line, or its variable, and what would be right."
-    " `seeder check` finds those of the files before a deploy, with `--embedded` those of the"
-    " schema as well.",
-    11: "Check user, password, grants and the server's certificate. The message names the"
-    " privilege that is missing.",
-    12: "Create the database, or correct its name in the URL.",
-    13: "Use the direct URL of the database, or a pooler in session mode. Postgres 14 to 18 are"
-    " supported.",
-    14: "Fix the revision files; where there are two heads, merge them with `alembic merge`."
-    " `seeder check` finds this before a deploy.",
-    15: "Put a revision that was not applied on top; after a squash use `seeder baseline`; else"
-    " deploy an image that has the revision.",
-    16: "Fix the revision. Those before it stay applied, and the next run goes on from there.",
-    17: "Drop what was left behind (the message names the invalid index), then run again.",
-    18: "Read the message: it names the row and the constraint, or the set whose rows are gone.",
-    19: "Plan again, look at it, and run that plan.",
-    30: "Look whether the server runs, answers this host and is not a standby.",
-    31: "Wait for the other job, or find out why it does not end: `seeder status` names the"
-    " session that holds the lock.",
-    32: "Run again; if it persists, look for a long transaction on the tables concerned.",
-    33: "Run again: the server rolled back what was not committed.",
-    34: "Run again; what was committed stays. A migration that takes longer needs a larger"
-    " `--deadline`.",
-}
-
 _RANGES = (
     (range(10, 20), "permanent: a retry cannot help"),
     (range(30, 40), "transient: a retry may help"),
@@ -215,37 +189,41 @@ _RANGES = (
 
 
 def exit_codes_table() -> str:
-    """Every exit code, from the classes of errors.py."""
+    """Every exit code, from the classes of errors.py; each leads to its section of errors.md."""
     rows = [
-        ("0", "", "done, or nothing to do", ""),
-        ("1", "", "a bug, in seeder or in the project's own Python", "Report it with the trace."),
-        ("2", "", "the command line is wrong", "Read the message; `--help` lists the options."),
+        ("0", "", "done, or nothing to do"),
+        ("1", _told("internal-error"), "a bug, in seeder or in the project's own Python"),
+        ("2", _told("usage"), "the command line is wrong"),
     ]
-    by_code = {each.exit_code: each for each in _error_classes()}
-    if set(by_code) != set(_ADVICE):
-        raise AssertionError("every exit code of errors.py has its advice, and no other")
-    told_plan = False
-    for code, error in sorted(by_code.items()):
-        if code > plan_command.CHANGES and not told_plan:
-            rows += _plan_rows()
-            told_plan = True
-        summary = inspect.cleandoc(error.__doc__ or "").splitlines()[0].rstrip(".")
-        rows.append((str(code), f"`{error.__name__}`", _lower(summary), _ADVICE[code]))
+    found = {each.exit_code: each for each in _error_classes()}
+    summaries = {
+        code: _lower(inspect.cleandoc(error.__doc__ or "").splitlines()[0].rstrip("."))
+        for code, error in found.items()
+    }
+    by_code = {
+        code: (str(code), _told(error("").code, error.__name__), summaries[code])
+        for code, error in found.items()
+    }
+    by_code |= {int(row[0]): row for row in _plan_rows()}
+    rows += [by_code[code] for code in sorted(by_code)]
     rows += [
-        ("130", "`Interrupted`", "stopped by SIGINT (Ctrl-C)", "Run again."),
-        ("143", "`Interrupted`", "stopped by SIGTERM (the platform)", "Run again."),
+        ("130", _told("interrupted", "Interrupted"), "stopped by SIGINT (Ctrl-C)"),
+        ("143", _told("interrupted", "Interrupted"), "stopped by SIGTERM (the platform)"),
     ]
-    return table(("code", "error", "what happened", "what to do"), rows)
+    return table(("code", "error", "what happened"), rows)
 
 
-def _plan_rows() -> list[tuple[str, str, str, str]]:
+def _told(code: str, name: str | None = None) -> str:
+    return f"[`{name or code}`](errors.md#{code})"
+
+
+def _plan_rows() -> list[tuple[str, str, str]]:
     return [
-        (str(plan_command.CHANGES), "", "`plan --exit-code`: changes are pending", "Look, deploy."),
+        (str(plan_command.CHANGES), "", "`plan --exit-code`: changes are pending"),
         (
             str(plan_command.CONFLICTS),
             "",
-            "`plan --exit-code`: there are conflicts to review",
-            "[Settle them](../merge.md#conflicts).",
+            "`plan --exit-code`: there are conflicts to [settle](../merge.md#conflicts)",
         ),
     ]
 

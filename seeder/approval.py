@@ -122,5 +122,6 @@ def _opened(
                 if meta is None
                 else "This database's ledger is of a newer seeder.",
                 hint="`seeder run` creates it." if meta is None else "Use the newer one.",
+                code="ledger-unusable",
             )
         yield connection, ledger

@@ -29,19 +29,23 @@ class Environ(Mapping[str, str]):
         if not file:
             return self._given[name]
         if self._given.get(name):  # empty counts as unset beside a file, as with the settings
-            raise ConfigurationInvalid(f"{name} and {name}_FILE are both set.", hint="Unset one.")
+            raise ConfigurationInvalid(
+                f"{name} and {name}_FILE are both set.", hint="Unset one.", code="settings-invalid"
+            )
         try:
             return value_in(Path(file))
         except TooLarge:
             raise ConfigurationInvalid(
                 f"{name}_FILE names a file of more than {LIMIT:,} characters.",
                 hint="Name the file that holds the value and nothing else.",
+                code="settings-invalid",
             ) from None
         except (OSError, ValueError):
             # Without the cause: it may quote what it could not decode.
             raise ConfigurationInvalid(
                 f"{name}_FILE names a file that cannot be read as text.",
                 hint="Name a UTF-8 file that seeder's user may read.",
+                code="settings-invalid",
             ) from None
 
     def __iter__(self) -> Iterator[str]:

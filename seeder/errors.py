@@ -64,6 +64,7 @@ class SeederError(Exception):
         *,
         hint: str | None = None,
         problems: tuple[Problem, ...] = (),
+        code: str | None = None,
         **facts: object,
     ) -> None:
         super().__init__(writable(message))
@@ -72,11 +73,17 @@ class SeederError(Exception):
         self.problems = problems
         self.facts = facts
         """Loggable fields. Never a URL, password or row value."""
+        self.code = code or _kebab(self.documented_class)
+        """Stable, a heading of docs/reference/errors.md; of the class where none is closer."""
 
     @property
     def documented_class(self) -> str:
         """Its class in the table of exit codes; a closer distinction is the code's own."""
         return next(each.__name__ for each in type(self).__mro__ if "exit_code" in vars(each))
+
+
+def _kebab(name: str) -> str:
+    return "".join(f"-{c.lower()}" if c.isupper() else c for c in name).lstrip("-")
 
 
 class ConfigurationInvalid(SeederError):

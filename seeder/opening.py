@@ -142,6 +142,7 @@ def require_same_environment(marked: str, settings: Settings) -> None:
         " changed its role.",
         marked=marked,
         environment=settings.environment,
+        code="environment-mismatch",
     )
 
 

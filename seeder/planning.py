@@ -61,6 +61,7 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
             raise DatabaseUnavailable(
                 "The server is a standby, where not even temporary tables can be made.",
                 hint="Plan on the primary.",
+                code="database-read-only",
             )
         # The form of values depends on settings of the session, which a pooler may change.
         pooler.require_direct(connection, target)

@@ -161,6 +161,7 @@ def read_settings(
             "A setting is invalid." if count == 1 else f"{count} settings are invalid.",
             problems=tuple(given.problems),
             hint="`seeder run --help` lists the options and their variables.",
+            code="settings-invalid",
         )
     return Settings(environ=Environ(environ), **values)
 

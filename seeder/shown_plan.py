@@ -27,10 +27,14 @@ def read_plan(path: Path) -> Plan:
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
-        raise ConfigurationInvalid(f"The plan cannot be read: {error.strerror}.") from None
+        raise ConfigurationInvalid(
+            f"The plan cannot be read: {error.strerror}.", code="plan-unreadable"
+        ) from None
     except ValueError:
         raise ConfigurationInvalid(
-            "The plan is not a JSON document.", hint="`seeder plan --out` writes one."
+            "The plan is not a JSON document.",
+            hint="`seeder plan --out` writes one.",
+            code="plan-unreadable",
         ) from None
     shown = from_document(document)
     if shown.provisional:

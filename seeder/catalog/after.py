@@ -24,6 +24,7 @@ def require_after(catalog: Catalog, revisions: Sequence[str], ancestors: Ancesto
             f"{problems[0]}" if len(problems) == 1 else f"{len(problems)} problems with `after`.",
             hint="`seeder check` shows them without a database.",
             problems=problems,
+            code="catalog-invalid",
         )
 
 

@@ -94,7 +94,9 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             line=error.at.line,
             column=error.at.column,
         )
-        return ConfigurationInvalid("1 problem in the catalog", problems=(problem,))
+        return ConfigurationInvalid(
+            "1 problem in the catalog", problems=(problem,), code="catalog-invalid"
+        )
 
     def read(self) -> Iterator[SeedRow]:
         """The rows; raises `Unreadable` where `__iter__` raises its own error."""

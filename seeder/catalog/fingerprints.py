@@ -102,4 +102,6 @@ def _hash(name: str, path: Path | None) -> bytes:
 
 def _unreadable(path: Path, error: OSError) -> ConfigurationInvalid:
     problem = Problem(message=f"cannot be read: {os_reason(error)}.", file=str(path))
-    return ConfigurationInvalid("1 problem in the catalog", problems=(problem,))
+    return ConfigurationInvalid(
+        "1 problem in the catalog", problems=(problem,), code="catalog-invalid"
+    )

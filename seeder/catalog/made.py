@@ -61,4 +61,5 @@ def _failed(
     return SeedingFailed(
         f"{file}: `{name}` makes no value for the column {column}: {what}.",
         hint=hint or "It is called with the row's value and returns what is stored.",
+        code="value-not-made",
     )

@@ -107,6 +107,7 @@ class Problems:
                 f"{count} in {what}",
                 hint="`seeder check` shows them without a database.",
                 problems=problems,
+                code="catalog-invalid",
             )
 
 

@@ -67,6 +67,7 @@ def invoke(arguments: list[str], invocation: Invocation) -> None:
         invocation.exit_code = end.exit_code
     except click.ClickException as error:
         error.show()
+        click.echo("Code: usage", err=True)
         invocation.exit_code = error.exit_code
     except BrokenPipeError as error:
         if not _of_click(error):

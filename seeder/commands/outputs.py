@@ -39,7 +39,9 @@ def require_place(
             message=f"{option} names {path}, {message}.",
             remedy="Name a file of its own, outside of the project's seeds and migrations.",
         )
-        raise ConfigurationInvalid("A setting is invalid.", problems=(problem,))
+        raise ConfigurationInvalid(
+            "A setting is invalid.", problems=(problem,), code="settings-invalid"
+        )
 
 
 def _objection(

@@ -140,4 +140,5 @@ def _write(option: str, path: Path, content: bytes) -> None:
         raise ConfigurationInvalid(
             f"The plan cannot be written: {error.strerror}.",
             hint=f"Give {option} a file in a directory that exists and can be written to.",
+            code="file-not-written",
         ) from None

@@ -74,6 +74,7 @@ def _with_migrations(settings: Settings, error: ConfigurationInvalid) -> Configu
             f"{len(problems)} problems in the catalog and the migrations.",
             problems=problems,
             hint=other.hint,
+            code="catalog-invalid",
         )
     return error
 

@@ -52,6 +52,7 @@ def decide_mode(facts: ModeFacts) -> ModeDecision:
             f"Mode refresh rewrites every seeded row, and this database is marked"
             f" {facts.environment}.",
             hint="Refresh is for databases marked dev or test.",
+            code="environment-mismatch",
         )
     if facts.asked is not Mode.AUTO:
         return ModeDecision(mode=facts.asked, reason="asked for", adopt=facts.asked is Mode.UPDATE)

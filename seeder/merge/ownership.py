@@ -106,12 +106,14 @@ def _foreign(image: Image, recorded: Sequence[Recorded]) -> ConfigurationInvalid
             hint="If it is that project, its seeder.toml names it. Is it the right database?",
             belongs_to=[each.identity for each in recorded],
             identity=None,
+            code="project-mismatch",
         )
     return ConfigurationInvalid(
         f"This database belongs to {owners}; this image is of the project {image.identity}.",
         hint=_OTHERWISE,
         belongs_to=[each.identity for each in recorded],
         identity=image.identity,
+        code="project-mismatch",
     )
 
 
@@ -126,4 +128,5 @@ def _elsewhere(record: Recorded, reached: Sequence[str]) -> ConfigurationInvalid
         " second set of tables, add --beside.",
         schema=record.place,
         search_path=list(reached),
+        code="search-path-changed",
     )

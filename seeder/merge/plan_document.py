@@ -38,7 +38,9 @@ def from_document(document: object) -> Plan:
     import msgspec
 
     if not isinstance(document, Mapping) or "format" not in document:
-        raise ConfigurationInvalid("This is not a plan.", hint="`seeder plan --out` writes one.")
+        raise ConfigurationInvalid(
+            "This is not a plan.", hint="`seeder plan --out` writes one.", code="plan-unreadable"
+        )
     if document["format"] != FORMAT:
         raise PlanStale(
             f"The plan is of format {document['format']!r}, and this seeder reads {FORMAT}.",
@@ -50,7 +52,9 @@ def from_document(document: object) -> Plan:
     except msgspec.ValidationError:
         # Its message may quote a value.
         raise ConfigurationInvalid(
-            "The plan is incomplete or was changed.", hint="`seeder plan --out` writes one."
+            "The plan is incomplete or was changed.",
+            hint="`seeder plan --out` writes one.",
+            code="plan-unreadable",
         ) from None
 
 

@@ -84,6 +84,8 @@ class Failure:
     exit_code: int
     error: str
     """The class of the error."""
+    code: str
+    """Stable; docs/reference/errors.md says what each means and what to do."""
     message: str
     hint: str | None = None
     problems: tuple[Problem, ...] = ()

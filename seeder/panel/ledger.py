@@ -183,12 +183,13 @@ class Look(Struct, frozen=True, kw_only=True):
         """Raise ConfigurationInvalid unless there is a ledger that this code may read."""
         name = sql.Identifier(self.schema, "meta").as_string(self.cursor)
         if self.rows("SELECT pg_catalog.to_regclass(%s)", [name]) == [(None,)]:
-            raise LedgerMissing("seeder has not run on this database yet.")
+            raise LedgerMissing("seeder has not run on this database yet.", code="ledger-unusable")
         ((minimum_reader,),) = self.rows("SELECT minimum_reader FROM {s}.meta")
         if minimum_reader > READS:
             raise ConfigurationInvalid(
                 "The ledger of this database belongs to a newer seeder than this panel does.",
                 hint="Update the package `seeder` in this application.",
+                code="ledger-unusable",
             )
 
     def of(self, identity: str | None) -> Look:
@@ -456,6 +457,7 @@ def _translated(error: psycopg.Error) -> SeederError:
         return ConfigurationInvalid(
             "The ledger does not look as this panel knows it.",
             hint="Update the package `seeder` in this application.",
+            code="ledger-unusable",
         )
     return DatabaseUnavailable(
         "The database takes too long to answer."

@@ -35,6 +35,7 @@ def _known(error: SeederError, redact: Redact) -> Failure:
         result=Result.FAILED,
         exit_code=error.exit_code,
         error=error.documented_class,
+        code=error.code,
         message=redact(error.message),
         hint=redact(error.hint) if error.hint else None,
         problems=tuple(_redacted(each, redact) for each in error.problems),
@@ -61,6 +62,7 @@ def _interrupted(error: KeyboardInterrupt) -> Failure:
         result=Result.INTERRUPTED,
         exit_code=code,
         error=Interrupted.__name__,
+        code="interrupted",
         message=f"Interrupted by {signal.Signals(code - 128).name}.",
         hint="Finished migrations stay, unfinished seeding was rolled back; run it again.",
         phases=facts.get("phases", {}),
@@ -73,6 +75,7 @@ def _bug(error: BaseException, redact: Redact) -> Failure:
         result=Result.FAILED,
         exit_code=SeederError.exit_code,
         error=_class(error),
+        code="internal-error",
         message=message or "An error that seeder does not know.",
         hint="This is a bug in seeder, or in code of the project that it ran.",
         trace=tuple(_trace(error)),
@@ -119,7 +122,7 @@ def log_fields(failure: Failure) -> Mapping[str, object]:
     fields: dict[str, object] = {
         name: value for name, value in failure.facts.items() if name not in _RESERVED
     }
-    fields |= {"error": failure.error, "message": failure.message}
+    fields |= {"error": failure.error, "code": failure.code, "message": failure.message}
     if failure.hint:
         fields["hint"] = failure.hint
     if failure.problems:

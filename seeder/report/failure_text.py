@@ -28,6 +28,7 @@ def _failure(failed: Failure, excerpts: Excerpts) -> Iterator[Line]:
     yield from (line(Span(place, Ink.DIM), indent=2) for place in failed.trace)
     if failed.hint:
         yield line(Span("Hint: ", Ink.NOTE), *prose(failed.hint))
+    yield line(Span(f"Code: {failed.code}", Ink.DIM))
 
 
 def _problem(problem: Problem) -> Iterator[Line]:

@@ -179,6 +179,7 @@ def _failure(failed: Failure, made: datetime.datetime) -> str:
         lead=failed.message,
         facts=[
             ("error", failed.error),
+            ("code", failed.code),
             ("exit code", str(failed.exit_code)),
             ("finished", moment(made)),
             *_phases(failed.phases.items()),

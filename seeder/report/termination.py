@@ -24,7 +24,7 @@ def summary(result: RunResult | Failure) -> dict[str, object]:
         }
         fields |= {name: value for name, value in named.items() if value is not None}
     else:
-        fields |= {"error": result.error, "message": result.message}
+        fields |= {"error": result.error, "code": result.code, "message": result.message}
     fields["phases"] = {name: round(seconds, 3) for name, seconds in result.phases.items()}
     fields["counts"] = dict(result.counts)
     fields["hint"] = result.hint

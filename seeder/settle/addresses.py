@@ -104,12 +104,14 @@ def _require_column(seed_set: SeedSet, place: str) -> None:
                 f"The column {column.name} of the set {seed_set.name} is merged as a whole, so"
                 f" {place} is no part of it.",
                 hint=f"Write #{own}.",
+                code="address-unknown",
             )
     names = [within(each.name, "") for each in seed_set.columns]
     near = difflib.get_close_matches(place, names, n=1)
     raise ConfigurationInvalid(
         f"The set {seed_set.name} has no column {place}.",
         hint=f"Did you mean {near[0]}?" if near else f"It has {', '.join(names)}.",
+        code="address-unknown",
     )
 
 
@@ -148,6 +150,7 @@ def _unknown(problems: Sequence[Problem]) -> ConfigurationInvalid:
         "An address is unknown." if len(problems) == 1 else "Some addresses are unknown.",
         problems=tuple(problems),
         hint="An address is the set and the key, as in roles/org_owner.",
+        code="address-unknown",
     )
 
 

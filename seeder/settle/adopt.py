@@ -90,6 +90,7 @@ def adopt(
                 raise ConfigurationInvalid(
                     "Rows may have been renamed here; nothing was recorded.",
                     problems=tuple(problems.values()),
+                    code="rows-renamed",
                 )
             counts: Counter[str] = Counter()
             for one in found:

@@ -36,6 +36,7 @@ def claim(
         raise ConfigurationInvalid(
             "seeder.toml has no identity, by which the ledger could know this project.",
             hint='Add a line such as identity = "shop-3f9c21ab" at its top.',
+            code="project-mismatch",
         )
     with held(settings, log=log) as opened:
         opened.meta()
@@ -77,6 +78,7 @@ def _meant(known: list[Recorded], former: str | None, identity: str) -> Recorded
         f"The ledger of this database has records of {names}.",
         hint=f"Say which one is handed over to {identity} with --from, or give it one of its own"
         " with --beside.",
+        code="project-mismatch",
     )
 
 

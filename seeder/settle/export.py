@@ -146,6 +146,7 @@ def _write(sets: Sequence[ExportedSet], out: Path) -> None:
         raise ConfigurationInvalid(
             f"Already there: {', '.join(taken)}.",
             hint="Nothing was written. Export to another directory and compare.",
+            code="file-exists",
         )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -154,4 +155,6 @@ def _write(sets: Sequence[ExportedSet], out: Path) -> None:
                 with each.file.open("x", encoding="utf-8") as file:  # through no link
                     file.write(each.text)
     except OSError as error:
-        raise ConfigurationInvalid(f"Cannot write to {out}: {error.strerror}.") from None
+        raise ConfigurationInvalid(
+            f"Cannot write to {out}: {error.strerror}.", code="file-not-written"
+        ) from None

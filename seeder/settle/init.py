@@ -46,6 +46,7 @@ def init(directory: Path) -> tuple[Path, ...]:
             if taken
             else f"{directory} is no directory.",
             hint="Nothing was written. Name another directory, and copy from it what you need.",
+            code="file-exists",
         )
     written = []
     try:
@@ -61,7 +62,9 @@ def init(directory: Path) -> tuple[Path, ...]:
             (directory / _IGNORE).write_text(_IGNORED)
             written.append(_IGNORE)
     except OSError as error:
-        raise ConfigurationInvalid(f"Cannot write to {directory}: {error.strerror}.") from None
+        raise ConfigurationInvalid(
+            f"Cannot write to {directory}: {error.strerror}.", code="file-not-written"
+        ) from None
     return tuple(written)
 
 

@@ -141,6 +141,7 @@ class Held(Struct, frozen=True, kw_only=True):
             raise ConfigurationInvalid(
                 f"The connected database is {connected}, not {name}.",
                 hint=f"Nothing was changed. Check the database URL: {why}",
+                code="database-mismatch",
             )
 
     def open_run(self, mode: str, *, release: str | None = None) -> int:
@@ -227,11 +228,13 @@ def require_readable(meta: Meta | None) -> Meta:
         raise ConfigurationInvalid(
             "This database has no ledger: seeder has never run here.",
             hint="Is this the right database? `seeder run` creates the ledger.",
+            code="ledger-unusable",
         )
     if not meta.readable:
         raise ConfigurationInvalid(
             "The ledger of this database belongs to a newer seeder.",
             hint="Use the image that ran last.",
+            code="ledger-unusable",
         )
     return meta
 

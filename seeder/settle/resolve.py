@@ -141,6 +141,7 @@ def _take_left(
         raise ConfigurationInvalid(
             f"The row {address} has left the catalog, and is settled as a whole.",
             hint=f"Leave out #{places[0]}.",
+            code="address-unknown",
         )
     return Done.of(
         [change], notes=(f"`--take {take}` {LEFT_MEANING[take]}. {LEFT_AFTERWARDS[take]}",)

@@ -80,10 +80,24 @@ def table_after(page: Path, heading: str) -> list[list[str]]:
     text = page.read_text(encoding="utf-8")
     start = re.search(rf"^#+ {re.escape(heading)}$", text, re.MULTILINE)
     assert start is not None, f"{page} has no heading {heading!r}"
-    found = re.search(r"^\|.*(?:\n\|.*)*", text[start.end() :], re.MULTILINE)
-    assert found is not None, f"no table below {heading!r}"
-    lines = found.group().splitlines()
-    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+    tables = _tables(text[start.end() :])
+    assert tables, f"no table below {heading!r}"
+    return tables[0]
+
+
+def tables_of(page: Path) -> list[list[list[str]]]:
+    """The rows of every table of a page, cells as written."""
+    return _tables(page.read_text(encoding="utf-8"))
+
+
+def _tables(text: str) -> list[list[list[str]]]:
+    return [
+        [
+            [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+            for line in found.splitlines()[2:]
+        ]
+        for found in re.findall(r"^\|.*(?:\n\|.*)*", text, re.MULTILINE)
+    ]
 
 
 def anchors(page: Path) -> set[str]:

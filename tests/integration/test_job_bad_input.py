@@ -164,7 +164,7 @@ def test_all_problems_of_a_catalog_are_told_in_one_go(seeded: Shop) -> None:
     }
 
 
-def test_an_error_in_text_is_one_paragraph_that_ends_with_a_hint(seeded: Shop) -> None:
+def test_an_error_in_text_is_one_paragraph_that_ends_with_a_hint_and_its_code(seeded: Shop) -> None:
     seeded.seed("members", MEMBERS_SEED.replace("owner}", "ownr}"))
     done = seeded.run(SEEDER_LOG_FORMAT="text")
     lines = [line for line in done.stderr.splitlines() if " run." not in line]
@@ -173,6 +173,7 @@ def test_an_error_in_text_is_one_paragraph_that_ends_with_a_hint(seeded: Shop) -
         "  seeds/core/members.yaml:6:41: `role_id` refers to `roles/ownr`, which is not in the"
         " catalog. Did you mean `owner`?",
         "Hint: `seeder check` shows them without a database.",
+        "Code: catalog-invalid",
     ]
 
 

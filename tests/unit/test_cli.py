@@ -153,6 +153,7 @@ def test_bad_settings_in_text_are_one_paragraph_with_a_problem_per_line():
         "  No database is given. "
         "Set SEEDER_DATABASE_URL or DATABASE_URL, or start one with --embedded.",
         "Hint: `seeder run --help` lists the options and their variables.",
+        "Code: settings-invalid",
     ]
     assert " run.finished result=failed exit_code=10 " in finished
 

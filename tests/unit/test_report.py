@@ -187,6 +187,7 @@ def test_a_problem_shows_its_line_and_a_caret(tmp_path):
         "       |  ^",
         "  roles/owner: There is no such set.",
         "Hint: See the reference.",
+        "Code: configuration-invalid",
     ]
 
 
@@ -194,7 +195,7 @@ def excerpt(directory, content, *, line=1, column=1):
     (directory / "seeds.yaml").write_text(content)
     problem = Problem(message="No.", file="seeds.yaml", line=line, column=column)
     error = ConfigurationInvalid("Invalid.", problems=(problem,))
-    return failure_text.failure(describe(error), project=directory).splitlines()[2:]
+    return failure_text.failure(describe(error), project=directory).splitlines()[2:-1]
 
 
 def test_a_long_line_is_shown_around_the_place(tmp_path):
@@ -217,7 +218,8 @@ def test_a_line_that_the_file_does_not_have_is_left_out(tmp_path, line):
 def test_without_a_project_no_line_of_a_file_is_shown(tmp_path):
     problem = Problem(message="No.", file="seeds.yaml", line=1)
     error = ConfigurationInvalid("Invalid.", problems=(problem,))
-    assert failure_text.failure(describe(error)) == "seeder: Invalid.\n  seeds.yaml:1: No.\n"
+    told = failure_text.failure(describe(error)).splitlines()
+    assert told == ["seeder: Invalid.", "  seeds.yaml:1: No.", "Code: configuration-invalid"]
 
 
 def test_escape_sequences_do_not_reach_the_terminal():
@@ -279,7 +281,12 @@ def test_a_runaway_recursion_is_told_in_few_lines():
 
 def test_facts_named_like_the_logs_own_fields_do_not_replace_them():
     fields = log_fields(describe(MigrationFailed("No.", level="x", message_="y")))
-    assert fields == {"message_": "y", "error": "MigrationFailed", "message": "No."}
+    assert fields == {
+        "message_": "y",
+        "error": "MigrationFailed",
+        "code": "migration-failed",
+        "message": "No.",
+    }
 
 
 def test_credentials_in_messages_are_masked():

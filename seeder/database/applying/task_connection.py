@@ -28,6 +28,7 @@ def call_with_sqlalchemy(
         raise SeedingFailed(
             f"The task {name} ({file}) tried to end the seeding transaction.",
             hint="A task must neither commit nor roll back; `begin_nested` makes a savepoint.",
+            code="task-ended-transaction",
         )
 
     engine = create_engine(
@@ -56,7 +57,10 @@ def call_with_sqlalchemy(
             if other is not None:
                 said = f"{said}, {other}"
             raise SeedingFailed(
-                f"The task {name} failed: {said}.", problems=(_place(error, file),), task=name
+                f"The task {name} failed: {said}.",
+                problems=(_place(error, file),),
+                task=name,
+                code="task-failed",
             ) from None
         finally:
             engine.dialect.do_rollback = _nothing  # type: ignore[assignment]

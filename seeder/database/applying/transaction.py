@@ -124,6 +124,7 @@ def require_unedited(tasks: Sequence[Task], behind: Iterable[AppliedTask]) -> No
             f"Applied tasks were edited since: {', '.join(edited)}.",
             hint="A task runs once per database. Put the file back as it was and write a new task.",
             tasks=tuple(edited),
+            code="task-edited",
         )
 
 
@@ -152,6 +153,7 @@ def _run(connection: Connection, task: Task) -> None:
         raise SeedingFailed(
             f"The task {task.name} ({task.file}) ended the seeding transaction.",
             hint="A task must not BEGIN, COMMIT or ROLLBACK: it shares its transaction.",
+            code="task-ended-transaction",
         )
     connection.execute("SELECT pg_catalog.set_config('search_path', %s::text, true)", [path])
 

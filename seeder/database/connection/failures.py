@@ -303,6 +303,6 @@ def as_seeder_error(
             return AccessDenied(message, hint=hint, **facts)
         case Kind.READ_ONLY:
             hint = "The server is a standby or was made read-only; run the job again."
-            return DatabaseUnavailable(message, hint=hint, **facts)
+            return DatabaseUnavailable(message, hint=hint, **facts, code="database-read-only")
         case Kind.OTHER:
             return otherwise(message, hint=_HINTS.get(error.sqlstate or ""), **facts)

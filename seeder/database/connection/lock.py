@@ -196,5 +196,6 @@ def _given_up(
         f"The advisory lock was not free for {waited:.1f} s; {who} holds it.",
         hint="Wait for that job, or end its session with pg_terminate_backend.",
         problems=(),
+        code=None,
         **_facts(held_by),
     )

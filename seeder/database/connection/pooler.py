@@ -36,6 +36,7 @@ def require_direct(connection: Connection, target: Target) -> None:
                 "The database URL leads through a transaction pooler, where an advisory lock "
                 "protects nothing.",
                 hint="Use the direct URL of the database, or a pooler in session mode.",
+                code="transaction-pooler",
             )
 
 
@@ -61,6 +62,7 @@ def require_exclusive(connection: Connection, target: Target, key: int) -> None:
             "This server grants one advisory lock to two connections at a time, so that two jobs"
             " would work at once.",
             hint="Use a Postgres server: PGlite has one session for all of its connections.",
+            code="transaction-pooler",
         )
 
 

@@ -146,6 +146,7 @@ def _require_writable(connection: Connection) -> None:
             f"The database takes no writes: {reason}.",
             hint="Use the URL of the primary." if standby else "Switch it off for the job's role.",
             reason=reason,
+            code="database-read-only",
         )
 
 

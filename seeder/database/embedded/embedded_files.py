@@ -53,6 +53,7 @@ def service_account(data: Path) -> Account:
         raise ConfigurationInvalid(
             "Postgres does not run as root, and there is no other account.",
             hint="Run seeder under an unprivileged account, or add one.",
+            code="embedded-unusable",
         )
     return Account(name=entries[0].pw_name, uid=entries[0].pw_uid, gid=entries[0].pw_gid)
 
@@ -77,6 +78,7 @@ def find_programs(account: Account | None) -> Path:
         raise ConfigurationInvalid(
             "The embedded Postgres is not installed.",
             hint="Install seeder with its extra `embedded`: docs/install.md says how.",
+            code="embedded-unusable",
         )
     package = Path(spec.submodule_search_locations[0])
     if account is None or accessible(package / "pginstall" / "bin" / "postgres", account):
@@ -122,5 +124,6 @@ def _own_directory(path: Path) -> Path:
             raise ConfigurationInvalid(
                 f"{path} exists and does not belong to this account.",
                 hint="Remove it, or give --embedded another directory.",
+                code="embedded-unusable",
             ) from None
     return path

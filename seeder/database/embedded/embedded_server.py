@@ -131,6 +131,7 @@ def throwaway(
         raise ConfigurationInvalid(
             f"There is no directory for temporary files: {error.strerror}.",
             hint="Point TMPDIR at a directory that can be written to, on a disk with some room.",
+            code="embedded-unusable",
         ) from None
     directory.chmod(0o711)
     try:
@@ -187,6 +188,7 @@ def _check_version(data: Path, programs: Path, account: Account | None) -> None:
         raise ConfigurationInvalid(
             f"{data} holds data of Postgres {found}; the embedded server is {wanted}.",
             hint="Move the directory away to start with an empty database.",
+            code="embedded-unusable",
         )
 
 
@@ -245,7 +247,8 @@ def _run(
         done = _spawn([str(programs / command[0]), *command[1:]], account, held=held)
     except OSError as error:
         raise ConfigurationInvalid(
-            f"{command[0]} of the embedded Postgres cannot be run: {error.strerror}."
+            f"{command[0]} of the embedded Postgres cannot be run: {error.strerror}.",
+            code="embedded-unusable",
         ) from error
     if done.returncode != 0:
         raise DatabaseUnavailable(

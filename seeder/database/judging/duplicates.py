@@ -167,4 +167,5 @@ def _refuse(
         f"Set {work.name} asks for the same row of {work.table} more than once.",
         problems=tuple(problems),
         set=work.name,
+        code="row-duplicate",
     )

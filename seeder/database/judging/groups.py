@@ -133,6 +133,7 @@ def _require_presence(seeding: Seeding, work: SetWork, found: diff.Differences) 
         set=work.name,
         entries=found.entries,
         missing=found.missing,
+        code="rows-gone",
     )
 
 
@@ -151,6 +152,7 @@ def require_single(seeding: Seeding, work: SetWork) -> None:
             f"More than one row of {work.table} has the key of {addresses}.",
             hint="Delete the duplicates, or make the key unique, and run again.",
             set=work.name,
+            code="key-ambiguous",
         )
 
 

@@ -49,4 +49,5 @@ def require_own(connection: psycopg.Connection[TupleRow], ledger: Ledger) -> boo
         f"The {kind.lower()} {name} of the ledger{more} belongs to {owner}, not to this role.",
         hint=f"Who owns the ledger can change what it says. If it is right: {' '.join(statements)}",
         owner=owner,
+        code="ledger-owner",
     )

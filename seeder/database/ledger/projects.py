@@ -101,5 +101,6 @@ def of_run(connection: psycopg.Connection[Any], ledger: Ledger, run: int) -> Led
         raise ConfigurationInvalid(
             f"There is no run {run} in the ledger of this database.",
             hint="`seeder history` lists the runs.",
+            code="run-unknown",
         )
     return replace(ledger, project=row[0])

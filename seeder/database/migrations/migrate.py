@@ -308,6 +308,7 @@ def _require_valid_indexes(connection: Connection, *, after: SeederError | None 
             f"{said}Invalid indexes are left: {listed}.",
             hint=f"REINDEX INDEX CONCURRENTLY {names[0]}, or drop it, then deploy again.",
             problems=(),
+            code=None,
             **{**(after.facts if after else {}), "indexes": names},
         )
 

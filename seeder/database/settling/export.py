@@ -199,7 +199,9 @@ def _drafts(
         )
         drafts[-1].remarks += _about(connection, table, identity)
     if problems:
-        raise ConfigurationInvalid("Cannot export.", problems=tuple(problems))
+        raise ConfigurationInvalid(
+            "Cannot export.", problems=tuple(problems), code="export-refused"
+        )
     return drafts
 
 
@@ -427,7 +429,9 @@ def _require_distinct(drafts: Sequence[_Draft]) -> None:
         if len({tuple(row[name] for name in draft.key) for row in draft.rows}) < len(draft.rows)
     ]
     if problems:
-        raise ConfigurationInvalid("Cannot export.", problems=tuple(problems))
+        raise ConfigurationInvalid(
+            "Cannot export.", problems=tuple(problems), code="export-refused"
+        )
 
 
 def _resolve(connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]) -> None:
@@ -472,6 +476,7 @@ def _addresses(
         raise ConfigurationInvalid(
             f"The keys of {', '.join(seen)} are made of one another.",
             hint="Name another key with --key.",
+            code="export-refused",
         )
     parts: list[list[str | None]] = []
     for name in draft.key:

@@ -44,6 +44,7 @@ def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progres
             f"Values of set {stage.seed_set.name} do not fit the table {stage.table}.",
             problems=problems,
             set=stage.seed_set.name,
+            code="values-unfit",
         ) from None
 
 

@@ -77,6 +77,7 @@ def require_room(seeding: Seeding, sets: Collection[SeedSet]) -> None:
         hint=f"Set max_locks_per_transaction, {each_has} now, to {enough} or more and restart the"
         " server, or seed fewer tables, or tables with fewer partitions, from one project.",
         locks=wanted,
+        code="lock-table-full",
     )
 
 

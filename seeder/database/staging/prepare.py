@@ -57,7 +57,9 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
         fitting = [s for s in checked if not schema_check.misfit(s, seeding.tables, by_name)]
         found += _values_that_do_not_fit(seeding, fitting)
         raise ConfigurationInvalid(
-            "The catalog does not fit the schema of the database.", problems=tuple(found)
+            "The catalog does not fit the schema of the database.",
+            problems=tuple(found),
+            code="schema-unfit",
         )
     edges = schema_check.needs(sets, seeding.tables)
     decide(seeding, sets)
@@ -358,6 +360,7 @@ def _load(seeding: Seeding) -> None:
             "Values of the catalog do not fit their columns.",
             problems=tuple(each for error in rejections.values() for each in error.problems),
             hint=next((error.hint for error in rejections.values() if error.hint), None),
+            code="values-unfit",
         )
 
 

@@ -93,6 +93,7 @@ def require_same_schema(seeding: Seeding, sets: Sequence[SeedSet]) -> None:
         raise ConfigurationInvalid(
             "The search_path of this session leads to other tables than those that were seeded.",
             problems=problems,
+            code="search-path-changed",
         )
 
 

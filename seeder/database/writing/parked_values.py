@@ -95,6 +95,7 @@ def settle(seeding: Seeding) -> None:
                 " refer to it, while rows of the catalog want its unique values.",
                 hint="Nothing was seeded. Delete it by hand, or leave the value where it is.",
                 set=work.name,
+                code="unique-value-held",
             )
         seeding.connection.execute(
             seeding.ledger.sql(

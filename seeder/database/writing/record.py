@@ -147,6 +147,7 @@ def require_all(work: SetWork, *, inserted: int, recorded: int) -> None:
             " other keys.",
             hint="Nothing was seeded. Write the keys as the trigger leaves them.",
             set=work.name,
+            code="trigger-changed-key",
         )
 
 

@@ -116,6 +116,7 @@ def always_generated(
             _problem(work, key, f"it is to have another value in {what}") for key in keys
         ),
         set=work.name,
+        code="identity-always",
     )
 
 
