@@ -15,7 +15,9 @@ from seeder.commands.deploy import PLAIN, flags_of
 def by_click(arguments: Sequence[str]) -> dict[str, object]:
     """What click makes of the words after `run`, as far as they say something."""
     with run.command.make_context("run", list(arguments)) as context:
-        return {name: value for name, value in context.params.items() if value not in (None, (), False)}
+        return {
+            name: value for name, value in context.params.items() if value not in (None, (), False)
+        }
 
 
 @pytest.mark.parametrize(
