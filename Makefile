@@ -2,7 +2,7 @@
 # All of it stays inside the checkout: .venv (packages), .seeder (the embedded Postgres).
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast bench bench-node lint format docs site lock image wheel clean
+.PHONY: help run test test-fast bench compare bench-node lint format docs site lock image wheel clean
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -39,6 +39,10 @@ test-fast: $(VENV)/dev.stamp  ## Run the subset of the tests for while you are c
 
 bench: $(BENCH_HOME)/bench.stamp bench-node  ## Measure beside psql, Django, SQLAlchemy, Alembic, Knex, Liquibase
 	@$(BENCH_HOME)/venv/bin/python -m benchmarks $(BENCH)
+	@$(BENCH_HOME)/venv/bin/python docs/generate.py
+
+compare: $(BENCH_HOME)/bench.stamp bench-node  ## Carry out one story with other tools, for docs/comparison.md
+	@$(BENCH_HOME)/venv/bin/python -m benchmarks.comparison
 	@$(BENCH_HOME)/venv/bin/python docs/generate.py
 
 lint: $(VENV)/dev.stamp  ## Check style, types and the direction of imports

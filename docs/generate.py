@@ -299,6 +299,11 @@ def benchmark_results() -> str:
     return text
 
 
+def comparison_results() -> str:
+    """What `make compare` wrote last."""
+    return (RESULTS / "comparison.md").read_text(encoding="utf-8")
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     "commands-overview": commands_overview,
     "commands": commands_in_full,
@@ -308,6 +313,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "layers": layers,
     "database-layers": database_layers,
     "benchmark-results": benchmark_results,
+    "comparison-results": comparison_results,
     **SEED_FILE_PARTS,
 }
 """By the name that a page gives."""

@@ -71,7 +71,8 @@ def _knex(bench: Bench, rows: int) -> list[str]:
     return ["node", str(HERE / "knex_seed.cjs"), str(data.csv_file(bench, rows))]
 
 
-def _knex_missing() -> str | None:
+def knex_missing() -> str | None:
+    """Why Knex cannot be run on this machine."""
     if shutil.which("node") is None:
         return "there is no node"
     return None if (NODE_MODULES / "knex").is_dir() else "its npm package is not installed"
@@ -87,20 +88,41 @@ def _liquibase(bench: Bench, rows: int) -> list[str]:
     file = data.csv_file(bench, rows).name
     template = (HERE / "liquibase.xml").read_text()
     changelog.write_text(template.replace("ITEMS.csv", file))
-    jars = _liquibase_jars()
-    path = ":".join(str(each) for each in sorted(jars.rglob("*.jar")))
+    return liquibase(bench.files, changelog.name, "update")
+
+
+def liquibase(place: Path, changelog: str, *words: str) -> list[str]:
+    """The command line of Liquibase on a changelog of a directory, on JDBC_URL."""
+    path = ":".join(str(each) for each in sorted(_liquibase_jars().rglob("*.jar")))
     run = (
         'exec java -cp "$0" liquibase.integration.commandline.Main --logLevel=severe'
         ' "--url=$JDBC_URL" --username=postgres --driver=org.postgresql.Driver'
-        f' "--classpath={bench.files}" "--changeLogFile={changelog.name}" update'
+        f' "--classpath={place}" "--changeLogFile={changelog}" {" ".join(words)}'
     )
-    return ["/bin/sh", "-c", f"cd {bench.files} && {run}", path]
+    return ["/bin/sh", "-c", f"cd {place} && {run}", path]
 
 
-def _liquibase_missing() -> str | None:
+def liquibase_missing() -> str | None:
+    """Why Liquibase cannot be run on this machine."""
     if shutil.which("java") is None:
         return "there is no Java"
     return None if _liquibase_jars().is_dir() else "its npm package is not installed"
+
+
+def node_variables(bench: Bench, database: str) -> Mapping[str, str]:
+    """For Node's driver, which takes no URL without a host."""
+    return {
+        "NODE_PATH": str(NODE_MODULES),
+        "PGHOST": "127.0.0.1",
+        "PGPORT": str(bench.port),
+        "PGUSER": "postgres",
+        "PGDATABASE": database,
+    }
+
+
+def jdbc_variables(bench: Bench, database: str) -> Mapping[str, str]:
+    """For Java's driver."""
+    return {"JDBC_URL": f"jdbc:postgresql://127.0.0.1:{bench.port}/{database}"}
 
 
 SEEDER_SYSTEM = System(name="seeder", command=_seeder)
@@ -111,23 +133,14 @@ BULK_INSERT = System(name="Alembic bulk_insert", command=_script("bulk_insert"))
 KNEX = System(
     name="Knex batchInsert",
     command=_knex,
-    missing=_knex_missing,
-    # Its driver takes no URL without a host.
-    variables=lambda bench, database: {
-        "NODE_PATH": str(NODE_MODULES),
-        "PGHOST": "127.0.0.1",
-        "PGPORT": str(bench.port),
-        "PGUSER": "postgres",
-        "PGDATABASE": database,
-    },
+    missing=knex_missing,
+    variables=node_variables,
 )
 LIQUIBASE = System(
     name="Liquibase loadData",
     command=_liquibase,
-    missing=_liquibase_missing,
-    variables=lambda bench, database: {
-        "JDBC_URL": f"jdbc:postgresql://127.0.0.1:{bench.port}/{database}"
-    },
+    missing=liquibase_missing,
+    variables=jdbc_variables,
 )
 ALL = (SEEDER_SYSTEM, COPY, BULK_INSERT, KNEX, LIQUIBASE, LOADDATA, ORM_LOOP)
 

@@ -12,3 +12,13 @@ class Item(models.Model):
         app_label = "shop"
         db_table = "items"
         managed = False
+
+
+class Tier(models.Model):
+    code = models.TextField(primary_key=True)
+    title = models.TextField()
+
+    class Meta:
+        app_label = "shop"
+        db_table = "tiers"
+        managed = False
