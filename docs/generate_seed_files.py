@@ -188,13 +188,13 @@ def column_keys() -> str:
 
 def migration_keys() -> str:
     """The keys of [migrations]."""
-    return _key_table(project._MIGRATIONS, _MIGRATIONS)
+    return _key_table(project.MIGRATION_KEYS, _MIGRATIONS)
 
 
 def project_keys() -> str:
     """The top of seeder.toml."""
-    _all_told(project._TOP, _TOP)
-    return table(("key", "what it says"), [(f"`{key}`", _TOP[key]) for key in project._TOP])
+    _all_told(project.TOP_KEYS, _TOP)
+    return table(("key", "what it says"), [(f"`{key}`", _TOP[key]) for key in project.TOP_KEYS])
 
 
 def _key_table(known: Sequence[str], told: Mapping[str, tuple[str, str]]) -> str:

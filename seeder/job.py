@@ -172,6 +172,7 @@ class _Job:
             yield
         finally:
             self.phases[name] = round(self.clock() - started, 3)
+            self.log.debug("phase.ended", phase=name, seconds=self.phases[name])
 
     @contextmanager
     def working(self, name: str, *, otherwise: type[SeederError]) -> Iterator[None]:

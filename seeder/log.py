@@ -12,7 +12,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Collection, Mapping, MutableMapping
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Protocol, TextIO, TypeAlias, assert_never, cast
 
 
@@ -34,6 +34,9 @@ class Log(Protocol):
     def carry(self, **fields: object) -> object:
         """Have every further line carry these fields too."""
 
+    def awaited(self, event: str, line: str, **fields: object) -> object:
+        """Tell what is waited for: as an event, or as a line that replaces the former one."""
+
     def progress(self, event: str, line: str, **fields: object) -> object:
         """Tell how far something is: as an event, or as a line that replaces the former one."""
 
@@ -54,6 +57,15 @@ class LogFormat(StrEnum):
     """One line for people, in colour where the terminal wants it."""
 
 
+class Least(IntEnum):
+    """The least that an event must be to be written; the values are the standard library's."""
+
+    DEBUG = 10
+    INFO = 20
+    WARNING = 30
+    ERROR = 40
+
+
 def configure(
     log_format: LogFormat,
     *,
@@ -61,12 +73,14 @@ def configure(
     colour: bool = False,
     columns: int | None = None,
     redacted: Redact | None = None,
+    least: Least = Least.INFO,
+    untold: Collection[str] = (),
 ) -> Log:
     """Make the writer of this process; `columns` where the stream is a terminal.
 
     Each line starts with the time (UTC; ISO 8601 but on a terminal), the level and the event;
-    debug events are left out. A stream that can no longer be written to (a closed pipe, a full
-    disk) loses lines, never the run.
+    what is less than `least`, and events of these names (`untold`), are left out. A stream that
+    can no longer be written to (a closed pipe, a full disk) loses lines, never the run.
     """
     render: Render
     match log_format:
@@ -77,7 +91,9 @@ def configure(
         case _:
             assert_never(log_format)
     live = columns if log_format is LogFormat.TEXT else None
-    return _Lines(stream, render, live=live, redacted=redacted or redact)
+    return _Lines(
+        stream, render, live=live, redacted=redacted or redact, least=least, untold=untold
+    )
 
 
 def silence_libraries() -> None:
@@ -196,6 +212,9 @@ def _bare(value: object) -> str:
     return json.dumps(value)
 
 
+_OF_OTHERS = frozenset({"migration.output", "process.output"})
+"""What the project's own code printed: always told, since what fails refers to it."""
+
 _PROGRESS_EVERY = 10.0
 """Seconds between two events that tell how far something is."""
 
@@ -211,18 +230,28 @@ class _Lines:
     """
 
     def __init__(
-        self, stream: TextIO, render: Render, *, live: int | None, redacted: Redact
+        self,
+        stream: TextIO,
+        render: Render,
+        *,
+        live: int | None,
+        redacted: Redact,
+        least: Least,
+        untold: Collection[str],
     ) -> None:
         self._stream = stream
         self._render = render
         self._live = live
         self._redacted = redacted
+        self._least = least
+        self._untold = untold
         self._drawn = False
         self._told = -math.inf
         self._carrying: Log | None = None
 
     def debug(self, event: str, **fields: object) -> None:
-        """Leave it out."""
+        """Write an event that only a developer of seeder wants."""
+        self._write("debug", event, fields)
 
     def info(self, event: str, **fields: object) -> None:
         """Write an event of an ordinary run."""
@@ -236,15 +265,25 @@ class _Lines:
         """Write the event that ends a run."""
         self._write("error", event, fields)
 
+    def awaited(self, event: str, line: str, **fields: object) -> None:
+        """Redraw the last line of a terminal that shows no events; elsewhere write an event."""
+        if self._live is not None and self._least > Least.INFO:
+            self._draw(line)
+        else:
+            self._write("info", event, fields)
+
     def progress(self, event: str, line: str, **fields: object) -> None:
         """Redraw the last line of a terminal; elsewhere write an event now and then."""
         if self._live is not None:
-            self._drawn = True
-            shown = "".join(c if c.isprintable() else "?" for c in line)[: self._live - 1]
-            self._send(f"{_ERASE}{shown}")
+            self._draw(line)
         elif time.monotonic() - self._told > _PROGRESS_EVERY:
             self._told = time.monotonic()
             self._write("info", event, fields)
+
+    def _draw(self, line: str) -> None:
+        self._drawn = True
+        shown = "".join(c if c.isprintable() else "?" for c in self._redacted(line))
+        self._send(f"{_ERASE}{shown[: (self._live or 1) - 1]}")
 
     def progress_ended(self) -> None:
         """Take back the line that told how far something was."""
@@ -262,12 +301,15 @@ class _Lines:
         logger = structlog.wrap_logger(
             _Sink(self._put),
             processors=[put],
-            wrapper_class=structlog.make_filtering_bound_logger("info"),
+            wrapper_class=structlog.make_filtering_bound_logger("debug"),
         )
         self._carrying = cast("Log", logger.bind(**fields))
 
     def _write(self, level: str, event: str, fields: Mapping[str, object]) -> None:
-        if self._carrying is not None:
+        wanted = Least[level.upper()] >= self._least or event in _OF_OTHERS
+        if not wanted or event in self._untold:
+            self.progress_ended()  # what was waited for has come
+        elif self._carrying is not None:
             getattr(self._carrying, level)(event, **fields)
         else:
             self._put(self._line(level, event, fields))
@@ -299,4 +341,4 @@ class _Sink:
     """Takes finished lines from structlog, by whatever level they come."""
 
     def __init__(self, put: Callable[[str], None]) -> None:
-        self.info = self.warning = self.error = put
+        self.debug = self.info = self.warning = self.error = put

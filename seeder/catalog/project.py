@@ -21,9 +21,10 @@ FILE = "seeder.toml"
 EXPAND_LIMIT = 1_000_000
 """Rows that `expand` may make of one set, unless seeder.toml says otherwise."""
 
-_TOP = ("identity", "release", "supersedes", "migrations", "seeds")
-_IDENTITY = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
-_MIGRATIONS = (
+TOP_KEYS = ("identity", "release", "supersedes", "migrations", "seeds")
+IDENTITY = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+SEEDS_KEYS = ("path", "expand_limit")
+MIGRATION_KEYS = (
     "alembic",
     "command",
     "none",
@@ -125,9 +126,9 @@ class _Reader:
         self._problems = problems
 
     def project(self, document: Mapping[str, object]) -> Project:
-        self._known("", document, _TOP)
+        self._known("", document, TOP_KEYS)
         seeds = self._table(document, "seeds")
-        self._known("seeds", seeds, ("path", "expand_limit"))
+        self._known("seeds", seeds, SEEDS_KEYS)
         return Project(
             root=self._root,
             identity=self._identity(document),
@@ -155,7 +156,7 @@ class _Reader:
         identity = document.get("identity")
         if identity is None:
             return None
-        if isinstance(identity, str) and re.fullmatch(_IDENTITY, identity):
+        if isinstance(identity, str) and re.fullmatch(IDENTITY, identity):
             return identity
         self._bad(
             "",
@@ -207,7 +208,7 @@ class _Reader:
                 self._bad("", "migrations", "`migrations/` is a link out of the project")
             return Migrations(alembic=default)
         table = self._table(document, "migrations")
-        self._known("migrations", table, _MIGRATIONS)
+        self._known("migrations", table, MIGRATION_KEYS)
         ways = [way for way in ("alembic", "command", "none") if way in table]
         if len(ways) != 1:
             self._bad(
@@ -221,7 +222,7 @@ class _Reader:
         if table.get("none", True) is not True:
             self._bad("migrations", "none", "`none` can only be true", "Leave it out.")
         self._belongs(table, "digest", "command")
-        for key in _MIGRATIONS[3:]:
+        for key in MIGRATION_KEYS[3:]:
             if key != "digest":
                 self._belongs(table, key, "alembic")
         env = table.get("env")

@@ -61,11 +61,7 @@ def command(
     """
     settings = invocation.open("adopt", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.adopt import adopt
 
     settled = adopt(settings, log=invocation.log, as_of=as_of, renamed=renamed)
-    if as_json:
-        invocation.print(json_report.document(settled).decode())
-    else:
-        invocation.print(settled_text.settlement(settled, invocation.screen))
+    invocation.settled(settled, as_json=as_json)

@@ -41,11 +41,7 @@ def command(
     """
     settings = invocation.open("baseline", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.baseline import baseline
 
     settled = baseline(settings, log=invocation.log, revisions=revisions, database=database_name)
-    if as_json:
-        invocation.print(json_report.document(settled).decode())
-    else:
-        invocation.print(settled_text.settlement(settled, invocation.screen))
+    invocation.settled(settled, as_json=as_json)

@@ -54,13 +54,9 @@ def command(
         raise click.UsageError("--beside takes nothing over, so it has no use for --from.")
     settings = invocation.open("claim", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.claim import claim
 
     settled = claim(
         settings, log=invocation.log, database=database_name, beside=beside, former=former
     )
-    if as_json:
-        invocation.print(json_report.document(settled).decode())
-    else:
-        invocation.print(settled_text.settlement(settled, invocation.screen))
+    invocation.settled(settled, as_json=as_json)

@@ -27,8 +27,11 @@ PLAIN = (
 )
 """Options of `seeder run` that take one value, and are given once."""
 
+FLAGS = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}
+"""Those that take none."""
 
-def flags_of(arguments: Sequence[str]) -> Mapping[str, str] | None:
+
+def flags_of(arguments: Sequence[str]) -> Mapping[str, str | bool] | None:
     """Return the flags of a plain `seeder run` by option, or None where click has to look.
 
     >>> flags_of(["run", "--project", "db", "--mode=none"])
@@ -37,9 +40,12 @@ def flags_of(arguments: Sequence[str]) -> Mapping[str, str] | None:
     if arguments[:1] != ["run"]:
         return None
     known = {options.flag(name): name for name in PLAIN}
-    given: dict[str, str] = {}
+    given: dict[str, str | bool] = {}
     words = iter(arguments[1:])
     for word in words:
+        if word in FLAGS:
+            given[FLAGS[word]] = True
+            continue
         flag, equals, value = word.partition("=")
         value = value if equals else next(words, "-")
         if flag not in known or value.startswith("-"):

@@ -107,13 +107,28 @@ PROJECT = all_of(
     ),
 )
 
-LOG_FORMAT = option(
-    "log_format",
-    "json|text",
-    "How events are written to stderr.",
-    default="text on a terminal, else json",
-    parse=True,
-    shell_complete=completion.log_formats,
+
+LOG_FORMAT = all_of(
+    option(
+        "log_format",
+        "json|text",
+        "How events are written to stderr.",
+        default="text on a terminal, else json",
+        parse=True,
+        shell_complete=completion.log_formats,
+    ),
+    click.option(
+        "-q",
+        "--quiet",
+        is_flag=True,
+        help="No events but warnings and errors, and no summary of what was done.",
+    ),
+    click.option(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        help="All events, on a terminal too, and those for developers.",
+    ),
 )
 
 WAIT = all_of(

@@ -34,6 +34,7 @@ COMMANDS = (
     "prune",
     "init",
     "schema",
+    "db",
     "completion",
 )
 """In the order of the help; each is `command` in the module of its name below `commands`."""

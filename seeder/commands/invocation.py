@@ -18,8 +18,13 @@ if TYPE_CHECKING:
     # Usage errors come this way and do not wait for these; nor for the reports below.
     from seeder.commands.overheard import Overheard
     from seeder.merge.result import Failure, RunResult
+    from seeder.merge.settled import Settlement
     from seeder.report.layout import Screen
     from seeder.settings import Settings
+
+
+_SUMMARISED = frozenset({"run.warned", "run.older_image"})
+"""Events that the summary of a run says again, to whoever reads both."""
 
 
 class Invocation:
@@ -41,7 +46,7 @@ class Invocation:
         self.exit_code = 0
         self._alone = alone
         self._overheard: Overheard | None = None
-        self._environ = environ
+        self.environ = environ
         self._stdout = stdout
         self._stderr = stderr
         self._termination_log = termination_log
@@ -54,27 +59,35 @@ class Invocation:
         self._named: str | None = None
         """The project's directory as it was given, before the settings are read."""
         self._finished = False
+        self._quiet = self._verbose = False
 
     def open(
-        self, command: str, flags: Mapping[str, object], *, database_required: bool = True
+        self,
+        command: str,
+        flags: Mapping[str, object],
+        *,
+        database_required: bool = True,
+        listens: bool = True,
     ) -> Settings:
         """Read the settings of a command; raises ConfigurationInvalid.
 
-        The log is ready before, so that bad settings are reported like any other failure.
+        The log is ready before, so that bad settings are reported like any other failure. What
+        others print becomes events, but for a command that hands its streams on (not `listens`).
         """
         from seeder.settings import read_output, read_settings
 
         self._command = command
+        self._quiet, self._verbose = bool(flags.get("quiet")), bool(flags.get("verbose"))
         terminal = self._stderr.isatty()
         self._named = str(flags.get("project") or "") or None
-        self._format, self._report = read_output(flags, self._environ, terminal=terminal)
-        if self._alone:
+        self._format, self._report = read_output(flags, self.environ, terminal=terminal)
+        if self._alone and listens:
             self._listen()
         # `run` takes them all, and is given those alone that are there.
         ignored = [name for name in NAMING_FILES if name not in flags and command != "run"]
         settings = read_settings(
             flags,
-            self._environ,
+            self.environ,
             database_required=database_required,
             terminal=terminal,
             ignored=ignored,
@@ -103,16 +116,33 @@ class Invocation:
         """Where the command's events go."""
         if self._log is None:
             logs.silence_libraries()
-            dumb = self._environ.get("TERM") == "dumb"
+            dumb = self.environ.get("TERM") == "dumb"
             terminal = self._stderr.isatty() and not dumb
             self._log = logs.configure(
                 self._format,
                 stream=self._stderr,
                 colour=self._colour(self._stderr),
-                columns=_columns(self._stderr, self._environ) if terminal else None,
+                columns=_columns(self._stderr, self.environ) if terminal else None,
                 redacted=self._redacted,
+                least=self._least,
+                untold=_SUMMARISED if self._is_summarised else (),
             )
         return self._log
+
+    @property
+    def _for_a_person(self) -> bool:
+        """Whether events are read by somebody at a terminal, below or above the summary."""
+        return self._format is LogFormat.TEXT and self._stderr.isatty()
+
+    @property
+    def _is_summarised(self) -> bool:
+        return self._for_a_person and not self._quiet
+
+    @property
+    def _least(self) -> logs.Least:
+        if self._verbose:
+            return logs.Least.DEBUG
+        return logs.Least.WARNING if self._quiet or self._for_a_person else logs.Least.INFO
 
     @property
     def screen(self) -> Screen:
@@ -122,19 +152,19 @@ class Invocation:
     @property
     def in_github(self) -> bool:
         """Whether this is a job of GitHub Actions, which reads what is printed."""
-        return self._environ.get("GITHUB_ACTIONS") == "true"
+        return self.environ.get("GITHUB_ACTIONS") == "true"
 
     @property
     def workspace(self) -> Path:
         """Where the repository is checked out in GitHub Actions; else the working directory."""
-        return Path(self._environ.get("GITHUB_WORKSPACE") or Path.cwd())
+        return Path(self.environ.get("GITHUB_WORKSPACE") or Path.cwd())
 
     def project_named(self, flag: str | None) -> Path:
         """The project's directory before any setting is checked, for a shell's completion."""
         from seeder.options import parse_option
         from seeder.whereabouts import nearest
 
-        given = flag or self._environ.get("SEEDER_PROJECT")
+        given = flag or self.environ.get("SEEDER_PROJECT")
         return Path(str(parse_option("project", given))) if given else nearest(Path.cwd())
 
     def print(self, text: str) -> None:
@@ -165,18 +195,29 @@ class Invocation:
     def finish(self, result: RunResult) -> None:
         """Report a run that came to its end."""
         self.end()
-        if self._format is LogFormat.TEXT:
+        self.log.progress_ended()
+        self._finish(result)
+        self.exit_code = result.exit_code
+        if self._format is LogFormat.TEXT and not self._quiet:
             from seeder.report import text
 
             # What the run did stands, whether or not its summary can be written.
             with contextlib.suppress(OSError):
                 self.print(text.run(result, self.screen))
-        self._finish(result)
-        self.exit_code = result.exit_code
+
+    def settled(self, result: Settlement, *, as_json: bool) -> None:
+        """Print what somebody settled by hand."""
+        from seeder.report import json_report, settled_text
+
+        if as_json:
+            self.print(json_report.document(result).decode())
+        elif not self._quiet:
+            self.print(settled_text.settlement(result, self.screen))
 
     def fail(self, error: BaseException) -> int:
         """Report the error that ended the command and return its exit code."""
         self.end()
+        self.log.progress_ended()
         from seeder.report.failure import describe, log_fields
 
         failure = describe(error, self._redacted)
@@ -201,7 +242,7 @@ class Invocation:
 
     def _colour(self, stream: TextIO) -> bool:
         # https://no-color.org: any value but the empty one.
-        unwanted = self._environ.get("NO_COLOR") or self._environ.get("TERM") == "dumb"
+        unwanted = self.environ.get("NO_COLOR") or self.environ.get("TERM") == "dumb"
         return stream.isatty() and not unwanted
 
     def _screen(self, stream: TextIO) -> Screen:
@@ -209,7 +250,7 @@ class Invocation:
 
         encoding = (getattr(stream, "encoding", None) or "utf-8").lower()
         return Screen(
-            width=_columns(stream, self._environ) if stream.isatty() else None,
+            width=_columns(stream, self.environ) if stream.isatty() else None,
             colour=self._colour(stream),
             ascii=not encoding.startswith("utf"),
         )
@@ -232,6 +273,8 @@ class Invocation:
             self.log.warning("termination_message.failed", reason=error.strerror)
         self._finished = True
         level = self.log.error if result.exit_code else self.log.info
+        if self._for_a_person:
+            level = self.log.debug  # the summary says it
         level("run.finished", **termination.summary(result))
 
     def require_place(self, option: str, path: Path) -> None:
@@ -245,7 +288,7 @@ class Invocation:
             option,
             path,
             project=self._project or self._likely_project(),
-            environ=self._environ,
+            environ=self.environ,
             inputs=() if self._settings is None else (self._settings.plan,),
         )
 

@@ -39,7 +39,6 @@ def command(
     """
     settings = invocation.open("mark", {**given, "environment": environment})
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.mark import mark
 
     settled = mark(
@@ -48,7 +47,4 @@ def command(
         environment=settings.environment,
         database=database_name,
     )
-    if as_json:
-        invocation.print(json_report.document(settled).decode())
-    else:
-        invocation.print(settled_text.settlement(settled, invocation.screen))
+    invocation.settled(settled, as_json=as_json)

@@ -43,11 +43,7 @@ def command(
     """
     settings = invocation.open("prune", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.prune import prune
 
     settled = prune(settings, log=invocation.log, keep=keep)
-    if as_json:
-        invocation.print(json_report.document(settled).decode())
-    else:
-        invocation.print(settled_text.settlement(settled, invocation.screen))
+    invocation.settled(settled, as_json=as_json)

@@ -72,7 +72,6 @@ def command(
         raise click.UsageError("Give --take live or --take desired: there is no terminal to ask.")
     settings = invocation.open("resolve", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.resolve import resolve
 
     if take is None:
@@ -84,10 +83,7 @@ def command(
         settled = resolve(
             settings, log=invocation.log, take=choice, addresses=rows, sets=of, dry_run=dry_run
         )
-        if as_json:
-            invocation.print(json_report.document(settled).decode())
-        else:
-            invocation.print(settled_text.settlement(settled, invocation.screen))
+        invocation.settled(settled, as_json=as_json)
 
 
 def _ask(

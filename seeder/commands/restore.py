@@ -27,11 +27,7 @@ def command(
     """
     settings = invocation.open("restore", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.restore import restore
 
     settled = restore(settings, log=invocation.log, addresses=addresses)
-    if as_json:
-        invocation.print(json_report.document(settled).decode())
-    else:
-        invocation.print(settled_text.settlement(settled, invocation.screen))
+    invocation.settled(settled, as_json=as_json)

@@ -31,11 +31,7 @@ def command(
     """
     settings = invocation.open("undo", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
     from seeder.settle.undo import undo
 
     settled = undo(settings, log=invocation.log, run=run, dry_run=dry_run)
-    if as_json:
-        invocation.print(json_report.document(settled).decode())
-    else:
-        invocation.print(settled_text.settlement(settled, invocation.screen))
+    invocation.settled(settled, as_json=as_json)

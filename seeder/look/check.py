@@ -126,6 +126,9 @@ class _Warnings:
         if event == "migration.output":
             self._log.info(event, **fields)
 
+    def awaited(self, event: str, line: str, **fields: object) -> None:
+        """Drop it."""
+
     def warning(self, event: str, **fields: object) -> None:
         """Drop those of the result, which `check` returns."""
         if event != "run.warned":

@@ -191,7 +191,7 @@ class _Waiting(Struct, kw_only=True):
         if now >= self.limit:
             raise self.given_up(reason)
         if reason != self.told or now - self.told_at >= _TELL_EVERY:
-            self.log.info("readiness.awaited", reason=reason)
+            self.log.awaited("readiness.awaited", f"Not ready yet: {reason}", reason=reason)
             self.told, self.told_at = reason, now
         self.sleep(min(_PAUSE, self.limit - now))
 

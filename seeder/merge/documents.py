@@ -191,6 +191,7 @@ class _Merge(Struct):
                     stored=_told(sides.stored),
                     live=_told(sides.live),
                     desired=_told(sides.desired),
+                    bare=True,
                 )
             )
         applied = case in COLUMN_APPLIED or (case is ColumnCase.NOTHING and self.settle is None)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from seeder.errors import Problem
-from seeder.merge.plan import ColumnChange
+from seeder.merge.plan import ColumnChange, Referring
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):
@@ -83,6 +83,8 @@ class OpenConflict(Struct, frozen=True, kw_only=True):
     """The row has left the catalog, and stays since people changed it or refer to it."""
     holder: str | None = None
     """The row is not there: this one holds a unique value that it wants."""
+    referring: tuple[Referring, ...] = ()
+    """Of a row that has left the catalog, where values were asked for: what refers to it now."""
     run: int | None = None
     """The run that reported it first."""
     values: tuple[ColumnChange, ...] = ()
@@ -100,6 +102,8 @@ class KeptRow(Struct, frozen=True, kw_only=True):
     """Why, for people; nothing is decided by its wording."""
     run: int
     """The run that found it so."""
+    missing: str | None = None
+    """What it refers to and was not there then: `roles/admin`."""
 
 
 class Conflicts(Struct, frozen=True, kw_only=True):

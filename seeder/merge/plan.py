@@ -84,6 +84,14 @@ class ColumnCase(StrEnum):
     """The row no longer gives it, and its default varies: the live value stays."""
     MERGE = "merge"
     """The document is merged inside; each part has a case of its own."""
+    CHANGED = "changed"
+    """A person changed it since it was last applied, and it stays; nothing else is asked for."""
+    MARK = "mark"
+    """The row has left the catalog: the value of `removed: {set: ...}` is written."""
+
+
+CHANGED = "changed here since"
+"""The reason of a column that a person changed after it was last applied."""
 
 
 class ColumnChange(Struct, frozen=True, kw_only=True):
@@ -108,6 +116,20 @@ class ColumnChange(Struct, frozen=True, kw_only=True):
     asked_known: bool = True
     secret: bool = False
     """Values of secret columns are always None."""
+    bare: bool = False
+    """Values stand without quotes: numbers, truth values, parts of documents."""
+
+
+COUNTED = 1000
+"""Rows of a table that refer to a row are counted up to here; one more stands for more."""
+
+
+class Referring(Struct, frozen=True, kw_only=True):
+    """Rows of one table that refer to a row."""
+
+    table: str
+    rows: int
+    """At most one more than `COUNTED`."""
 
 
 class RowChange(Struct, frozen=True, kw_only=True):
@@ -124,6 +146,10 @@ class RowChange(Struct, frozen=True, kw_only=True):
     """True when a person should look at it."""
     holder: str | None = None
     """The live row that holds a unique value which this one wants: `public.plans (id 7)`."""
+    referring: tuple[Referring, ...] = ()
+    """Of a row that stays since others refer to it: which."""
+    missing: str | None = None
+    """Of a row that waits: what it refers to and is not there: `roles/admin`."""
 
 
 class SetPlan(Struct, frozen=True, kw_only=True):

@@ -86,6 +86,8 @@ class RowRecord(Struct, frozen=True, kw_only=True):
     row the whole row."""
     after: Mapping[str, str | None] = field(default_factory=dict)
     """By column; of an inserted row what was asked for, as far as the ledger still says so."""
+    bare: tuple[str, ...] = ()
+    """Columns and parts whose values are shown without quotes: numbers, truth values, JSON."""
 
 
 def in_parts(

@@ -26,7 +26,7 @@ from seeder.errors import (
 )
 from seeder.merge.documents import within
 from seeder.merge.found import AppliedRelease, RequestRecord
-from seeder.merge.plan import Plan
+from seeder.merge.plan import Plan, Referring
 from seeder.merge.plan_document import from_document
 from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
 from seeder.report.markup import LONGEST
@@ -93,6 +93,10 @@ class OpenConflict(Struct, frozen=True, kw_only=True):
     live_known: bool = False
     holder: str | None = None
     """The row is not there, since this other one holds a unique value that it wants."""
+    referring: tuple[Referring, ...] = ()
+    """Of a row that has left the catalog: what referred to it when a run last looked."""
+    changed: tuple[tuple[str, str | None, str | None], ...] = ()
+    """Of such a row: columns that people changed, with what was last applied and what was live."""
 
 
 class Approval(Struct, frozen=True, kw_only=True):
@@ -359,7 +363,7 @@ class Look(Struct, frozen=True, kw_only=True):
         self,
         base: sql.Identifier,
         columns: Sequence[Mapping[str, Any]],
-        live: Mapping[str, Mapping[str, str | None]],
+        live: Mapping[str, Mapping[str, Any]],
         *,
         limit: int,
     ) -> Iterator[OpenConflict]:
@@ -385,7 +389,8 @@ class Look(Struct, frozen=True, kw_only=True):
         )
         for set_name, addr, column, offered, unknown, was, parts in rows:
             address = f"{set_name}/{addr}"
-            seen = live.get(address, {})
+            known = live.get(address, {})
+            seen = known.get("columns", {})
             for part, (before, now) in (parts or {"": (was, offered)}).items():
                 place = None if column is None else within(column, part)
                 yield OpenConflict(
@@ -396,6 +401,14 @@ class Look(Struct, frozen=True, kw_only=True):
                     asked=None if unknown else before,
                     asked_known=not unknown,
                     offered=now,
+                    referring=tuple(
+                        Referring(table=table, rows=rows)
+                        for table, rows in known.get("referring", ())
+                    ),
+                    changed=tuple(
+                        (name, asked, seen.get(name))
+                        for name, asked in known.get("asked", {}).items()
+                    ),
                 )
 
 

@@ -19,12 +19,23 @@ from seeder.report.words import (
     moment,
     place,
     planned,
+    referred_to,
     some,
     tally,
 )
 from seeder.report.words import duration as duration_of_seconds
 
-__all__ = ["DECISIONS", "LEFT_ALONE", "LISTED", "UNTIL_THEN", "count", "moment", "place", "some"]
+__all__ = [
+    "DECISIONS",
+    "LEFT_ALONE",
+    "LISTED",
+    "UNTIL_THEN",
+    "count",
+    "moment",
+    "place",
+    "referred_to",
+    "some",
+]
 
 EXPLAINED: Mapping[str, str] = {
     "move": "The key changed in the catalog; the row keeps its identity and follows.",
@@ -45,6 +56,8 @@ CASES: Mapping[str, str] = {
     "always": "is always written",
     "let-go": "stays; no longer given",
     "merge": "is merged",
+    "changed": "was changed here",
+    "mark": "is set",
 }
 
 RESULTS: Mapping[str, tuple[str, str]] = {

@@ -47,10 +47,12 @@ from seeder.report.words import (
     from_to,
     groups,
     in_conflict,
+    is_new,
     kind_of,
     moment,
     place,
     planned_by_name,
+    referred_to,
     standing,
     tally,
 )
@@ -199,7 +201,7 @@ def _rendered(template: str, **content: Any) -> str:
         HELD_EXPLAINED=HELD_EXPLAINED,
         MEANING=MEANING,
         SHOWN=SHOWN,
-        STAYING=(ColumnCase.SETTLE, ColumnCase.HELD, ColumnCase.LET_GO),
+        STAYING=(ColumnCase.SETTLE, ColumnCase.HELD, ColumnCase.LET_GO, ColumnCase.CHANGED),
         Take=Take,
         UNTIL_THEN=UNTIL_THEN,
         USUAL="changed_both",  # a row in conflict to which nothing else happens
@@ -211,7 +213,8 @@ def _rendered(template: str, **content: Any) -> str:
         has_columns=lambda group: any(row.columns for row in group.rows),
         in_conflict=in_conflict,
         inserted_columns=_inserted_columns,
-        is_insert=lambda group: group.action is RowAction.INSERT,
+        is_insert=lambda group: all(map(is_new, group.rows)),
+        referred_to=referred_to,
         pair=lambda column: marked(column.live, column.desired),
         three=_three,
         tones={Ink.PLAIN: "quiet", Ink.DIM: "quiet"}
@@ -334,7 +337,7 @@ def _by_name(row: RowChange) -> dict[str, ColumnChange]:
 
 def _inserted_columns(group: Group) -> list[str]:
     """The columns of a table of new rows; none where their addresses say it all."""
-    if group.action is not RowAction.INSERT or not any(map(_telling, group.rows)):
+    if not all(map(is_new, group.rows)) or not any(map(_telling, group.rows)):
         return []
     rows = [(row.address.partition("/")[2], _by_name(row)) for row in group.rows[:SHOWN]]
     # A key that is the whole address says nothing new.
@@ -350,6 +353,8 @@ def _telling(row: RowChange) -> bool:
 
 
 def _why(column: ColumnChange) -> str:
+    if column.case is ColumnCase.MARK:
+        return column.reason
     if column.case is not ColumnCase.UPDATE or not column.asked_known:
         return "; ".join(filter(None, (column.reason, _last(column))))
     return _last(column) if column.live != column.asked else ""

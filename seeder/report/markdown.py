@@ -17,8 +17,10 @@ from seeder.report.words import (
     count,
     groups,
     in_conflict,
+    is_new,
     kind_of,
     planned,
+    referred_to,
     tally,
 )
 
@@ -102,7 +104,9 @@ def _conflict(row: RowChange) -> Iterator[str]:
     for column in in_conflict(row):
         cells = ("secret",) * 3
         if not column.secret:
-            asked, live, desired = shown(column.asked, column.live, column.desired)
+            asked, live, desired = shown(
+                column.asked, column.live, column.desired, bare=column.bare
+            )
             last = _code(asked) if column.asked_known else "not known"
             cells = (last, _code(live), _code(desired))
         yield f"| {_code(column.name)} | {' | '.join(cells)} |\n"
@@ -149,13 +153,15 @@ _DIFF = {"+": "+", "-": "-", "~": "!"}
 
 
 def _row(row: RowChange, mark: str) -> Iterator[str]:
-    if row.action is RowAction.INSERT:
+    if is_new(row):
         keys = row.address.partition("/")[2].split(",")
         telling = [each for each in row.columns if each.desired not in keys or each.secret]
         told = ", ".join(f"{each.name} {_wanted(each)}" for each in telling)
         yield f"{mark} {row.address}" + (f"  {told}" if len(row.columns) > len(keys) else "")
         return
-    yield f"{mark} {row.address}"
+    others = f"referred to by {referred_to(row.referring)}" if row.referring else ""
+    others = f"refers to {row.missing}" if row.missing else others
+    yield f"{mark} {row.address}" + (f"  ({others})" if others else "")
     for column in row.columns:
         yield from _column(column)
 
@@ -164,7 +170,11 @@ def _column(column: ColumnChange) -> Iterator[str]:
     if column.secret:
         yield f"!     {column.name}: (secret)"
         return
-    live, desired = shown(column.live, column.desired)
+    live, desired = shown(column.live, column.desired, bare=column.bare)
+    if column.case is ColumnCase.CHANGED:
+        asked, live = shown(column.asked, column.live, bare=column.bare)
+        yield f"      {column.name}: {asked} → {live}  ({column.reason})"
+        return
     if column.case in (ColumnCase.SETTLE, ColumnCase.HELD, ColumnCase.NOTHING):
         yield f"      {column.name}: {live}  ({column.reason})"
         return
@@ -173,7 +183,7 @@ def _column(column: ColumnChange) -> Iterator[str]:
 
 
 def _wanted(column: ColumnChange) -> str:
-    return "(secret)" if column.secret else one(column.desired)
+    return "(secret)" if column.secret else one(column.desired, bare=column.bare)
 
 
 # Text that stays what it is.

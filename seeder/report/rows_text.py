@@ -9,7 +9,17 @@ from seeder.merge.choices import Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.report.layout import Ink, Line, Piece, Span, line, prose, table
 from seeder.report.values import one, shown
-from seeder.report.words import ACTIONS, Group, Kind, count, groups, in_conflict, kind_of
+from seeder.report.words import (
+    ACTIONS,
+    Group,
+    Kind,
+    count,
+    groups,
+    in_conflict,
+    is_new,
+    kind_of,
+    referred_to,
+)
 
 if TYPE_CHECKING:
     # A run without conflicts returns none.
@@ -56,13 +66,13 @@ def _row(row: RowChange, group: Group) -> Iterator[Line]:
     loud = group.kind in (Kind.CONFLICT, Kind.ATTENTION)
     mark = Span("!", Ink.LOUD) if loud else Span(words.mark, words.ink)
     address = Span(row.address, Ink.STRONG if row.columns else Ink.PLAIN, whole=True)
-    if row.action is RowAction.INSERT:
+    if is_new(row):
         yield line(mark, " ", address, *_new(row), indent=4, hang=8)
         return
     yield line(mark, " ", address, indent=4)
     plain = [column for column in row.columns if column.case is not ColumnCase.CONFLICT]
     yield from table([_steps(column) for column in plain], indent=8)
-    yield from _holder(row)
+    yield from _others(row)
     for column in in_conflict(row):
         yield from _three_values(column)
     if group.kind is Kind.CONFLICT:
@@ -78,19 +88,21 @@ def _new(row: RowChange) -> Iterator[Piece]:
     for n, column in enumerate(telling):
         yield ", " if n else "  "
         yield Span(f"{column.name} ", Ink.DIM)
-        yield "(secret)" if column.secret else one(column.desired)
+        yield "(secret)" if column.secret else one(column.desired, bare=column.bare)
 
 
 def _steps(column: ColumnChange) -> tuple[Piece, ...]:
     """One column: its name, from what to what, and why where that is not plain."""
     if column.secret:
         return column.name, "(secret)", Span(column.reason, Ink.DIM)
-    asked, live, desired = shown(column.asked, column.live, column.desired)
+    asked, live, desired = shown(column.asked, column.live, column.desired, bare=column.bare)
     untouched = column.asked_known and column.asked == column.stored == column.live
-    if column.case is ColumnCase.UPDATE and untouched:
+    if column.case is ColumnCase.MARK or (column.case is ColumnCase.UPDATE and untouched):
         return column.name, f"{live} → {desired}"
     last = _last_applied(column, asked)
     match column.case:
+        case ColumnCase.CHANGED:
+            return _changed_here(column)
         case ColumnCase.LET_GO:
             return column.name, live, Span(column.reason, Ink.DIM)
         case ColumnCase.SETTLE:
@@ -110,12 +122,11 @@ def _three_values(column: ColumnChange) -> Iterator[Line]:
     yield line(column.name, Span(f"  {told}{column.reason}", Ink.DIM), indent=8)
     if column.secret:
         return
-    asked, live, desired = shown(column.asked, column.live, column.desired)
-    last = one(column.asked) if column.asked_known else "not known"
-    last = asked if column.asked_known else last
+    asked, live, desired = shown(column.asked, column.live, column.desired, bare=column.bare)
+    last = asked if column.asked_known else "not known"
     stored = ""
     if column.asked_known and column.stored not in (column.asked, column.live):
-        stored = f" (stored as {one(column.stored)})"
+        stored = f" (stored as {one(column.stored, bare=column.bare)})"
     yield from table(
         [
             (Span("last applied", Ink.DIM), last + stored),
@@ -131,7 +142,7 @@ def _last_applied(column: ColumnChange, asked: str) -> str:
         return "last applied is not known"
     if column.stored == column.asked:
         return f"last applied {asked}"
-    return f"last applied {asked}, stored as {one(column.stored)}"
+    return f"last applied {asked}, stored as {one(column.stored, bare=column.bare)}"
 
 
 def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
@@ -143,7 +154,9 @@ def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
             *prose(f"  {row.reason}", Ink.DIM),
             indent=2,
         )
-        yield from _holder(row)
+        yield from _others(row)
+        changed = [column for column in row.columns if column.case is ColumnCase.CHANGED]
+        yield from table([_changed_here(column) for column in changed], indent=8)
         for column in in_conflict(row):
             yield from _three_values(column)
         if kind_of(row) is Kind.CONFLICT:
@@ -164,6 +177,7 @@ def standing(found: Sequence[OpenConflict], *, limit: int) -> Iterator[Line]:
         )
         if each.left_catalog:
             yield from table([_changed_here(column) for column in each.values], indent=8)
+            yield from _others(each)
         else:
             for column in each.values:
                 yield from _three_values(column)
@@ -182,20 +196,31 @@ def _what(each: OpenConflict) -> str:
 def _changed_here(column: ColumnChange) -> tuple[Piece, ...]:
     if column.secret:
         return column.name, "(secret)"
-    asked, live = shown(column.asked, column.live)
+    asked, live = shown(column.asked, column.live, bare=column.bare)
     was = asked if column.asked_known else "not known"
     return column.name, f"{was} → {live}", Span(column.reason, Ink.DIM)
 
 
 def skips(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
     """List rows that wait for another row."""
-    for row in changes[:limit]:
-        yield line(Span(row.address, whole=True), indent=4)
+    yield from table(
+        [
+            (Span(row.address, whole=True), Span(f"refers to {row.missing}", Ink.DIM))
+            if row.missing
+            else (Span(row.address, whole=True),)
+            for row in changes[:limit]
+        ],
+        indent=4,
+    )
     if len(changes) > limit:
         yield line(Span(f"... and {count(len(changes) - limit, 'more row')}", Ink.DIM), indent=4)
 
 
-def _holder(row: RowChange) -> Iterator[Line]:
-    """The row that keeps what this one wants."""
-    if row.holder is not None:
+def _others(row: RowChange | OpenConflict) -> Iterator[Line]:
+    """Other rows on whose account this one is as it is."""
+    if isinstance(row, RowChange) and row.holder is not None:
         yield line(Span(f"held by {row.holder}", Ink.DIM), indent=8)
+    if isinstance(row, RowChange) and row.missing is not None:
+        yield line(Span(f"refers to {row.missing}", Ink.DIM), indent=8)
+    if row.referring:
+        yield line(Span(f"referred to by {referred_to(row.referring)}", Ink.DIM), indent=8)

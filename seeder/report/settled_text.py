@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from seeder.merge.plan import ColumnChange, RowAction
+from seeder.merge.plan import ColumnCase, ColumnChange, RowAction
 from seeder.merge.settled import (
     ExportedSet,
     History,
@@ -63,7 +63,9 @@ def _settlement(found: Settlement) -> Iterator[Line]:
     left = [row for row in found.rows if row.action in _LEFT]
     for row in settled:
         yield from _row(row.address, row.action, row.reason)
-        yield from table([(one.name, _settled(one, row.action)) for one in row.columns], indent=8)
+        yield from table(
+            [(each.name, _settled(each, row.action)) for each in row.columns], indent=8
+        )
     if left:
         yield line(Span("Left as they are:", Ink.STRONG))
         yield from attention(left, limit=len(left))
@@ -71,9 +73,12 @@ def _settlement(found: Settlement) -> Iterator[Line]:
 
 
 def _settled(column: ColumnChange, action: RowAction) -> str:
-    live, desired = shown(column.live, column.desired)
+    live, desired = shown(column.live, column.desired, bare=column.bare)
     if column.secret:
         return "(secret)"
+    if column.case is ColumnCase.CHANGED:
+        asked = one(column.asked, bare=column.bare)
+        return f"{live} stays, {column.reason} (was {asked})"
     if action in (RowAction.INSERT, RowAction.RESTORE) and column.live is None:
         return desired  # there was no row
     # A value that was declined is not written.
@@ -184,11 +189,11 @@ def _images(row: RowRecord) -> Iterator[tuple[Piece, ...]]:
     for name in dict.fromkeys([*row.before, *row.after]):
         if name in row.before and name in row.after:
             # Keys of rows that are referred to have an arrow of their own.
-            sides = shown(row.before[name], row.after[name])
+            sides = shown(row.before[name], row.after[name], bare=name in row.bare)
             yield name, " → ".join(side.removeprefix("→ ") for side in sides)
         else:
             side = row.before if name in row.before else row.after
-            yield name, one(side[name])
+            yield name, one(side[name], bare=name in row.bare)
 
 
 # Files written.

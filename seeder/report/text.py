@@ -300,7 +300,14 @@ def _kept_rows(told: str, rows: tuple[KeptRow, ...], number: int) -> Iterator[Li
     yield line(*prose(told, Ink.STRONG))
     yield from table(
         [
-            (Span(each.address, whole=True), Span(f"{each.reason}, run {each.run}", Ink.DIM))
+            (
+                Span(each.address, whole=True),
+                Span(
+                    f"{f'refers to {each.missing}' if each.missing else each.reason},"
+                    f" run {each.run}",
+                    Ink.DIM,
+                ),
+            )
             for each in rows
         ],
         indent=4,

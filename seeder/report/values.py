@@ -14,16 +14,19 @@ _LEAD = 12
 """Characters before the first difference that stay."""
 
 
-def shown(*values: str | None, widest: int = WIDEST) -> tuple[str, ...]:
-    """The values on one line each, quoted; cut alike, around the place where they differ."""
+def shown(*values: str | None, bare: bool = False, widest: int = WIDEST) -> tuple[str, ...]:
+    """The values on one line each, cut alike, around the place where they differ.
+
+    Quoted, but where they are `bare`: numbers, truth values, JSON.
+    """
     values = narrowed(values, widest)
     lead = _lead(values, widest)
-    return tuple(_shown(value, lead, widest) for value in values)
+    return tuple(_shown(value, lead, widest, bare=bare) for value in values)
 
 
-def one(value: str | None) -> str:
-    """One value on one line, quoted, and cut if it is long."""
-    return shown(value)[0]
+def one(value: str | None, *, bare: bool = False) -> str:
+    """One value on one line, quoted unless it is `bare`, and cut if it is long."""
+    return shown(value, bare=bare)[0]
 
 
 def differing(before: str, after: str) -> tuple[int, int]:
@@ -100,7 +103,7 @@ def _lead(values: tuple[str | None, ...], widest: int) -> str:
     return among[0][: common - _LEAD] if common > _LEAD * 2 else ""
 
 
-def _shown(value: str | None, lead: str, widest: int) -> str:
+def _shown(value: str | None, lead: str, widest: int, *, bare: bool) -> str:
     if value is None:
         return "NULL"
     if value.startswith(REFERENCE):
@@ -108,4 +111,6 @@ def _shown(value: str | None, lead: str, widest: int) -> str:
     text = "…" + value.removeprefix(lead) if lead and value.startswith(lead) else value
     if len(text) > widest:
         text = text[: widest - 1] + "…"
+    if bare:
+        return text
     return "'" + text.replace("\\", "\\\\").replace("\n", "\\n").replace("'", "''") + "'"

@@ -8,11 +8,12 @@ from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from seeder.merge.plan import (
+    COUNTED,
     ColumnCase,
     ColumnChange,
+    Referring,
     RowAction,
     RowChange,
     SetDecision,
@@ -166,15 +167,14 @@ def standing(found: OpenConflict) -> RowChange:
     reason = f"in conflict since run {found.run}"
     if found.left_catalog:
         reason = f"left the catalog, and stays since people changed it or refer to it; {reason}"
-    # Of a row that left, nothing is desired between which to choose, column by column.
-    case = ColumnCase.LET_GO if found.left_catalog else ColumnCase.CONFLICT
     return RowChange(
         address=found.address,
         action=RowAction.KEEP,
         reason=reason,
-        columns=tuple(replace(each, case=case) for each in found.values),
+        columns=found.values,
         conflict=True,
         holder=found.holder,
+        referring=found.referring,
     )
 
 
@@ -278,6 +278,28 @@ def some(names: Sequence[str]) -> str:
 def place(set_name: str, table: str) -> str:
     """The set, and its table where that is called otherwise."""
     return "" if table.removeprefix("public.") == set_name else table
+
+
+def referred_to(found: Sequence[Referring]) -> str:
+    """`3 rows of public.orders, more than 1,000 rows of public.items`.
+
+    >>> referred_to([Referring(table="public.orders", rows=1)])
+    '1 row of public.orders'
+    """
+    return ", ".join(
+        f"more than {COUNTED:,} rows of {each.table}"
+        if each.rows > COUNTED
+        else f"{count(each.rows, 'row')} of {each.table}"
+        for each in found
+    )
+
+
+def is_new(row: RowChange) -> bool:
+    """Whether no row is there yet, so that its columns have no value before."""
+    if row.action is RowAction.RESTORE:
+        # A rule decides about each column of a row that is there.
+        return not any(column.rule or column.live is not None for column in row.columns)
+    return row.action is RowAction.INSERT
 
 
 def moment(time: datetime.datetime) -> str:

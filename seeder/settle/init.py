@@ -13,6 +13,7 @@ from seeder.whereabouts import STARTER
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 _PROJECT = Path("db/seeder.toml")
+_SCHEMA = "#:schema ./seeder.schema.json"
 _WHY = """\
 # Which project this is: the ledger of a database keeps it, and refuses the image of another.
 # It stays as it is for good, and no other project has it."""
@@ -22,6 +23,7 @@ _FROM_STARTER = (
     "alembic.ini",
     "migrations/env.py",
     "migrations/script.py.mako",
+    "seeder.schema.json",
     "seeds.schema.json",
 )
 """Files of the bundled project that are the same in every one."""
@@ -70,4 +72,4 @@ def init(directory: Path) -> tuple[Path, ...]:
 
 def _identified(root: Path, template: Path) -> str:
     line = f'identity = "{identity_for(root, secrets.token_hex(4))}"'
-    return f"{_WHY}\n{line}\n\n{template.read_text()}"
+    return f"{_SCHEMA}\n\n{_WHY}\n{line}\n\n{template.read_text()}"

@@ -142,7 +142,7 @@ def test_a_pull_request_gets_one_comment_that_later_pushes_rewrite(
         assert code == 0, said
     (comment,) = [json.loads(line) for line in runner.comments.read_text().splitlines()]
     assert "1 to update" in comment["body"]
-    assert "level: '5'" in comment["body"]
+    assert "level: 5" in comment["body"]
     assert comment["body"] in runner.summary.read_text()
     assert "1 to update" in re.sub("<[^>]+>", "", (runner.checkout / "plan.html").read_text())
     assert shop.value("SELECT level FROM roles WHERE code = 'owner'") == 3

@@ -179,12 +179,24 @@ def test_rows_that_were_kept_or_skipped_are_listed_with_their_reasons(
     document = found(torn, capsys, "--kept")
     assert document["skipped"] == 2
     assert document["skipped_rows"] == [
-        {"address": address, "reason": "refers to a row that is not there", "run": 3}
+        {
+            "address": address,
+            "reason": "refers to a row that is not there",
+            "run": 3,
+            "missing": "tiers/team",
+        }
         for address in ("more/b", "roles/a")
     ]
     assert (document["deleted"], document["deleted_rows"]) == (
         1,
-        [{"address": "tiers/team", "reason": "deleted here; stays deleted", "run": 3}],
+        [
+            {
+                "address": "tiers/team",
+                "reason": "deleted here; stays deleted",
+                "run": 3,
+                "missing": None,
+            }
+        ],
     )
     assert torn.command("conflicts", "--kept") == 0
     assert "    tiers/team  deleted here; stays deleted, run 3\n" in capsys.readouterr().out

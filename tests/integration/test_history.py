@@ -83,7 +83,7 @@ def test_the_text_shows_values_before_and_after(
     tiers: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = printed(tiers, capsys, "show", "2")
-    assert "  ~ tiers/free  updated: the catalog has changed\n        seats  '1' → '2'\n" in text
+    assert "  ~ tiers/free  updated: the catalog has changed\n        seats  1 → 2\n" in text
 
 
 def test_more_rows_than_asked_for_are_counted(

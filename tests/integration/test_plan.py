@@ -126,16 +126,16 @@ def test_a_column_shows_last_applied_live_and_desired_and_why(launched: Shop) ->
     text = launched.command("plan", "--mode", "update").stdout
     assert (
         "  1 to insert: new in the catalog\n"
-        "    + roles/guest  level '0'\n"
+        "    + roles/guest  level 0\n"
         "  1 to update: the catalog has changed\n"
         "    ~ roles/editor\n"
-        "        level  '2' → '3'\n"
+        "        level  2 → 3\n"
         "  1 in conflict: changed here and in the catalog\n"
         "    ! roles/owner\n"
         "        level  changed here as well; the live value stays\n"
-        "          last applied  '3'\n"
-        "          live          '30'\n"
-        "          desired       '4'\n"
+        "          last applied  3\n"
+        "          live          30\n"
+        "          desired       4\n"
     ) in text
 
 

@@ -116,7 +116,10 @@ def test_only_the_columns_that_still_hold_the_runs_values_go_back(tiers: Project
     settled = take_back(tiers, run)
     assert tiers.rows("SELECT seats, label FROM tiers WHERE name = 'free'") == [(1, "mine")]
     (row,) = settled.rows
-    assert [(c.name, c.live, c.desired) for c in row.columns] == [("seats", "2", "1")]
+    assert [(c.name, c.live, c.desired) for c in row.columns] == [
+        ("seats", "2", "1"),
+        ("label", "mine", None),
+    ]
     assert "what was changed here since stays" in row.reason
 
 

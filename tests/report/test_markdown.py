@@ -22,7 +22,7 @@ def test_a_comment_leads_with_the_numbers_and_then_the_conflicts(second: Shop) -
     text = second.command("plan", "--markdown").stdout
     assert text.startswith(f"{markdown.MARKER}\n### seeder plan: production, release 2\n")
     told = text.index("**1 to insert, 3 to update, 1 to delete, 1 left alone, 1 in conflict.**")
-    row = "| <code>price</code> | <code>'59'</code> | <code>'65'</code> | <code>'69'</code> |"
+    row = "| <code>price</code> | <code>59</code> | <code>65</code> | <code>69</code> |"
     conflict, changed = text.index(row), text.index("```diff\n# 1 to insert")
     assert told < conflict < changed
     assert "seeder resolve tiers/team --take desired\n" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -50,6 +51,62 @@ def test_a_run_on_a_terminal_tells_a_person_what_it_did(person: dict[str, str]) 
     assert re.search(r"^  tiers +1 inserted, \d updated, 1 deleted, .*1 in conflict$", shown, re.M)
     assert "seeder resolve tiers/team --take live" in shown
     assert '{"timestamp"' not in shown
+
+
+def test_a_run_on_a_terminal_ends_with_its_summary_and_says_it_once(
+    person: dict[str, str],
+) -> None:
+    _, shown = on_a_terminal(["run"], person | {"NO_COLOR": "1"})
+    assert shown.count("Done in") == 1
+    assert shown.lstrip("\r\x1b[2K").startswith("Done in")
+    assert not re.search(r"run\.finished|set\.applied|phases=|hint=", shown)
+
+
+def test_verbose_shows_the_events_before_the_summary(person: dict[str, str]) -> None:
+    _, shown = on_a_terminal(["run", "-v"], person | {"NO_COLOR": "1"})
+    events, _, summary = shown.partition("Done in")
+    assert "set.applied" in events
+    assert "debug   phase.ended run=2 phase=seed" in events
+    assert events.splitlines()[-1].split()[2] == "run.finished"
+    assert "run.finished" not in summary
+
+
+def test_quiet_says_nothing_of_what_went_well(person: dict[str, str]) -> None:
+    assert on_a_terminal(["run", "-q"], person) == (0, "")
+
+
+def test_a_failure_on_a_terminal_is_told_once(second: Shop, person: dict[str, str]) -> None:
+    second.seed("tiers", "table: tiers\nkey: code\nrows: []\nscoop: {a: 1}\n")
+    for arguments in (["run"], ["run", "-q"]):
+        code, shown = on_a_terminal(arguments, person | {"NO_COLOR": "1"})
+        assert code == 10
+        assert shown.count("scoop: {a: 1}") == 1
+        assert "run.finished" not in shown
+
+
+def test_waiting_is_a_line_that_goes_away(person: dict[str, str]) -> None:
+    nowhere = {"SEEDER_DATABASE_URL": "postgresql://127.0.0.1:9/none", "SEEDER_WAIT_TIMEOUT": "1"}
+    code, shown = on_a_terminal(["run"], person | nowhere)
+    assert code == 30
+    assert "\x1b[2KWaiting for the database, " in shown
+    assert "database.awaited" not in shown
+    assert "Waiting for the database" not in shown.rpartition("\x1b[2K")[2]
+
+
+def test_without_a_terminal_events_stay_as_they_are(second: Shop) -> None:
+    done = second.command("run")
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines()]
+    assert events[0] == "run.started"
+    assert events[-1] == "run.finished"
+    assert "phase.ended" not in events
+
+
+def test_quiet_and_verbose_choose_the_events_without_a_terminal(second: Shop) -> None:
+    second.run("--mode", "none")
+    verbose = second.command("run", "-v").stderr
+    assert {"debug", "info"} <= {json.loads(line)["level"] for line in verbose.splitlines()}
+    quiet = second.command("run", "--quiet")
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
 
 
 def test_a_mistake_is_shown_with_its_line_a_caret_and_the_remedy(

@@ -30,6 +30,9 @@ class Events:
     def carry(self, **fields: object) -> None:
         self.carried = fields
 
+    def awaited(self, event: str, line: str, **fields: object) -> None:
+        self.all.append(("info", event, fields))
+
     def progress(self, event: str, line: str, **fields: object) -> None:
         self.all.append(("info", event, {"line": line, **fields}))
 

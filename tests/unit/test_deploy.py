@@ -9,7 +9,7 @@ import click
 import pytest
 
 from seeder.commands import run
-from seeder.commands.deploy import PLAIN, flags_of
+from seeder.commands.deploy import FLAGS, PLAIN, flags_of
 
 
 def by_click(arguments: Sequence[str]) -> dict[str, object]:
@@ -29,6 +29,8 @@ def by_click(arguments: Sequence[str]) -> dict[str, object]:
         ["--mode=none", "--mode=init"],
         ["--project=a=b", "--environment", "dev", "--schema", "ledger"],
         ["--wait-timeout", "5", "--deadline=90", "--lock-timeout", "1.5", "--ddl-lock-timeout=2"],
+        ["-q"],
+        ["--project", "db", "--verbose", "--mode=none", "-v"],
         ["--log-format", "json", "--report", "report.html", "--set-role", "app"],
     ],
 )
@@ -43,7 +45,7 @@ def test_a_plain_deploy_means_what_it_means_to_click(
 
 def test_every_plain_flag_of_run_is_known_to_click() -> None:
     known = {each.name for each in run.command.params if isinstance(each, click.Option)}
-    assert set(PLAIN) == known - {"allow_missing", "embedded", "dry_run"}
+    assert {*PLAIN, *FLAGS.values()} == known - {"allow_missing", "embedded", "dry_run"}
 
 
 @pytest.mark.parametrize(

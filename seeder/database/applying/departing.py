@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
-from seeder.database.judging import collisions, row_outcomes, verdict_rows
-from seeder.database.judging.groups import judge_gone, judge_leaving, know_rows
+from seeder.database.judging import collisions, departures, row_outcomes, verdict_rows
+from seeder.database.judging.groups import judge_gone, judge_leaving, judged_works, know_rows
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import MERGING, Left, Seeding
 from seeder.database.staging.work import SetWork
@@ -61,13 +61,14 @@ def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> No
 
 def _left(seeding: Seeding, work: SetWork) -> Left:
     connection, limit = seeding.connection, seeding.orders.reported
+    told = departures.told(work, judged_works(seeding), written=seeding.writes)
     return Left(
         set=work.name,
         counts=row_outcomes.counts(connection, work, gone_only=True),
         kept=row_outcomes.row_changes(
-            connection, work, conflicts_only=True, gone_only=True, limit=KEPT
+            connection, work, conflicts_only=True, gone_only=True, limit=KEPT, told=told
         ),
-        rows=row_outcomes.row_changes(connection, work, gone_only=True, limit=limit)
+        rows=row_outcomes.row_changes(connection, work, gone_only=True, limit=limit, told=told)
         if limit
         else (),
     )

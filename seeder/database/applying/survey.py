@@ -9,8 +9,8 @@ from typing import Any
 import psycopg
 from msgspec.structs import replace
 
-from seeder.database.judging import diff, holding, row_outcomes
-from seeder.database.judging.groups import hold_back, judge_gone, judge_group
+from seeder.database.judging import departures, diff, holding, row_outcomes
+from seeder.database.judging.groups import hold_back, judge_gone, judge_group, judged_works
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.staging.context import MERGING, WRITTEN, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
@@ -117,7 +117,8 @@ def _plan(seeding: Seeding, name: str, *, limit: int | None) -> SetPlan:
     rows: list[RowChange] = []
     digest = RowsDigest()
     left_out = conflicts = 0
-    for row in row_outcomes.each_row_change(seeding.connection, work):
+    told = departures.told(work, judged_works(seeding), written=seeding.writes)
+    for row in row_outcomes.each_row_change(seeding.connection, work, told=told):
         digest.add(row)
         conflicts += row.conflict
         if limit is None or len(rows) < limit or (row.conflict and conflicts <= limit):

@@ -110,7 +110,14 @@ def acquire(
             if now >= limit:
                 raise _given_up(held_by, waited=now - started, at_deadline=limit == deadline)
             if held_by is not None and (held_by != told or now - told_at >= _TELL_EVERY):
-                log.info("lock.awaited", waited_s=round(now - started, 1), **_facts(held_by))
+                facts = _facts(held_by)
+                log.awaited(
+                    "lock.awaited",
+                    f"Waiting for another job, {now - started:.0f} s: "
+                    + ", ".join(f"{name} {value}" for name, value in facts.items()),
+                    waited_s=round(now - started, 1),
+                    **facts,
+                )
                 told, told_at = held_by, now
             sleep(min(pause * random.uniform(0.5, 1.0), max(0.0, limit - now)))  # noqa: S311  # jitter
             pause = min(pause * 1.5, _LONGEST_PAUSE)

@@ -78,11 +78,13 @@ def wait_until_ready(
         return max(0.0, min(_BETWEEN_ATTEMPTS(state), time_left(state)))
 
     def tell(state: tenacity.RetryCallState) -> None:
-        log.info(
+        reason, waited = _failure_of(state).facts.get("reason"), round(clock() - started, 1)
+        log.awaited(
             "database.awaited",
+            f"Waiting for the database, {waited:.0f} s: {reason}",
             attempt=state.attempt_number,
-            reason=_failure_of(state).facts.get("reason"),
-            waited_s=round(clock() - started, 1),
+            reason=reason,
+            waited_s=waited,
         )
 
     retrying = tenacity.Retrying(

@@ -1,4 +1,4 @@
-"""Which of the rows that have left the catalog may leave their table: what refers to them."""
+"""Rows that have left the catalog: which may leave their table, and what marks the others."""
 
 from __future__ import annotations
 
@@ -10,10 +10,14 @@ from psycopg import sql
 
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, writing
-from seeder.database.schema.equality import all_of, equal, refers
+from seeder.database.ledger.entries import is_stored
+from seeder.database.ledger.entry_values import stored, unasked, unknown
+from seeder.database.ledger.notes import EMPTY
+from seeder.database.schema.equality import all_of, bounded, canonical, equal, refers, same
+from seeder.database.schema.referring import referring as counted
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.staging.context import MERGING
-from seeder.database.staging.work import SetWork
+from seeder.database.staging.work import SetWork, constant
 from seeder.merge.model import Removed, TableName
 from seeder.merge.plan import RowAction
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, number_of, numbers_with
@@ -22,6 +26,11 @@ HELD, _STILL_HELD = (
     number_of(ROW_RULES, name) for name in ("left_referenced", "left_referenced_before")
 )
 """Numbers of the verdicts on rows that other rows refer to."""
+
+_MODIFIED = number_of(ROW_RULES, "left_modified")
+"""The number of the verdict on rows that people changed."""
+
+_MARKED = numbers(ROW_RULES, {RowAction.REMOVE})
 
 
 STAYING = tuple(
@@ -75,6 +84,74 @@ def _any(conditions: Iterable[sql.Composable]) -> sql.Composable:
     return sql.SQL("({})").format(sql.SQL(" OR ").join([*conditions, sql.SQL("false")]))
 
 
+def told(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.Composable:
+    """What a report tells of a row that has left the catalog, as JSON: what refers to it where
+    that is why it stays; columns with two values each where people changed it, or it is marked.
+
+    Of verdict row `w`, entry `b` and live row `t`.
+    """
+    if work.seed_set.removed is Removed.SET:
+        marked = _pairs(
+            work, ((name, condition, value) for name, (condition, value) in marking(work).items())
+        )
+        return sql.SQL("CASE WHEN w.verdict = ANY ({}) THEN {} END").format(_MARKED, marked)
+    if work.seed_set.removed is not Removed.DELETE:
+        return sql.SQL("NULL::jsonb")
+    changed = _pairs(
+        work,
+        (
+            (name, sql.SQL("NOT ({} OR {})").format(unasked(c), is_stored(work.base, c)), stored(c))
+            for name, c in work.base.columns.items()
+            if name in work.table.columns and not work.identifies(name)
+        ),
+    )
+    return sql.SQL("CASE w.verdict WHEN {} THEN {} WHEN {} THEN {} END").format(
+        sql.Literal(HELD),
+        counted(work.table.referencing, lambda key: _others(work, key, works, written=written)),
+        sql.Literal(_MODIFIED),
+        changed,
+    )
+
+
+def _pairs(
+    work: SetWork, members: Iterable[tuple[str, sql.Composable, sql.Composable]]
+) -> sql.Composable:
+    """Columns by name whose condition holds: what is live, and another value."""
+    pieces: list[sql.Composable] = []
+    for name, condition, other in members:
+        column = work.live(name)
+        sides = [canonical(sql.Identifier("t", name), column), other]
+        texts = [
+            sql.SQL("NULL") if name in work.seed_set.secrets else bounded(side, column)
+            for side in sides
+        ]
+        pieces.append(
+            sql.SQL(
+                "CASE WHEN {} THEN pg_catalog.jsonb_build_object({}::text,"
+                " ARRAY[{}]::text[]) ELSE {} END"
+            ).format(condition, sql.Literal(name), sql.SQL(", ").join(texts), EMPTY)
+        )
+    return sql.SQL("({})").format(sql.SQL(" || ").join(pieces or (EMPTY,)))
+
+
+def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
+    """Columns of `removed: {set: ...}`: when each is written (nobody changed it), and what."""
+    marked: dict[str, tuple[sql.Composable, sql.Composable]] = {}
+    for name, cell in work.seed_set.removed_values:
+        live = work.live(name)
+        value = constant(cell, live)
+        now = canonical(sql.Identifier("t", name), live)
+        differs = sql.SQL("NOT {}").format(same(now, canonical(value, live), live))
+        base = work.base.columns.get(name)
+        untouched: sql.Composable = sql.SQL("true")
+        if base is not None:
+            untouched = sql.SQL("(NOT {} AND {})").format(
+                unknown(base), same(now, stored(base), live)
+            )
+        marked[name] = (sql.SQL("({} AND {})").format(differs, untouched), value)
+    return marked
+
+
 def hold_parents(
     connection: psycopg.Connection[Any],
     together: Sequence[SetWork],
@@ -96,21 +173,8 @@ def hold_parents(
 def _holding(
     work: SetWork, keys: Sequence[ForeignKey], works: Mapping[str, SetWork], *, written: bool
 ) -> sql.Composed:
-    itself = sql.SQL("NOT ({})").format(
-        all_of(
-            equal(sql.Identifier("c", name), sql.Identifier("t", name), work.live(name))
-            for name in work.base.primary_key
-        )
-    )
     held = sql.SQL(" OR ").join(
-        _refers(
-            key,
-            [
-                *([itself] if key.table == work.table.qualified else []),
-                *_excused(key, works, written=written),
-            ],
-        )
-        for key in keys
+        _refers(key, _others(work, key, works, written=written)) for key in keys
     )
     return sql.SQL(
         "UPDATE {verdict} w SET verdict = CASE WHEN EXISTS (SELECT FROM {base} b"
@@ -127,6 +191,22 @@ def _holding(
         at_live=at_live(work),
         condition=held,
     )
+
+
+def _others(
+    work: SetWork, key: ForeignKey, works: Mapping[str, SetWork], *, written: bool
+) -> list[sql.Composable]:
+    """Conditions on row `c` of the key's table: it is not row `t` itself, and it stays."""
+    itself = sql.SQL("NOT ({})").format(
+        all_of(
+            equal(sql.Identifier("c", name), sql.Identifier("t", name), work.live(name))
+            for name in work.base.primary_key
+        )
+    )
+    return [
+        *([itself] if key.table == work.table.qualified else []),
+        *_excused(key, works, written=written),
+    ]
 
 
 def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Composable:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging import documents
+from seeder.database.judging import departures, documents
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.entry_values import last_asked, stored, unknown
 from seeder.database.schema.equality import bounded, canonical
+from seeder.database.schema.referring import read
 from seeder.database.staging.stage import BLOCKED
+from seeder.database.staging.waiting import missing
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import (
+    CHANGED,
     REFERENCE,
     ColumnCase,
     ColumnChange,
+    Referring,
     RowAction,
     RowChange,
     SetDecision,
 )
-from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Report, numbers_with
+from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Report, Rule, numbers_with
 
 SILENT = tuple(numbers_with(ROW_RULES, lambda rule: rule.report is Report.SILENT))
 """Verdicts that nobody needs to hear of."""
@@ -43,6 +47,8 @@ _IN_CONFLICT = sql.SQL("{}::smallint[]").format(
     )
 )
 """Verdicts on a column by which it, or a part of its document, is in conflict."""
+
+_UNTOLD = sql.SQL("NULL::jsonb")
 
 _TELLS_WHERE = frozenset({"ambiguous", "taken"})
 """Row rules whose reason is that of the identity: where the live row is, or who has its key."""
@@ -112,21 +118,25 @@ def row_changes(
     conflicts_only: bool = False,
     gone_only: bool = False,
     limit: int | None = None,
+    told: sql.Composable = _UNTOLD,
 ) -> tuple[RowChange, ...]:
     """The rows of a set that a run writes, records, keeps or skips, in file order.
 
-    With `gone_only` those alone that have left the catalog. Call it before the writes: live
-    values are those of now, and verdicts know entries by where they stood before.
+    With `gone_only` those alone that have left the catalog, of which `departures.told` tells
+    more. Call it before the writes: live values are those of now, and verdicts know entries by
+    where they stood before.
     """
-    query = _query(work, conflicts_only=conflicts_only, gone_only=gone_only, limit=limit)
+    query = _query(work, conflicts_only=conflicts_only, gone_only=gone_only, limit=limit, told=told)
     return tuple(_row_change(work, row) for row in connection.execute(query).fetchall())
 
 
-def each_row_change(connection: psycopg.Connection[Any], work: SetWork) -> Iterator[RowChange]:
+def each_row_change(
+    connection: psycopg.Connection[Any], work: SetWork, *, told: sql.Composable = _UNTOLD
+) -> Iterator[RowChange]:
     """As `row_changes`, without holding all of them at once."""
     with connection.cursor(name="seeder_rows") as cursor:
         cursor.itersize = _FETCHED
-        cursor.execute(_query(work))
+        cursor.execute(_query(work, told=told))
         for row in cursor:
             yield _row_change(work, row)
 
@@ -140,6 +150,7 @@ def _query(
     conflicts_only: bool = False,
     gone_only: bool = False,
     limit: int | None = None,
+    told: sql.Composable = _UNTOLD,
 ) -> sql.Composed:
     if work.decision is SetDecision.INSERT:
         return _inserted(work, conflicts_only=conflicts_only, limit=limit)
@@ -156,7 +167,7 @@ def _query(
             facts += [
                 bounded(last_asked(base), column) if base else null,
                 bounded(stored(base), column) if base else null,
-                _text(work, name, sql.Identifier("l", name)),
+                _text(work, name, sql.Identifier("t", name)),
                 _desired(work, name, unless=sql.SQL("w.live")),
                 sql.SQL("CASE WHEN b.ctid IS NOT NULL AND NOT {} THEN 'known' END").format(
                     unknown(base)
@@ -178,18 +189,21 @@ def _query(
     if gone_only:
         where = sql.SQL("w.s IS NULL AND {}").format(where)
     return sql.SQL(
-        "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, w.holder, {texts}\n"
+        "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, w.holder, {missing},"
+        " {told}, {texts}\n"
         "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"
-        "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} l ON w.live AND {at}\n"
+        "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} t ON w.live AND {at}\n"
         "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
     ).format(
+        missing=missing(work),
+        told=told,
         texts=sql.SQL(", ").join(texts),
         verdict=work.verdict,
         row=work.stage.row(),
         stage=work.stage.relation,
         base=work.base.relation,
         live=work.table.rows,
-        at=at_live(work, "l"),
+        at=at_live(work),
         where=where,
         limit=sql.Literal(limit),
     )
@@ -225,11 +239,11 @@ def _given(work: SetWork, name: str) -> sql.Composable:
 def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
     if work.decision is SetDecision.INSERT:
         return _insert(work, row)
-    key, verdict, identity, gone, holder = row[:5]
+    key, verdict, identity, gone, holder, missed, told, *columns_of = row
     rule = ROW_RULES[verdict]
-    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and row[5][0] is None
+    inserting = rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and columns_of[0][0] is None
     columns: list[ColumnChange] = []
-    for name, facts in zip(work.names, row[5:], strict=True):
+    for name, facts in zip(work.names, columns_of, strict=True):
         case_number, asked, was_stored, live, desired, known, parts = facts
         if case_number is None:
             if inserting and desired is not None and not gone:
@@ -254,8 +268,16 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
                 desired=None if secret else desired,
                 asked_known=bool(known),
                 secret=secret,
+                bare=work.live(name).is_bare,
             )
         )
+    referring: tuple[Referring, ...] = ()
+    if verdict == departures.HELD:
+        referring = read(told)
+    elif told:
+        columns += [
+            _changed(work, name, told[name], rule) for name in work.table.columns if name in told
+        ]
     reason = rule.reason
     if rule.name in _TELLS_WHERE:
         reason = IDENTITY_RULES[identity].reason
@@ -268,6 +290,28 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
         conflict=verdict in CONFLICTING
         or any(column.case is ColumnCase.CONFLICT for column in columns),
         holder=holder,
+        referring=referring,
+        missing=missed,
+    )
+
+
+def _changed(
+    work: SetWork, name: str, sides: Sequence[str | None], rule: Rule[RowAction]
+) -> ColumnChange:
+    """A column of a row that left: what a person changed, or what the removal writes."""
+    live, other = sides
+    marked = rule.verdict is RowAction.REMOVE
+    return ColumnChange(
+        name=name,
+        case=ColumnCase.MARK if marked else ColumnCase.CHANGED,
+        reason="`removed` of the set" if marked else CHANGED,
+        asked=None if marked else other,
+        stored=None if marked else other,
+        live=live,
+        desired=other if marked else None,
+        asked_known=not marked,
+        secret=name in work.seed_set.secrets,
+        bare=work.live(name).is_bare,
     )
 
 
@@ -280,6 +324,7 @@ def _new_value(work: SetWork, name: str, value: str, *, reason: str) -> ColumnCh
         desired=None if secret else value,
         asked_known=False,
         secret=secret,
+        bare=work.live(name).is_bare,
     )
 
 
@@ -291,8 +336,9 @@ def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.
         else _desired(work, name, unless=sql.SQL("false"))
         for name in work.names
     ]
-    return sql.SQL("SELECT s.addr, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(
+    return sql.SQL("SELECT s.addr, {}, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(
         blocked,
+        missing(work),
         sql.SQL(", ").join(texts),
         work.stage.relation,
         blocked if conflicts_only else sql.SQL("true"),
@@ -302,7 +348,7 @@ def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.
 
 
 def _insert(work: SetWork, row: tuple[Any, ...]) -> RowChange:
-    key, blocked = row[:2]
+    key, blocked, missed, *values = row
     return RowChange(
         address=work.seed_set.address(key),
         action=RowAction.SKIP if blocked else RowAction.INSERT,
@@ -310,7 +356,8 @@ def _insert(work: SetWork, row: tuple[Any, ...]) -> RowChange:
         rule="new_blocked" if blocked else "new",
         columns=tuple(
             _new_value(work, name, value, reason="new")
-            for name, value in zip(work.names, row[2:], strict=True)
+            for name, value in zip(work.names, values, strict=True)
             if value is not None
         ),
+        missing=missed,
     )

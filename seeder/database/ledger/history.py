@@ -63,7 +63,7 @@ def skipped(
 ) -> tuple[int, tuple[KeptRow, ...]]:
     """How many rows wait for a row that they refer to, and the first of them."""
     statement = ledger.sql(
-        f"SELECT w.set_name AS name, w.addr, w.run {WAITING}",
+        f"SELECT w.set_name AS name, w.addr, w.run, w.holder {WAITING}",
         why=sql.Literal(Why.REFERENCE.value),
     )
     return _kept(connection, [statement], "refers to a row that is not there", limit)
@@ -82,7 +82,8 @@ def deleted(
     ).fetchall()
     statements = [
         ledger.sql(
-            "SELECT s.name, b.addr, b.run FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set"
+            "SELECT s.name, b.addr, b.run, NULL::text AS holder FROM {base} b"
+            " JOIN {s}.sets s ON s.id = b.seed_set"
             " WHERE b.state = 'd' AND s.name = ANY ({names})",
             base=sql.Identifier(ledger.schema, f"base_{number}"),
             names=sql.SQL("{}::text[]").format(sql.Literal(list(names))),
@@ -102,12 +103,13 @@ def _kept(
         return 0, ()
     rows = connection.execute(
         sql.SQL(
-            "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(name, '/', addr), run"
+            "SELECT pg_catalog.count(*) OVER (), pg_catalog.concat(name, '/', addr), run, holder"
             " FROM ({}) q ORDER BY name, addr LIMIT {}"
         ).format(sql.SQL(" UNION ALL ").join(statements), sql.Literal(limit))
     ).fetchall()
     return (int(rows[0][0]) if rows else 0), tuple(
-        KeptRow(address=address, reason=reason, run=run) for _, address, run in rows
+        KeptRow(address=address, reason=reason, run=run, missing=missing)
+        for _, address, run, missing in rows
     )
 
 

@@ -270,7 +270,17 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 "left": Jsonb(dict(left)),
                 "values": Jsonb(
                     {
-                        each.address: {one.name: one.live for one in each.values if not one.secret}
+                        each.address: {
+                            "columns": {
+                                one.name: one.live for one in each.values if not one.secret
+                            },
+                            "asked": {
+                                one.name: one.asked
+                                for one in each.values
+                                if each.left_catalog and not one.secret
+                            },
+                            "referring": [[one.table, one.rows] for one in each.referring],
+                        }
                         for each in in_conflict
                     }
                 ),

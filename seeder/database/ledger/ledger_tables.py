@@ -26,7 +26,7 @@ CREATE TABLE {s}.projects (        -- that seed here, each with a record of its 
     version_table text,            -- qualified name, NULL without Alembic migrations
     revisions text[] NOT NULL DEFAULT '{{}}',
     left_open jsonb NOT NULL DEFAULT '{{}}', -- what that run left to decide: a count for each kind
-    live_values jsonb NOT NULL DEFAULT '{{}}', -- that it found in conflict: address, column, text
+    live_values jsonb NOT NULL DEFAULT '{{}}', -- that it found in conflict, by address
     tables_before text[]           -- that stood before migrations not yet followed by a run
 );
 CREATE TABLE {s}.runs (
@@ -101,7 +101,7 @@ CREATE TABLE {s}.waiting (         -- rows of the catalog that wait for other ro
     addr text NOT NULL,
     set_name text NOT NULL,
     why text NOT NULL CHECK (why IN ('reference', 'value')),
-    holder text,                   -- the live row that holds the value
+    holder text,                   -- the live row that holds the value, or what is not there
     run bigint NOT NULL REFERENCES {s}.runs,  -- that reported it
     PRIMARY KEY (base, scope, addr)
 );

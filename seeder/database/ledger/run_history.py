@@ -107,6 +107,17 @@ def _with_keys(
             values = [side.get(name) for side in sides]
             keys[base.id, name] = keys_of_rows(connection, bases, base, name, values)
 
+    tables = {base.id: base.table for base in bases}
+
+    def bare(base: int, each: RowRecord) -> tuple[str, ...]:
+        columns = tables[base].columns if base in tables else {}
+        return tuple(
+            name
+            for name in dict.fromkeys([*each.before, *each.after])
+            # What is no column is a part of a document.
+            if (columns[name].is_bare if name in columns else base in tables)
+        )
+
     def told(base: int, side: Mapping[str, str | None]) -> dict[str, str | None]:
         return {
             name: value if value is None else keys.get((base, name), {}).get(value, value)
@@ -114,7 +125,8 @@ def _with_keys(
         }
 
     return [
-        replace(each, before=told(n, each.before), after=told(n, each.after)) for n, each in records
+        replace(each, before=told(n, each.before), after=told(n, each.after), bare=bare(n, each))
+        for n, each in records
     ]
 
 

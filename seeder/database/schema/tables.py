@@ -62,6 +62,11 @@ class Column(Struct, frozen=True, kw_only=True):
         return self.base == "oid" and self.type.rpartition(".")[2] == "lo"
 
     @property
+    def is_bare(self) -> bool:
+        """Whether its values are shown without quotes: numbers and truth values."""
+        return self.kind.category in ("N", "B")
+
+    @property
     def fills_itself(self) -> bool:
         """Whether an insert may leave the column out although it is NOT NULL."""
         return bool(self.default or self.identity or self.generated)

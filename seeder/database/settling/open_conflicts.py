@@ -23,12 +23,14 @@ from seeder.database.ledger.entry_values import last_asked, stored, unknown
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.ledger.reference_keys import keys_of_rows
 from seeder.database.schema.equality import all_of, bounded, canonical, cast, equal
-from seeder.database.schema.tables import Column
+from seeder.database.schema.referring import read as read_referring
+from seeder.database.schema.referring import referring
+from seeder.database.schema.tables import Column, ForeignKey
 from seeder.merge.choices import Take, command
 from seeder.merge.documents import Sides, read, within
 from seeder.merge.found import OpenConflict
 from seeder.merge.model import Catalog, SeedColumn
-from seeder.merge.plan import REFERENCE, ColumnCase, ColumnChange
+from seeder.merge.plan import CHANGED, REFERENCE, ColumnCase, ColumnChange, Referring
 
 NAMED = 20
 """Conflicts that a status names."""
@@ -36,7 +38,9 @@ NAMED = 20
 Entry: TypeAlias = tuple[str, str]
 """Scope and row key."""
 
-Values: TypeAlias = Mapping[tuple[int, Entry], tuple[ColumnChange, ...]]
+Values: TypeAlias = Mapping[
+    tuple[int, Entry], tuple[tuple[ColumnChange, ...], tuple[Referring, ...]]
+]
 
 
 class _Row(Struct, frozen=True):
@@ -91,12 +95,13 @@ def open_conflicts(
     if values and picked:
         known = _values(connection, ledger, catalog, [row for row, _ in picked])
         for n, (row, each) in enumerate(picked):
-            told = known.get((row.base, (row.scope, row.addr)), ())
+            told, referring = known.get((row.base, (row.scope, row.addr)), ((), ()))
             picked[n] = (
                 row,
                 replace(
                     each,
                     values=tuple(one for one in told if row.left or one.name in each.columns),
+                    referring=referring,
                     commands=tuple(command(each.address, take) for take in Take),
                 ),
             )
@@ -167,7 +172,7 @@ def _places(row: _Row) -> list[str]:
 def _values(
     connection: psycopg.Connection[Any], ledger: Ledger, catalog: Catalog, rows: Sequence[_Row]
 ) -> Values:
-    found: dict[tuple[int, Entry], tuple[ColumnChange, ...]] = {}
+    found: dict[tuple[int, Entry], tuple[tuple[ColumnChange, ...], tuple[Referring, ...]]] = {}
     bases = read_bases(connection, ledger).open
     declared = {
         (each.name, column.name): column for each in catalog.sets for column in each.columns
@@ -177,21 +182,35 @@ def _values(
         names = _names(base, [row for row in here.values() if row.holder is None])
         if not names:
             continue
-        facts = _facts(connection, base, names, here)
+        left = any(row.left for row in here.values())
+        keys_here = _readable(connection, base) if left else []
+        facts = _facts(connection, base, names, here, keys_here)
         keys = {
-            name: keys_of_rows(connection, bases, base, name, (at[name][2] for _, at in facts))
+            name: keys_of_rows(connection, bases, base, name, (at[name][2] for _, at, _ in facts))
             for name in names
             if base.columns[name].reference
         }
-        for entry, at in facts:
+        for entry, at, counted in facts:
             row = here[entry]
-            found[base.id, entry] = tuple(
+            changes = tuple(
                 change
                 for name in names
                 if (row.left and at[name][_CHANGED] == "true") or name in row.columns
                 for change in _changes(row, base, name, at[name], keys, declared)
             )
+            found[base.id, entry] = changes, read_referring(counted)
     return found
+
+
+def _readable(connection: psycopg.Connection[Any], base: Base) -> list[ForeignKey]:
+    """The foreign keys of other tables that this role may look into."""
+    rows = connection.execute(
+        "SELECT name, pg_catalog.has_table_privilege(name::regclass, 'SELECT')"
+        " FROM pg_catalog.unnest(%s::text[]) name",
+        [[sql.Identifier(*key.table.parts).as_string() for key in base.table.referencing]],
+    ).fetchall()
+    may = [allowed for _, allowed in rows]
+    return [key for key, allowed in zip(base.table.referencing, may, strict=True) if allowed]
 
 
 def _names(base: Base, rows: Iterable[_Row]) -> list[str]:
@@ -215,13 +234,16 @@ def _facts(
     base: Base,
     names: Sequence[str],
     rows: Mapping[Entry, _Row],
-) -> list[tuple[Entry, dict[str, Facts]]]:
+    referring_keys: Sequence[ForeignKey],
+) -> list[tuple[Entry, dict[str, Facts], Any]]:
     found = connection.execute(
         sql.SQL(
-            "SELECT b.scope, b.addr, {facts} FROM {base} b LEFT JOIN {live} t ON {at}"
+            "SELECT b.scope, b.addr, CASE WHEN b.notes ? 'stays'::text THEN {referring} END,"
+            " {facts} FROM {base} b LEFT JOIN {live} t ON {at}"
             " WHERE b.state = 'a' AND (b.scope, b.addr) IN (SELECT * FROM"
             " ROWS FROM (pg_catalog.unnest({scopes}::text[]), pg_catalog.unnest({addrs}::text[])))"
         ).format(
+            referring=referring(referring_keys, lambda key: _others(base, key)),
             facts=sql.SQL(", ").join(_facts_of(base, base.columns[name]) for name in names),
             base=base.relation,
             live=base.table.rows,
@@ -237,7 +259,18 @@ def _facts(
             addrs=sql.Literal([addr for _, addr in rows]),
         )
     ).fetchall()
-    return [((row[0], row[1]), dict(zip(names, row[2:], strict=True))) for row in found]
+    return [((row[0], row[1]), dict(zip(names, row[3:], strict=True)), row[2]) for row in found]
+
+
+def _others(base: Base, key: ForeignKey) -> list[sql.Composable]:
+    """Conditions on row `c` of a table that refers: it is not row `t` itself."""
+    if key.table != base.table.qualified:
+        return []
+    own = [
+        equal(sql.Identifier("c", name), sql.Identifier("t", name), base.table.columns[name])
+        for name in base.primary_key
+    ]
+    return [sql.SQL("NOT ({})").format(all_of(own))]
 
 
 def _facts_of(base: Base, column: BaseColumn) -> sql.Composable:
@@ -280,11 +313,10 @@ def _changes(
 ) -> Iterator[ColumnChange]:
     asked, as_stored, live, offered, known, symbol, *_ = facts
     column = declared.get((row.set, name))
-    reason = "changed here since" if row.left else f"in conflict since run {row.since_run(name)}"
+    case = ColumnCase.CHANGED if row.left else ColumnCase.CONFLICT
+    reason = CHANGED if row.left else f"in conflict since run {row.since_run(name)}"
     if column is not None and column.secret:
-        yield ColumnChange(
-            name=within(name, ""), case=ColumnCase.CONFLICT, reason=reason, secret=True
-        )
+        yield ColumnChange(name=within(name, ""), case=case, reason=reason, secret=True)
         return
     parts = row.parts.get(name)
     if parts:
@@ -296,13 +328,14 @@ def _changes(
         offered = None if offered is None else REFERENCE + offered
     yield ColumnChange(
         name=within(name, ""),
-        case=ColumnCase.CONFLICT,
+        case=case,
         reason=reason,
         asked=asked,
         stored=as_stored,
         live=live,
         desired=offered,
         asked_known=known == "true",
+        bare=base.table.columns[name].is_bare,
     )
 
 
@@ -338,4 +371,5 @@ def _parts(
             # What a merge does not tell of is as it was asked for.
             live=now.get(part, before),
             desired=wanted,
+            bare=True,
         )

@@ -191,7 +191,12 @@ def _conflicts(
             if not live and ("held", True) in rule.conditions:
                 return [], held_row.waits_for(holder)
             change = ColumnChange(
-                name=within(name, ""), case=settled, reason=_DECIDED, live=now, desired=wanted
+                name=within(name, ""),
+                case=settled,
+                reason=_DECIDED,
+                live=now,
+                desired=wanted,
+                bare=work.live(name).is_bare,
             )
             found.append(_InConflict(column=name, change=change))
     if not live and missing != RESOLVED:

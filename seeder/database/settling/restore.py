@@ -135,6 +135,7 @@ def _told(
                     reason=_REASON,
                     desired=column.desired,
                     asked_known=False,
+                    bare=column.bare,
                 )
                 for column in change.columns
             )
@@ -146,7 +147,9 @@ def _told(
         elif change is not None and (
             change.action is RowAction.SKIP or change.conflict or change.rule == _TAKEN
         ):
-            told.append(replace(_left(address, change.reason), holder=change.holder))
+            told.append(
+                replace(_left(address, change.reason), holder=change.holder, missing=change.missing)
+            )
         elif key not in known:
             told.append(_left(address, "was never here; an update inserts or adopts it"))
         else:
@@ -239,6 +242,7 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
                     live=before,
                     desired=after,
                     asked_known=False,
+                    bare=work.live(column).is_bare,
                 ),
             ),
         )

@@ -19,6 +19,7 @@ from seeder.database.schema.equality import canonical, same_text
 from seeder.database.settling.undo_list import Undoing
 from seeder.merge.documents import Sides, equal, merge, read
 from seeder.merge.model import Strategy
+from seeder.merge.plan import CHANGED
 from seeder.merge.rules import COLUMN_WRITES
 
 
@@ -52,14 +53,15 @@ def keep_together(connection: psycopg.Connection[Any], work: Undoing) -> None:
     connection.execute(
         work.compose(
             "UPDATE {w} w SET names = q.names, verdict = CASE WHEN q.names = '{{}}' THEN 'keep'"
-            " ELSE w.verdict END, reason = CASE WHEN q.names = '{{}}' THEN 'changed here since'"
+            " ELSE w.verdict END, reason = CASE WHEN q.names = '{{}}' THEN {since}"
             " ELSE 'the run wrote it; what was changed here since stays' END"
             " FROM (SELECT w.n, ARRAY(SELECT n FROM pg_catalog.unnest(w.names) n WHERE NOT EXISTS ("
             "SELECT FROM pg_catalog.jsonb_array_elements_text(w.merged -> n -> 'with'::text) other"
             " WHERE w.before ->> other IS DISTINCT FROM w.after ->> other"
             " AND other <> ALL (w.names))) AS names FROM {w} w"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.merged IS NOT NULL) q"
-            " WHERE q.n = w.n AND q.names <> w.names"
+            " WHERE q.n = w.n AND q.names <> w.names",
+            since=sql.Literal(CHANGED),
         )
     )
 

@@ -20,6 +20,7 @@ from seeder.database.schema.equality import (
 )
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.settling.undo_list import Undoing
+from seeder.merge.plan import CHANGED
 
 REFERENCED = "other rows refer to it"
 LOST = (
@@ -47,10 +48,11 @@ def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
             "UPDATE {w} w SET (verdict, reason) = (SELECT CASE WHEN b.run <> {run}"
             " THEN 'keep' WHEN {changed} THEN 'keep' ELSE 'do' END,"
             " CASE WHEN b.run <> {run} THEN 'a later run changed it as well'"
-            " WHEN {changed} THEN 'changed here since' ELSE 'the run inserted it' END"
+            " WHEN {changed} THEN {since} ELSE 'the run inserted it' END"
             " FROM {base} b, {live} t WHERE b.scope = w.scope AND b.addr = w.addr AND {at})"
             " WHERE w.kind = 'inserted' AND EXISTS (SELECT FROM {live} t WHERE {at})",
             run=sql.Literal(work.run),
+            since=sql.Literal(CHANGED),
             changed=sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
         )
     )
@@ -63,9 +65,8 @@ def keep_referenced(connection: psycopg.Connection[Any], works: Sequence[Undoing
     for work in works:
         connection.execute(
             work.compose(
-                "UPDATE {w} SET verdict = 'do', reason = 'the run inserted it'"
-                " WHERE kind = 'inserted' AND reason = {referenced}",
-                referenced=sql.Literal(REFERENCED),
+                "UPDATE {w} SET verdict = 'do', reason = 'the run inserted it', referred = false"
+                " WHERE kind = 'inserted' AND referred",
             )
         )
     while sum(_keep_referenced(connection, work, works) for work in works):
@@ -80,7 +81,7 @@ def _keep_referenced(
         return 0
     return connection.execute(
         work.compose(
-            "UPDATE {w} w SET verdict = 'keep', reason = {reason} FROM {live} t"
+            "UPDATE {w} w SET verdict = 'keep', reason = {reason}, referred = true FROM {live} t"
             " WHERE w.kind = 'inserted' AND w.verdict = 'do' AND {at} AND ({referenced})",
             reason=sql.Literal(REFERENCED),
             referenced=sql.SQL(" OR ").join(conditions),
@@ -240,7 +241,7 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " pg_catalog.cardinality(q.names) > 0"
             " THEN 'do' WHEN q.moot = q.written THEN 'moot' ELSE 'keep' END,"
             " reason = CASE WHEN pg_catalog.cardinality(q.names) = 0 AND {gone} THEN {told}"
-            " WHEN pg_catalog.cardinality(q.names) = 0 THEN 'changed here since'"
+            " WHEN pg_catalog.cardinality(q.names) = 0 THEN {since}"
             " WHEN {gone} THEN 'the run wrote it; ' || {told}"
             " WHEN pg_catalog.cardinality(q.names) + q.moot < q.written OR w.partly"
             " THEN 'the run wrote it; what was changed here since stays'"
@@ -252,6 +253,7 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
                 sql.SQL("({})::text[]").format(each) for each in revertible
             ),
             moot=sql.SQL(" + ").join(moot),
+            since=sql.Literal(CHANGED),
             gone=gone,
             told=sql.Literal(told),
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -9,9 +10,14 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.ledger.bases import Base
-from seeder.database.ledger.entries import at_key
+from seeder.database.ledger.entries import at_key, is_stored
+from seeder.database.ledger.entry_values import stored, unasked, unknown
 from seeder.database.ledger.ledger import Ledger
-from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
+from seeder.database.ledger.notes import EMPTY
+from seeder.database.schema.equality import bounded, canonical, same_text
+from seeder.database.schema.referring import read as read_referring
+from seeder.database.schema.referring import referring
+from seeder.merge.plan import CHANGED, ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.merge.settled import in_parts
 
 
@@ -57,7 +63,8 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
             " addr text NOT NULL, scope text NOT NULL, set_name text NOT NULL, action text,"
             " before jsonb, after jsonb, merged jsonb, partly boolean NOT NULL DEFAULT false,"
             " names text[] NOT NULL DEFAULT '{{}}',"
-            " verdict text NOT NULL DEFAULT 'open', reason text NOT NULL DEFAULT '', {})"
+            " verdict text NOT NULL DEFAULT 'open', reason text NOT NULL DEFAULT '',"
+            " referred boolean NOT NULL DEFAULT false, {})"
             " ON COMMIT DROP"
         ).format(sql.Identifier(work.name), definitions)
     )
@@ -121,6 +128,75 @@ def lock(connection: psycopg.Connection[Any], work: Undoing) -> None:
         )
 
 
+def _changed(work: Undoing) -> sql.Composable:
+    """Columns that hold something else than the run wrote: what it wrote, and what is live."""
+    base = work.base
+    written, inserted = [], []
+    for name, column in base.table.columns.items():
+        if column.generated:
+            continue
+        key = sql.Literal(name)
+        text = sql.SQL("w.after ->> {}::text").format(key)
+        now = bounded(canonical(sql.Identifier("t", name), column), column)
+        pair = sql.SQL("ARRAY[{}, {}]::text[]")
+        written.append(
+            (
+                sql.SQL(
+                    "w.after ? {key}::text AND {key}::text <> ALL (w.names)"
+                    " AND w.before ->> {key}::text IS DISTINCT FROM {text} AND NOT {same}"
+                    " AND NOT {moot}"
+                ).format(
+                    key=key,
+                    text=text,
+                    same=same_text(sql.Identifier("t", name), text, column),
+                    moot=same_text(
+                        sql.Identifier("t", name),
+                        sql.SQL("w.before ->> {}::text").format(key),
+                        column,
+                    ),
+                ),
+                key,
+                pair.format(bounded(text, column), now),
+            )
+        )
+        known = base.columns.get(name)
+        if known is not None:
+            inserted.append(
+                (
+                    sql.SQL("NOT ({} OR {} OR {})").format(
+                        unasked(known), unknown(known), is_stored(base, known)
+                    ),
+                    key,
+                    pair.format(bounded(stored(known), column), now),
+                )
+            )
+    return work.compose(
+        "CASE w.kind WHEN 'updated' THEN (SELECT {written} FROM {live} t WHERE {at})"
+        " WHEN 'inserted' THEN (SELECT {inserted} FROM {base} b, {live} t"
+        " WHERE b.scope = w.scope AND b.addr = w.addr AND w.verdict = 'keep' AND {at}) END",
+        written=_object(written),
+        inserted=_object(inserted),
+    )
+
+
+def _object(
+    members: Sequence[tuple[sql.Composable, sql.Composable, sql.Composable]],
+) -> sql.Composable:
+    pieces: list[sql.Composable] = [
+        sql.SQL("CASE WHEN {} THEN pg_catalog.jsonb_build_object({}::text, {}) ELSE {} END").format(
+            condition, name, value, EMPTY
+        )
+        for condition, name, value in members
+    ]
+    return sql.SQL("({})").format(sql.SQL(" || ").join(pieces or (EMPTY,)))
+
+
+def _is_bare(base: Base, name: str) -> bool:
+    column = base.table.columns.get(name)
+    # Parts of documents are JSON.
+    return column is None or column.is_bare
+
+
 _ACTIONS = {
     "inserted": RowAction.DELETE,
     "deleted": RowAction.RESTORE,
@@ -143,14 +219,17 @@ def read(
     ).fetchall():
         action = (_ACTIONS[kind] if verdict == "do" else RowAction.KEEP).value
         counts[action] = counts.get(action, 0) + number
-    for kind, verdict, set_name, addr, reason, *images in connection.execute(
+    for kind, verdict, set_name, addr, reason, changed, counted, *images in connection.execute(
         work.compose(
-            "SELECT kind, verdict, set_name, addr, reason,"
+            "SELECT kind, verdict, set_name, addr, reason, {changed},"
+            " CASE WHEN referred THEN (SELECT {referring} FROM {live} t WHERE {at}) END,"
             " (SELECT pg_catalog.jsonb_object_agg(n, w.after -> n) FROM"
             " pg_catalog.unnest(w.names) n),"
             " (SELECT pg_catalog.jsonb_object_agg(n, w.before -> n) FROM"
             " pg_catalog.unnest(w.names) n), merged FROM {w} w"
             " ORDER BY n LIMIT {room}",
+            changed=_changed(work),
+            referring=referring(work.base.table.referencing, lambda _: ()),
             room=sql.Literal(max(0, 1000 - len(rows))),
         )
     ).fetchall():
@@ -168,9 +247,25 @@ def read(
                         reason="still holds what the run wrote",
                         live=now.get(name),
                         desired=then.get(name),
+                        bare=_is_bare(work.base, name),
                     )
                     for name in dict.fromkeys([*now, *then])
+                )
+                + tuple(
+                    ColumnChange(
+                        name=name,
+                        case=ColumnCase.CHANGED,
+                        reason=CHANGED,
+                        asked=expected,
+                        stored=expected,
+                        live=live,
+                        bare=_is_bare(work.base, name),
+                    )
+                    for name in work.base.table.columns
+                    if name in (changed or {})
+                    for expected, live in [changed[name]]
                 ),
                 conflict=not done,
+                referring=read_referring(counted),
             )
         )

@@ -13,7 +13,7 @@ from psycopg import sql
 
 from seeder.database.staging.context import MERGING, Seeding
 from seeder.database.staging.stage import BLOCKED
-from seeder.database.staging.work import SetWork
+from seeder.database.staging.work import SetTarget, SetWork
 from seeder.merge.plan import RowAction, SetDecision, Why
 from seeder.merge.rules import ROW_RULES, numbers_with
 
@@ -30,6 +30,7 @@ class Waiting(Struct, frozen=True, kw_only=True):
     set_name: str
     why: Why
     holder: str | None = None
+    """The row that holds the value, or the address of what is not there."""
 
 
 def told(seeding: Seeding) -> Mapping[Place, Mapping[Why, frozenset[str]]]:
@@ -90,6 +91,27 @@ def remember(seeding: Seeding) -> None:
             )
 
 
+def missing(work: SetWork) -> sql.Composable:
+    """What stage row `s` refers to and is not there, as addresses; NULL where nothing is."""
+    if not work.stage.references:
+        return sql.SQL("NULL::text")
+    lacking = []
+    for column in work.stage.references:
+        target = work.targets[column.name]
+        whose = target.set if isinstance(target, SetTarget) else str(target.table.qualified)
+        key = work.stage.r(column.name)
+        lacking.append(
+            sql.SQL("CASE WHEN {d} IS NULL AND {key} IS NOT NULL THEN {whose} || {key} END").format(
+                d=sql.Identifier("s", work.stage.holder(column.name)),
+                key=key,
+                whose=sql.Literal(f"{whose}/"),
+            )
+        )
+    return sql.SQL("CASE WHEN {} = {} THEN nullif(pg_catalog.concat_ws(', ', {}), '') END").format(
+        work.stage.missing(), sql.Literal(BLOCKED), sql.SQL(", ").join(lacking)
+    )
+
+
 def _key(each: Waiting) -> tuple[int, str, str]:
     return each.base, each.scope, each.addr
 
@@ -114,15 +136,19 @@ _BY_VERDICT = {
 
 def _waiting(seeding: Seeding, work: SetWork) -> list[Waiting]:
     if work.decision is SetDecision.INSERT:
-        query = sql.SQL("SELECT s.addr, NULL, NULL FROM {} s WHERE {} = {}").format(
-            work.stage.relation, work.stage.missing(), sql.Literal(BLOCKED)
+        query = sql.SQL("SELECT s.addr, NULL, {} FROM {} s WHERE {} = {}").format(
+            missing(work), work.stage.relation, work.stage.missing(), sql.Literal(BLOCKED)
         )
     else:
         query = sql.SQL(
-            "SELECT s.addr, w.verdict, w.holder FROM {} w JOIN {} s ON {} = w.s"
+            "SELECT s.addr, w.verdict, coalesce(w.holder, {}) FROM {} w JOIN {} s ON {} = w.s"
             " WHERE w.verdict = ANY ({}::smallint[])"
         ).format(
-            work.verdict, work.stage.relation, work.stage.row(), sql.Literal(sorted(_BY_VERDICT))
+            missing(work),
+            work.verdict,
+            work.stage.relation,
+            work.stage.row(),
+            sql.Literal(sorted(_BY_VERDICT)),
         )
     return [
         Waiting(

@@ -8,32 +8,14 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.judging import departures
 from seeder.database.judging.collisions import MARKS_FREED, MARKS_LEAVING
 from seeder.database.judging.expressions import places
 from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases import BaseColumn
-from seeder.database.ledger.entry_values import stored, unknown
 from seeder.database.ledger.notes import EMPTY
-from seeder.database.schema.equality import canonical, cast, same, same_text
-from seeder.database.staging.work import SetWork, constant
-
-
-def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
-    """Columns of `removed: {set: ...}`: when each is written (nobody changed it), and what."""
-    marked: dict[str, tuple[sql.Composable, sql.Composable]] = {}
-    for name, cell in work.seed_set.removed_values:
-        live = work.live(name)
-        value = constant(cell, live)
-        now = canonical(sql.Identifier("t", name), live)
-        differs = sql.SQL("NOT {}").format(same(now, canonical(value, live), live))
-        base = work.base.columns.get(name)
-        untouched: sql.Composable = sql.SQL("true")
-        if base is not None:
-            untouched = sql.SQL("(NOT {} AND {})").format(
-                unknown(base), same(now, stored(base), live)
-            )
-        marked[name] = (sql.SQL("({} AND {})").format(differs, untouched), value)
-    return marked
+from seeder.database.schema.equality import canonical, cast, same_text
+from seeder.database.staging.work import SetWork
 
 
 def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
@@ -43,7 +25,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
     catalog's value back when the row returns; columns the catalog never asked for are
     remembered in the notes.
     """
-    marked = marking(work)
+    marked = departures.marking(work)
     remembered = sql.SQL(" || ").join(
         sql.SQL(
             "CASE WHEN {} THEN pg_catalog.jsonb_build_object({}, pg_catalog.jsonb_build_array({},"

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.judging.departures import STAYING
+from seeder.database.judging.departures import STAYING, marking
 from seeder.database.judging.expressions import places
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, removing
@@ -164,7 +164,7 @@ def _record_images(
     )
     after: sql.Composable = sql.SQL("NULL::jsonb")
     if work.seed_set.removed is Removed.SET:
-        marked = marks.marking(work)
+        marked = marking(work)
         whole = objects(
             (condition, name, canonical(sql.Identifier("t", name), work.live(name)))
             for name, (condition, _) in marked.items()
