@@ -68,7 +68,7 @@ def test_a_choice_shows_what_it_did_to_the_value(second: Shop) -> None:
     second.configure(release="3")
     assert second.run().exit_code == 0
     done = second.command("resolve", ADDRESS, "--take=desired").stdout
-    assert "price  '65' → '70'" in done
+    assert "price  65 → 70" in done
 
 
 def test_the_command_of_a_report_settles_the_conflict(second: Shop, seen: dict[str, str]) -> None:
