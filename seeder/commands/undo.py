@@ -11,10 +11,18 @@ from seeder.commands.invocation import Invocation
 @click.command("undo", short_help="Take back what a run wrote, where it still stands.")
 @click.argument("run", type=flags.RUN_NUMBER)
 @click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask, on a protected database either.")
 @flags.BY_HAND
 @click.pass_obj
 def command(
-    invocation: Invocation, /, *, run: int, dry_run: bool, as_json: bool, **given: object
+    invocation: Invocation,
+    /,
+    *,
+    run: int,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **given: object,
 ) -> None:
     """Take back what RUN wrote, where the tables still hold it.
 
@@ -23,15 +31,27 @@ def command(
     changed since is named and left. The release stays applied, so an update does not bring
     it back. Tasks, migrations and secrets are not undone.
 
+    On a protected database (any but dev and test) a terminal is shown what would be done and
+    asked; elsewhere --yes has to say so.
+
     \b
     Example:
       seeder history
       seeder undo 12 --dry-run
-      seeder undo 12
+      seeder undo 12 --yes
     """
     settings = invocation.open("undo", given)
     # Imported here, as in `run`.
-    from seeder.settle.undo import undo
+    from seeder.settle.undo import NotConfirmed, undo
 
-    settled = undo(settings, log=invocation.log, run=run, dry_run=dry_run)
+    try:
+        settled = undo(settings, log=invocation.log, run=run, dry_run=dry_run, confirmed=yes)
+    except NotConfirmed:
+        if not invocation.can_ask or as_json:
+            raise
+        shown = undo(settings, log=invocation.log, run=run, dry_run=True)
+        invocation.settled(shown, as_json=False)
+        if invocation.ask("Take this back? [y/N] ").strip().lower() not in ("y", "yes"):
+            raise
+        settled = undo(settings, log=invocation.log, run=run, dry_run=False)
     invocation.settled(settled, as_json=as_json)

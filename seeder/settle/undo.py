@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from seeder.errors import ConfigurationInvalid
 from seeder.log import Log
+from seeder.merge.given import is_disposable
 from seeder.merge.settled import Settlement
 from seeder.settings import Settings
 from seeder.settle.recorded import Done, Held, held
@@ -15,14 +17,28 @@ _UNTOUCHED = (
 )
 
 
-def undo(settings: Settings, *, log: Log, run: int, dry_run: bool) -> Settlement:
+class NotConfirmed(ConfigurationInvalid):
+    """The database is protected, and nobody has said that it is meant."""
+
+
+def undo(
+    settings: Settings, *, log: Log, run: int, dry_run: bool, confirmed: bool = True
+) -> Settlement:
     """Take back what a run wrote, as far as it still holds the run's values.
 
     A dry run does all of it and rolls back. Raises ConfigurationInvalid for an unknown run,
-    SeedingFailed where a constraint is in the way.
+    SeedingFailed where a constraint is in the way, NotConfirmed for a protected database unless
+    it is `confirmed`, or a dry run.
     """
     with held(settings, log=log) as opened:
-        opened.meta()
+        marked = opened.meta().environment
+        if not (dry_run or confirmed or is_disposable(marked)):
+            raise NotConfirmed(
+                f"This database is marked {marked}, where an undo has to be confirmed.",
+                hint=f"`seeder undo {run} --dry-run` shows what it would do; --yes does it.",
+                code="confirmation-missing",
+                marked=marked,
+            )
         opened = _opened(opened, run)
 
         def work(by: int) -> Done:

@@ -103,7 +103,7 @@ def test_what_an_older_image_recorded_can_be_shown_undone_restored_and_settled(
     assert went_well(stored.command("history")).stdout
     assert "roles/owner" in went_well(stored.command("show", "2")).stdout
     assert "roles/editor" in went_well(stored.command("status")).stdout
-    went_well(stored.command("undo", "2"))
+    went_well(stored.command("undo", "2", "--yes"))
     assert levels(stored)["owner"] == 3
     went_well(stored.command("resolve", EDITED, "--take", "desired"))
     assert levels(stored)["editor"] == 5
@@ -140,7 +140,7 @@ REORGANISED = """
 """A later format in which nothing is as it was but what is promised of every one."""
 
 SETTLING = {
-    "undo": ("undo", "1"),
+    "undo": ("undo", "1", "--yes"),
     "restore": ("restore", "roles/owner"),
     "resolve": ("resolve", "roles/owner", "--take", "desired"),
     "adopt": ("adopt",),
@@ -213,5 +213,5 @@ def test_a_newer_format_that_is_open_to_this_image_is_continued(shop: Shop) -> N
     went_well(shop.run())
     assert levels(shop)["owner"] == 30
     assert shop.rows("SELECT format, since_then FROM seeder.meta") == [(FORMAT + 1, "kept")]
-    went_well(shop.command("undo", "2"))
+    went_well(shop.command("undo", "2", "--yes"))
     assert levels(shop)["owner"] == 3

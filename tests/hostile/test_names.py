@@ -109,7 +109,7 @@ def test_a_name_is_a_name_all_the_way(empty_shop: Shop, kind: str) -> None:
     )
     went_well(shop.command("history"))
     went_well(shop.command("show", "2"))
-    went_well(shop.command("undo", "2"))
+    went_well(shop.command("undo", "2", "--yes"))
     assert {label for _, label, _ in live(shop, name)} <= {name, f"{name}; new"}
     went_well(shop.command("export", f"public.{name}"))
     assert shop.rows("SELECT word FROM canary") == CANARY

@@ -134,7 +134,7 @@ def test_the_jobs_role_suffices_for_every_command_of_a_jobs_life(shop: Shop, rol
         ["ready"],
         ["history"],
         ["show", "2"],
-        ["undo", "2"],
+        ["undo", "2", "--yes"],
         ["requests"],
         ["prune", "--keep", "1d"],
         ["mark", "staging", "--database", shop.database.name],
@@ -169,7 +169,7 @@ def test_a_job_that_only_seeds_inserts_updates_and_deletes_rows_of_its_tables(
     done = went_well(shop.run())
     assert done.finished["counts"] == {"insert": 1, "update": 1, "delete": 1}
     assert shop.value("SELECT nextval('roles_id_seq')") > 40
-    went_well(shop.command("undo", "2"))
+    went_well(shop.command("undo", "2", "--yes"))
     is_denied(roles, "seeder_seeds", SERVER)
     is_denied(
         roles,

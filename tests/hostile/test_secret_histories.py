@@ -293,7 +293,7 @@ def undone(shop: Shop) -> None:
     declared_late(shop)
     shop.database.execute(f"UPDATE accounts SET token = '{LIVE}'")
     for run in ("3", "2"):
-        done = shop.command("undo", run, "--actor", "jo")
+        done = shop.command("undo", run, "--yes", "--actor", "jo")
         assert done.exit_code == 0, done.stderr
     assert token(shop, "a") == LIVE
     assert shop.value("SELECT note FROM accounts") == "x"
@@ -307,7 +307,7 @@ def brought_back(shop: Shop) -> None:
     release(shop, "2")
     accounts(shop, "name: b, note: x", f"name: c, token: {SECOND}", policies=DECLARED)
     release(shop, "3")
-    done = shop.command("undo", "2", "--actor", "jo")
+    done = shop.command("undo", "2", "--yes", "--actor", "jo")
     assert done.exit_code == 0, done.stderr
     assert token(shop, "a") is None
 

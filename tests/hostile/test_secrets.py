@@ -228,7 +228,7 @@ def commands(shop: Shop) -> Mapping[str, Callable[[], Done]]:
         "conflicts": lambda: run(shop, "conflicts", "--kept", values=("stdout",)),
         "history": lambda: run(shop, "history"),
         "show": lambda: run(shop, "show", last(shop), values=("stdout",)),
-        "undo": lambda: run(shop, "undo", last(shop), *actor, values=("stdout",)),
+        "undo": lambda: run(shop, "undo", last(shop), "--yes", *actor, values=("stdout",)),
         "restore": lambda: run(shop, "restore", "members/second@example.test", *actor),
         "resolve": lambda: run(
             shop, "resolve", "roles/owner", "--take", "desired", *actor, values=("stdout",)

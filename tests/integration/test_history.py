@@ -95,11 +95,11 @@ def test_more_rows_than_asked_for_are_counted(
 def test_an_undo_by_way_of_the_command_line_is_in_the_history(
     tiers: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = printed(tiers, capsys, "undo", "2", "--actor", "jo")
+    text = printed(tiers, capsys, "undo", "2", "--yes", "--actor", "jo")
     assert "Done: undo run 2; recorded as run 3." in text
     line = printed(tiers, capsys, "history", "--limit", "1").splitlines()[0]
     assert "undo; by jo" in line
-    assert "Nothing to do: undo run 2." in printed(tiers, capsys, "undo", "2")
+    assert "Nothing to do: undo run 2." in printed(tiers, capsys, "undo", "2", "--yes")
 
 
 def test_looking_writes_nothing(tiers: Project) -> None:

@@ -46,7 +46,7 @@ def test_a_table_of_it_that_another_role_owns_is_refused(shop: Shop, job: str) -
     done = shop.run("--mode", "update")
     assert done.exit_code == 11, done.stderr
     assert f"ALTER TABLE seeder.sets OWNER TO {job};" in done.failed["hint"]
-    done = shop.command("undo", "1", "--actor", "jo")
+    done = shop.command("undo", "1", "--yes", "--actor", "jo")
     assert done.exit_code == 11, done.stderr
 
 

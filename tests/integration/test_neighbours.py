@@ -27,7 +27,7 @@ def test_a_publication_of_all_tables_stands_in_the_way_of_no_update(shop: Shop) 
         ("guest_2", 1),
         ("owner", 3),
     ]
-    undone = shop.command("undo", "2")
+    undone = shop.command("undo", "2", "--yes")
     assert undone.exit_code == 0, undone.stderr
     assert shop.value("SELECT level FROM roles WHERE code = 'editor'") == 2
 

@@ -85,7 +85,7 @@ def test_releases_go_through(shop: Shop) -> None:
         ("editor", 5, "ß"),
         ("viewer", 7, "ä"),
     ]
-    undone = shop.command("undo", "2")
+    undone = shop.command("undo", "2", "--yes")
     assert undone.exit_code == 0, undone.stderr
     assert shop.value("SELECT level FROM roles WHERE code = 'editor'") == 2
     assert shop.command("status").exit_code == 0

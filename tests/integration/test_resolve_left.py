@@ -93,14 +93,14 @@ def test_taking_desired_deletes_it_and_can_be_undone(left: Shop) -> None:
     settled = json.loads(done.stdout)
     assert settled["counts"] == {"delete": 1}
     assert (conflicts(left), plan_code(left), codes(left)) == ([], 0, ["owner"])
-    assert left.command("undo", str(settled["run"])).exit_code == 0
+    assert left.command("undo", str(settled["run"]), "--yes").exit_code == 0
     assert left.rows("SELECT code, level FROM roles ORDER BY id") == [("owner", 3), ("guest", 9)]
     assert (conflicts(left), plan_code(left)) == ([], 0)
 
 
 def test_undoing_a_row_left_to_people_finds_nothing_to_take_back(left: Shop) -> None:
     settled = json.loads(take(left, "live", "--json").stdout)
-    done = left.command("undo", str(settled["run"]))
+    done = left.command("undo", str(settled["run"]), "--yes")
     assert done.exit_code == 0
     assert "Nothing to do" in done.stdout
 

@@ -122,7 +122,7 @@ def test_a_second_release_arrives_around_what_a_customer_changed(
     kept = [row["address"] for each in done["sets"] for row in each["kept"]]
     assert "subscription_tiers/free" in kept, "the conflict is told"
 
-    seeder("undo", str(done["run_id"]))
+    seeder("undo", str(done["run_id"]), "--yes")
     assert rows_of(database) == before, "undo takes it back"
     assert "Nothing to do" in seeder("run"), "and the release stays applied"
     assert rows_of(database) == before

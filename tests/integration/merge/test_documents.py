@@ -127,7 +127,7 @@ def test_an_element_whose_key_changed_is_followed_where_the_catalog_says_so(
     # Undo takes it back, although a person has changed the element since.
     launched.sql("UPDATE roles SET settings = jsonb_set(settings, '{items,1,price}', '8')")
     run = launched.value("SELECT max(run) FROM seeder.changes")
-    assert launched.command("undo", str(run)) == 0
+    assert launched.command("undo", str(run), "--yes") == 0
     assert settings(launched) == {"items": [{"sku": "own"}, edited[1] | {"price": 8}]}
 
 
