@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
+import textwrap
 import traceback
 
 import click
@@ -84,6 +86,39 @@ def _of_click(error: BaseException) -> bool:
     return all(each == __name__ or each.split(".")[0] == "click" for each in modules)
 
 
+class Formatter(click.HelpFormatter):
+    """Wraps lines that stand by themselves (behind \\b) as well, each under its own second column.
+
+    Click leaves them as they are, and a narrow terminal breaks them within words. Commands of an
+    example stay whole.
+    """
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs."""
+        parts = text.split("\n\n")
+        super().write_text("\n\n".join(map(self._wrapped, parts)))
+
+    def _wrapped(self, paragraph: str) -> str:
+        first, *lines = paragraph.split("\n")
+        if first.strip() != "\b" or lines[0].startswith("Example"):
+            return paragraph
+        width = self.width - self.current_indent
+        found = [first]
+        for line in lines:
+            columns = re.match(r"\s*(\S+ {2,})?", line)
+            hang = " " * (columns.end() if columns else 0)
+            found += textwrap.wrap(line, width, subsequent_indent=hang, break_long_words=False) or [
+                line
+            ]
+        return "\n".join(found)
+
+
+class Context(click.Context):
+    """Of every command: its help goes by `Formatter`."""
+
+    formatter_class = Formatter
+
+
 class Commands(click.Group):
     """Commands whose modules are imported when they are called."""
 
@@ -98,6 +133,7 @@ class Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"seeder.commands.{cmd_name}").command
+        command.context_class = Context
         return command
 
     def resolve_command(

@@ -210,7 +210,7 @@ class _Merge(Struct):
                 and equal(inside[1], desired.get(key, MISSING))
                 and equal(inside[1], stored.get(key, MISSING))
             ):
-                inside = self.part(sides.at(key), strategy.inside(key), (*path, _key_part(key)))
+                inside = self.part(sides.at(key), strategy.inside(key), (*path, key_part(key)))
             for found, into in zip(inside, (value, asked), strict=True):
                 if found is not MISSING:
                     into[key] = found
@@ -466,7 +466,8 @@ def _element_part(values: Sequence[Document]) -> str:
     return f"[{','.join(_shown(each) for each in values)}]"
 
 
-def _key_part(key: str) -> str:
+def key_part(key: str) -> str:
+    """A key as a part of a path."""
     return _ESCAPED.sub(r"\\\g<0>", key)
 
 
@@ -488,7 +489,7 @@ def within(column: str, part: str) -> str:
     >>> within("settings", "limits.seats"), within("grants", "[orders.view]"), within("a.b", "")
     ('settings.limits.seats', 'grants[orders.view]', 'a\\\\.b')
     """
-    return path_text((_key_part(column), *([part] if part else [])))
+    return path_text((key_part(column), *([part] if part else [])))
 
 
 def is_within(part: str, of: str) -> bool:

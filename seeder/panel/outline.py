@@ -15,6 +15,7 @@ from seeder.merge.choices import (
     command,
 )
 from seeder.merge.plan import ColumnChange, Plan, RowAction, RowChange, SetDecision, SetPlan
+from seeder.report.differences import of_row
 from seeder.report.words import LEFT_ALONE, LISTED, Group, Kind, groups, kind_of, some
 
 ROWS = 100
@@ -63,7 +64,7 @@ class Outline(Struct, frozen=True, kw_only=True):
 
 def outline(plan: Plan, *, start: int = 0) -> Outline:
     """Conflicts first, then set by set what changes, from set `start` on."""
-    conflicts = [row for each in plan.sets for row in each.rows if is_loud(row)]
+    conflicts = [row for each in plan.sets for row in map(of_row, each.rows) if is_loud(row)]
     touched = [each for each in plan.sets if _is_touched(each)]
     return Outline(
         conflicts=tuple(conflicts[:ROWS]),
@@ -128,4 +129,6 @@ def choices_for(address: str, *, left: bool = False, held: bool = False) -> tupl
 
 def _section(each: SetPlan) -> Section:
     quiet = [row for row in each.rows if not is_loud(row)]
-    return Section(set=each, groups=groups(quiet[:ROWS]), unshown=max(0, len(quiet) - ROWS))
+    return Section(
+        set=each, groups=groups(map(of_row, quiet[:ROWS])), unshown=max(0, len(quiet) - ROWS)
+    )

@@ -28,10 +28,10 @@ from seeder.merge.plan import (
     SetPlan,
 )
 from seeder.merge.result import Failure, Result, RunResult
+from seeder.report.differences import of_row
 from seeder.report.layout import Ink
 from seeder.report.markup import environment, marked, value
 from seeder.report.plan_text import hints
-from seeder.report.values import narrowed
 from seeder.report.words import (
     ACTIONS,
     CONFLICTS,
@@ -62,9 +62,6 @@ SHOWN = 200
 
 _FOLDED = 12
 """Rows of a set from which on it is shown closed."""
-
-_NARROW = 120
-"""Characters of a JSON object from which on only the members that differ are shown."""
 
 _FOOT = "Values of secret columns are shown nowhere."
 
@@ -295,7 +292,7 @@ class _ChangedSet(Struct, frozen=True, kw_only=True):
 
 
 def _changed(each: SetPlan | SetOutcome, left_out: int, reason: str) -> _ChangedSet:
-    found = groups(row for row in each.rows if _is_written(row))
+    found = groups(of_row(row) for row in each.rows if _is_written(row))
     table = place(each.name, each.table)
     return _ChangedSet(
         name=each.name,
@@ -318,7 +315,7 @@ def _unshown(each: SetOutcome) -> int:
 
 def _by_kind(rows: Iterable[RowChange]) -> dict[str, list[RowChange]]:
     found: dict[Kind, list[RowChange]] = {kind: [] for kind in Kind}
-    for row in rows:
+    for row in map(of_row, rows):
         found[kind_of(row)].append(row)
     return {
         "conflicts": found[Kind.CONFLICT],
@@ -378,7 +375,7 @@ def _three(column: ColumnChange) -> Sequence[tuple[str, Markup]]:
     """What was applied last, what is there now, and what the catalog asks for."""
     if column.secret:
         return [(name, value(None, secret=True)) for name in ("last applied", "live", "desired")]
-    asked, live, desired = narrowed((column.asked, column.live, column.desired), _NARROW)
+    asked, live, desired = column.asked, column.live, column.desired
     base = asked if column.asked_known else None
     if not column.asked_known:
         last = Markup('<span class="null">not known</span>')

@@ -69,12 +69,13 @@ class Screen(Struct, frozen=True, kw_only=True):
             return
         row: list[Span] = []
         filled, started = 0, False
+        hang = min(line.hang, self.width // _DEEPEST)
         for word in _words(line.spans):
             size = width_of(word.text)
             broken = started and row[-1].text.isspace() and not word.text.isspace()
             if broken and filled + size > self.width:
                 yield _stripped(row)
-                row, filled = [Span(" " * line.hang)], line.hang
+                row, filled = [Span(" " * hang)], hang
             row.append(word)
             filled += size
             started = started or not word.text.isspace()
@@ -91,6 +92,9 @@ class Screen(Struct, frozen=True, kw_only=True):
 
 
 PLAIN = Screen()
+
+_DEEPEST = 3
+"""A continuation starts in the first of so many parts of a line: words need some room."""
 
 
 def line(*pieces: Piece, indent: int = 0, hang: int | None = None) -> Line:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, Plan, RowAction, RowChange, SetPlan
+from seeder.report.differences import of_row
 from seeder.report.plan_text import hints
 from seeder.report.values import one, shown
 from seeder.report.words import (
@@ -66,7 +67,7 @@ def _blocks(found: Plan) -> Iterator[str]:
         told = "nothing is changed now" if found.waiting else "nothing to do"
     yield f"**{told[0].upper()}{told[1:]}.** Mode {found.mode} ({_inert(found.reason)}).\n"
     yield from (f"\n> [!WARNING]\n> {_sentence(each)}\n" for each in found.warnings)
-    yield from _conflicts([row for each in found.sets for row in each.rows])
+    yield from _conflicts([of_row(row) for each in found.sets for row in each.rows])
     if found.migrations:
         yield f"\n**Migrations**: {', '.join(_code(name) for name in found.migrations)}\n"
     for each in found.sets:
@@ -123,7 +124,7 @@ def _conflict(row: RowChange) -> Iterator[str]:
 def _set(each: SetPlan) -> Iterator[str]:
     if each.decision in LEFT_ALONE:
         return
-    found = [group for group in groups(each.rows) if group.kind is not Kind.CONFLICT]
+    found = [group for group in groups(map(of_row, each.rows)) if group.kind is not Kind.CONFLICT]
     lines: list[str] = []
     for group in found:
         words = ACTIONS[group.action]

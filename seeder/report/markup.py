@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from seeder.merge.plan import REFERENCE
-from seeder.report.values import differing, narrowed
+from seeder.report.differences import Piece, words
+from seeder.report.values import differing
 from seeder.report.words import moment
 
 SHORT = 240
@@ -17,9 +18,6 @@ SHORT = 240
 
 LONGEST = 20_000
 """Characters of a value that a page holds."""
-
-_NARROW = 120
-"""Characters of a JSON object from which on only the members that differ are shown."""
 
 _JOINERS = "\u200c\u200d"
 """Invisible, and needed to write Persian and emoji."""
@@ -67,7 +65,8 @@ def value(text: str | None, *, secret: bool = False) -> Markup:
 
 def marked(before: str | None, after: str | None) -> tuple[Markup, Markup]:
     """Both values, with what differs between them marked where they are alike in part."""
-    before, after = narrowed((before, after), _NARROW)
+    if pieces := words(before, after):
+        return _of_pieces(pieces, after=False), _of_pieces(pieces, after=True)
     if not before or not after or before == after:
         return value(before), value(after)
     start, end = differing(before, after)
@@ -115,6 +114,14 @@ def _inert(text: str) -> Markup:
 
 def _isolated(text: str) -> Markup:
     return Markup('<bdi dir="auto">{}</bdi>').format(Markup("").join(_pieces(text)))
+
+
+def _of_pieces(found: Sequence[Piece], *, after: bool) -> Markup:
+    told = Markup("")
+    for piece in found:
+        text = Markup("").join(_pieces(piece.after if after else piece.before))
+        told += text if piece.same or not text else Markup("<mark>{}</mark>").format(text)
+    return Markup('<bdi class="value" dir="auto">{}</bdi>').format(told)
 
 
 def _parted(text: str, start: int, end: int) -> Markup:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from seeder.merge.choices import Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
+from seeder.report.differences import of_columns, of_row, words
 from seeder.report.layout import Ink, Line, Piece, Span, line, prose, table
-from seeder.report.values import one, shown
+from seeder.report.values import change, one, shown
 from seeder.report.words import (
     ACTIONS,
     Group,
@@ -31,7 +32,7 @@ SHOWN = 20
 
 def rows(changes: Sequence[RowChange], *, full: bool) -> Iterator[Line]:
     """Show rows in groups, each under what happens to it and why."""
-    for group in groups(changes):
+    for group in groups(map(of_row, changes)):
         yield _headline(group)
         many = len(group.rows) if full or group.kind is Kind.CONFLICT else SHOWN
         for row in group.rows[:many]:
@@ -98,7 +99,7 @@ def _steps(column: ColumnChange) -> tuple[Piece, ...]:
     asked, live, desired = shown(column.asked, column.live, column.desired, bare=column.bare)
     untouched = column.asked_known and column.asked == column.stored == column.live
     if column.case is ColumnCase.MARK or (column.case is ColumnCase.UPDATE and untouched):
-        return column.name, f"{live} → {desired}"
+        return column.name, change(column.live, column.desired, bare=column.bare)
     last = _last_applied(column, asked)
     match column.case:
         case ColumnCase.CHANGED:
@@ -112,7 +113,7 @@ def _steps(column: ColumnChange) -> tuple[Piece, ...]:
         case _:
             return (
                 column.name,
-                f"{live} → {desired}",
+                change(column.live, column.desired, bare=column.bare),
                 Span(f"{column.reason}; {last}", Ink.DIM),
             )
 
@@ -127,6 +128,10 @@ def _three_values(column: ColumnChange) -> Iterator[Line]:
     stored = ""
     if column.asked_known and column.stored not in (column.asked, column.live):
         stored = f" (stored as {one(column.stored, bare=column.bare)})"
+    if column.asked_known and words(column.asked, column.live):
+        live = change(column.asked, column.live)
+    if column.asked_known and words(column.asked, column.desired):
+        desired = change(column.asked, column.desired)
     yield from table(
         [
             (Span("last applied", Ink.DIM), last + stored),
@@ -147,7 +152,7 @@ def _last_applied(column: ColumnChange, asked: str) -> str:
 
 def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
     """List rows that need a person, with the commands for those in conflict."""
-    for row in changes[:limit]:
+    for row in map(of_row, changes[:limit]):
         yield line(
             Span("! ", Ink.LOUD),
             Span(row.address, Ink.STRONG, whole=True),
@@ -176,10 +181,11 @@ def standing(found: Sequence[OpenConflict], *, limit: int) -> Iterator[Line]:
             indent=2,
         )
         if each.left_catalog:
-            yield from table([_changed_here(column) for column in each.values], indent=8)
+            changed = of_columns(each.values)
+            yield from table([_changed_here(column) for column in changed], indent=8)
             yield from _others(each)
         else:
-            for column in each.values:
+            for column in of_columns(each.values):
                 yield from _three_values(column)
         for told in each.commands:
             yield line(Span(told, Ink.NOTE, whole=True), indent=8)
@@ -196,9 +202,11 @@ def _what(each: OpenConflict) -> str:
 def _changed_here(column: ColumnChange) -> tuple[Piece, ...]:
     if column.secret:
         return column.name, "(secret)"
-    asked, live = shown(column.asked, column.live, bare=column.bare)
-    was = asked if column.asked_known else "not known"
-    return column.name, f"{was} → {live}", Span(column.reason, Ink.DIM)
+    if column.asked_known:
+        told = change(column.asked, column.live, bare=column.bare)
+    else:
+        told = f"not known → {one(column.live, bare=column.bare)}"
+    return column.name, told, Span(column.reason, Ink.DIM)
 
 
 def skips(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:

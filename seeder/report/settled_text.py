@@ -13,11 +13,12 @@ from seeder.merge.settled import (
     RunRecord,
     Settlement,
 )
-from seeder.report.layout import PLAIN, Ink, Line, Piece, Screen, Span, line, prose, table
+from seeder.report.differences import of_columns, of_row
+from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, line, prose, table
 from seeder.report.rows_text import attention
 from seeder.report.text import RESULTS
-from seeder.report.values import one, shown
-from seeder.report.words import ACTIONS, count, done, duration, from_to, moment, some
+from seeder.report.values import change, one, shown
+from seeder.report.words import ACTIONS, count, counted, duration, from_to, moment, some
 
 _SETS = 20
 """Sets of each run that the list of runs names."""
@@ -58,8 +59,8 @@ def _settlement(found: Settlement) -> Iterator[Line]:
         yield line(Span("Done", Ink.GOOD), f": {what}; recorded as run {found.run}.")
     counts = _counts(found.counts)
     if counts:
-        yield line(counts, indent=2)
-    settled = [row for row in found.rows if row.action not in _LEFT]
+        yield line(*counts, indent=2)
+    settled = [row for row in map(of_row, found.rows) if row.action not in _LEFT]
     left = [row for row in found.rows if row.action in _LEFT]
     for row in settled:
         yield from _row(row.address, row.action, row.reason)
@@ -82,7 +83,9 @@ def _settled(column: ColumnChange, action: RowAction) -> str:
     if action in (RowAction.INSERT, RowAction.RESTORE) and column.live is None:
         return desired  # there was no row
     # A value that was declined is not written.
-    return f"{live} stays, not {desired}" if action is RowAction.RECORD else f"{live} → {desired}"
+    if action is RowAction.RECORD:
+        return f"{live} stays, not {desired}"
+    return change(column.live, column.desired, bare=column.bare)
 
 
 def _row(address: str, action: str, reason: str) -> Iterator[Line]:
@@ -118,8 +121,8 @@ def _told(each: RunRecord, *, project: str | None) -> Iterator[Line]:
         each.mode,
         f"release {each.release}" if each.release else None,
         f"by {each.actor}" if each.actor else None,
-        None if each.sets else _counts(each.counts) or None,
     )
+    counts = () if each.sets else _counts(each.counts)
     yield line(
         Span(f"{each.id:>4}", Ink.STRONG),
         "  ",
@@ -127,6 +130,7 @@ def _told(each: RunRecord, *, project: str | None) -> Iterator[Line]:
         "  ",
         _result(each.result),
         f"  {'; '.join(fact for fact in facts if fact)}",
+        *(("; ", *counts) if counts else ()),
         hang=6,
     )
     changed = [(one.name, _counts(one.counts)) for one in each.sets if _counts(one.counts)]
@@ -140,10 +144,10 @@ def _result(result: str) -> Span:
     return Span(result, RESULTS.get(result, Ink.PLAIN))
 
 
-def _counts(counts: Mapping[str, int]) -> str:
+def _counts(counts: Mapping[str, int]) -> tuple[Piece, ...]:
     # These are told in sentences of their own.
     told = ("mark", "claim", "baseline")
-    return ", ".join(text for text, _ in done({k: n for k, n in counts.items() if k not in told}))
+    return counted({name: n for name, n in counts.items() if name not in told})
 
 
 def _details(found: RunDetails) -> Iterator[Line]:
@@ -162,7 +166,7 @@ def _details(found: RunDetails) -> Iterator[Line]:
         yield line(Span(f"... and {more}: use --limit, or --json.", Ink.DIM))
 
 
-def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
+def _facts(run: RunRecord) -> Sequence[tuple[str, Cell | None]]:
     migrated = run.revisions_before or run.revisions_after
     finished = "not finished"
     if run.finished_at:
@@ -187,13 +191,22 @@ def _facts(run: RunRecord) -> Sequence[tuple[str, str | None]]:
 
 def _images(row: RowRecord) -> Iterator[tuple[Piece, ...]]:
     for name in dict.fromkeys([*row.before, *row.after]):
+        bare = name in row.bare
         if name in row.before and name in row.after:
-            # Keys of rows that are referred to have an arrow of their own.
-            sides = shown(row.before[name], row.after[name], bare=name in row.bare)
-            yield name, " → ".join(side.removeprefix("→ ") for side in sides)
+            written = ColumnChange(
+                name=name,
+                case=ColumnCase.UPDATE,
+                reason="",
+                live=row.before[name],
+                desired=row.after[name],
+                asked_known=False,
+                bare=bare,
+            )
+            for each in of_columns([written]):
+                yield each.name, change(each.live, each.desired, bare=each.bare)
         else:
             side = row.before if name in row.before else row.after
-            yield name, one(side[name], bare=name in row.bare)
+            yield name, one(side[name], bare=bare)
 
 
 # Files written.

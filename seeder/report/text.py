@@ -28,6 +28,7 @@ from seeder.report.words import (
     LISTED,
     SKIPPED,
     count,
+    counted,
     done,
     duration,
     from_to,
@@ -411,12 +412,13 @@ RESULTS: Mapping[str, Ink] = {
 """The ink of a run's result."""
 
 
-def _summary(each: RunSummary) -> tuple[Piece, ...]:
-    counts = ", ".join(text for text, _ in done(each.counts))
-    facts = (each.mode, f"release {each.release}" if each.release else None, counts)
+def _summary(each: RunSummary) -> tuple[Cell, ...]:
+    facts = (each.mode, f"release {each.release}" if each.release else None)
+    told = "; ".join(fact for fact in facts if fact)
+    counts = counted(each.counts)
     return (
         f"{each.id:>4}",
         Span(moment(each.started_at), Ink.DIM),
         Span(each.result, RESULTS.get(each.result, Ink.PLAIN)),
-        "; ".join(fact for fact in facts if fact),
+        (told, *(("; ",) if told and counts else ()), *counts),
     )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from seeder.merge.plan import REFERENCE
-
-WIDEST = 60
-"""Characters of a value that one line shows."""
+from seeder.report.differences import WIDEST, Piece, words
 
 _LEAD = 12
 """Characters before the first difference that stay."""
@@ -19,7 +16,6 @@ def shown(*values: str | None, bare: bool = False, widest: int = WIDEST) -> tupl
 
     Quoted, but where they are `bare`: numbers, truth values, JSON.
     """
-    values = narrowed(values, widest)
     lead = _lead(values, widest)
     return tuple(_shown(value, lead, widest, bare=bare) for value in values)
 
@@ -42,39 +38,24 @@ def differing(before: str, after: str) -> tuple[int, int]:
     return start, end
 
 
-def narrowed(values: tuple[str | None, ...], widest: int) -> tuple[str | None, ...]:
-    """Long JSON objects without the members that all of them share."""
-    texts = [value for value in values if value is not None]
-    if len(set(texts)) < 2 or max(map(len, texts)) <= widest:
-        return values
-    objects = [_object(text) for text in texts]
-    known = [each for each in objects if each is not None]
-    if len(known) < len(texts):
-        return values
-    same = {
-        name
-        for name in known[0]
-        if all(name in each and each[name] == known[0][name] for each in known)
-    }
-    if not same:
-        return values
-    return tuple(None if value is None else _without(value, same) for value in values)
+def change(before: str | None, after: str | None, *, bare: bool = False) -> str:
+    """From what to what, on one line; of long texts that are much alike what differs."""
+    pieces = words(before, after)
+    if pieces:
+        return _escaped("".join(map(_marked, pieces)))
+    # Keys of rows that are referred to have an arrow of their own.
+    return " → ".join(side.removeprefix("→ ") for side in shown(before, after, bare=bare))
 
 
-def _object(text: str) -> dict[str, object] | None:
-    if not text.startswith("{"):
-        return None
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return None
-    return found if isinstance(found, dict) else None
+def _marked(piece: Piece) -> str:
+    if piece.same:
+        return piece.before
+    removed = f"[-{piece.before}-]" if piece.before else ""
+    return removed + (f"{{+{piece.after}+}}" if piece.after else "")
 
 
-def _without(text: str, names: set[str]) -> str:
-    left = {name: value for name, value in (_object(text) or {}).items() if name not in names}
-    inner = json.dumps(left, ensure_ascii=False)[1:-1]
-    return f"{{…, {inner}}}" if inner else "{…}"
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
 
 
 def _common(texts: Sequence[str]) -> int:
@@ -113,4 +94,4 @@ def _shown(value: str | None, lead: str, widest: int, *, bare: bool) -> str:
         text = text[: widest - 1] + "…"
     if bare:
         return text
-    return "'" + text.replace("\\", "\\\\").replace("\n", "\\n").replace("'", "''") + "'"
+    return "'" + _escaped(text).replace("'", "''") + "'"

@@ -178,6 +178,11 @@ def standing(found: OpenConflict) -> RowChange:
     )
 
 
+def counted(counts: Mapping[str, int]) -> tuple[Piece, ...]:
+    """Counts of a finished run in one colour, for any place in a line: `2 inserted, 1 updated`."""
+    return tuple(listed((text, Ink.PLAIN) for text, _ in done(counts)))
+
+
 LEFT = "left-alone"
 """What a plan's tally counts rows under that stay because people changed them."""
 

@@ -323,3 +323,13 @@ def test_what_other_tools_call_a_command_is_told_by_its_name_here(elsewhere: str
 
 def test_the_version_is_told_for_the_short_flag_too():
     assert seeder("-V").stdout == seeder("--version").stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_breaks_no_word_and_no_command_at_sixty_columns(command: str) -> None:
+    text = seeder(command, "--help", COLUMNS="60").stdout
+    about, _, options = text.partition("  Example:\n")
+    lines = [*about.splitlines(), *options.partition("\n\n")[2].splitlines()]
+    assert [line for line in lines if len(line) > 60] == []
+    given = options.partition("\n\n")[0]
+    assert given in seeder(command, "--help", COLUMNS="120").stdout

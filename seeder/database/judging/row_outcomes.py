@@ -304,7 +304,7 @@ def _changed(
     return ColumnChange(
         name=name,
         case=ColumnCase.MARK if marked else ColumnCase.CHANGED,
-        reason="`removed` of the set" if marked else CHANGED,
+        reason="the set says what a retired row has" if marked else CHANGED,
         asked=None if marked else other,
         stored=None if marked else other,
         live=live,
