@@ -131,6 +131,23 @@ def test_a_row_that_left_the_catalog_and_stays_is_a_conflict_as_a_whole(
     assert "seeder resolve roles/viewer --take desired" in text
 
 
+def test_a_row_that_left_shows_what_refers_to_it_and_what_people_changed(
+    launched: Shop, visit: Visit
+) -> None:
+    launched.database.execute(
+        "CREATE TABLE users (role text REFERENCES roles (code));"
+        "INSERT INTO users VALUES ('viewer'), ('viewer'), ('owner');"
+        "UPDATE roles SET level = 7 WHERE code = 'viewer'"
+    )
+    rows = BEFORE.replace("      - {code: viewer, level: 1}\n", "")
+    launched.seed("roles", rows.replace("key: code", "key: code\n    removed: delete"))
+    run(launched, "--mode", "update")
+    site = visit(launched)
+    text = visible(site.text("/conflicts"))
+    assert "It is referred to by 2 rows of public.users." in text
+    assert "Column Last applied Live level 1 7" in text
+
+
 def test_a_row_whose_unique_value_somebody_else_holds_is_a_conflict_with_both_rows(
     launched: Shop, visit: Visit
 ) -> None:

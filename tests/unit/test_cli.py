@@ -313,7 +313,15 @@ def test_a_mistyped_command_is_told_the_one_that_may_be_meant():
 
 @pytest.mark.parametrize(
     ("elsewhere", "here"),
-    [("apply", "run"), ("diff", "plan"), ("rollback", "undo"), ("validate", "check")],
+    [
+        ("apply", "run"),
+        ("diff", "plan"),
+        ("migrate", "run --mode none"),
+        ("rollback", "undo"),
+        ("validate", "check"),
+        ("help", "--help"),
+        ("version", "--version"),
+    ],
 )
 def test_what_other_tools_call_a_command_is_told_by_its_name_here(elsewhere: str, here: str):
     done = seeder(elsewhere)
