@@ -211,6 +211,7 @@ def commands(shop: Shop) -> Mapping[str, Callable[[], Done]]:
         "completion": lambda: run(shop, "completion", "bash"),
         "init": lambda: run(shop, "init", str(former)),
         "wait": lambda: run(shop, "wait"),
+        "db": lambda: run(shop, "db"),
         "plan": lambda: run(shop, "plan", *plan, values=PLANS),
         "run": lambda: run(shop, "run", "--report", written(shop, "report.json"), values=SHOWN),
         "ready": lambda: run(shop, "ready"),
