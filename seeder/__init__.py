@@ -7,16 +7,29 @@ TYPE_CHECKING = False
 
 __version__ = "0.1.0"
 
-__all__ = ["rows", "task"]
+__all__ = ["Plan", "RunResult", "SeederError", "plan", "rows", "run", "task"]
 
 if TYPE_CHECKING:
     from seeder.catalog.api import rows, task
+    from seeder.errors import SeederError
+    from seeder.library import plan, run
+    from seeder.merge.plan import Plan
+    from seeder.merge.result import RunResult
 else:
+    _HOMES = {
+        "Plan": "seeder.merge.plan",
+        "RunResult": "seeder.merge.result",
+        "SeederError": "seeder.errors",
+        "plan": "seeder.library",
+        "rows": "seeder.catalog.api",
+        "run": "seeder.library",
+        "task": "seeder.catalog.api",
+    }
 
     def __getattr__(name: str) -> object:
         # Imported when asked for: a web process that mounts the panel pays for nothing else.
-        if name in ("rows", "task"):
-            from seeder.catalog import api
+        if name in _HOMES:
+            from importlib import import_module
 
-            return getattr(api, name)
+            return getattr(import_module(_HOMES[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

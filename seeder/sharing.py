@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,10 +19,13 @@ from seeder.database.embedded.embedded_server import EmbeddedServer
 
 
 @contextmanager
-def shared_server(directory: Path) -> Iterator[EmbeddedServer]:
+def shared_server(
+    directory: Path, *, settings: Mapping[str, str] | None = None
+) -> Iterator[EmbeddedServer]:
     """Use the server of `directory`; stop it afterwards, unless another command still uses it.
 
-    A server that was started by other means is left running.
+    A server that was started by other means is left running. `settings` are for a server that
+    is started here.
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _opened(directory / "users") as users:
@@ -32,7 +35,7 @@ def shared_server(directory: Path) -> Iterator[EmbeddedServer]:
             # there before: any other is ours, also one that a killed command was just starting.
             if not os.pread(users, 1, 0):
                 os.pwrite(users, _identity(directory / "data"), 0)
-            server = embedded_server.start(directory)
+            server = embedded_server.start(directory, settings=settings)
         try:
             yield server
         finally:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench, Outcome
 from benchmarks.scenarios import (
+    clones,
     curves,
     documents,
     first_load,
@@ -26,6 +27,7 @@ ALL: Mapping[str, Callable[[Bench], Outcome]] = {
     "memory": memory.run,
     "live": live.run,
     "migrations": migrations.run,
+    "clones": clones.run,
     "curves": curves.run,
 }
 """By the name that `--only` takes."""
