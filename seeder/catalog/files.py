@@ -48,11 +48,17 @@ class Unreadable(Exception):
 class Found:
     """One file below a directory of the project."""
 
-    path: Path
+    file: str
+    """Its path, as text: a Path for each of a thousand files takes longer than reading them."""
     name: str
     """Relative to the project, with forward slashes."""
     outside: bool = False
     """A symbolic link that leads out of the project; not to be opened."""
+
+    @property
+    def path(self) -> Path:
+        """Its path."""
+        return Path(self.file)
 
 
 def is_inside(root: Path, path: Path) -> bool:
@@ -69,26 +75,27 @@ def walk(root: Path, below: Path, *, only: str = "") -> Iterator[Found]:
     Links to directories are followed inside the project (Kubernetes mounts
     configuration that way), and a loop of them is entered once. `only` is a suffix.
     """
-    yield from _walk(root, below, only, (os.path.realpath(below),))
+    inside = "" if below == root else below.relative_to(root).as_posix() + "/"
+    yield from _walk(root, str(below), inside, only, (os.path.realpath(below),))
 
 
-def _walk(root: Path, directory: Path, only: str, above: tuple[str, ...]) -> Iterator[Found]:
+def _walk(
+    root: Path, directory: str, inside: str, only: str, above: tuple[str, ...]
+) -> Iterator[Found]:
     with os.scandir(directory) as entries:
         ordered = sorted(entries, key=lambda entry: entry.name)
-    if directory != root and any(entry.name == _VIRTUAL for entry in ordered):
+    if inside and any(entry.name == _VIRTUAL for entry in ordered):
         return
     for entry in ordered:
         if _is_passed_over(entry.name):
             continue
-        path = Path(entry.path)
-        name = path.relative_to(root).as_posix()
-        outside = entry.is_symlink() and not is_inside(root, path)
+        outside = entry.is_symlink() and not is_inside(root, Path(entry.path))
         if entry.is_dir() and not outside:
-            real = os.path.realpath(path)
+            real = os.path.realpath(entry.path)
             if real not in above:
-                yield from _walk(root, path, only, (*above, real))
+                yield from _walk(root, entry.path, f"{inside}{entry.name}/", only, (*above, real))
         elif entry.name.endswith(only) and not entry.name.endswith(_COMPILED):
-            yield Found(path=path, name=name, outside=outside)
+            yield Found(file=entry.path, name=f"{inside}{entry.name}", outside=outside)
 
 
 def is_walked(root: Path, name: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,20 +57,22 @@ def files_read(project: Path) -> tuple[list[Path], list[Path]]:
         return [toml], [project / "seeds", project / "migrations"]
     directories = [found.seeds, found.migrations.alembic]
     try:
-        files = [path for _, path in _covered(found) if path is not None]
+        files = [Path(path) for _, path in _covered(found) if path is not None]
     except OSError:
         files = [toml]
     return files, [each for each in directories if each is not None]
 
 
-def _covered(project: Project) -> Iterator[tuple[str, Path | None]]:
+def _covered(project: Project) -> Iterator[tuple[str, str | None]]:
+    """Names, and where to read them; None: nowhere."""
     root = project.root
-    yield FILE, root / FILE
+    yield FILE, str(root / FILE)
     for name in ("alembic.ini", "pyproject.toml"):
         if project.migrations.alembic is not None and (root / name).is_file():
-            yield name, root / name
+            yield name, str(root / name)
     if project.migrations.config is not None:
-        yield os.path.relpath(project.migrations.config, root), project.migrations.config
+        config = project.migrations.config
+        yield os.path.relpath(config, root), str(config)
     for directory, only in (
         (root, ".py"),
         (project.seeds, ""),
@@ -77,22 +80,26 @@ def _covered(project: Project) -> Iterator[tuple[str, Path | None]]:
     ):
         if directory is not None and directory.is_dir():
             for found in walk(root, directory, only=only):
-                yield found.name, None if found.outside else found.path
+                yield found.name, None if found.outside else found.file
     for glob in project.migrations.command_digest:
         # Before Python 3.13 a final `**` finds directories only.
         for path in root.glob(glob + "/*" if glob.endswith("**") else glob):
             if path.is_file() and is_inside(root, path):
-                yield project.name(path), path
+                yield project.name(path), str(path)
 
 
-def _hash(name: str, path: Path | None) -> bytes:
-    if path is None or not path.is_file():
+def _hash(name: str, path: str | None) -> bytes:
+    try:
+        status = None if path is None else os.stat(path)  # noqa: PTH116  # as in `files.Found`
+    except (OSError, ValueError):
+        status = None
+    if path is None or status is None or not stat.S_ISREG(status.st_mode):
         # A link that leads nowhere or out: reading the catalog reports it.
         return bytes(32)
     try:
         found = hashlib.sha256()
-        with path.open("rb", buffering=0) as file:
-            view = memoryview(bytearray(min(_CHUNK, path.stat().st_size + 1)))
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            view = memoryview(bytearray(min(_CHUNK, status.st_size + 1)))
             while size := file.readinto(view):
                 found.update(view[:size])
         return found.digest()
