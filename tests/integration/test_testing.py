@@ -76,7 +76,7 @@ def names(connection: psycopg.Connection) -> list[str]:
     return [row[0] for row in found]
 
 
-def tested(shop: Path, database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(shop: Path, database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the tests of a directory, with the server of a database."""
     return subprocess.run(
         [
@@ -93,12 +93,12 @@ def tested(shop: Path, database: Database, *arguments: str) -> subprocess.Comple
 def test_each_test_has_rows_of_its_own_and_one_template_serves_all(
     shop: Path, database: Database, own: psycopg.Connection
 ) -> None:
-    done = tested(shop, database, "-n", "2")
+    done = run_pytest(shop, database, "-n", "2")
     assert (done.returncode, "2 passed" in done.stdout) == (0, True), done.stdout + done.stderr
     (template,) = names(own)
     assert template.startswith("seeder_template_")
     made = own.execute("SELECT oid FROM pg_database WHERE datname = %s", [template]).fetchone()
-    assert tested(shop, database).returncode == 0
+    assert run_pytest(shop, database).returncode == 0
     assert names(own) == [template]
     again = own.execute("SELECT oid FROM pg_database WHERE datname = %s", [template]).fetchone()
     assert made == again
@@ -107,10 +107,10 @@ def test_each_test_has_rows_of_its_own_and_one_template_serves_all(
 def test_another_content_has_another_template(
     shop: Path, database: Database, own: psycopg.Connection
 ) -> None:
-    assert tested(shop, database).returncode == 0
+    assert run_pytest(shop, database).returncode == 0
     (former,) = names(own)
     seeds(shop, "free", "team", "firm")
-    done = tested(shop, database)
+    done = run_pytest(shop, database)
     assert done.returncode == 0, done.stdout
     (template,) = names(own)
     assert template != former
@@ -137,16 +137,14 @@ def test_what_is_wrong_is_said_as_the_command_line_says_it(
     (shop / "db" / "seeds" / "core" / "tiers.yaml").write_text(
         "table: tiers\nkey: code\nrwos:\n  - {code: free}\n"
     )
-    done = tested(shop, database)
+    done = run_pytest(shop, database)
     assert done.returncode == 1
     assert "seeds/core/tiers.yaml:3" in done.stdout
     assert "During handling" not in done.stdout
     assert names(own) == []
 
 
-def test_an_unknown_environment_variable_is_no_matter_of_the_tests_own(
-    shop: Path, database: Database
-) -> None:
+def test_a_project_that_is_not_there_is_refused(shop: Path, database: Database) -> None:
     with (
         pytest.raises(seeder.SeederError, match="invalid"),
         seeded_databases(database.url, project=shop / "none"),
@@ -162,7 +160,7 @@ def test_a_killed_session_leaves_clones_that_the_next_one_drops(
         "def test_it_is_killed(seeded_database):\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    assert tested(shop, database).returncode == -9
+    assert run_pytest(shop, database).returncode == -9
     assert len(names(own)) == 2
     with opened(shop, database) as first, first.fresh() as used:
         assert len(names(own)) == 2
