@@ -203,6 +203,13 @@ def test_a_resolution_can_be_undone(tiers: Project) -> None:
     assert live(tiers) == ("mine", 100)
 
 
+def test_a_resolution_is_recorded_as_one(tiers: Project) -> None:
+    settled = settle(tiers, "tiers/free", Take.DESIRED)
+    assert tiers.value(f"SELECT reason FROM seeder.changes WHERE run = {settled.run}") == (
+        "the catalog's value is taken"
+    )
+
+
 def test_an_unknown_column_is_answered_with_a_near_one(tiers: Project) -> None:
     with pytest.raises(ConfigurationInvalid) as caught:
         settle(tiers, "tiers/free", Take.LIVE, "labl")

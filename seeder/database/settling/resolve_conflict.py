@@ -118,7 +118,7 @@ def take(
     return RowChange(
         address=address,
         action=RowAction.RECORD if live else RowAction.UPDATE,
-        reason="the live value stands" if live else "the catalog's value is taken",
+        reason="the live value stands" if live else _TAKEN,
         columns=tuple(each.change for each in chosen),
     )
 
@@ -205,6 +205,7 @@ def _conflicts(
 
 
 _DECIDED = "a person decided"
+_TAKEN = "the catalog's value is taken"
 
 
 def _by_verdict(
@@ -247,7 +248,7 @@ def _by_verdict(
         )
     )
     if not live:
-        images.record(connection, seeding.ledger, work, run=run)
+        images.record(connection, seeding.ledger, work, run=run, reason=_TAKEN)
         if update_in_turn(connection, work):
             write.advance_sequences(connection, work)
             images.reread(connection, seeding.ledger, work, run=run)

@@ -18,8 +18,18 @@ from seeder.database.writing.record import at_live_now
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
 
-def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
-    """Keep what is about to be overwritten, column by column, before it is."""
+def record(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    work: SetWork,
+    *,
+    run: int,
+    reason: str | None = None,
+) -> None:
+    """Keep what is about to be overwritten, column by column, before it is.
+
+    `reason` is what the audit trail says instead of the reasons of the rules.
+    """
     written = [name for name in work.names if name not in work.seed_set.secrets]
 
     def image(side: str) -> sql.Composable:
@@ -56,6 +66,7 @@ def record(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
         addr=sql.SQL("s.addr"),
         source=source,
         merged=documents.images(work),
+        reason=reason,
     )
 
 
@@ -70,6 +81,7 @@ def keep(
     addr: sql.Composable,
     source: sql.Composable,
     merged: sql.Composable | None = None,
+    reason: str | None = None,
 ) -> None:
     """Add a row to the audit trail for each row of `source`, which has verdict `w`."""
     connection.execute(
@@ -82,7 +94,7 @@ def keep(
             scope=sql.Literal(work.scope),
             set=sql.Literal(work.name),
             action=_rule_text([rule.verdict.value for rule in ROW_RULES]),
-            reason=_rule_text([rule.reason for rule in ROW_RULES]),
+            reason=sql.Literal(reason) if reason else _rule_text([r.reason for r in ROW_RULES]),
             before=before,
             after=after,
             merged=sql.SQL("NULL::jsonb") if merged is None else merged,
