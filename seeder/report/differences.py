@@ -32,6 +32,9 @@ _CONTEXT = 3
 _ALIKE = 0.4
 """Share of words that two texts have in common, below which both are shown as they are."""
 
+_MOST = 1_000_000
+"""Words and blanks of one text times those of the other, from the first to the last that differ."""
+
 
 class Piece(Struct, frozen=True):
     """A piece of two texts; `…` stands for a long piece that both have."""
@@ -63,19 +66,43 @@ def words(before: str | None, after: str | None) -> tuple[Piece, ...]:
         return ()
     if before.startswith(REFERENCE) or after.startswith(REFERENCE):
         return ()
+    if before == after:
+        return ()
     one, other = (re.findall(r"\w+|\s+|[^\w\s]", text) for text in (before, after))
-    matcher = difflib.SequenceMatcher(None, one, other, autojunk=len(one) * len(other) > 1_000_000)
-    if before == after or matcher.ratio() < _ALIKE:
+    codes = _codes(one, other)
+    shared = sum(j - i for tag, i, j, *_ in codes if tag == "equal")
+    if 2 * shared < _ALIKE * (len(one) + len(other)):
         return ()
     found = []
-    codes = matcher.get_opcodes()
     for n, (tag, i, j, k, m) in enumerate(codes):
         if tag == "equal":
-            shared = _context(one[i:j], first=n == 0, last=n == len(codes) - 1)
-            found.append(Piece(shared, shared))
+            context = _context(one[i:j], first=n == 0, last=n == len(codes) - 1)
+            found.append(Piece(context, context))
         else:
             found.append(Piece("".join(one[i:j]), "".join(other[k:m])))
     return tuple(found)
+
+
+def _codes(one: Sequence[str], other: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
+    """What makes one of the other, as difflib's opcodes; none where finding out takes long."""
+    shortest = min(len(one), len(other))
+    first = next((n for n in range(shortest) if one[n] != other[n]), shortest)
+    left = shortest - first
+    last = next((n for n in range(left) if one[-1 - n] != other[-1 - n]), left)
+    end, its_end = len(one) - last, len(other) - last
+    if (end - first) * (its_end - first) > _MOST:
+        return []
+    # What is frequent counts too: without the blanks between them, words make no sequence.
+    matcher = difflib.SequenceMatcher(None, one[first:end], other[first:its_end], autojunk=False)
+    codes = [
+        ("equal", 0, first, 0, first),
+        *(
+            (tag, i + first, j + first, k + first, m + first)
+            for tag, i, j, k, m in matcher.get_opcodes()
+        ),
+        ("equal", end, len(one), its_end, len(other)),
+    ]
+    return [each for each in codes if each[0] != "equal" or each[1] < each[2]]
 
 
 def _context(tokens: Sequence[str], *, first: bool, last: bool) -> str:

@@ -150,3 +150,14 @@ def test_texts_that_are_not_alike_are_shown_as_they_are(
     before: str | None, after: str | None
 ) -> None:
     assert words(before, after) == ()
+
+
+def test_a_text_of_a_megabyte_costs_no_more_than_what_differs() -> None:
+    base = [f"word{n % 997}" for n in range(150_000)]
+    other = [*base[:70_000], "other", *base[70_001:]]
+    assert [(each.before, each.after) for each in words(" ".join(base), " ".join(other))][1] == (
+        "word210",
+        "other",
+    )
+    everywhere = ["other" if n % 50 == 0 else each for n, each in enumerate(base)]
+    assert words(" ".join(base), " ".join(everywhere)) == ()
