@@ -7,6 +7,7 @@ is imported on every deploy, also where nothing is to do, and imports no third p
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
@@ -269,10 +270,12 @@ def _database(given: _Given) -> Secret | None:
             text = _content(given, f"{variable}_FILE", Path(file))
             found = None if text is None else _url(given, f"{variable}_FILE", text)
             return None if found is None else UrlFile(found.reveal(), Path(file))
-    given.complain(
-        "No database is given.",
-        "Set SEEDER_DATABASE_URL or DATABASE_URL, or start one with --embedded.",
-    )
+    remedy = "Set SEEDER_DATABASE_URL or DATABASE_URL, or start one with --embedded."
+    if os.path.exists(f"{options.EMBEDDED_DIRECTORY}/data"):  # noqa: PTH110  # it never raises
+        remedy += (
+            f" SEEDER_EMBEDDED=1 makes every command use the one in {options.EMBEDDED_DIRECTORY}."
+        )
+    given.complain("No database is given.", remedy)
     return None
 
 

@@ -225,6 +225,14 @@ def test_the_variable_of_the_embedded_server_is_a_switch_or_a_directory(text, di
     assert read_settings({}, {"SEEDER_EMBEDDED": text}).embedded == directory
 
 
+def test_who_has_used_the_embedded_server_here_is_told_how_to_name_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (never,) = complaints({"project": "starter"}, {})
+    (tmp_path / ".seeder" / "postgres" / "data").mkdir(parents=True)
+    (told,) = complaints({"project": "starter"}, {})
+    assert told == f"{never} SEEDER_EMBEDDED=1 makes every command use the one in .seeder/postgres."
+
+
 def test_the_embedded_server_can_be_switched_off():
     assert read_settings({}, {**DATABASE, "SEEDER_EMBEDDED": "false"}).embedded is None
 
