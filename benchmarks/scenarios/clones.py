@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 import time
 
 from benchmarks.bench import SEEDER, Bench, Outcome, Ratio
@@ -34,7 +35,7 @@ def run(bench: Bench) -> Outcome:
     bench.drop(empty)
     with bench.connect() as connection:
         connection.execute(f'DROP DATABASE "{template}"')
-    times["a clone"] = median(made)
+    times["a clone"] = statistics.median(made)
     beside = times[job.name]
     return Outcome(
         ratios=[
