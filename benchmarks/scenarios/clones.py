@@ -44,7 +44,7 @@ def run(bench: Bench) -> Outcome:
                 what="a clone of the starter's database for a test",
                 value=times["a clone"] * 1000,
                 at_most=150,
-                unit=" ms",
+                unit="ms",
                 note=f"the job makes one in {beside:.2f} s",
             )
         ],
