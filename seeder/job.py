@@ -48,12 +48,18 @@ if TYPE_CHECKING:
     from seeder.merge.plan import Plan, SetOutcome
 
 
-def run(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> RunResult:
-    """Run the job once.
+def run(
+    settings: Settings,
+    *,
+    log: Log,
+    clock: Callable[[], float] = time.monotonic,
+    rehearsal: bool = False,
+) -> RunResult:
+    """Run the job once; in a `rehearsal` the database is gone afterwards.
 
     Raises SeederError; nothing is seeded then, and migrations that were applied stay.
     """
-    job = _Job(settings=settings, log=log, clock=clock)
+    job = _Job(settings=settings, log=log, clock=clock, rehearsal=rehearsal)
     log.info("run.started", version=seeder.__version__, mode=settings.mode, project=job.project)
     with ExitStack() as stack:
         try:
@@ -70,6 +76,7 @@ class _Job:
     settings: Settings
     log: Log
     clock: Callable[[], float]
+    rehearsal: bool
     phases: dict[str, float] = field(default_factory=dict)
     deadline: float = 0.0
     number: int = 0
@@ -383,7 +390,7 @@ class _Job:
 
     def tell_what_stays(self, error: SeederError | Interrupted) -> None:
         """Say of a failure behind the migrations that these were committed before it."""
-        if self.migrated is None or self.migrated.before == self.migrated.after:
+        if self.rehearsal or self.migrated is None or self.migrated.before == self.migrated.after:
             return
         names = self.migrated.applied or self.migrated.after
         error.facts["migrated"] = names

@@ -100,7 +100,7 @@ def _rehearse(settings: Settings, *, log: Log) -> RunResult:
             set_role=None,
             environ=Environ({**environ, "DATABASE_URL": url}),
         )
-        return run(rehearsal, log=_Warnings(log))
+        return run(rehearsal, log=_Warnings(log), rehearsal=True)
 
 
 def _warnings(result: RunResult) -> list[Problem]:
@@ -139,8 +139,7 @@ class _Warnings:
         self._log.error(event, **fields)
 
     def carry(self, **fields: object) -> None:
-        """Have every further line carry these fields too."""
-        self._log.carry(**fields)
+        """Drop it: the run's number is that of a database which will be gone."""
 
     def progress(self, event: str, line: str, **fields: object) -> None:
         """Pass it on: somebody waits for this as well."""
