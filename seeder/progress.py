@@ -79,7 +79,7 @@ class Step(Struct, kw_only=True):
 
 
 class Progress:
-    """Tells of the step that is being done, as long as it is followed."""
+    """Reports the current step, as long as it is followed."""
 
     def __init__(
         self, log: Log | None = None, *, clock: Callable[[], float] = time.monotonic

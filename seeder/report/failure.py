@@ -118,7 +118,7 @@ def _trace(error: BaseException) -> Iterator[str]:
 
 
 def log_fields(failure: Failure) -> Mapping[str, object]:
-    """Return the fields of the event that tells of a failure."""
+    """Return the fields of the event that reports a failure."""
     fields: dict[str, object] = {
         name: value for name, value in failure.facts.items() if name not in _RESERVED
     }

@@ -27,7 +27,7 @@ _LEFT = frozenset({RowAction.KEEP, RowAction.SKIP})
 
 
 def settlement(found: Settlement, screen: Screen = PLAIN) -> str:
-    """Say what was settled, and what was left for a person."""
+    """Say what was settled, and what was left as it is."""
     return screen.show(_settlement(found))
 
 

@@ -85,7 +85,7 @@ def _any(conditions: Iterable[sql.Composable]) -> sql.Composable:
 
 
 def told(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.Composable:
-    """What a report tells of a row that has left the catalog, as JSON: what refers to it where
+    """What a report says about a row that has left the catalog, as JSON: what refers to it where
     that is why it stays; columns with two values each where people changed it, or it is marked.
 
     Of verdict row `w`, entry `b` and live row `t`.

@@ -127,7 +127,7 @@ def upgrade(
         from seeder.database.migrations.progress import Progress
 
         progress = Progress()
-        # Without a stop, all pending revisions run in one go.
+        # Without a stop, all pending revisions run together.
         for target in (*(each for each in pending if each in stops), migrations.target):
             _set_up(connection, migrations, ddl_lock_timeout=ddl_lock_timeout)
             with told.how_far() if migrations.project_env else nullcontext():
