@@ -9,9 +9,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from seeder.catalog.csv_blocks import BLOCK, PlainLines, QuotedLines, read_blocks
-from seeder.catalog.csv_files import CsvTraits, Record, read_rows, require_same
+from seeder.catalog.csv_files import (
+    PLAIN,
+    CsvForm,
+    CsvTraits,
+    Record,
+    read_header,
+    read_rows,
+    read_traits,
+    require_same,
+)
+from seeder.catalog.csv_form import columns_of
 from seeder.catalog.files import Unreadable, os_reason
 from seeder.catalog.problems import sentence
 from seeder.catalog.values import key_text
@@ -22,6 +33,9 @@ CHECKED_SIZE = 20 * 1024 * 1024
 """Bytes up to which every row is read when the catalog is. Beyond, field counts, NULL keys
 and duplicate rows are found by whoever reads the rows, unless another set refers to them."""
 
+_SOME = 1000
+"""Rows of a file in another form that are held at a time."""
+
 
 class CsvTable(Struct, frozen=True, kw_only=True):
     """A CSV file whose header was read."""
@@ -30,7 +44,41 @@ class CsvTable(Struct, frozen=True, kw_only=True):
     file: str
     """Project-relative."""
     header: tuple[str, ...]
+    """Columns of the table that it gives."""
     traits: CsvTraits
+    form: CsvForm = PLAIN
+    width: int
+    """Fields of each row in the file."""
+    places: tuple[int, ...] | None = None
+    """Where among them each of `header` stands; None for a plain file, which gives all."""
+
+    def records(self) -> Iterator[Record]:
+        """All rows, in order; raises `Unreadable`."""
+        rows = read_rows(self.path, width=self.width, form=self.form)
+        if self.places is None:
+            return rows
+        return ((line, [fields[each] for each in self.places or ()]) for line, fields in rows)
+
+    def blocks(self, size: int) -> Iterator[PlainLines | QuotedLines | list[Record]]:
+        """The same, some `size` bytes at a time; see `read_blocks`."""
+        if self.places is None:
+            quoted = self.traits.well_quoted
+            yield from read_blocks(self.path, width=self.width, size=size, well_quoted=quoted)
+            return
+        records = self.records()
+        while some := list(islice(records, _SOME)):
+            yield some
+
+
+def read_table(path: Path, *, file: str, form: CsvForm) -> CsvTable:
+    """Read the header and the traits of a file; raises `Unreadable`."""
+    traits = read_traits(path)
+    header = read_header(path, form)
+    table = CsvTable(path=path, file=file, header=header, traits=traits, width=len(header))
+    if form is PLAIN:
+        return table
+    columns = columns_of(header, form)
+    return replace(table, header=tuple(columns.values()), places=tuple(columns), form=form)
 
 
 class RowLines(NamedTuple):
@@ -67,6 +115,8 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         newline = traits.newline
         if not self.copyable or self.constants or newline is None:
             return None
+        if self.table.places is not None:
+            return None  # what is sent is the file as it is
         if traits.end_marker or not traits.well_quoted:
             return None
         if newline == "\r\n" and not traits.verbatim:
@@ -122,7 +172,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         last = ""
         try:
             require_same(self.table.traits.stamp, self.table.path.stat())
-            for block in self._blocks(size):
+            for block in self.table.blocks(size):
                 keys = [last, *self._keys(block)[0]]
                 ordered: Sequence[Any] = keys
                 if by is not None:
@@ -153,7 +203,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         rows = 0
         try:
             require_same(self.table.traits.stamp, self.table.path.stat())
-            for block in self._blocks(size):
+            for block in self.table.blocks(size):
                 keys, at = self._keys(block)
                 found.update(zip(keys, at, strict=True))
                 rows += len(keys)
@@ -174,10 +224,6 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         except Unreadable as fault:
             return RowLines(found, tuple(repeated), fault)
         return RowLines(found, tuple(repeated), None)
-
-    def _blocks(self, size: int) -> Iterator[PlainLines | QuotedLines | list[Record]]:
-        width, traits = len(self.table.header), self.table.traits
-        return read_blocks(self.table.path, width=width, size=size, well_quoted=traits.well_quoted)
 
     def _keys(
         self, block: PlainLines | QuotedLines | list[Record]
@@ -239,7 +285,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         path, stamp = self.table.path, self.table.traits.stamp
         try:
             require_same(stamp, path.stat())
-            yield from self._keyed(read_rows(path, width=len(self.table.header)))
+            yield from self._keyed(self.table.records())
             require_same(stamp, path.stat())
         except OSError as error:
             raise Unreadable(f"cannot be read: {os_reason(error)}") from error

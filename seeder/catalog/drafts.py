@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from seeder.catalog import csv_files
-from seeder.catalog.csv_form import columns_of
-from seeder.catalog.csv_rows import CsvTable
+from seeder.catalog.csv_files import PLAIN
+from seeder.catalog.csv_rows import CsvTable, read_table
 from seeder.catalog.declaration import Declaration
 from seeder.catalog.files import Located, Unreadable, read_text
 from seeder.catalog.json_reader import read_json
@@ -62,12 +61,8 @@ class DraftReader:
             return []
         name = self._project.name(path)
         try:
-            if declaration.csv_form is not None:
-                return self._formed(path, name, declaration.csv_form)
-            if path.suffix == ".csv":
-                traits = csv_files.read_traits(path)
-                header = csv_files.read_header(path)
-                table = CsvTable(path=path, file=name, header=header, traits=traits)
+            if declaration.csv_form is not None or path.suffix == ".csv":
+                table = read_table(path, file=name, form=declaration.csv_form or PLAIN)
                 if any(rule.reference for rule in declaration.columns.values()):
                     return self._csv_drafts(table)
                 return table
@@ -123,19 +118,10 @@ class DraftReader:
             }
             yield Draft(cells, file, row.line, row)
 
-    def _formed(self, path: Path, file: str, form: csv_files.CsvForm) -> list[Draft]:
-        """The rows of a CSV file in another form than ours, whatever its name ends with."""
-        header = csv_files.read_header(path, form)
-        columns = columns_of(header, form)
-        return [
-            Draft({name: fields[place] for place, name in columns.items()}, file, line)
-            for line, fields in csv_files.read_rows(path, width=len(header), form=form)
-        ]
-
     def _csv_drafts(self, table: CsvTable) -> list[Draft]:
         return [
             Draft(dict(zip(table.header, fields, strict=True)), table.file, line)
-            for line, fields in csv_files.read_rows(table.path, width=len(table.header))
+            for line, fields in table.records()
         ]
 
     def call(

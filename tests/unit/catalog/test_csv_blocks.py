@@ -20,7 +20,7 @@ PIECES = ("a", "b", "é", ",", ",", "\n", "\n", "\r\n", '"', '""', "\r", "\0", "
 
 
 def rows_of(path: Path, key: Sequence[str] = ("k",)) -> CsvRows:
-    table = CsvTable(path=path, file="d.csv", header=("k", "v"), traits=read_traits(path))
+    table = CsvTable(path=path, file="d.csv", header=("k", "v"), traits=read_traits(path), width=2)
     return CsvRows(table=table, columns=("k", "v"), key=tuple(key))
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
+
+from seeder.catalog.csv_rows import CHECKED_SIZE
 
 HEAD = "table: t\nkey: k\nrows_from: {file: d.csv"
 
@@ -47,7 +51,7 @@ def test_a_file_of_another_form_is_read(project, raw, form, rows):
         (", skip: [x]", "d.csv:1: the header has no column `x`. It has k, v."),
         (", rename: {v: k}", "d.csv:1: two columns would be `k`. Skip one."),
         (", delimeter: ','", "t.yaml:3:26: unknown key of `rows_from` `delimeter`."),
-        (", delimiter: ';'", "d.csv:2: the row does not give the key column `k`."),
+        (", delimiter: ';'", "d.csv: the header has no key column `k`."),
     ],
 )
 def test_a_form_that_does_not_fit_is_named(project, form, problem):
@@ -59,3 +63,34 @@ def test_a_form_that_does_not_fit_is_named(project, form, problem):
 def test_a_mapping_without_a_file_is_refused(project):
     project.core(t="table: t\nkey: k\nrows_from: {delimiter: ';'}\n")
     assert project.problems()[0].startswith("t.yaml:3:12: `rows_from` needs a file.")
+
+
+@pytest.mark.parametrize("wide", [100, 1000])
+def test_a_file_of_another_form_is_never_held_in_memory_as_a_whole(project, wide):
+    rows = b"".join(b"%d;%b;n/a\n" % (n, b"x" * wide) for n in range(100_000, 122_000))
+    assert (len(rows) > CHECKED_SIZE) is (wide == 1000)
+    form = ', delimiter: ";", "null": "n/a", skip: x, rename: {Code: k, Name: v}'
+    project.core(t=f"{HEAD}{form}}}\n").write({"seeds/core/d.csv": b"Code;x;Name\n" + rows})
+    tracemalloc.start()
+    try:
+        found = project.set("t").rows
+        count = sum(row.values == (row.key, None) for row in found)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 22_000
+    assert peak < 4_000_000
+
+
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("1;a\n2;b\n1;c\n", "d.csv:4: the row `t/1` is already given at d.csv:2."),
+        ("1;a\n2\n", "d.csv:3: 1 field where the header has 2"),
+        ("2;a\nn/a;b\n", "d.csv:3: the key column `k` is NULL"),
+    ],
+)
+def test_a_bad_row_of_a_file_of_another_form_is_named_with_its_line(project, rows, problem):
+    form = ', delimiter: ";", "null": "n/a", rename: {Code: k}'
+    project.core(t=f"{HEAD}{form}}}\n").write({"seeds/core/d.csv": "Code;v\n" + rows})
+    assert problem in project.problem()
