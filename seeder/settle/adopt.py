@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from seeder.database.settling.adopt import Adopted
     from seeder.merge.model import Catalog
 
+_NAMED = 5
+"""How many reasons for which states were passed over are told."""
 _WRITTEN = "Nothing but the ledger was written."
 _WAITS = "The catalog's release counts as applied once an update has run:"
 _LOOK = "`seeder plan --mode update` shows what it would do."
@@ -47,13 +49,15 @@ def adopt(
         former_states(settings.project, as_of) as states,
         held(settings, log=log) as opened,
     ):
-        former, passed_over = _load(settings, states)
+        former, unread = _load(settings, states)
         connection = opened.connection
         known = opened.ledger.exists(connection)
         if known:
             opened = of_project(opened, image)
 
-        def notes(counts: Mapping[str, int], ledger: Ledger) -> tuple[str, ...]:
+        def notes(
+            counts: Mapping[str, int], ledger: Ledger, passed_over: tuple[str, ...]
+        ) -> tuple[str, ...]:
             from seeder.database.ledger.history import releases
 
             applied = {each.release for each in releases(connection, ledger)}
@@ -68,23 +72,27 @@ def adopt(
 
             ledger = projects.opened(connection, opened.ledger, image)
             found: list[Adopted] = []
+            unfit: list[tuple[str, str, str]] = []
             places: set[tuple[int, str]] = set()
             progress = Progress(log)
             with progress.followed():
                 for state, each in [*former, (None, catalog)]:
-                    found.append(
-                        adopt_rows(
-                            connection,
-                            ledger,
-                            each,
-                            run=run,
-                            places=places,
-                            renamed=renamed or {},
-                            old=state is not None,
-                            fitting=state is not None and state.one_of_many,
-                            progress=progress,
-                        )
+                    adopted = adopt_rows(
+                        connection,
+                        ledger,
+                        each,
+                        run=run,
+                        places=places,
+                        renamed=renamed or {},
+                        old=state is not None,
+                        fitting=state is not None and state.one_of_many,
+                        progress=progress,
                     )
+                    found.append(adopted)
+                    if state is not None:
+                        unfit += [
+                            (state.name, f"Set {name}", why) for name, why in adopted.unfit.items()
+                        ]
             problems = {each.address: each for one in found for each in one.problems}
             if problems:
                 raise ConfigurationInvalid(
@@ -96,7 +104,8 @@ def adopt(
             for one in found:
                 counts.update(one.counts)
             rows = tuple(row for one in found for row in one.rows)[:SHOWN]
-            return Done(rows=rows, counts=dict(counts), notes=notes(counts, ledger))
+            passed_over = _passed_over([*unread, *unfit])
+            return Done(rows=rows, counts=dict(counts), notes=notes(counts, ledger, passed_over))
 
         settlement = opened.settle(
             "adopt",
@@ -112,12 +121,12 @@ def adopt(
 
 def _load(
     settings: Settings, states: Sequence[FormerState]
-) -> tuple[list[tuple[FormerState | None, Catalog]], tuple[str, ...]]:
-    """The catalogs of these states, and notes on those that are passed over."""
+) -> tuple[list[tuple[FormerState | None, Catalog]], list[tuple[str, str, str]]]:
+    """The catalogs of these states, and those that cannot be read; see `_passed_over`."""
     from seeder.catalog import load
 
     found: list[tuple[FormerState | None, Catalog]] = []
-    notes = []
+    unread = []
     for state in states:
         try:
             catalog = load(
@@ -126,7 +135,23 @@ def _load(
         except ConfigurationInvalid as error:
             if not state.one_of_many:
                 raise
-            notes.append(f"The project as of {state.name} was passed over: {error}")
+            why = error.problems[0].message if error.problems else str(error)
+            unread.append((state.name, "The project", why))
             continue
         found.append((state, catalog))
-    return found, tuple(notes)
+    return found, unread
+
+
+def _passed_over(found: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+    """What is said of states that were left out, each given by its name, what of it, and why."""
+    states: dict[tuple[str, str], list[str]] = {}
+    for state, what, why in found:
+        states.setdefault((what, why.rstrip(".")), []).append(state)
+    notes = []
+    for (what, why), names in list(states.items())[:_NAMED]:
+        others = len(names) - 1
+        also = f" and {others} more state{'s' if others > 1 else ''}" if others else ""
+        notes.append(f"{what} was passed over as of {names[0]}{also}: {why}.")
+    if more := sum(map(len, list(states.values())[_NAMED:])):
+        notes.append(f"{more} more were passed over for other reasons.")
+    return tuple(notes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -260,10 +261,53 @@ def test_a_value_that_is_any_former_default_was_never_touched(
     assert tiers.entry("tiers", "old")["state"] == "d"
 
 
+def in_git(project: Project, *arguments: str) -> None:
+    identity = ["-c", "user.name=a", "-c", "user.email=a@example.test"]
+    subprocess.run(["git", *identity, *arguments], cwd=project.directory, check=True)
+
+
+def test_states_of_a_range_that_do_not_fit_today_are_told_in_a_line_each(tiers: Project) -> None:
+    def commit(name: str, *rows: str) -> None:
+        write(tiers, *rows)
+        in_git(tiers, "add", ".")
+        in_git(tiers, "commit", "-qm", name)
+
+    in_git(tiers, "init", "-q")
+    for n in range(3):
+        commit(f"old {n}", f"{{name: free, places: {n}}}")
+    commit("wrong", "{name: free, seats: many}")
+    tiers.write("plans", "table: plans\nkey: name\nrows: [{name: a}]\n")
+    commit("before", "{name: free, seats: 0}")
+    tiers.remove("plans")
+    in_git(tiers, "rm", "-q", "--cached", "seeds/core/plans.yaml")
+    commit("today", "{name: free, seats: 1}")
+    settled = take_in(tiers, "HEAD~5..HEAD")
+    assert [re.sub("[0-9a-f]{12}", "X", note) for note in settled.notes[:-1]] == [
+        "Set plans was passed over as of X: the table plans does not exist.",
+        "Set tiers was passed over as of X: values of it, or of a set that it refers to, do not"
+        " fit.",
+        "Set tiers was passed over as of X and 2 more states: the table public.tiers has no"
+        " column places.",
+    ]
+    assert tiers.entry("tiers", "free")["asked"]["seats"] == 1
+
+
+def test_many_reasons_for_passing_a_state_over_are_counted(tiers: Project) -> None:
+    in_git(tiers, "init", "-q")
+    for n in range(8):
+        write(tiers, f"{{name: free, places_{n}: 1}}")
+        in_git(tiers, "add", ".")
+        in_git(tiers, "commit", "-qm", str(n))
+    write(tiers, "{name: free, seats: 1}")
+    in_git(tiers, "commit", "-qam", "today")
+    notes = take_in(tiers, "HEAD~8..HEAD").notes[:-1]
+    assert len(notes) == 6
+    assert notes[-1] == "3 more were passed over for other reasons."
+
+
 def test_a_range_of_git_stands_for_every_state_of_the_folder(tiers: Project) -> None:
     def git(*arguments: str) -> None:
-        identity = ["-c", "user.name=a", "-c", "user.email=a@example.test"]
-        subprocess.run(["git", *identity, *arguments], cwd=tiers.directory, check=True)
+        in_git(tiers, *arguments)
 
     git("init", "-q")
     for n, seats in enumerate([1, 2, 3, 4]):
@@ -277,7 +321,8 @@ def test_a_range_of_git_stands_for_every_state_of_the_folder(tiers: Project) -> 
     git("commit", "-qam", "mended")
     tiers.sql("UPDATE tiers SET seats = 2 WHERE name = 'free'")
     settled = take_in(tiers, "v0..HEAD")
-    assert [note.partition(":")[2] for note in settled.notes[:-1]] == [" 1 problem in the catalog"]
+    (note,) = settled.notes[:-1]
+    assert re.fullmatch(r"The project was passed over as of [0-9a-f]{12}: `rows` .*\.", note), note
     assert tiers.entry("tiers", "free")["asked"]["seats"] == 2
     tiers.update()
     assert live(tiers)["free"] == 9

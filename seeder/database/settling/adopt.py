@@ -20,6 +20,7 @@ from seeder.database.ledger.ledger import Ledger
 from seeder.database.settling import renamed_rows
 from seeder.database.settling.partial import clear_stages, column_rule, resolve_group, row_rule
 from seeder.database.settling.renamed_rows import Renamed
+from seeder.database.staging import schema_check
 from seeder.database.staging.context import WRITTEN, Orders, Seeding
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.registry import unregister
@@ -43,6 +44,8 @@ class Adopted(Struct, kw_only=True):
     counts: dict[str, int] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     """Rows that a person may have renamed: who adopts has to say so."""
+    unfit: dict[str, str] = field(default_factory=dict)
+    """Sets that were passed over, and what of them does not fit the schema."""
 
 
 _ROOM = 1000
@@ -103,7 +106,7 @@ def adopt(
                 unregister(seeding, work)
             seeding.works[name] = replace(work, decision=SetDecision.MERGE)
         diff.create(connection, seeding.works[name])
-    found = Adopted()
+    found = Adopted(unfit=_unfit(seeding))
     settled: set[str] = set()
     for group in groups:
         seeding.progress.step("comparing", group[0])
@@ -121,6 +124,16 @@ def adopt(
                     record.record_merged(connection, work, run=run)
         settled.update(group)
     clear_stages(connection)
+    return found
+
+
+def _unfit(seeding: Seeding) -> dict[str, str]:
+    by_name = {each.name: each for each in seeding.catalog.sets}
+    found: dict[str, str] = {}
+    for name, (decision, _) in seeding.decisions.items():
+        if decision is SetDecision.AWAITING_TABLE:
+            why = schema_check.misfit(by_name[name], seeding.tables, by_name)
+            found[name] = why or "values of it, or of a set that it refers to, do not fit"
     return found
 
 
