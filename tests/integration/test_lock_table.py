@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
+import psycopg
 import pytest
 
-from tests.support.postgres import Database, run_own_server
+from tests.support.postgres import Database, OwnServer, run_own_server
 from tests.support.shop import Shop
 
 SETS = 70
@@ -67,3 +72,74 @@ def test_more_sets_than_the_server_can_lock_are_refused_with_the_figure(shop: Sh
         wanted = int(told[1].replace(",", ""))
         # Without the types that are dropped with temporary tables.
         assert 0.5 * wanted < locks[0] < wanted
+
+
+@pytest.mark.timeout(600)
+def test_the_figure_is_told_before_the_sets_fill_the_table_that_other_databases_share(
+    shop: Shop,
+) -> None:
+    """To look at the tables of so many sets takes more locks than this server has."""
+    many = 500
+    for name in ("roles", "members"):
+        (shop.directory / f"seeds/core/{name}.yaml").unlink()
+    with run_own_server(settings=SMALL) as server:
+        shop.database = Database(server=server, name="postgres")
+        with server.connect() as connection:
+            for n in range(many):
+                connection.execute(f"CREATE TABLE t{n} (k text PRIMARY KEY, v text UNIQUE)")
+        shop.configure(release="1", migrations="none = true")
+        for n in range(many):
+            shop.seed(f"set_{n}", f"table: t{n}\nkey: k\nrows: [{{k: a, v: b}}]\n")
+        room = 0
+        with busy(server) as neighbour:
+            for command in ("run", "plan"):
+                refused = shop.command(command)
+                assert refused.exit_code == 10, refused.stderr
+                told = re.search(
+                    r"about ([\d,]+) locks, and the server has room for ([\d,]+), of which (\d+)",
+                    refused.failed["message"],
+                )
+                assert told, refused.failed
+                wanted, room, taken = (int(each.replace(",", "")) for each in told.groups())
+                assert 3 * many > room
+                assert wanted > room
+                assert taken < 200, "its own looks are not among them"
+        assert neighbour.rounds
+        assert not neighbour.failures, neighbour.failures[0]
+        assert shop.database.fetch("SELECT FROM t0") == []
+
+
+@dataclass
+class Neighbour:
+    """What somebody in another database saw."""
+
+    rounds: int = 0
+    failures: list[psycopg.Error] = field(default_factory=list)
+
+
+@contextmanager
+def busy(server: OwnServer) -> Iterator[Neighbour]:
+    """Lock a few tables in another database, over and over, while the block runs."""
+    server.execute("CREATE DATABASE another")
+    seen, over = Neighbour(), threading.Event()
+    with server.connect("another") as connection:
+        for n in range(40):
+            connection.execute(f"CREATE TABLE t{n} ()")
+
+        def work() -> None:
+            while not over.wait(0.02):
+                try:
+                    with connection.transaction():
+                        for n in range(40):
+                            connection.execute(f"LOCK TABLE t{n}")
+                except psycopg.Error as error:
+                    seen.failures.append(error)
+                seen.rounds += 1
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            over.set()
+            thread.join()

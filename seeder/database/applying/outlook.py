@@ -52,12 +52,12 @@ def outlook(
     )
     read(seeding)
     catalog = seeding.catalog
-    by_name = {each.name: each for each in catalog.sets}
+    others = schema_check.together(catalog.sets, seeding.tables)
     unfit = {
         each.name: message
         for each in catalog.sets
         if each.name not in seeding.decisions
-        and (message := schema_check.misfit(each, seeding.tables, by_name))
+        and (message := schema_check.misfit(each, seeding.tables, others))
     }
     decide(seeding, [each for each in catalog.sets if each.name not in unfit])
     decisions: dict[str, SetDecision] = {}

@@ -187,6 +187,8 @@ _QUERY = """
 WITH wanted AS (
     SELECT w.given, pg_catalog.to_regclass(w.given)::oid AS oid FROM
         pg_catalog.unnest(%(names)s::text[]) AS w(given)
+), referring AS MATERIALIZED (  -- no index leads from a table to the keys that point at it
+    SELECT f.oid, f.confrelid FROM pg_constraint f WHERE f.contype = 'f'
 )
 SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
        c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner,
@@ -262,7 +264,8 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
                     o.oprname) ORDER BY x.ord)
                  FROM pg_constraint e, pg_catalog.unnest(e.conexclop) WITH ORDINALITY x(oid, ord)
                  JOIN pg_operator o ON o.oid = x.oid JOIN pg_namespace h ON h.oid = o.oprnamespace
-                 WHERE e.conindid = i.indexrelid AND e.conexclop IS NOT NULL),
+                 WHERE e.conrelid = i.indrelid AND e.conindid = i.indexrelid
+                   AND e.conexclop IS NOT NULL),
                 (SELECT pg_catalog.jsonb_agg(pg_catalog.format('OPERATOR(%%I.%%s)', h.nspname,
                     o.oprname) ORDER BY x.ord)
                  FROM pg_catalog.unnest(i.indclass::oid[]) WITH ORDINALITY x(oid, ord)
@@ -305,10 +308,12 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
         FROM pg_constraint f
         JOIN pg_class sc ON sc.oid = f.conrelid JOIN pg_namespace sn ON sn.oid = sc.relnamespace
         JOIN pg_class tc ON tc.oid = f.confrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace
-        WHERE f.contype = 'f' AND f.conparentid = 0::oid AND c.oid IN (f.conrelid, f.confrelid)),
+        WHERE f.contype = 'f' AND f.conparentid = 0::oid
+          AND f.oid = ANY (ARRAY(SELECT k.oid FROM pg_constraint k WHERE k.conrelid = c.oid
+                                 UNION SELECT k.oid FROM referring k WHERE k.confrelid = c.oid))),
        coalesce((SELECT pg_catalog.bit_or(t.tgtype::int) FROM pg_trigger t WHERE NOT t.tgisinternal
-               AND (t.tgrelid = c.oid OR t.tgrelid IN (SELECT relid FROM
-                   pg_catalog.pg_partition_tree(c.oid)))
+               AND t.tgrelid = ANY (ARRAY(SELECT c.oid UNION
+                   SELECT p.relid::oid FROM pg_catalog.pg_partition_tree(c.oid) p))
                AND t.tgenabled <> 'D'), 0)
        | CASE WHEN EXISTS (SELECT FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.ev_type <> '1')
          THEN 28 ELSE 0 END

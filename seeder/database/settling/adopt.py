@@ -128,11 +128,11 @@ def adopt(
 
 
 def _unfit(seeding: Seeding) -> dict[str, str]:
-    by_name = {each.name: each for each in seeding.catalog.sets}
+    others = schema_check.together(seeding.catalog.sets, seeding.tables)
     found: dict[str, str] = {}
     for name, (decision, _) in seeding.decisions.items():
         if decision is SetDecision.AWAITING_TABLE:
-            why = schema_check.misfit(by_name[name], seeding.tables, by_name)
+            why = schema_check.misfit(others.by_name[name], seeding.tables, others)
             found[name] = why or "values of it, or of a set that it refers to, do not fit"
     return found
 

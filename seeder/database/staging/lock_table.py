@@ -7,7 +7,8 @@ fail as well.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 
 from seeder.database.staging.context import MERGING, Seeding
 from seeder.errors import ConfigurationInvalid
@@ -54,6 +55,20 @@ SELECT (SELECT pg_catalog.count(*) FROM around)
     + pg_catalog.current_setting('max_worker_processes')::bigint
     + pg_catalog.current_setting('max_wal_senders')::bigint
 """
+
+
+@contextmanager
+def unlocked(seeding: Seeding, sets: int) -> Iterator[None]:
+    """Keep no lock on what is only looked at within the block, where many sets would take many.
+
+    Nothing may be written within it.
+    """
+    if sets <= _FEW:
+        yield
+        return
+    # What a savepoint has locked is free once it is rolled back.
+    with seeding.connection.transaction(force_rollback=True):
+        yield
 
 
 def require_room(seeding: Seeding, sets: Collection[SeedSet]) -> None:

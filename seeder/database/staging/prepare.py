@@ -53,8 +53,8 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
         remembered = _remembered(seeding)
         found = schema_check.problems(checked, seeding.tables, remembered=remembered)
         found += secrecy.problems(seeding) + _of_the_ledger(seeding, checked)
-        by_name = {each.name: each for each in sets}
-        fitting = [s for s in checked if not schema_check.misfit(s, seeding.tables, by_name)]
+        others = schema_check.together(sets, seeding.tables)
+        fitting = [s for s in checked if not schema_check.misfit(s, seeding.tables, others)]
         found += _values_that_do_not_fit(seeding, fitting)
         raise ConfigurationInvalid(
             "The catalog does not fit the schema of the database.",
@@ -125,9 +125,7 @@ def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
     sets = tuple(sets)
     rescope.find(seeding, sets)
     known = {each.name: registry.same_place(seeding, each) for each in sets}
-    for each in sets:
-        if not known[each.name] and each.name not in seeding.decisions:
-            renamed.leave_unrecognised(seeding, each)
+    renamed.leave_unrecognised(seeding, [each for each in sets if not known[each.name]])
     undecided = [each for each in sets if each.name not in seeding.decisions]
     registry.require_same_schema(seeding, undecided)
     filled = _filled(seeding, [each for each in undecided if not known[each.name]])
@@ -139,16 +137,16 @@ def decide(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
 
 def await_migrations(seeding: Seeding) -> None:
     """Leave out sets that do not fit the schema before the migrations of this image."""
-    by_name = {each.name: each for each in seeding.catalog.sets}
+    others = schema_check.together(seeding.catalog.sets, seeding.tables)
     reasons: dict[str, str] = {}
-    for name, each in by_name.items():
+    for name, each in others.by_name.items():
         if each.table not in seeding.tables:
             reasons[name] = (
                 f"its first rows go in right behind revision {each.after.revision}"
                 if each.after
                 else "its table comes with the pending migrations"
             )
-        elif message := schema_check.misfit(each, seeding.tables, by_name):
+        elif message := schema_check.misfit(each, seeding.tables, others):
             reasons[name] = f"it awaits the pending migrations: {message.rstrip('.')}"
     _await(seeding, reasons)
 
@@ -231,7 +229,7 @@ def _decide(
             return SetDecision.PENDING, "the catalog has changed since it was applied"
 
 
-def _filled(seeding: Seeding, sets: Iterable[SeedSet]) -> set[str]:
+def _filled(seeding: Seeding, sets: Sequence[SeedSet]) -> set[str]:
     """Names of those sets whose tables have rows in their scope."""
     placed = [(each, seeding.tables[each.table]) for each in sets if each.table in seeding.tables]
     filled: set[str] = set()
@@ -242,9 +240,10 @@ def _filled(seeding: Seeding, sets: Iterable[SeedSet]) -> set[str]:
             )
             for each, table in some
         ]
-        row = seeding.connection.execute(
-            sql.SQL("SELECT {}").format(sql.SQL(", ").join(questions))
-        ).fetchone()
+        with lock_table.unlocked(seeding, len(sets)):
+            row = seeding.connection.execute(
+                sql.SQL("SELECT {}").format(sql.SQL(", ").join(questions))
+            ).fetchone()
         filled |= {each.name for (each, _), found in zip(some, row or (), strict=True) if found}
     return filled
 

@@ -72,19 +72,24 @@ def places(seeding: Seeding) -> dict[str, Place]:
     }
 
 
-def leave_unrecognised(seeding: Seeding, each: SeedSet) -> None:
-    """Leave a set pending that the ledger does not know where it stands, and seems to remember."""
-    table = seeding.tables.get(each.table)
-    if table is None:
+def leave_unrecognised(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
+    """Leave sets pending that the ledger does not know where they stand, and seems to remember."""
+    standing = set(places(seeding).values())
+    lost = [k for k in seeding.known if (k.table, k.key, k.scope) not in standing]
+    if not lost:
         return
-    line = _looks_like(seeding, each, table)
-    if line is not None:
-        _leave(
-            seeding,
-            each,
-            f"it looks like {line[0]}: write `was: {{{line[1]}}}` at the set; if it is"
-            " another set, give it another name",
-        )
+    for each in sets:
+        table = seeding.tables.get(each.table)
+        if table is None or each.name in seeding.decisions:
+            continue
+        line = _looks_like(seeding, each, table, lost)
+        if line is not None:
+            _leave(
+                seeding,
+                each,
+                f"it looks like {line[0]}: write `was: {{{line[1]}}}` at the set; if it is"
+                " another set, give it another name",
+            )
 
 
 def former_key(each: SeedSet, known: Known) -> tuple[str, ...]:
@@ -235,13 +240,12 @@ def is_rekeyed(seeding: Seeding, each: SeedSet) -> bool:
 # -- what nobody has declared --------------------------------------------------------------
 
 
-def _looks_like(seeding: Seeding, each: SeedSet, table: Table) -> tuple[str, str] | None:
-    """What a set looks like in the ledger, and the line that would say so."""
-    standing = set(places(seeding).values())
+def _looks_like(
+    seeding: Seeding, each: SeedSet, table: Table, lost: Sequence[Known]
+) -> tuple[str, str] | None:
+    """What a set looks like of what the ledger knows and no set has; the line that says so."""
     names = {s.name for s in (*seeding.catalog.sets, *seeding.catalog.inactive)}
-    for known in reversed(seeding.known):
-        if (known.table, known.key, known.scope) in standing:
-            continue
+    for known in reversed(lost):
         same_key = known.key in _keys(each)
         if known.table == table.qualified:
             mine = known.name == each.name or (

@@ -42,6 +42,24 @@ def tables_of(sets: Iterable[SeedSet]) -> set[TableName]:
     return names
 
 
+class Together(NamedTuple):
+    """Sets that are checked against each other."""
+
+    by_name: Mapping[str, SeedSet]
+    on_table: Mapping[int, Sequence[SeedSet]]
+    """By the table's oid."""
+
+
+def together(sets: Iterable[SeedSet], tables: Tables) -> Together:
+    """Sort sets by what their checks look for in others."""
+    by_name = {each.name: each for each in sets}
+    on_table: dict[int, list[SeedSet]] = {}
+    for each in by_name.values():
+        if (table := tables.get(each.table)) is not None:
+            on_table.setdefault(table.oid, []).append(each)
+    return Together(by_name=by_name, on_table=on_table)
+
+
 def problems(
     sets: Sequence[SeedSet], tables: Tables, *, remembered: Remembered | None = None
 ) -> list[Problem]:
@@ -49,7 +67,7 @@ def problems(
 
     With what is `remembered`, a column that looks renamed is told as such.
     """
-    by_name = {each.name: each for each in sets}
+    others = together(sets, tables)
     return [
         Problem(
             message=f"Set {each.name}: {found.message}",
@@ -58,13 +76,13 @@ def problems(
             line=found.column.line if found.column else None,
         )
         for each in sets
-        for found in _of_set(each, tables, by_name, remembered or {})
+        for found in _of_set(each, tables, others, remembered or {})
     ]
 
 
-def misfit(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> str | None:
+def misfit(each: SeedSet, tables: Tables, others: Together) -> str | None:
     """The first thing about a set that the schema contradicts; None where it fits."""
-    return next((found.message for found in _of_set(each, tables, by_name, {})), None)
+    return next((found.message for found in _of_set(each, tables, others, {})), None)
 
 
 class _Misfit(NamedTuple):
@@ -86,9 +104,7 @@ _KINDS = {
 }
 
 
-def _of_set(
-    each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet], remembered: Remembered
-) -> _Found:
+def _of_set(each: SeedSet, tables: Tables, others: Together, remembered: Remembered) -> _Found:
     table = tables.get(each.table)
     if table is None:
         yield _Misfit(
@@ -101,7 +117,7 @@ def _of_set(
             f"{table} is {_KINDS.get(table.kind, 'not a table')}.", "Seed the table behind it."
         )
         return
-    yield from _neighbours(each, tables, by_name)
+    yield from _neighbours(each, others.on_table[table.oid])
     yield from _columns(each, table, remembered.get(table.oid, {}))
     yield from _strategies(each, table)
     yield from _together(each, table)
@@ -113,19 +129,15 @@ def _of_set(
     for column in each.columns:
         if column.reference is not None and column.name in table.columns:
             try:
-                target_of(each, column, tables, by_name)
+                target_of(each, column, tables, others.by_name)
             except LookupError as reason:
                 yield _Misfit(str(reason), None, column)
 
 
-def _neighbours(each: SeedSet, tables: Tables, by_name: Mapping[str, SeedSet]) -> _Found:
+def _neighbours(each: SeedSet, others: Iterable[SeedSet]) -> _Found:
     """Sets on the same rows by another key; `users` and `public.users` are one table here."""
-    table = tables[each.table]
-    for other in by_name.values():
-        there = tables.get(other.table)
-        if other.name >= each.name or there is None or there.oid != table.oid:
-            continue
-        if other.scope == each.scope and other.key != each.key:
+    for other in others:
+        if other.name < each.name and other.scope == each.scope and other.key != each.key:
             yield _Misfit(
                 f"it has the key {', '.join(each.key)}, and set {other.name} on the same table"
                 f" has {', '.join(other.key)}.",
