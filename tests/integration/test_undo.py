@@ -10,6 +10,7 @@ from seeder.errors import ConfigurationInvalid, SeedingFailed
 from seeder.merge.plan import RowAction
 from seeder.merge.settled import Settlement
 from seeder.settle.undo import undo
+from tests.fault.conftest import until
 from tests.support.events import Events
 from tests.support.merge import Project
 
@@ -69,6 +70,21 @@ def test_an_inserted_row_that_left_a_varying_default_alone_is_taken_back(tiers: 
     take_back(tiers, run)
     assert seats(tiers) == {"free": 1, "pro": 5}
     tiers.assert_settled()
+
+
+def test_the_ledger_is_read_a_few_times_and_not_once_for_each_row(tiers: Project) -> None:
+    write(tiers, *(f"{{name: n{n}, seats: {n}}}" for n in range(300)))
+    run = tiers.update().run_id
+    settled = take_back(tiers, run)
+    assert settled.counts == {"delete": 300}
+    counted = (
+        "SELECT sum({})::int FROM pg_stat_user_tables WHERE schemaname = 'seeder'"
+        " AND relname LIKE 'base%'"
+    )
+    # A session counts its reads and writes at once, when it ends.
+    until(lambda: tiers.value(counted.format("n_tup_upd + n_tup_del")) >= 300)
+    assert 0 < tiers.value(counted.format("seq_scan")) < 150
+    assert tiers.rows("SELECT name FROM tiers WHERE seats > 100") == []
 
 
 def test_undoing_twice_does_nothing_the_second_time(tiers: Project) -> None:

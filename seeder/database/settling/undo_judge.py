@@ -45,12 +45,12 @@ def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
     ]
     connection.execute(
         work.compose(
-            "UPDATE {w} w SET (verdict, reason) = (SELECT CASE WHEN b.run <> {run}"
-            " THEN 'keep' WHEN {changed} THEN 'keep' ELSE 'do' END,"
-            " CASE WHEN b.run <> {run} THEN 'a later run changed it as well'"
+            "UPDATE {w} w SET verdict = CASE WHEN b.run <> {run} OR {changed}"
+            " THEN 'keep' ELSE 'do' END,"
+            " reason = CASE WHEN b.run <> {run} THEN 'a later run changed it as well'"
             " WHEN {changed} THEN {since} ELSE 'the run inserted it' END"
-            " FROM {base} b, {live} t WHERE b.scope = w.scope AND b.addr = w.addr AND {at})"
-            " WHERE w.kind = 'inserted' AND EXISTS (SELECT FROM {live} t WHERE {at})",
+            " FROM {base} b, {live} t WHERE w.kind = 'inserted'"
+            " AND b.scope = w.scope AND b.addr = w.addr AND {at}",
             run=sql.Literal(work.run),
             since=sql.Literal(CHANGED),
             changed=sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
