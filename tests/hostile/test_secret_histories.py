@@ -106,7 +106,11 @@ def shown(shop: Shop, since: int) -> Iterator[tuple[str, str]]:
     commands = [
         ("plan", "--mode", "update", "--json"),
         ("plan", "--out", str(written / "plan.json"), "--html", str(written / "plan.html")),
+        ("plan", "--mode", "update", "-v"),
         ("status", "--json"),
+        ("status", "--values"),
+        ("conflicts", "--kept"),
+        ("requests",),
         ("history",),
         ("check",),
         ("export", "accounts"),
@@ -344,6 +348,128 @@ def adopted(shop: Shop) -> None:
     release(shop, "2")
 
 
+def removal_by_set(shop: Shop) -> None:
+    """A row leaves by `removed: {set: ...}`, whose image is read by undo, and comes back."""
+    removed = "removed: {set: {tier: gone}}"
+    head = f"table: accounts\nkey: name\n{removed}\n"
+    both = f"rows:\n  - {{name: a, token: {FIRST}, tier: x}}\n  - {{name: b, note: x}}\n"
+    shop.seed("accounts", head + both)
+    release(shop, "1")
+    shop.seed("accounts", head + "rows:\n  - {name: b, note: x}\n")
+    release(shop, "2")
+    assert shop.rows("SELECT token, tier FROM accounts WHERE name = 'a'") == [(FIRST, "gone")]
+    shop.seed("accounts", head + f"{DECLARED}\nrows:\n  - {{name: b, note: x, token: {SECOND}}}\n")
+    release(shop, "3")
+    done = shop.command("undo", "2", "--yes", "--actor", "jo")
+    assert done.exit_code == 0, done.stderr
+    assert shop.rows("SELECT token, tier FROM accounts WHERE name = 'a'") == [(FIRST, "x")]
+
+
+def table_renamed(shop: Shop) -> None:
+    """The table has another name, the ledger follows, and the declaration is gone."""
+    accounts(shop, f"name: a, token: {FIRST}, note: x", policies=DECLARED)
+    release(shop, "1")
+    shop.scripts.add("0002", "ALTER TABLE accounts RENAME TO people")
+    text = "table: people\nkey: name\nwas: {{table: accounts}}\nrows: [{{name: a, token: {}}}]\n"
+    shop.seed("accounts", text.format(FIRST))
+    release(shop, "2")
+    shop.seed("accounts", text.format(SECOND))
+    release(shop, "3")
+    shop.scripts.add("0003", "ALTER TABLE people RENAME TO accounts")
+    accounts(shop, f"name: a, token: {FIRST}", policies="was: {table: people}")
+    release(shop, "4")
+
+
+def key_renamed(shop: Shop) -> None:
+    """Another key identifies the rows, in another table of the ledger, and says nothing."""
+    shop.scripts.add("0002", "ALTER TABLE accounts ADD UNIQUE (note)")
+    accounts(shop, f"name: a, token: {FIRST}, note: x", policies=DECLARED)
+    release(shop, "1")
+    text = (
+        "table: accounts\nkey: note\nwas: {{key: name}}\nrows: [{{name: a, note: x, token: {}}}]\n"
+    )
+    shop.seed("accounts", text.format(FIRST))
+    release(shop, "2")
+    shop.seed("accounts", text.format(SECOND))
+    release(shop, "3")
+    shop.seed("accounts", text.format(SECOND).replace("name: a, note", "name: c, note"))
+    release(shop, "4")
+    accounts(shop, f"name: c, token: {FIRST}, note: x", policies="was: {key: note}")
+    release(shop, "5")
+
+
+def rolled_back(shop: Shop) -> None:
+    """An older image, which does not know of the secret, runs again, and asks for its value."""
+    accounts(shop, f"name: a, token: {FIRST}, note: x")
+    former = shop.directory.parent / "former"
+    release(shop, "1")
+    shutil.copytree(shop.directory, former)
+    accounts(shop, f"name: a, token: {SECOND}, note: x", policies=DECLARED)
+    release(shop, "2")
+    environ = {"SEEDER_PROJECT": str(former)}
+    for arguments in ((), ("--mode", "update")):
+        done = shop.run(*arguments, **environ)
+        assert done.exit_code == 0, done.stderr
+    for command in (("plan", "--mode", "update", "--json"), ("status", "--values")):
+        done = shop.command(*command, **environ)
+        assert FIRST not in done.stdout + done.stderr, command
+
+
+def document_declared_late(shop: Shop) -> None:
+    """Parts of a document in conflict stand in notes, in images and among the live values."""
+    shop.scripts.add("0002", "ALTER TABLE accounts ALTER token TYPE jsonb USING to_jsonb(token)")
+    merged = "columns: {token: {merge: map}}"
+    accounts(shop, f"name: a, token: {{key: {FIRST}, b: 1}}", policies=merged)
+    release(shop, "1")
+    shop.database.execute(f"""UPDATE accounts SET token = '{{"key": "{LIVE}", "b": 1}}'""")
+    accounts(shop, f"name: a, token: {{key: {SECOND}, b: 2}}", policies=merged)
+    release(shop, "2")
+    found = dict(ledger_of(shop))
+    assert LIVE in "".join(found.values())
+    accounts(shop, f"name: a, token: {{key: {SECOND}, b: 2}}", policies=DECLARED)
+    release(shop, "3")
+
+
+def moved(shop: Shop) -> None:
+    """A row whose key changes in the release that also drops the declaration."""
+    accounts(shop, f"name: a, token: {FIRST}, note: x")
+    release(shop, "1")
+    accounts(shop, f"name: a, token: {SECOND}, note: x", policies=DECLARED)
+    release(shop, "2")
+    accounts(shop, f"name: b, token: {FIRST}, note: x", policies="moved: [{from: a, to: b}]")
+    release(shop, "3")
+
+
+def scope_changed(shop: Shop) -> None:
+    """Rows that are carried into another scope, by a set that does not say it any more."""
+    shop.seed("accounts", _scoped("one", FIRST, DECLARED))
+    release(shop, "1")
+    shop.database.execute("UPDATE accounts SET tier = 'two'")
+    shop.seed("accounts", _scoped("two", SECOND, "was: {scope: {tier: one}}"))
+    release(shop, "2")
+    shop.seed("accounts", _scoped("two", FIRST))
+    release(shop, "3")
+
+
+def by_default(shop: Shop) -> None:
+    """The value is one of `defaults`, and the rows come from Python."""
+    accounts(shop, "name: a", policies=f"defaults: {{token: {FIRST}}}")
+    release(shop, "1")
+    accounts(shop, "name: a", policies=f"defaults: {{token: {SECOND}}}\n{DECLARED}")
+    release(shop, "2")
+    shop.write(
+        "seeds/core/made.py",
+        "from seeder import rows\n\n@rows(table='accounts', key='name')\ndef made(context):\n"
+        f"    yield {{'name': 'm', 'token': '{FIRST}'}}\n",
+    )
+    release(shop, "3")
+
+
+def _scoped(tier: str, value: str, policies: str = "") -> str:
+    head = f"table: accounts\nkey: name\nscope: {{tier: {tier}}}\n{policies}\n"
+    return head + f"rows: [{{name: a, token: {value}}}]\n"
+
+
 def _other(row: str, policies: str = "") -> bytes:
     return f"table: accounts\nkey: name\n{policies}\nrows:\n  - {{{row}}}\n".encode()
 
@@ -364,6 +490,14 @@ HISTORIES: tuple[Callable[[Shop], None], ...] = (
     brought_back,
     resolved_and_restored,
     adopted,
+    removal_by_set,
+    table_renamed,
+    key_renamed,
+    rolled_back,
+    document_declared_late,
+    moved,
+    scope_changed,
+    by_default,
 )
 
 
