@@ -10,7 +10,7 @@ from seeder.catalog import load, read_project
 from seeder.environ import Environ, as_set
 from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
 from seeder.log import Log
-from seeder.merge.found import CheckResult
+from seeder.merge.found import CheckResult, everybody_may_create
 from seeder.merge.model import Catalog, Mode, RowSource, SeedRow
 from seeder.merge.moments import doubtful
 from seeder.merge.result import RunResult
@@ -39,7 +39,7 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
         *([] if embedded else doubtful(catalog.sets, _samples)),
     ]
     if embedded:
-        warnings = _warnings(_rehearse(settings, log=log))
+        warnings = _rehearse(settings, log=log)
     return CheckResult(
         sets=len(catalog.sets),
         rows=sum(_number_of(each.rows) for each in catalog.sets),
@@ -79,9 +79,12 @@ def _with_migrations(settings: Settings, error: ConfigurationInvalid) -> Configu
     return error
 
 
-def _rehearse(settings: Settings, *, log: Log) -> RunResult:
-    """Run the job on a new, empty server of the embedded Postgres."""
+def _rehearse(settings: Settings, *, log: Log) -> list[Problem]:
+    """Run the job on a new, empty server of the embedded Postgres; returns its warnings."""
     # Imported here: offline, nothing of this is needed.
+    from seeder.database.connection.connect import connect
+    from seeder.database.connection.open_schemas import open_schemas
+    from seeder.database.connection.target import Target
     from seeder.database.embedded.embedded_server import throwaway
     from seeder.job import run
 
@@ -100,7 +103,10 @@ def _rehearse(settings: Settings, *, log: Log) -> RunResult:
             set_role=None,
             environ=Environ({**environ, "DATABASE_URL": url}),
         )
-        return run(rehearsal, log=_Warnings(log), rehearsal=True)
+        warnings = _warnings(run(rehearsal, log=_Warnings(log), rehearsal=True))
+        with connect(Target.parse(url)) as connection:
+            opened = open_schemas(connection)
+    return [*warnings, *(Problem(message=everybody_may_create(name)) for name in opened)]
 
 
 def _warnings(result: RunResult) -> list[Problem]:

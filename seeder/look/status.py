@@ -54,6 +54,7 @@ def _read(
     values: bool,
 ) -> Status:
     from seeder.database.connection import lock
+    from seeder.database.connection.open_schemas import open_schemas
     from seeder.database.ledger import history
     from seeder.database.migrations.version_table import current
     from seeder.database.settling.open_conflicts import open_conflicts
@@ -107,7 +108,7 @@ def _read(
         deleted=deleted,
         deleted_rows=tuple(each.address for each in deleted_rows),
         last_runs=history.last_runs(connection, ledger) if ours else (),
-        open_schemas=_open_schemas(connection),
+        open_schemas=open_schemas(connection),
         lock_holder=None
         if holder is None
         else {
@@ -116,16 +117,6 @@ def _read(
             "since": holder.since and holder.since.isoformat(timespec="seconds"),
         },
     )
-
-
-def _open_schemas(connection: Connection) -> tuple[str, ...]:
-    """Schemas of the search_path in which PUBLIC may create what migrations and triggers call."""
-    rows = connection.execute(
-        "SELECT nspname FROM pg_namespace"
-        " WHERE nspname = ANY (pg_catalog.current_schemas(false))"
-        " AND pg_catalog.has_schema_privilege('public'::name, oid, 'CREATE'::text) ORDER BY 1"
-    ).fetchall()
-    return tuple(name for (name,) in rows)
 
 
 def _migrated_by(catalog: Catalog) -> str:

@@ -200,3 +200,11 @@ class Readiness(Struct, frozen=True, kw_only=True):
     unadopted: tuple[str, ...] = ()
     """Names of sets that the last completed run left alone."""
     pending: tuple[str, ...] = ()
+
+
+def everybody_may_create(schema: str) -> str:
+    """What is wrong with a schema of the search_path that is open to every role."""
+    return (
+        f"Every role may create functions in the schema {schema}, which migrations, tasks and"
+        f" triggers of the job may then call: REVOKE CREATE ON SCHEMA {schema} FROM PUBLIC"
+    )

@@ -15,6 +15,7 @@ from seeder.merge.found import (
     Readiness,
     RunSummary,
     Status,
+    everybody_may_create,
 )
 from seeder.merge.plan import RowAction, SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
@@ -224,11 +225,7 @@ def _status(found: Status) -> Iterator[Line]:
     if found.held_back:
         yield line(Span("! ", Ink.LOUD), *prose(found.held_back), hang=2)
     for name in found.open_schemas:
-        told = (
-            f"Every role may create functions in the schema {name}, which migrations, tasks and"
-            f" triggers of the job may then call: REVOKE CREATE ON SCHEMA {name} FROM PUBLIC"
-        )
-        yield line(Span("! ", Ink.LOUD), *prose(told), hang=2)
+        yield line(Span("! ", Ink.LOUD), *prose(everybody_may_create(name)), hang=2)
     yield from _open_conflicts(found)
     yield from _listed(SKIPPED, found.waiting, found.skipped)
     yield from _listed(DELETED, found.deleted_rows, found.deleted)

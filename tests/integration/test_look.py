@@ -472,3 +472,32 @@ def test_status_warns_of_a_schema_in_which_everybody_may_create(
     assert status(shop)["open_schemas"] == ["public"]
     told = " ".join(shop.command("status").stdout.split())
     assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" in told
+
+
+def test_a_check_against_the_schema_warns_of_one_that_a_migration_opens_to_everybody(
+    shop: Shop,
+) -> None:
+    assert json.loads(shop.command("check", "--embedded", "--json").stdout)["problems"] == []
+    shop.scripts.add("0003", "GRANT CREATE ON SCHEMA public TO PUBLIC")
+    done = shop.command("check", "--embedded", "--json")
+    assert done.exit_code == 0, done.stderr
+    (warning,) = json.loads(done.stdout)["problems"]
+    assert "REVOKE CREATE ON SCHEMA public FROM PUBLIC" in warning["message"]
+
+
+def test_a_moment_that_moves_is_refused_wherever_the_type_is_known(shop: Shop) -> None:
+    shop.scripts.add("0003", "ALTER TABLE roles ADD valid date, ADD note text")
+    shop.seed("roles", ROLES_SEED.replace("level: 3", "level: 3, valid: today, note: today"))
+    for command in (("check", "--embedded"), ("run",)):
+        done = shop.command(*command)
+        assert done.exit_code == 10
+        assert "roles/owner, column valid: `today` is another moment in every run" in done.stderr
+        assert "write `!now`" in done.stderr
+        assert "or a fixed moment" in done.stderr
+        assert "column note" not in done.stderr
+    shop.seed("roles", ROLES_SEED)
+    assert shop.run().exit_code == 0
+    shop.seed("roles", ROLES_SEED.replace("level: 3", "level: 3, valid: today, note: today"))
+    planned = shop.command("plan", "--mode", "update")
+    assert planned.exit_code == 10
+    assert "roles/owner, column valid: `today` is another moment in every run" in planned.stderr
