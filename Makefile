@@ -27,7 +27,7 @@ run: $(VENV)/run.stamp  ## Run the job on the bundled starter and an embedded Po
 	@$(BIN)/seeder run --project starter --embedded
 
 test: $(VENV)/dev.stamp $(POSTGRES)  ## Run all tests, on Postgres PG=14 to 18; container tests where a Docker engine answers
-	$(if $(POSTGRES),SEEDER_TEST_POSTGRES_BIN=$(CURDIR)/$(dir $(POSTGRES))) \
+	$(if $(POSTGRES),TEST_POSTGRES_BIN=$(CURDIR)/$(dir $(POSTGRES))) \
 		$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 # The subset that one runs while coding: rules, files, and the job's main paths on a real Postgres.

@@ -17,7 +17,7 @@ import pytest
 
 from seeder.database.connection.target import Target
 from tests.integration.test_neighbours import edited
-from tests.support.postgres import Database
+from tests.support.postgres import Database, OwnServer
 from tests.support.shop import Shop
 
 START = Callable[..., str]
@@ -82,6 +82,14 @@ def room(owner: Path) -> Iterator[Path]:
         if os.geteuid() == 0:
             os.chown(directory, owner.stat().st_uid, -1)
         yield directory
+
+
+@pytest.fixture
+def database(own_server: Callable[..., OwnServer]) -> Database:
+    """On a server whose socket is known, wherever other tests have theirs."""
+    server = own_server()
+    server.execute("CREATE DATABASE shop TEMPLATE template0")
+    return Database(server, "shop")
 
 
 @pytest.fixture
@@ -168,6 +176,7 @@ def test_a_silence_that_haproxy_cuts_is_told_and_the_next_run_completes(
     done = shop.run(DATABASE_URL=haproxy("3s"))
     assert done.exit_code == 33, done.stderr
     assert "lost while applying revision 0003" in done.failed["message"]
+    assert "connect to the server directly" in done.failed["hint"]
     assert shop.value("SELECT version_num FROM alembic_version") == "0002"
     assert shop.value("SELECT count(*) FROM roles") == 0
     done = shop.run()

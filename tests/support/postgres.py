@@ -1,14 +1,14 @@
 """Real Postgres servers and fresh databases for tests.
 
 - `database`: a new, empty database, dropped afterwards.
-- `server`: the server behind it, one per pytest worker. `SEEDER_TEST_DATABASE_URL` (a superuser's
+- `server`: the server behind it, one per pytest worker. `TEST_DATABASE_URL` (a superuser's
   URL) replaces it with a running one.
 - `own_server`: a factory for servers that a test may configure, kill and restart.
 
 `@pytest.mark.on("debian_server")` puts a test's databases on another server: the name is that of a
 fixture here or in `tests.support.debian`.
 
-`SEEDER_TEST_POSTGRES_BIN` names the `bin` directory of another Postgres version, as `make test
+`TEST_POSTGRES_BIN` names the `bin` directory of another Postgres version, as `make test
 PG=14` does.
 """
 
@@ -43,7 +43,7 @@ _numbers = itertools.count(1)
 @functools.cache
 def _programs() -> Path | None:
     """The `bin` directory asked for, or a copy where the server's account cannot enter it."""
-    if not (given := os.environ.get("SEEDER_TEST_POSTGRES_BIN")):
+    if not (given := os.environ.get("TEST_POSTGRES_BIN")):
         return None
     programs = Path(given).resolve()
     if os.geteuid() or accessible(programs, service_account(Path("/nonexistent"))):
@@ -142,7 +142,7 @@ class Database:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Server]:
     """A server for all tests of this worker; do not stop or configure it."""
-    if given := os.environ.get("SEEDER_TEST_DATABASE_URL"):
+    if given := os.environ.get("TEST_DATABASE_URL"):
         yield Server(given)
         return
     with embedded_server.throwaway(

@@ -292,7 +292,9 @@ def as_seeder_error(
         case Kind.LOST:
             return ConnectionLost(
                 f"The connection was lost while {doing}, and the advisory lock with it.",
-                hint="Run the job again; what was not committed was rolled back.",
+                hint="Run the job again; what was not committed was rolled back. If it is lost at"
+                " the same step again, something on the way may cut connections that are silent for"
+                " a while: connect to the server directly.",
                 **facts,
             )
         case Kind.RETRYABLE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from typing import Any
@@ -27,10 +26,9 @@ TEXTS = frozenset({"reason"})
 
 
 def reworded(shop: Shop, *arguments: str) -> str:
-    environment = {**os.environ, **shop.variables()}
     done = subprocess.run(
         [sys.executable, "-c", REWORDED, *arguments],
-        env=environment,
+        env=shop.variables(),
         capture_output=True,
         text=True,
         check=False,
