@@ -24,7 +24,8 @@ _KEYS: Mapping[str, tuple[str, str]] = {
     "scope": (
         "column: value",
         "Constants that are written to every row and are part of its identity. Rows outside of"
-        " the scope, such as a customer's own, are not seen at all. NULL is allowed here.",
+        " the scope, such as a customer's own, are not seen at all. NULL is allowed here,"
+        " and `!env` is not: the values stand in statements, which servers log.",
     ),
     "when": ("{When}", "Whether ordinary deploys insert rows into a table that has rows."),
     "removed": (

@@ -204,6 +204,7 @@ class _Reader(NodeReader):
         if node is None or not self.is_mapping(node, f"`{key}`", "Write column: value."):
             return {}
         if key == "scope":
+            self.are_constants(node.items, key)
             for column, value in node.items.items():
                 if not isinstance(value, Scalar) or value.tag in GENERATORS:
                     self.bad(value, f"`scope` takes one value for `{column}`, not {kind(value)}")
@@ -214,6 +215,7 @@ class _Reader(NodeReader):
         if isinstance(node, Mapping):
             values = node.items.get("set")
             if list(node.items) == ["set"] and isinstance(values, Mapping) and values.items:
+                self.are_constants(values.items, "removed")
                 return Removed.SET, values.items
         elif node is None:
             return Removed.KEEP, {}

@@ -58,6 +58,7 @@ class FormerReader(NodeReader):
     def _scope(self, node: Node) -> AnyMapping[str, Node] | None:
         if not self.is_mapping(node, "`scope`", "Write column: value; {} for none."):
             return None
+        self.are_constants(node.items, "scope")
         for column, value in node.items.items():
             if not isinstance(value, Scalar):
                 self.bad(value, f"`scope` takes one value for `{column}`, not {kind(value)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from collections.abc import Mapping as AnyMapping
 from enum import StrEnum
 from typing import TypeAlias, TypeGuard, TypeVar
 
@@ -38,6 +39,16 @@ class NodeReader:
                     key, known, otherwise=f"Known are {', '.join(known)}."
                 )
                 self.bad(node.key_place(key), f"unknown {what} `{key}`", remedy)
+
+    def are_constants(self, values: AnyMapping[str, Node], key: str) -> None:
+        """Report what cannot stand in a statement; servers log those."""
+        for value in values.values():
+            if isinstance(value, Scalar) and value.tag == "env":
+                self.bad(
+                    value,
+                    f"`{key}` takes no `!env`: its values stand in statements, which servers log",
+                    "Write the value itself; `!env` is for rows and `defaults`.",
+                )
 
     def is_mapping(self, node: Node, what: str, remedy: str | None = None) -> TypeGuard[Mapping]:
         """Whether it is a mapping; a problem if not."""

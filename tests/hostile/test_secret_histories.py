@@ -512,6 +512,42 @@ def test_no_history_brings_a_secret_to_light(told: Shop, history: Callable[[Shop
     is_silent(told, since)
 
 
+def test_no_value_of_a_variable_reaches_the_servers_log(told: Shop) -> None:
+    """Of a row's value, a default and a key, whatever becomes of the row."""
+    shop = told
+    names = {"NAME": FIRST, "TIER": SECOND, "TOKEN": LIVE}
+    shop.environ |= names
+    since = len(log_of(shop))
+    row = "name: !env NAME, token: !env TOKEN"
+    text = "table: accounts\nkey: name\nremoved: delete\ndefaults: {tier: !env TIER}\nrows:\n"
+    written = shop.directory.parent / "written"
+    shop.seed("accounts", f"{text}  - {{{row}, note: x}}\n  - {{name: b, note: x}}\n")
+    release(shop, "1")
+    assert shop.rows("SELECT name, tier, token FROM accounts ORDER BY id LIMIT 1") == [
+        tuple(names.values())
+    ]
+    shop.environ |= {"TIER": f"{SECOND} 2", "TOKEN": f"{LIVE} 2"}
+    shop.database.execute("UPDATE accounts SET note = 'y', tier = 'z'")
+    shop.seed("accounts", f"{text}  - {{{row}, note: second}}\n")
+    plan = str(written / "plan.json")
+    for command in (
+        ("plan", "--mode", "update", "--out", plan),
+        ("run", "--mode", "update"),
+        ("plan", "--mode", "update", "--json"),
+        ("status", "--values"),
+        ("conflicts", "--kept"),
+        ("undo", "2", "--yes", "--actor", "jo"),
+    ):
+        done = shop.command(*command)
+        assert done.exit_code == 0, (command, done.stderr)
+    shop.seed("accounts", f"{text}  []\n")
+    release(shop, "2")
+    found = log_of(shop)[since:]
+    assert "INSERT INTO" in found
+    for mark in MARKS:
+        assert mark not in found, [each for each in found.splitlines() if mark in each][:3]
+
+
 @pytest.mark.parametrize(
     ("policies", "why"),
     [

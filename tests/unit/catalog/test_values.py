@@ -52,14 +52,25 @@ def test_sets_of_other_environments_need_no_variables(project):
     assert loaded.env_names == ()
 
 
-def test_scope_and_defaults_take_variables_too(project):
-    project.core(
-        t="table: t\nkey: k\nscope: {o: !env ORG}\ndefaults: {d: !env D}\nrows: [{k: a}]\n"
-    )
-    found = project.set("t", ORG="7", D="x")
-    assert found.scope == (("o", "7"),)
-    assert [column.name for column in found.columns] == ["k", "o", "d"]
-    assert next(iter(found.rows)).values == ("a", "7", "x")
+def test_defaults_take_variables_too(project):
+    project.core(t="table: t\nkey: k\ndefaults: {d: !env D}\nrows: [{k: a}]\n")
+    assert next(iter(project.set("t", D="x").rows)).values == ("a", "x")
+
+
+@pytest.mark.parametrize(
+    ("policy", "key"),
+    [
+        ("scope: {o: !env ORG}", "scope"),
+        ("removed: {set: {o: !env ORG}}", "removed"),
+        ("was: {scope: {o: !env ORG}}", "scope"),
+    ],
+)
+def test_what_stands_in_statements_takes_no_variable(project, policy, key):
+    project.core(t=f"table: t\nkey: k\n{policy}\nrows: [{{k: a}}]\n")
+    (problem,) = project.problems(environ={"ORG": "mark-7"})
+    assert f"`{key}` takes no `!env`" in problem
+    assert "t.yaml:3:" in problem
+    assert "mark-7" not in problem
 
 
 @pytest.mark.parametrize(
