@@ -58,7 +58,10 @@ from seeder.report.words import (
 )
 
 SHOWN = 200
-"""Rows of a group that a page shows."""
+"""Rows of a group that a page shows, where there are few sets; and sets."""
+
+_ROWS = 2_000
+"""Rows of a group that a page shows in all of its sets."""
 
 _FOLDED = 12
 """Rows of a set from which on it is shown closed."""
@@ -190,6 +193,7 @@ def _failure(failed: Failure, made: datetime.datetime) -> str:
 
 def _rendered(template: str, **content: Any) -> str:
     made = environment("seeder.report")
+    changed = min(SHOWN, len(content.get("changes", ())))
     made.globals.update(
         ACTIONS=ACTIONS,
         AFTERWARDS=AFTERWARDS,
@@ -197,6 +201,7 @@ def _rendered(template: str, **content: Any) -> str:
         FOLDED=_FOLDED,
         HELD_EXPLAINED=HELD_EXPLAINED,
         MEANING=MEANING,
+        OF_A_SET=min(SHOWN, _ROWS // max(1, changed)),
         SHOWN=SHOWN,
         STAYING=(ColumnCase.SETTLE, ColumnCase.HELD, ColumnCase.LET_GO, ColumnCase.CHANGED),
         Take=Take,

@@ -29,12 +29,16 @@ if TYPE_CHECKING:
 SHOWN = 20
 """Rows of a group that are shown where nobody asks for all; and columns of each."""
 
+_TO_DECIDE = 100
+"""Rows in conflict that are shown then."""
+
 
 def rows(changes: Sequence[RowChange], *, full: bool) -> Iterator[Line]:
     """Show rows in groups, each under what happens to it and why."""
     for group in groups(map(of_row, changes)):
         yield _headline(group)
-        many = len(group.rows) if full or group.kind is Kind.CONFLICT else SHOWN
+        most = _TO_DECIDE if group.kind is Kind.CONFLICT else SHOWN
+        many = len(group.rows) if full else most
         for row in group.rows[:many]:
             yield from _row(row, group)
         if len(group.rows) > many:

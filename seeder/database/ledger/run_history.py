@@ -13,7 +13,11 @@ from seeder.database.ledger.bases import Base
 from seeder.database.ledger.entries import image, read_bases
 from seeder.database.ledger.ledger import Ledger
 from seeder.database.ledger.reference_keys import keys_of_rows
+from seeder.database.schema.equality import cut
 from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
+
+LONGEST = 20_000
+"""Characters of a value of a run in the past; what differs in two longer ones is not looked for."""
 
 _RUNS = (
     "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
@@ -135,8 +139,10 @@ def _written(
 ) -> Iterator[tuple[int, RowRecord]]:
     rows = connection.execute(
         ledger.sql(
-            "SELECT base, set_name, addr, action, reason, before, after, merged FROM {s}.changes"
-            " WHERE run = {run} ORDER BY seq LIMIT {limit}",
+            "SELECT base, set_name, addr, action, reason, {before}, {after}, merged"
+            " FROM {s}.changes WHERE run = {run} ORDER BY seq LIMIT {limit}",
+            before=_cut("before"),
+            after=_cut("after"),
             run=sql.Literal(number),
             limit=sql.Literal(limit),
         )
@@ -155,6 +161,13 @@ def _written(
         )
 
 
+def _cut(side: str) -> sql.Composable:
+    """An image whose values are no longer than is told of one."""
+    return sql.SQL(
+        "(SELECT pg_catalog.jsonb_object_agg(i.key, {}) FROM pg_catalog.jsonb_each_text({}) i)"
+    ).format(cut(sql.SQL("i.value"), LONGEST), sql.Identifier(side))
+
+
 def _inserted(
     connection: psycopg.Connection[Any], ledger: Ledger, base: Base, number: int, limit: int
 ) -> tuple[int, list[RowRecord]]:
@@ -164,7 +177,7 @@ def _inserted(
         )
     ).fetchone()
     asked = image(
-        (name, sql.SQL("(b.{})::text").format(column.asked))
+        (name, cut(sql.SQL("(b.{})::text").format(column.asked), LONGEST))
         for name, column in base.columns.items()
     )
     rows = connection.execute(

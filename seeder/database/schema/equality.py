@@ -136,15 +136,18 @@ _SHORT = frozenset({"boolean", "smallint", "integer", "bigint", "real", "uuid", 
 def bounded(value: sql.Composable, column: Column) -> sql.Composable:
     """A value of a column as text that is no longer than a plan or a list shows."""
     text = sql.SQL("({})::text").format(value)
-    if column.base in _SHORT:
-        return text
+    return text if column.base in _SHORT else cut(text, LONGEST)
+
+
+def cut(text: sql.Composable, longest: int) -> sql.Composable:
+    """The start of a longer text, with its length and what tells it apart."""
     return sql.SQL(
         "CASE WHEN pg_catalog.octet_length({text}) <= {longest} THEN {text} ELSE"
         " pg_catalog.left({text}, {longest})"
         " || '... (' || pg_catalog.length({text})::text || ' characters, SHA-256 '"
         " || pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to({text},"
         " 'UTF8')), 'hex'), 16) || ')' END"
-    ).format(text=text, longest=sql.Literal(LONGEST))
+    ).format(text=text, longest=sql.Literal(longest))
 
 
 def same(one: sql.Composable, other: sql.Composable, column: Column) -> sql.Composed:
