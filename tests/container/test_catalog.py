@@ -10,6 +10,15 @@ import yaml
 
 from tests.container.conftest import IMAGES, ROOT, Database, Ran, RunJob, build, docker
 
+AUTHORITIES = """
+import ssl
+from seeder.database.connection.target import Target
+given = Target.parse("postgresql://app@db.example/app?sslrootcert=system").parameters
+trusted = ssl.create_default_context(cafile=given["sslrootcert"]).get_ca_certs()
+print(given["sslrootcert"], given["sslmode"], len(trusted))
+"""
+"""Where libpq is told to look for them, and how many there are."""
+
 
 @pytest.fixture
 def context(project: Path, tmp_path: Path) -> Path:
@@ -104,6 +113,14 @@ def test_catalog_in_an_applications_image_without_glibc(
     done = before_a_deploy(run_job, application, db)
     assert done.exit_code == 0, done.output
     assert db.value("SELECT count(*) FROM colours") == 1
+    # The certificate authorities came along: the application's image has none of its own.
+    assert "ca-certificates" not in files
+    looked = docker(
+        *("run", "--rm", "--entrypoint", "/opt/seeder/bin/python3", application, "-c", AUTHORITIES)
+    ).stdout
+    file, mode, number = looked.split()
+    assert (file, mode) == ("/opt/seeder/share/ca-certificates.crt", "verify-full")
+    assert int(number) > 100
 
 
 def test_packages_added_for_a_python_seed_file(

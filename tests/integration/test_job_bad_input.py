@@ -388,6 +388,30 @@ def test_a_password_that_is_replaced_in_its_file_while_the_job_waits_is_read_aga
     assert "horse-battery" not in told + done.stderr
 
 
+def test_a_password_file_of_libpq_that_is_corrected_while_the_job_waits_is_read_again(
+    shop: Shop, strict: OwnServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "pgpass"
+    file.write_text(f"*:*:*:app:{MARK}\n")
+    file.chmod(0o600)
+    child = shop.start(
+        "run",
+        DATABASE_URL=strict.url("shop", user="app"),
+        PGPASSFILE=str(file),
+        SEEDER_WAIT_TIMEOUT="60",
+    )
+    assert child.stderr is not None
+    told = ""
+    while "database.awaited" not in told:
+        told += child.stderr.readline()
+    assert "refuses this role or its password" in told
+    file.write_text("*:*:*:app:horse-battery\n")
+    done = shop.end(child)
+    assert done.exit_code == 0, done.stderr
+    assert MARK not in told + done.stderr
+    assert "horse-battery" not in told + done.stderr
+
+
 def test_a_missing_database_is_told_with_its_remedy(shop: Shop, strict: OwnServer) -> None:
     url = strict.url("elsewhere", user="app", password="horse-battery")
     unreachable(shop, 12, url, "the database does not exist", "Create it, or correct the name")
