@@ -142,6 +142,6 @@ def test_ten_thousand_rows_load_in_about_a_second(project):
         f"- {{k: r{n}, name: Item {n}, price: {n}.50, on: true}}\n" for n in range(10_000)
     )
     project.core(t=HEAD + "rows:\n" + rows)
-    began = time.perf_counter()
+    began = time.process_time()
     assert len(project.keys("t")) == 10_000
-    assert time.perf_counter() - began < 5  # a quarter of a second on an idle machine
+    assert time.process_time() - began < 5  # a quarter of a second, of its own
