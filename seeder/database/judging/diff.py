@@ -196,26 +196,33 @@ def find_gone(
     `excluded` are row keys that only another environment's sets have: they have not left.
     Returns how many there are.
     """
-    stages = (work.stage, *work.siblings)
-    nowhere = [
-        sql.SQL("NOT EXISTS (SELECT FROM {} s WHERE {})").format(
-            stage.relation, entry_match(work, stage_number=stage.number)
+    in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
+    # Taken away as a set: without statistics Postgres 14 and 15 expect hardly an entry here, and
+    # would read the stage anew for each of them, were it asked whether the row is nowhere.
+    there = [
+        sql.SQL("EXCEPT\nSELECT b.ctid FROM {} b JOIN {} s ON {} WHERE {}").format(
+            work.base.relation,
+            stage.relation,
+            entry_match(work, stage_number=stage.number),
+            in_scope,
         )
-        for stage in stages
+        for stage in (work.stage, *work.siblings)
     ]
     cursor = connection.execute(
         sql.SQL(
             "INSERT INTO {diff} (s, b, missing)\n"
-            "SELECT NULL, b.ctid, false FROM {base} b\n"
-            "WHERE b.scope = {scope} AND b.state = 'a' AND b.seed_set = ANY ({own})\n"
-            "  AND b.addr <> ALL ({excluded}) AND {nowhere}"
+            "SELECT NULL, gone.entry, false FROM (\n"
+            "SELECT b.ctid FROM {base} b\n"
+            "WHERE {in_scope} AND b.state = 'a' AND b.seed_set = ANY ({own})\n"
+            "  AND b.addr <> ALL ({excluded})\n"
+            "{there}\nORDER BY 1) gone (entry)"
         ).format(
             diff=work.diff,
             base=work.base.relation,
-            scope=sql.Literal(work.scope),
+            in_scope=in_scope,
             own=sql.Literal(list(work.own_ids)),
             excluded=sql.SQL("{}::text[]").format(sql.Literal(list(excluded))),
-            nowhere=all_of(nowhere),
+            there=sql.SQL("\n").join(there),
         )
     )
     return cursor.rowcount
