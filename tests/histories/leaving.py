@@ -56,10 +56,12 @@ class Leaving(Places):
         return decide(ROW_RULES, facts).verdict, pk
 
     def is_modified(self, each: Set, entry: Entry, pk: int) -> bool:
-        live = self.tables[each.name].live[pk]
+        """In a column that any row has given: what else is in the row, the ledger cannot compare."""
+        table = self.tables[each.name]
         return bool(entry.unknown - entry.unasked) or not all(
-            column.name in entry.unasked or self.is_stored(column, entry, live)
+            column.name in entry.unasked or self.is_stored(column, entry, table.live[pk])
             for column in each.columns
+            if column.name in table.known
         )
 
     def is_referenced(self, each: Set, pk: int) -> bool:

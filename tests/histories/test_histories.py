@@ -104,15 +104,10 @@ class TwoSets(Referring):
 
 
 class Trees(Referring):
-    """Rows of one set refer to rows of the same.
-
-    What people settle is left to the other kinds: the oracle does not know yet what it does to
-    rows that wait for each other.
-    """
+    """Rows of one set refer to rows of the same."""
 
     def steps(self):
-        left_out = (self.undo, self.resolve, self.restore, self.migration_changes_scope)
-        return tuple(step for step in super().steps() if step not in left_out)
+        return tuple(step for step in super().steps() if step != self.migration_changes_scope)
 
     def choose(self):
         name = f"nodes_{self.number}"

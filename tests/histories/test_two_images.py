@@ -6,7 +6,6 @@ rows are what it says.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from seeder.merge.result import Result
 from seeder.settings import Secret, Settings
 from seeder.settle.undo import undo
 from tests.histories.model import Database
+from tests.histories.play import seeds
 from tests.histories.settling import Run
 from tests.histories.state import Column, Row, Set, Table
 from tests.support.events import Events
@@ -221,7 +221,7 @@ def test_two_images_take_turns(create_database, tmp_path: Path) -> None:
     run_state_machine_as_test(
         TwoImages,
         settings=settings(
-            max_examples=int(os.environ.get("HISTORIES", "12")),
+            max_examples=len(seeds(otherwise=12)),
             stateful_step_count=20,
             deadline=None,
             suppress_health_check=list(HealthCheck),
