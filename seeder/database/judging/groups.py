@@ -58,7 +58,7 @@ def know_rows(seeding: Seeding, works: Sequence[SetWork], judged: frozenset[str]
         references.resolve(connection, work, seeding.works, judged)
     for work in works:
         if work.decision in MERGING:
-            follow_references(connection, work)
+            follow_references(seeding, work)
     for work in works:
         shared = work.siblings or len(work.own_ids) > 1
         if work.decision in MERGING and seeding.writes and shared:

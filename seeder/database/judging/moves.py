@@ -43,14 +43,14 @@ def follow_moves(seeding: Seeding, work: SetWork) -> bool:
     return moved
 
 
-def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def follow_references(seeding: Seeding, work: SetWork) -> None:
     """Let entries follow references in the key that are written otherwise than before.
 
     The referenced set has another key by now, or the catalog gave the stored values until
     now: a reference stands for the row it refers to, so the identity is still the same.
     Runs after the references are resolved; a survey's base is a temporary copy here.
     """
-    names = _key_references(work)
+    connection, names = seeding.connection, _key_references(work)
     if not names:
         return
     same_values = [
@@ -63,12 +63,27 @@ def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> Non
         )
         for name in names
     ]
-    connection.execute(
+    found = connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET {sets}\nFROM {stage} s\n"
+            "SELECT b.addr, s.addr FROM {base} b, {stage} s\n"
             "WHERE b.scope = {scope} AND {same_values} AND ({written_otherwise})\n"
             "AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = s.addr)\n"
             "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr = b.addr)"
+        ).format(
+            base=work.base.relation,
+            stage=work.stage.relation,
+            scope=sql.Literal(work.scope),
+            same_values=all_of(same_values),
+            written_otherwise=sql.SQL(" OR ").join(written_otherwise),
+        )
+    ).fetchall()
+    if not found:
+        return
+    pairs = rekey.as_relation(found)
+    connection.execute(
+        sql.SQL(
+            "UPDATE {base} b SET {sets} FROM {pairs} m JOIN {stage} s ON s.addr = m.addr"
+            " WHERE b.scope = {scope} AND b.addr = m.old"
         ).format(
             base=work.base.relation,
             sets=sql.SQL(", ").join(
@@ -82,12 +97,12 @@ def follow_references(connection: psycopg.Connection[Any], work: SetWork) -> Non
                     ),
                 ]
             ),
+            pairs=pairs,
             stage=work.stage.relation,
             scope=sql.Literal(work.scope),
-            same_values=all_of(same_values),
-            written_otherwise=sql.SQL(" OR ").join(written_otherwise),
         )
     )
+    rekey.follow_everywhere(seeding, work, pairs)
 
 
 def follow_cascades(

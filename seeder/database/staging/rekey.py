@@ -8,7 +8,8 @@ key, so that an undo still finds them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
@@ -51,21 +52,22 @@ def _rekey(
             "CREATE TEMP TABLE {name} ON COMMIT DROP AS\nWITH e AS (\n{entries}\n), s AS (\n{rows}"
             "\n)\nSELECT DISTINCT ON (addr) entry, old, addr, parts, how FROM (\n"
             "  SELECT e.entry, e.addr AS old, e.owning,"
-            " coalesce(x.addr, y.addr, {address}, CASE WHEN e.addr NOT IN (SELECT addr FROM s)"
-            " THEN e.addr END) AS addr,\n"
+            " coalesce(x.addr, y.addr, {address}, e.addr || {by}) AS addr,\n"
             "    coalesce(x.parts, y.parts, e.parts, e.live) AS parts,\n"
             "    CASE WHEN x.addr IS NOT NULL THEN 1 WHEN y.addr IS NOT NULL THEN 2"
             " WHEN coalesce(e.parts, e.live) IS NOT NULL THEN 3 ELSE 4 END AS how\n"
             "  FROM e LEFT JOIN s x ON x.parts = e.parts\n"
             "  LEFT JOIN s y ON x.addr IS NULL AND y.before = e.before"
             " AND NOT EXISTS (SELECT FROM e o WHERE o.parts = y.parts)\n"
-            ") q WHERE addr IS NOT NULL ORDER BY addr, how, owning DESC"
+            ") q ORDER BY addr, how, owning DESC, old"
         ).format(
             name=sql.Identifier(f"seeder_rekeyed_{work.stage.number}"),
             entries=_entries(work, old_key, recorded),
             rows=sql.SQL("\n  UNION ALL\n").join(
                 _rows(work, stage, old_key) for stage in (work.stage, *work.siblings)
             ),
+            # Another row may have the same key by the new columns, now or later.
+            by=sql.Literal(f" ({', '.join(old_key)})"),
             address=sql.SQL(
                 "(SELECT pg_catalog.string_agg(pg_catalog.replace(pg_catalog.replace(u.part,"
                 " '\\', '\\\\'), ',', '\\,'), ','"
@@ -81,14 +83,22 @@ def _rekey(
             " AND b.ctid NOT IN (SELECT entry FROM {pairs})"
         ).format(base=base.relation, scope=sql.Literal(work.scope), pairs=pairs)
     )
+    former = [name for name in old_key if name in base.columns and name not in work.seed_set.key]
     sets, notes = _assignments(work)
     connection.execute(
         sql.SQL(
-            "UPDATE {base} b SET addr = m.addr, {sets}, notes = CASE WHEN {moved} = '{{}}'"
-            " THEN b.notes ELSE coalesce(b.notes, '{{}}') || pg_catalog.jsonb_build_object('moved',"
-            " {moved} || coalesce(b.notes -> 'moved'::text, '{{}}')) END FROM {pairs} m"
-            " WHERE b.ctid = m.entry"
-        ).format(base=base.relation, sets=sets, moved=notes, pairs=pairs)
+            "UPDATE {base} b SET addr = m.addr, {sets}, notes = (SELECT nullif("
+            "(coalesce(b.notes, '{{}}') - 'moved'::text) || CASE WHEN q.moved = '{{}}' THEN q.moved"
+            " ELSE pg_catalog.jsonb_build_object('moved', q.moved) END, '{{}}') FROM (SELECT"
+            " {moved} || (coalesce(b.notes -> 'moved'::text, '{{}}') - {former}::text[])"
+            " AS moved) q) FROM {pairs} m WHERE b.ctid = m.entry"
+        ).format(
+            base=base.relation,
+            sets=sql.SQL(", ").join([*sets, *_plain_again(base, former)]),
+            moved=notes,
+            former=sql.Literal(former),
+            pairs=pairs,
+        )
     )
     follow_everywhere(seeding, work, pairs)
 
@@ -185,7 +195,29 @@ def _array(values: Sequence[sql.Composable]) -> sql.Composable:
     return sql.SQL("CASE WHEN pg_catalog.num_nulls({0}) = 0 THEN ARRAY[{0}] END").format(texts)
 
 
-def _assignments(work: SetWork) -> tuple[sql.Composable, sql.Composable]:
+def _plain_again(base: Base, names: Sequence[str]) -> list[sql.Composable]:
+    """Columns that were part of the key: what a row was known by is what it was asked for again.
+
+    A key that the catalog had moved, and a person's table had not, stays a conflict so.
+    """
+    sets: list[sql.Composable] = []
+    for name in names:
+        column = base.columns[name]
+        noted = sql.SQL(
+            "{own} = CASE WHEN coalesce(b.notes -> 'moved'::text ? {name}::text, false)"
+            " THEN {before} ELSE b.{own} END"
+        )
+        before = sql.SQL("(b.notes -> 'moved'::text ->> {}::text)::{}").format(
+            sql.Literal(name), sql.SQL(column.storage)
+        )
+        sets.append(noted.format(own=column.asked, name=sql.Literal(name), before=before))
+        if column.reference:
+            none = sql.SQL("NULL")
+            sets.append(noted.format(own=column.symbol, name=sql.Literal(name), before=none))
+    return sets
+
+
+def _assignments(work: SetWork) -> tuple[list[sql.Composable], sql.Composable]:
     """What the key's columns become, and an object of what they were, for the merge."""
     sets: list[sql.Composable] = []
     moved: list[sql.Composable] = []
@@ -210,7 +242,7 @@ def _assignments(work: SetWork) -> tuple[sql.Composable, sql.Composable]:
                 " ELSE '{{}}'::jsonb END"
             ).format(differs, sql.Literal(name), column.asked)
         )
-    return sql.SQL(", ").join(sets), sql.SQL("({})").format(sql.SQL(" || ").join(moved))
+    return sets, sql.SQL("({})").format(sql.SQL(" || ").join(moved))
 
 
 def _follow(seeding: Seeding, other: SetWork, name: str, pairs: sql.Composable) -> None:
@@ -234,7 +266,7 @@ def _follow(seeding: Seeding, other: SetWork, name: str, pairs: sql.Composable) 
 
 
 def _readdress(seeding: Seeding, work: SetWork) -> None:
-    """Row keys made of references follow them."""
+    """Row keys made of references follow them, and all that names the rows follows those."""
     parts = []
     for name in work.seed_set.key:
         refers = work.seed_set.column(name).reference is not None
@@ -246,8 +278,20 @@ def _readdress(seeding: Seeding, work: SetWork) -> None:
         nulls_equal = work.live(name).nulls_equal
         parts.append(sql.SQL("coalesce({}, {})").format(part, null) if nulls_equal else part)
     whole = sql.SQL(" || ',' || ").join(parts)
-    seeding.connection.execute(
-        sql.SQL("UPDATE {} SET addr = {} WHERE scope = {} AND addr <> {}").format(
-            work.base.relation, whole, sql.Literal(work.scope), whole
-        )
+    found = seeding.connection.execute(
+        sql.SQL(
+            "WITH m AS (SELECT b.ctid AS entry, b.addr AS old, {whole} AS addr FROM {base} b"
+            " WHERE b.scope = {scope} AND b.addr <> {whole}),\n"
+            "e AS (UPDATE {base} b SET addr = m.addr FROM m WHERE b.ctid = m.entry)\n"
+            "SELECT old, addr FROM m"
+        ).format(whole=whole, base=work.base.relation, scope=sql.Literal(work.scope))
+    ).fetchall()
+    if found:
+        follow_everywhere(seeding, work, as_relation(found))
+
+
+def as_relation(pairs: Iterable[tuple[str, str]]) -> sql.Composable:
+    """Old and new keys as a relation; no table, for a survey's transaction is read-only."""
+    return sql.SQL("(SELECT * FROM pg_catalog.jsonb_each_text({}::jsonb) v (old, addr))").format(
+        sql.Literal(json.dumps(dict(pairs)))
     )
