@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from seeder.errors import PlanStale
 from seeder.log import Log
+from seeder.merge import conflict_kinds
 from seeder.merge.given import is_disposable
 from seeder.merge.model import Catalog, Conflict, Mode, SeedSet, Update
-from seeder.merge.plan import Plan, SetDecision, SetOutcome
+from seeder.merge.plan import Plan, RowChange, SetDecision, SetOutcome
 from seeder.merge.plan_document import shortened, to_document
 from seeder.merge.result import RequestOutcome, Result, RunResult
 from seeder.planning import Choice, Planner, pending_plan
@@ -332,7 +333,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             in_conflict=in_conflict,
             run_id=self.number,
             pending_plan=pending_plan,
-            hint=_hint(counts),
+            hint=_hint(counts, (row for outcome in outcomes for row in outcome.kept)),
         )
 
 
@@ -395,14 +396,14 @@ def version_table_of(connection: Connection, catalog: Catalog) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _hint(counts: Mapping[str, int]) -> str | None:
+def _hint(counts: Mapping[str, int], kept: Iterable[RowChange]) -> str | None:
     if counts.get(SetDecision.UNADOPTED.value):
         return (
             "Some tables had rows before seeder: `seeder plan --mode update` shows what adopting"
             " them means, `seeder run --mode update` does it."
         )
     if counts.get("conflicts"):
-        return "Some rows changed both here and in the catalog: `seeder conflicts` shows them."
+        return conflict_kinds.hint(kept)
     if counts.get(SetDecision.PENDING.value):
         return (
             "The catalog has changes that wait for an update: name a new release in seeder.toml,"

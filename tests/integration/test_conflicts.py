@@ -346,3 +346,62 @@ def test_a_terminal_is_asked_about_one_conflict_after_the_other(
     assert ": resolve tiers/old, live; recorded as run 3." in shown
     code, shown = on_a_terminal(["resolve", "roles/*"], environ, events=False, typed="quit\n")
     assert (code, left_open(torn, capsys)) == (0, ["roles/a"]), shown
+
+
+def plans(project: Project, *rows: str, removed: str = "delete") -> None:
+    listed = "".join(f"  - {row}\n" for row in rows) or "  []\n"
+    project.write("plans", f"table: plans\nkey: code\nremoved: {removed}\nrows:\n{listed}")
+
+
+@pytest.fixture
+def shop(project: Project) -> Project:
+    project.sql("CREATE TABLE plans (id serial PRIMARY KEY, code text UNIQUE, slug text UNIQUE)")
+    return project
+
+
+HINTS = {
+    "changed": "Some rows changed both here and in the catalog",
+    "held": "Some rows of the catalog want unique values that other rows hold",
+    "new_held": "Some rows of the catalog want unique values that other rows hold",
+    "here_before": "Some rows were here before seeder, and differ from the catalog",
+    "staying": "Some rows left the catalog, and stay since they were changed here or are"
+    " referred to",
+    "ambiguous": "Of some rows of the catalog it cannot be told which live rows they are",
+    "changed and held": "Some rows are in conflict",
+}
+
+
+@pytest.mark.parametrize("kind", HINTS)
+def test_a_run_s_hint_is_true_of_its_conflicts(shop: Project, kind: str) -> None:
+    if kind == "here_before":
+        shop.sql("INSERT INTO plans (code, slug) VALUES ('free', 'mine')")
+        plans(shop, "{code: free, slug: one}")
+    else:
+        plans(shop, "{code: free, slug: one}", "{code: pro, slug: two}")
+        shop.init()
+    if kind in ("changed", "changed and held", "staying"):
+        shop.sql("UPDATE plans SET slug = 'mine' WHERE code = 'free'")
+    if kind in ("held", "new_held", "changed and held"):
+        shop.sql("INSERT INTO plans (code, slug) VALUES ('theirs', 'held')")
+    match kind:
+        case "changed":
+            plans(shop, "{code: free, slug: other}", "{code: pro, slug: two}")
+        case "held":
+            plans(shop, "{code: free, slug: held}", "{code: pro, slug: two}")
+        case "new_held":
+            plans(
+                shop, "{code: free, slug: one}", "{code: pro, slug: two}", "{code: max, slug: held}"
+            )
+        case "changed and held":
+            plans(shop, "{code: free, slug: other}", "{code: pro, slug: held}")
+        case "staying":
+            plans(shop, "{code: pro, slug: two}")
+        case "ambiguous":
+            shop.sql(
+                "UPDATE plans SET code = 'renamed' WHERE code = 'free';"
+                "INSERT INTO plans (code) VALUES ('free')"
+            )
+            plans(shop, "{code: free, slug: other}", "{code: pro, slug: two}")
+    done = shop.update()
+    assert done.counts["conflicts"]
+    assert done.hint == f"{HINTS[kind]}: `seeder conflicts` shows them."
