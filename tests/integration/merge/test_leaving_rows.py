@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from seeder.merge.plan import RowAction
+from seeder.settle.undo import undo
 from tests.support.coded_roles import ROLES, codes, launch, seed, state
+from tests.support.events import Events
 from tests.support.merge import Project, counts, outcome
 
 
@@ -358,3 +360,19 @@ def test_rows_of_another_environment_have_not_left_the_catalog(launched: Project
     launched.update()
     launched.update()
     assert codes(launched) == ["a", "b", "c"]
+
+
+def test_a_column_that_no_row_has_given_does_not_keep_a_row_and_comes_back_with_it(
+    launched: Project,
+) -> None:
+    launched.sql("UPDATE roles SET is_active = false WHERE code = 'b'")
+    seed(launched, "a", "c", head="removed: delete\n")
+    result = launched.update()
+    assert counts(result, "roles") == {"delete": 1}
+    launched.assert_settled()
+    undo(launched.settings(), log=Events(), run=result.run_id, dry_run=False)
+    assert launched.rows("SELECT code, is_active FROM roles ORDER BY code") == [
+        ("a", True),
+        ("b", False),
+        ("c", True),
+    ]
