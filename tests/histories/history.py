@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
 
@@ -23,6 +24,17 @@ class History:
 
     number = 0
     """Keeps the tables of histories apart."""
+    must = (
+        "migration_renames_table",
+        "migration_renames_column",
+        "migration_changes_key",
+        "catalog_leaves_columns",
+        "undo",
+        "restore",
+        "resolve_for_live",
+        "resolve_for_desired",
+    )
+    """Steps that must take effect: histories in which they do not say nothing of them."""
 
     def __init__(self, connection: psycopg.Connection, random: Random) -> None:
         type(self).number += 1
@@ -34,6 +46,8 @@ class History:
         """The catalog is that of the last update."""
         self.moved_away = False
         """A table has had another name since."""
+        self.effects: Counter[str] = Counter()
+        """How often each step did something."""
         self.world = World(connection, self.sets, self.model)
 
     def choose(self) -> tuple[Set, ...]:
@@ -51,16 +65,20 @@ class History:
                 self.ask_for(each, code)
         for _ in range(updates):
             for _ in range(self.one_of(range(1, 8))):
-                self.take_a_step()
+                self.take(self.one_of(self.steps()))
             self.update()
+            for _ in range(self.one_of(range(4))):
+                self.take(self.one_of(self.settling()))
 
-    def take_a_step(self) -> None:
-        step, each = self.one_of(self.steps()), self.one_of(self.sets)
-        step(each)
+    def take(self, step: Callable[[Set], object]) -> None:
+        """Take a step with any of the sets."""
+        each = self.one_of(self.sets)
+        done = step(each)
+        self.effects[step.__name__] += bool(done)
         if not step.__name__.startswith("person"):
-            self.settled = step in (self.undo, self.resolve, self.restore) and self.settled
+            self.settled = step in self.settling() and self.settled
         live = self.model.tables[each.name].live
-        note(f"{step.__name__} {each.name}: {each.rows}, moved {each.moved}, live {live}")
+        note(f"{step.__name__} {each.name}: {done}, {each.rows}, moved {each.moved}, live {live}")
         self.world.rows_agree()
 
     def steps(self) -> tuple[Callable[[Set], None], ...]:
@@ -73,15 +91,20 @@ class History:
             self.catalog_changes_removal,
             self.migration_renames_table,
             self.migration_renames_column,
+            self.migration_changes_key,
             self.migration_changes_scope,
-            *[self.person_edits] * 2,
+            *[self.person_edits, self.both_change] * 2,
             self.person_deletes,
+            self.person_marks,
             self.person_renames,
             self.person_inserts,
             self.person_swaps,
-            self.undo,
-            *[self.resolve, self.restore] * 2,
+            *self.settling(),
         )
+
+    def settling(self) -> tuple[Callable[[Set], bool], ...]:
+        """What people settle, now and then, and above all right after an update."""
+        return (self.undo, self.restore, self.resolve_for_live, self.resolve_for_desired)
 
     # -- the catalog --------------------------------------------------------------------
 
@@ -90,7 +113,7 @@ class History:
 
     def ask_for(self, each: Set, code: str) -> None:
         row: Row = {column.name: self.desired(column) for column in each.columns}
-        row |= {"code": code, **each.scope}
+        row |= {each.naming: code, **each.scope}
         if None not in [row[name] for name in each.key]:
             each.rows[each.address(row)] = row
             self.prune_moves()
@@ -103,20 +126,24 @@ class History:
             column = self.one_of(free)
             each.rows[self.one_of(sorted(each.rows))] |= {column.name: self.desired(column)}
 
-    def catalog_leaves_columns(self, each: Set) -> None:
+    def catalog_leaves_columns(self, each: Set) -> bool:
         """A column leaves one row, or all of them."""
-        if each.rows:
-            rows = list(each.rows.values())
-            self.leave_column(each, rows if self.one_of([True, False]) else [self.one_of(rows)])
+        rows = list(each.rows.values())
+        return bool(rows) and self.leave_column(
+            each, rows if self.one_of([True, False]) else [self.one_of(rows)]
+        )
 
-    def leave_column(self, each: Set, rows: Sequence[Row]) -> None:
+    def leave_column(self, each: Set, rows: Sequence[Row]) -> bool:
+        """Whether a row gave it."""
         # A column that was renamed stays, for the catalog says so where it names it.
         free = [
             c.name for c in each.columns if c.name not in (*each.key, *each.scope) and not c.was
         ]
         name = self.one_of(free)
+        given = any(name in row for row in rows)
         for row in rows:
             row.pop(name, None)
+        return given
 
     def catalog_leaves_out(self, each: Set) -> None:
         if each.rows:
@@ -134,7 +161,7 @@ class History:
         if not each.rows:
             return
         old = self.one_of(sorted(each.rows))
-        row = each.rows[old] | {"code": self.one_of(CODES)}
+        row = each.rows[old] | {each.naming: self.one_of(CODES)}
         for column in each.references:
             if column.name in each.key:
                 row[column.name] = self.desired(column)
@@ -189,25 +216,43 @@ class History:
 
     # -- migrations -----------------------------------------------------------------------
 
-    def migration_renames_table(self, each: Set) -> None:
+    def migration_renames_table(self, each: Set) -> bool:
         self.world.rename_table(each)
         self.moved_away = True
+        return True
 
-    def migration_renames_column(self, each: Set) -> None:
-        """One that no trigger, key or removal speaks of, and that the catalog still gives.
+    def migration_renames_column(self, each: Set) -> bool:
+        """One that no trigger or removal speaks of, and that the catalog still gives.
 
         With its deploy: once no row gives the column any more, the catalog cannot say what it was.
         """
-        spoken_of = {*each.key, *each.scope, *each.marks, each.deleted, "one"}
+        spoken_of = {*each.scope, *each.marks, each.deleted, "one"}
         column = self.one_of([c for c in each.columns if c.name not in spoken_of])
-        if column is not None and column.name in each.given:
-            self.world.rename_column(each, column)
-            self.update()
+        if column is None or column.name not in each.given:
+            return False
+        self.world.rename_column(each, column)
+        self.update()
+        return True
 
-    def migration_changes_scope(self, each: Set) -> None:
-        if None not in (each.scope or {None: None}).values():
-            self.world.change_scope(each)
-            self.moved_away = True
+    def migration_changes_key(self, each: Set) -> bool:
+        """With its deploy: what people deleted is known by the old key alone, which rows give."""
+        if not each.rows:
+            return False
+        self.world.change_key(each)
+        for old, row in list(each.rows.items()):
+            for other, column in self.referring(each):
+                self.readdress(other, column, old, each.address(row))
+        each.rows = {each.address(row): row for row in each.rows.values()}
+        self.prune_moves()
+        known = bool(self.model.tables[each.name].entries)
+        self.update()
+        return known
+
+    def migration_changes_scope(self, each: Set) -> bool:
+        if None in (each.scope or {None: None}).values():
+            return False
+        self.moved_away = True
+        return self.world.change_scope(each)
 
     # -- people -------------------------------------------------------------------------
 
@@ -215,8 +260,27 @@ class History:
         column = self.one_of(self.world.columns(each))
         self.change(each, self.some_row(each), **{column.name: self.live_value(column)})
 
+    def both_change(self, each: Set) -> None:
+        """A person and the catalog want a value to be another one, which is a conflict mostly."""
+        table = self.model.tables[each.name]
+        places = {
+            key: table.entries[key].pk
+            for key in each.rows
+            if key in table.entries and table.entries[key].pk in table.live
+        }
+        key = self.one_of(sorted(places))
+        column = self.one_of([c for c in each.columns if c.name not in (*each.key, *each.scope)])
+        if key is not None:
+            self.change(each, places[key], **{column.name: self.live_value(column)})
+            each.rows[key] |= {column.name: self.desired(column)}
+
+    def person_marks(self, each: Set) -> None:
+        """Somebody deletes a row as the application does."""
+        if each.deleted is not None:
+            self.change(each, self.some_row(each), **{each.deleted: "true"})
+
     def person_renames(self, each: Set) -> None:
-        self.change(each, self.some_row(each), code=self.one_of((*CODES, "fay")))
+        self.change(each, self.some_row(each), **{each.naming: self.one_of((*CODES, "fay"))})
 
     def person_deletes(self, each: Set) -> None:
         pk = self.some_row(each)
@@ -230,7 +294,7 @@ class History:
 
     def person_inserts(self, each: Set) -> None:
         row: Row = {column.name: self.live_value(column) for column in self.world.columns(each)}
-        row["code"] = self.one_of((*CODES, "fay"))
+        row[each.naming] = self.one_of((*CODES, "fay"))
         if self.world.fits(each, row):
             self.world.insert(each, row)
 
@@ -239,10 +303,10 @@ class History:
         live = self.model.tables[each.name].live
         one, two = self.some_row(each), self.some_row(each)
         if one != two:
-            codes = live[one]["code"], live[two]["code"]
-            self.change(each, one, code="?")
-            self.change(each, two, code=codes[0])
-            self.change(each, one, code=codes[1])
+            names = live[one][each.naming], live[two][each.naming]
+            self.change(each, one, **{each.naming: "?"})
+            self.change(each, two, **{each.naming: names[0]})
+            self.change(each, one, **{each.naming: names[1]})
 
     def live_value(self, column: Column) -> Value:
         if column.refers_to is None:
@@ -261,30 +325,41 @@ class History:
 
     # -- what people settle -------------------------------------------------------------
 
-    def undo(self, each: Set) -> None:
-        """Once a run has seen where the tables are: the ledger goes by their names."""
-        if not self.moved_away:
-            self.world.undo()
+    def undo(self, each: Set) -> bool:
+        """A run, mostly the last one, once a run has seen where the tables are now."""
+        run = self.one_of(self.model.runs[-self.one_of([1, 1, 1, 3]) :])
+        return run is not None and not self.moved_away and self.world.undo(run)
 
-    def restore(self, each: Set) -> None:
+    def restore(self, each: Set) -> bool:
         """A row that is gone, mostly; the catalog asks for nothing new."""
         table = self.model.tables[each.name]
         gone = [
             key
             for key in each.rows
-            if key in table.entries and table.entries[key].pk not in table.live
+            if key in table.entries
+            for row in [table.live.get(table.entries[key].pk)]
+            if row is None or each.is_gone(row)
         ]
         key = self.one_of(sorted(gone or each.rows))
-        if self.settled and key is not None and each.deleted is None:
-            self.world.restore(each, key)
+        if not self.settled or key is None:
+            return False
+        marked = {pk for pk, row in table.live.items() if each.is_gone(row)}
+        done = self.world.restore(each, key)
+        self.effects["revive"] += done and table.entries[key].pk in marked
+        return done
 
-    def resolve(self, each: Set) -> None:
+    def resolve_for_live(self, each: Set) -> bool:
+        return self.resolve(each, live=True)
+
+    def resolve_for_desired(self, each: Set) -> bool:
+        return self.resolve(each, live=False)
+
+    def resolve(self, each: Set, *, live: bool) -> bool:
         """A row in conflict, mostly; the catalog asks for nothing new."""
         entries = self.model.tables[each.name].entries
         offered = [key for key in each.rows if key in entries and entries[key].offered]
         key = self.one_of(sorted(offered or each.rows))
-        if self.settled and key is not None:
-            self.world.resolve(each, key, live=self.one_of([True, False]))
+        return self.settled and key is not None and self.world.resolve(each, key, live=live)
 
     # -- runs ---------------------------------------------------------------------------
 
@@ -313,6 +388,9 @@ class History:
             for column in other.references:
                 if column.refers_to == each.name:
                     yield other, column
+
+    def is_naming(self, column: Column) -> bool:
+        return any(column is each.column(each.naming) for each in self.sets)
 
     def in_key(self, column: Column) -> bool:
         return any(column in each.columns and column.name in each.key for each in self.sets)

@@ -56,7 +56,7 @@ class Leaving(Places):
         return decide(ROW_RULES, facts).verdict, pk
 
     def is_modified(self, each: Set, entry: Entry, pk: int) -> bool:
-        """In a column that any row has given: what else is in the row, the ledger cannot compare."""
+        """In a column that any row has given: of others the ledger has nothing to compare."""
         table = self.tables[each.name]
         return bool(entry.unknown - entry.unasked) or not all(
             column.name in entry.unasked or self.is_stored(column, entry, table.live[pk])
@@ -135,7 +135,6 @@ class Leaving(Places):
 
     def record(self, entry: Entry) -> None:
         entry.run = self.run.number
-        self.run.recorded += 1
 
     def note_written(
         self, each: Set, key: str, before: Row, after: Row, names: Iterable[str], **more: bool

@@ -22,7 +22,7 @@ from seeder.merge.rules import (
     decide,
 )
 from tests.histories.leaving import Leaving
-from tests.histories.places import states
+from tests.histories.places import key_of, states
 from tests.histories.settling import SETTLED, Run, Undoing, collides
 from tests.histories.state import Entry, Row, Set, Wanted
 
@@ -37,6 +37,10 @@ class Database(Leaving):
         self.run = Run(number=number)
         self.sets = {each.name: each for each in sets}
         for each in sets:
+            self.know_columns(each)
+        for each in sets:
+            self.follow_key(each)
+        for each in sets:
             self.merge(each)
         for each in reversed(sets):
             self.remove_leaving(each)
@@ -46,7 +50,6 @@ class Database(Leaving):
     def merge(self, each: Set) -> None:
         table = self.tables[each.name]
         fresh = not table.seeded and not any(each.in_scope(row) for row in table.live.values())
-        self.know_columns(each)
         self.follow_moves(each)
         wanted = {key: self.look_up(each, row) for key, row in each.rows.items()}
         self.follow_references(each, wanted)
@@ -283,6 +286,7 @@ class Database(Leaving):
         for name in wanted.values.keys() - wanted.left_out:
             self.note_applied(entry, name, wanted, table.live[pk])
         self.record(entry)
+        self.run.inserted += 1
         entry.born = self.run.number
         table.entries[key] = entry
 
@@ -305,8 +309,10 @@ class Database(Leaving):
         return Undoing(self.sets, self.tables, run, by).undo()
 
     def restore(self, each: Set, key: str, by: int) -> bool:
-        """Bring back a row that somebody deleted, as the catalog has it."""
+        """Bring back a row that somebody deleted: as it was, if it is still there, but marked."""
         self.run = Run(number=by)
+        if self.revive(each, key):
+            return True
         wanted, (rule, _, _) = self.judged(each, key)
         itself = {name for name in wanted.awaited if wanted.symbols[name] == key}
         gone = rule.name in ("deleted_before", "deleted_here")
@@ -315,6 +321,25 @@ class Database(Leaving):
         pk = next(self.numbers)
         wanted.values |= dict.fromkeys(itself, pk)
         self.insert(each, key, wanted, pk)
+        return True
+
+    def revive(self, each: Set, key: str) -> bool:
+        """Take the mark off the row of a key, unless another has the key by now."""
+        table = self.tables[each.name]
+        entry = table.entries.get(key)
+        if entry is None or each.deleted is None:
+            return False
+        wanted = key_of(each, self.look_up(each, each.rows[key]).values)
+        here = {pk: row for pk, row in table.live.items() if each.in_scope(row)}
+        named = [pk for pk, row in here.items() if key_of(each, row) == wanted]
+        marked = [pk for pk in (entry.pk, *named) if pk in here and each.is_gone(here[pk])]
+        if not marked or any(not each.is_gone(here[pk]) for pk in named):
+            return False
+        before = {each.deleted: here[marked[0]][each.deleted]}
+        table.write(marked[0], **{each.deleted: "false"})
+        self.note_written(each, key, before, table.live[marked[0]], [each.deleted])
+        self.record(entry)
+        entry.pk, entry.state = marked[0], "a"
         return True
 
     def resolve(self, each: Set, key: str, by: int, *, live: bool) -> bool:

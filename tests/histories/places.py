@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 from seeder.merge.model import Removed
 from seeder.merge.rules import IDENTITY_RULES, Identity, decide
@@ -24,6 +25,8 @@ class Places:
         """Primary keys of new rows, until it is known which the database has drawn."""
         self.run = Run()
         """What the present run writes."""
+        self.runs: list[Run] = []
+        """Runs that have written, and that nobody has undone."""
 
     def is_asked(self, column: Column, entry: Entry, wanted: Wanted) -> bool:
         """D = B; of a reference also where it names the same row otherwise."""
@@ -148,21 +151,86 @@ class Places:
                     entry.asked[name] = now
                 elif was != now:
                     entry.symbols[name], entry.asked[name] = now, None
-            for other in self.sets.values():
-                for column in other.references:
-                    if column.refers_to == each.name:
-                        self.follow(other, column.name, old, new)
+            self.follow(each, {old: new})
 
-    def follow(self, other: Set, name: str, old: str, new: str) -> None:
+    def follow(self, each: Set, pairs: Mapping[str, str]) -> None:
+        """Images and references go by the keys that the rows have now."""
+        for run in self.runs:
+            run.follow(each.name, pairs)
+        for other in self.sets.values():
+            for column in other.references:
+                # What a column refers to that no row gives any more, nobody knows.
+                if column.refers_to == each.name and column.name in other.given:
+                    self.follow_reference(other, column.name, pairs)
+
+    def follow_reference(self, other: Set, name: str, pairs: Mapping[str, str]) -> None:
         table = self.tables[other.name]
         for entry in table.entries.values():
-            if entry.symbols.get(name) == old:
-                entry.symbols[name] = new
+            symbol = entry.symbols.get(name)
+            entry.symbols[name] = pairs.get(symbol, symbol)
         if name in other.key:
-            table.entries = {
-                other.address(entry.asked | entry.symbols): entry
-                for entry in table.entries.values()
+            now = {
+                key: other.address(row) if None not in [row[n] for n in other.key] else key
+                for key, entry in table.entries.items()
+                for row in [entry.asked | entry.symbols]
             }
+            table.entries = {now[key]: entry for key, entry in table.entries.items()}
+            self.follow(other, {old: new for old, new in now.items() if old != new})
+
+    def follow_key(self, each: Set) -> None:
+        """Entries of a set that has another key get it.
+
+        From the row of the catalog that still gives the old key; else from the live row, where
+        no reference is part of the key; else they stay known by the old one.
+        """
+        table = self.tables[each.name]
+        before, table.key = table.key or each.key, each.key
+        if before == each.key:
+            return
+        old = {
+            key: tuple(
+                None
+                if name in entry.unknown
+                else entry.symbols[name]
+                if each.column(name).refers_to
+                else entry.asked[name]
+                for name in before
+            )
+            for key, entry in table.entries.items()
+        }
+        given = {tuple(row.get(name) for name in before): key for key, row in each.rows.items()}
+        found: dict[str, tuple[int, bool, str, Row]] = {}
+        for key, entry in table.entries.items():
+            live = table.live.get(entry.pk, {})
+            at = live if live and each.in_scope(live) else {}
+            parts = [None if each.column(n).refers_to else at.get(n) for n in each.key]
+            if None not in old[key] and old[key] in given:
+                new = given[old[key]]
+                how, row = 2, {name: each.rows[new][name] for name in each.key}
+            elif None not in parts:
+                how, row = 3, dict(zip(each.key, parts, strict=True))
+                new = each.address(row)
+            else:
+                how, row, new = 4, dict.fromkeys(each.key), f"{key} ({', '.join(before)})"
+            verdict = (how, not entry.owning, key, row)
+            found[new] = min(found.get(new, verdict), verdict, key=lambda each: each[:3])
+        entries, table.entries = table.entries, {}
+        for new, (how, _, key, row) in found.items():
+            entry = table.entries[new] = entries[key]
+            for name in (set(before) - set(each.key)) & entry.moved.keys():
+                # No part of the key any more: what was last asked for is what counts again.
+                entry.asked[name] = entry.moved.pop(name)
+                if each.column(name).refers_to:
+                    entry.symbols[name] = None
+            for name, value in row.items():
+                held = entry.symbols if each.column(name).refers_to else entry.asked
+                if held[name] != value:
+                    if how == 2:
+                        entry.moved.setdefault(name, entry.asked[name])
+                    if each.column(name).refers_to:
+                        entry.asked[name] = None
+                held[name] = value
+        self.follow(each, {key: new for new, (_, _, key, _) in found.items()})
 
     def follow_references(self, each: Set, wanted: dict[str, Wanted]) -> None:
         """An entry whose key names the same rows otherwise is the same entry."""
@@ -175,6 +243,7 @@ class Places:
                 if same and key not in entries and old not in wanted:
                     entries[key] = entries.pop(old)
                     entry.symbols |= {n: v for n, v in row.symbols.items() if n in each.key}
+                    self.follow(each, {old: key})
 
 
 def key_of(each: Set, values: Row) -> tuple[Value, ...]:

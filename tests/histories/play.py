@@ -1,6 +1,7 @@
 """How random histories are played: the first few seeds, or those that HISTORIES names.
 
-`HISTORIES=500` plays the seeds 1 to 500, `HISTORIES=31-46` those from 31 to 46.
+`HISTORIES=500` plays the seeds 1 to 500, `HISTORIES=31-46` those from 31 to 46; many of them
+need `--timeout=0`.
 """
 
 from __future__ import annotations

@@ -54,10 +54,10 @@ def seed_set(each: Set) -> SeedSet:
         was=tuple(
             Former(
                 table=TableName(schema=None, name=table),
-                key=each.key,
+                key=key,
                 scope=scope_of(scope),
             )
-            for table, scope in each.formers
+            for table, key, scope in each.formers
         ),
         moved=tuple(
             Move(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from seeder.merge.plan import ColumnCase
@@ -43,9 +43,22 @@ class Run:
     number: int = 0
     written: list[Written] = field(default_factory=list)
     deleted: list[Deleted] = field(default_factory=list)
-    recorded: int = 0
-    """Entries that it wrote, inserted rows apart."""
     inserted: int = 0
+
+    def images(self, name: str) -> Iterator[Row]:
+        """The rows of a set as they were before and after."""
+        for each in self.written:
+            if each.name == name:
+                yield from (each.before, each.after)
+        for gone in self.deleted:
+            if gone.name == name:
+                yield gone.row
+
+    def follow(self, name: str, pairs: Mapping[str, str]) -> None:
+        """Images of rows that have other keys now are theirs all the same."""
+        for each in (*self.written, *self.deleted):
+            if each.name == name:
+                each.key = pairs.get(each.key, each.key)
 
 
 class Undoing:

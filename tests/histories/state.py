@@ -54,13 +54,18 @@ class Set:
     """What the table itself does to rows before they are written."""
     tables: list[str] = field(default_factory=list)
     """The names that migrations have given its table, the last one last."""
-    formers: list[tuple[str, Row]] = field(default_factory=list)
-    """Table and scope before each migration that changed one of them, the first one first."""
+    formers: list[tuple[str, tuple[str, ...], Row]] = field(default_factory=list)
+    """Table, key and scope before each migration that changed one, the first one first."""
 
     @property
     def table(self) -> str:
         """The table's name."""
         return self.tables[-1] if self.tables else self.name
+
+    @property
+    def naming(self) -> str:
+        """The column of the key by which people tell rows apart."""
+        return self.key[-1]
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -79,6 +84,10 @@ class Set:
     @property
     def references(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.refers_to)
+
+    def former(self) -> tuple[str, tuple[str, ...], Row]:
+        """What the ledger knows the set by until a migration has changed it."""
+        return self.table, self.key, self.scope
 
     def address(self, row: Row) -> str:
         return ",".join(str(row[name]) for name in self.key)
@@ -153,6 +162,8 @@ class Table:
     given: set[str] = field(default_factory=set)
     """Columns that rows gave at the last update, or that somebody has yet to decide about."""
     trigger: Trigger | None = None
+    key: tuple[str, ...] = ()
+    """The key by which the ledger has the rows."""
 
     def write(self, pk: int, **values: Value) -> None:
         before = self.live[pk]

@@ -63,7 +63,6 @@ class World:
         self, connection: psycopg.Connection, sets: Sequence[Set], model: Database
     ) -> None:
         self.connection, self.sets, self.model = connection, sets, model
-        self.undoable: Run | None = None
         for each in sets:
             self.create(each)
             model.tables[each.name] = Table(trigger=each.trigger)
@@ -83,6 +82,12 @@ class World:
                 )
             definitions.append(text)
         self.execute(each, "CREATE TABLE {t} ({d})", d=sql.SQL(", ").join(definitions))
+        self.create_indexes(each)
+        if each.trigger is not None:
+            each.trigger.create(self.connection, each.name)
+
+    def create_indexes(self, each: Set) -> None:
+        """The key is unique, in each scope."""
         keys = sql.SQL(", ").join(map(sql.Identifier, each.key))
         if each.scope:
             (name,) = map(sql.Identifier, each.scope)
@@ -93,8 +98,6 @@ class World:
                 self.execute(each, statement, name=name, keys=keys)
         else:
             self.execute(each, "CREATE UNIQUE INDEX ON {t} ({keys})", keys=keys)
-        if each.trigger is not None:
-            each.trigger.create(self.connection, each.name)
 
     def drop(self) -> None:
         """Leave the database as it was: a run looks at all that the ledger knows."""
@@ -181,23 +184,52 @@ class World:
     def rename_table(self, each: Set) -> None:
         name = f"{each.name}_{len(each.tables) + 1}"
         self.execute(each, "ALTER TABLE {t} RENAME TO {n}", n=sql.Identifier(name))
-        each.formers.append((each.table, each.scope))
+        each.formers.append(each.former())
         each.tables.append(name)
 
-    def change_scope(self, each: Set) -> None:
-        """All rows of the set get another value in the column of its scope."""
+    def change_key(self, each: Set) -> Column:
+        """The rows get another natural key, made of what people called them; the column of it."""
+        old, number = each.naming, len(each.formers) + 1
+        column = Column(f"alias{number}")
+        parts = {"new": sql.Identifier(column.name), "old": sql.Identifier(old)}
+        for (index,) in self.connection.execute(
+            "SELECT indexrelid::regclass::text FROM pg_index"
+            " WHERE indrelid = %s::regclass AND NOT indisprimary",
+            [each.table],
+        ).fetchall():
+            self.execute(each, "DROP INDEX {i}", i=sql.Identifier(index))
+        self.execute(each, "ALTER TABLE {t} ADD COLUMN {new} text", **parts)
+        table = self.model.tables[each.name]
+        for row in table.live.values():
+            row[column.name] = None
+        for pk, row in sorted(table.live.items()):
+            self.change(each, pk, **{column.name: f"{number}-{row[old]}"})
+        self.execute(each, "ALTER TABLE {t} ALTER {new} SET NOT NULL", **parts)
+        self.execute(each, "ALTER TABLE {t} ALTER {old} DROP NOT NULL", **parts)
+        for row in each.rows.values():
+            row[column.name] = f"{number}-{row[old]}"
+        each.formers.append(each.former())
+        each.columns = (*each.columns, column)
+        each.key = (*each.key[:-1], column.name)
+        each.moved = {}
+        self.create_indexes(each)
+        return column
+
+    def change_scope(self, each: Set) -> bool:
+        """All rows of the set get another value in the column of its scope, which was free."""
         ((name, old),) = each.scope.items()
         new = str(int(old) + 1)
         table = self.model.tables[each.name]
         if any(row[name] == new for row in table.live.values()):
-            return
+            return False
         for pk, row in sorted(table.live.items()):
             if row[name] == old:
                 self.change(each, pk, **{name: new})
         for row in (*each.rows.values(), *(entry.asked for entry in table.entries.values())):
             row[name] = new
-        each.formers.append((each.table, each.scope))
+        each.formers.append(each.former())
         each.scope = {name: new}
+        return True
 
     def rename_column(self, each: Set, column: Column) -> None:
         old, new = column.name, f"{column.name}_"
@@ -212,7 +244,8 @@ class World:
         for row in (
             *each.rows.values(),
             *table.live.values(),
-            *(part for e in entries for part in (e.asked, e.symbols, e.stored, e.offered)),
+            *(part for e in entries for part in (e.asked, e.symbols, e.stored, e.offered, e.moved)),
+            *(row for run in self.model.runs for row in run.images(each.name)),
         ):
             if old in row:
                 row[new] = row.pop(old)
@@ -224,14 +257,9 @@ class World:
             if old in names:
                 names.remove(old)
                 names.add(new)
-        if self.undoable:
-            for written in self.undoable.written:
-                for row in (written.before, written.after):
-                    if written.name == each.name and old in row:
-                        row[new] = row.pop(old)
-            for gone in self.undoable.deleted:
-                if gone.name == each.name:
-                    gone.row[new] = gone.row.pop(old)
+        table.key, each.key = (
+            tuple(new if name == old else name for name in key) for key in (table.key, each.key)
+        )
         column.was, column.name = (old, *column.was), new
 
     # -- runs ---------------------------------------------------------------------------
@@ -240,14 +268,16 @@ class World:
         before = {each.name: set(self.model.tables[each.name].live) for each in self.sets}
         outcomes = self.run(surveyed=surveyed)
         last = self.last_run()
-        moves = any(each.moved for each in self.sets)
         self.model.update(self.sets, last)
         self.take_over(before)
         self.agree()
-        run = self.model.run
-        if run.recorded or run.written or run.deleted or moves:
-            self.undoable = run
+        self.keep_images()
         return outcomes
+
+    def keep_images(self) -> None:
+        run = self.model.run
+        if run.written or run.deleted or run.inserted:
+            self.model.runs.append(run)
 
     def last_run(self) -> int:
         return self.connection.execute("SELECT max(id) FROM seeder.runs").fetchone()[0]
@@ -270,19 +300,18 @@ class World:
             )
             return by, work(by)
 
-    def undo(self) -> None:
-        """Take back the last run that did anything; a second undo of it does nothing."""
-        run = self.undoable
-        if run is None:
-            return
+    def undo(self, run: Run) -> bool:
+        """Take back a run; whether that wrote anything. A second undo of it does nothing."""
         by, (rows, counts, _) = self.settle(
             "undo", lambda by: undo(self.connection, LEDGER, run=run.number, by=by)
         )
         assert counts == self.model.undo(run, by), rows
         self.agree()
-        self.undoable = None
+        self.model.runs.remove(run)
+        return bool(counts.keys() - {"keep"})
 
-    def restore(self, each: Set, key: str) -> None:
+    def restore(self, each: Set, key: str) -> bool:
+        """Bring a row back; whether that was done."""
         before = {one.name: set(self.model.tables[one.name].live) for one in self.sets}
         by, changes = self.settle(
             "restore",
@@ -292,9 +321,11 @@ class World:
         assert done == self.model.restore(each, key, by)
         self.take_over(before)
         self.agree()
-        self.undoable = self.model.run if done else self.undoable
+        self.keep_images()
+        return done
 
-    def resolve(self, each: Set, key: str, *, live: bool) -> None:
+    def resolve(self, each: Set, key: str, *, live: bool) -> bool:
+        """Settle the conflicts of a row; whether there were any."""
         by, change = self.settle(
             "resolve",
             lambda by: take(
@@ -311,7 +342,8 @@ class World:
         done = change.action is not RowAction.KEEP
         assert done == self.model.resolve(each, key, by, live=live), change
         self.agree()
-        self.undoable = self.model.run if done else self.undoable
+        self.keep_images()
+        return done
 
     def run(self, *, surveyed: bool = True) -> tuple[SetOutcome, ...]:
         """An update by hand; `surveyed`: its survey must say beforehand what it does."""
@@ -403,7 +435,7 @@ class World:
                 for pk, row in sorted(self.model.tables[each.name].live.items())
             }
             rows = self.rows(each)
-            assert rows == expected, each.name
+            assert rows == expected, f"{each.name}: {rows}, not {expected}"
 
     def ledger_rows(self, each: Set):
         """Row key -> primary key, state, notes, and by column what was asked and its symbol."""
@@ -448,7 +480,7 @@ class World:
         assert set(notes.get("unasked", [])) == entry.unasked, addr
         assert set(notes.get("offered", {})) == set(entry.offered), addr
         assert ("stays" in notes) == entry.stays, addr
-        assert set(notes.get("moved", {})) == set(entry.moved), addr
+        assert set(notes.get("moved", {})) == set(entry.moved), (addr, notes, entry)
         assert set(notes.get("removed", {})) == set(entry.marks), addr
         for column in each.columns:
             name = column.name
