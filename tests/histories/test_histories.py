@@ -43,6 +43,9 @@ TYPES: dict[str, tuple[str | None, ...]] = {
 class AnyTypes(History):
     """One set over two columns of any types."""
 
+    # Conflicts are rare where a column has two or three values; the other kinds settle them so.
+    must = tuple(name for name in History.must if name != "resolve_for_desired")
+
     def choose(self):
         one, two = self.one_of(sorted(TYPES)), self.one_of(sorted(TYPES))
         return (
