@@ -35,6 +35,10 @@ _IN_CONFLICT = 200
 """Rows in conflict that a run reports with their values; as many as a page of the panel has."""
 
 
+_OBSTRUCTED = 20
+"""Rows that one run may find to be obstructed, each by an attempt that is rolled back."""
+
+
 class Seeding(Struct, frozen=True, kw_only=True):
     """One seeding, on a connection that holds the lock and a schema that is migrated."""
 
@@ -61,18 +65,27 @@ class Seeding(Struct, frozen=True, kw_only=True):
         """Everything that is seeded, with its records, in one transaction."""
         from seeder.database.applying.transaction import in_transaction
         from seeder.database.staging.context import Unforeseen
+        from seeder.database.writing.rejected_rows import Obstructed
 
         def attempt(refused: frozenset[str] = frozenset()) -> RunResult:
             tries = count()
+            found: dict[str, dict[str, str]] = {}
             foresee = False
 
             def once() -> RunResult:
                 nonlocal foresee
                 try:
-                    return self.once(refused=refused, again=next(tries) > 0, foresee=foresee)
+                    return self.once(
+                        refused=refused, again=next(tries) > 0, foresee=foresee, obstructed=found
+                    )
                 except Unforeseen:
                     foresee = True
                     raise
+                except Obstructed as error:
+                    if sum(map(len, found.values())) >= _OBSTRUCTED:
+                        raise error.otherwise from None
+                    found.setdefault(error.set, {})[error.key] = error.holder
+                    raise Unforeseen from None
 
             return in_transaction(
                 self.connection,
@@ -103,12 +116,18 @@ class Seeding(Struct, frozen=True, kw_only=True):
         return result
 
     def once(
-        self, *, refused: frozenset[str], again: bool = False, foresee: bool = False
+        self,
+        *,
+        refused: frozenset[str],
+        again: bool = False,
+        foresee: bool = False,
+        obstructed: Mapping[str, Mapping[str, str]] | None = None,
     ) -> RunResult:
         """Decide the mode, seed, run the tasks, record it; in the caller's transaction.
 
         `refused` are approved plans that failed to hold while they were applied; `again` says
-        that a try was rolled back, and `foresee` that it was `Unforeseen`.
+        that a try was rolled back, and `foresee` that it was `Unforeseen`; `obstructed` are rows
+        that it could not write, as in `Orders`.
         """
         from seeder.database.applying.seed import seed
         from seeder.database.applying.transaction import TaskOrders, run_tasks
@@ -131,12 +150,17 @@ class Seeding(Struct, frozen=True, kw_only=True):
                     connection,
                     ledger,
                     catalog,
-                    replace(planner.orders(choice), staged=again, foresee=foresee),
+                    replace(
+                        planner.orders(choice),
+                        staged=again,
+                        foresee=foresee,
+                        obstructed=obstructed or {},
+                    ),
                     run=self.number,
                     progress=progress,
                 )
             if choice.plan is not None:
-                require_kept(choice.plan, outcomes)
+                require_kept(choice.plan, outcomes, obstructed=obstructed or {})
             ran = run_tasks(
                 connection,
                 ledger,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,13 +60,29 @@ def require_same(shown: Plan, now: Plan) -> None:
     )
 
 
-def require_kept(planned: Plan, outcomes: tuple[SetOutcome, ...]) -> None:
+def require_kept(
+    planned: Plan,
+    outcomes: tuple[SetOutcome, ...],
+    *,
+    obstructed: Mapping[str, Mapping[str, str]],
+) -> None:
     """Raise PlanStale where a seeding, before its commit, did something else than planned.
 
-    Rows may change between the planning and the moment when the seeding locks them.
+    Rows may change between the planning and the moment when the seeding locks them, and writing
+    may have shown that rows are `obstructed`, as in `Orders`.
     """
     names = not_as_planned(planned, outcomes)
     if names:
+        for name, (key, holder) in (
+            (name, next(iter(obstructed[name].items()))) for name in names if name in obstructed
+        ):
+            raise PlanStale(
+                f"What no plan can foretell: {name}/{key} gets a unique value, by a trigger or a"
+                f" default, that {holder} holds.",
+                hint="Nothing was seeded. A run without the plan brings all the rest, and records"
+                " that row as a conflict.",
+                plan=planned.id,
+            )
         raise PlanStale(
             f"Rows changed while the plan was being applied, in {', '.join(names)}.",
             hint="Nothing was seeded. Plan again and look at what is new.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,12 +58,15 @@ def load_catalog(
         problems.raise_if_any()
         # Taken once all is read: a plan must not seem to be of files that have changed since.
         digest = digest_of(found)
-        warnings = (*_nameless(found, digest), *catalog.warnings)
+        warnings = (*_nameless(found, catalog), *catalog.warnings)
         return replace(catalog, digest=digest, warnings=warnings)
 
 
-def _nameless(project: Project, digest: str) -> Iterator[str]:
+def _nameless(project: Project, catalog: Catalog) -> Iterator[str]:
     if project.identity is None:
+        # Of what seldom changes, so that the example stays the same, and is no other project's.
+        names = " ".join(sorted(each.name for each in (*catalog.sets, *catalog.inactive)))
+        digest = hashlib.sha256(names.encode()).hexdigest()
         yield (
             "seeder.toml has no identity, so another project's image would not be refused on this"
             " database. Add a line at its top, with any word that is this project's alone, for"

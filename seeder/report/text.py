@@ -199,10 +199,9 @@ def _status(found: Status) -> Iterator[Line]:
     if found.newer_ledger:
         yield from _status_closed(found)
         return
-    project = [] if found.project is None else [(Span("project", Ink.DIM), found.project)]
     yield from table(
         [
-            *project,
+            (Span("project", Ink.DIM), found.project or "none: seeder.toml has no identity"),
             (Span("revision", Ink.DIM), _revision(found)),
             (
                 Span("releases", Ink.DIM),

@@ -224,6 +224,7 @@ def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozens
         if work.decision in MERGING:
             _lock_and_judge_again(seeding, work)
     holding.hold(seeding, tuple(works))
+    works.update((name, seeding.works[name]) for name in works)
     for work in works.values():
         write.allocate(connection, work)
     for work in works.values():
@@ -253,7 +254,7 @@ def _write_group(
     if len(works) > 1:
         connection.execute("SET CONSTRAINTS ALL DEFERRED")
     for name in updated_first:
-        with rejected(connection, works[name], Writes.UPDATES):
+        with rejected(connection, works[name], Writes.UPDATES, run=_here_before(seeding)):
             _write_first(seeding, works[name])
     circles = _circles(works)
     late = {name: _late(work, works, circles[name]) for name, work in works.items()}
@@ -264,7 +265,9 @@ def _write_group(
         seeding.progress.step("inserting", name)
         if not circles[name].issuperset(first[name]):
             references.fill_inserted(connection, works[name], works)
-        with rejected(connection, works[name], Writes.INSERTS, late=late[name]):
+        with rejected(
+            connection, works[name], Writes.INSERTS, late=late[name], run=_here_before(seeding)
+        ):
             count = write.insert(connection, works[name], late=late[name])
             if count or works[name].table.rewrites:
                 inserted[name] = count
@@ -283,9 +286,14 @@ def _write_group(
     for work in works.values():
         if work.decision in MERGING:
             seeding.progress.step("updating", work.name)
-            with rejected(connection, work, Writes.UPDATES):
+            with rejected(connection, work, Writes.UPDATES, run=_here_before(seeding)):
                 _write_changes(seeding, work, begun=work.name in updated_first)
     return inserted, dropped
+
+
+def _here_before(seeding: Seeding) -> int:
+    """The run that other rows must be older than to be in the way; first rows meet none."""
+    return 0 if seeding.orders.first else seeding.run
 
 
 def _circles(group: Mapping[str, SetWork]) -> dict[str, frozenset[str]]:

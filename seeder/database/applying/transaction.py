@@ -47,14 +47,19 @@ def in_transaction(
 ) -> Outcome:
     """Run `work` in one transaction, again when a conflict with others rolled it back.
 
+    An attempt that was Unforeseen does not count: `work` sees to it that there is an end.
+
     Raises RetriesExhausted after five attempts, SeedingFailed for a rejected row (tried
     twice where a race may be the cause), ConnectionLost and DeadlineExceeded.
     """
-    for attempt in range(1, ATTEMPTS + 2):  # one may be Unforeseen
+    attempt = 0
+    while True:
+        attempt += 1
         try:
             with connection.transaction():
                 return work()
         except Unforeseen:
+            attempt -= 1
             continue
         except Rejected as error:
             if error.sqlstate not in _RACES or attempt > 1:
@@ -72,7 +77,6 @@ def in_transaction(
             )
         log.warning("seeding.retried", attempt=attempt, reason=reason)
         sleep(pause)
-    raise AssertionError("the last attempt returns or raises")
 
 
 def run_tasks(

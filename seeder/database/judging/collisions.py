@@ -247,6 +247,19 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
     return [row[0] for row in rows]
 
 
+def holder_name(work: SetWork) -> sql.Composable:
+    """What people are told of live row `t` of the set's table: table and primary key."""
+    secret = {column.name for column in work.seed_set.columns if column.secret}
+    known: list[sql.Composable] = [
+        sql.SQL("{} || ({})::text").format(sql.Literal(f"{name} "), sql.Identifier("t", name))
+        for name in work.base.primary_key
+        if name not in secret
+    ]
+    return sql.SQL("{} || ' (' || pg_catalog.concat_ws(', ', {}) || ')'").format(
+        sql.Literal(str(work.table)), sql.SQL(", ").join(known or [sql.Literal("secret")])
+    )
+
+
 _HOLDER = sql.SQL("t.tableoid, t.ctid")
 _NOWHERE = sql.SQL("NULL::oid, NULL::tid")
 _ROW = sql.SQL("DISTINCT n.seeder_row")
@@ -260,7 +273,7 @@ def asked(work: SetWork) -> list[Guard]:
     """
     scope = {name for name, _ in work.seed_set.scope}
     identity = scope.union(work.seed_set.key)
-    marks = {name for name, _ in work.seed_set.removed_values}
+    marks = {name for name, _ in work.seed_set.removed_values} | work.marks
     return [
         guard
         for guard in work.table.guards

@@ -99,6 +99,15 @@ def offer(work: SetWork, name: str) -> sql.Composable:
     return sql.SQL("({})::text").format(desired(work, name))
 
 
+def offered(work: SetWork, name: str) -> sql.Composed:
+    """Condition on verdict row `w`: the very value of stage row `s` was kept out before."""
+    return sql.SQL(
+        "coalesce((SELECT b.notes -> 'offered'::text ? {name}::text AND"
+        " b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
+        " FROM {base} b WHERE b.ctid = w.b), false)"
+    ).format(name=sql.Literal(name), offer=offer(work, name), base=work.base.relation)
+
+
 def places(work: SetWork) -> sql.Composable:
     """The ledger learns where the live row of `w` is: people may have given it another key."""
     return sql.SQL(", ").join(

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.judging import collisions, departures, diff, judge
-from seeder.database.judging.expressions import offer
+from seeder.database.judging.expressions import offered
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, is_written, removing
 from seeder.database.schema.equality import all_of, equal
@@ -50,7 +50,9 @@ def meet_others(seeding: Seeding, names: Sequence[str]) -> None:
         if work is None or work.decision is not SetDecision.INSERT or work.stage.stand_in:
             continue
         reason = None
-        if fired and collisions.exists(
+        if name in seeding.orders.obstructed:
+            reason = "never seeded here, and other rows hold unique values that triggers give it"
+        elif fired and collisions.exists(
             seeding.connection,
             sql.SQL("SELECT FROM {} t WHERE {}").format(work.table.rows, work.in_scope("t")),
         ):
@@ -75,9 +77,11 @@ def hold(seeding: Seeding, names: Sequence[str], *, leave: bool = True) -> None:
 
     Raises Unforeseen where a run cannot know yet whether the row will keep it.
     """
+    for name in names:
+        _find_marked(seeding, name)
     works = [seeding.works[name] for name in names if name in seeding.works]
     judged = {work.name: work for work in works if work.decision in MERGING}
-    held = 0
+    held = sum(_hold_obstructed(seeding, work) for work in judged.values())
     for takers in collisions.by_table(judged.values()):
         anything = collisions.in_the_way(takers, meeting=True)
         if anything is None or not collisions.exists(seeding.connection, anything):
@@ -96,6 +100,25 @@ def hold(seeding: Seeding, names: Sequence[str], *, leave: bool = True) -> None:
     if held:
         written = {work.name: work for work in works if work.decision in WRITTEN}
         references.block_unreachable(seeding.connection, written)
+
+
+def _find_marked(seeding: Seeding, name: str) -> None:
+    """Ask for marks of removals in unique columns of which the catalog no longer says anything."""
+    work = seeding.works.get(name)
+    if work is None or work.decision not in MERGING:
+        return
+    marks = {name for name, _ in work.seed_set.removed_values}
+    unique = {name for guard in work.table.guards for name in guard.columns}
+    if unique <= marks.union(work.names, work.base.primary_key):
+        return
+    rows = seeding.connection.execute(
+        sql.SQL(
+            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM {} w"
+            " JOIN {} b ON b.ctid = w.b WHERE w.s IS NOT NULL AND b.state = 's'"
+        ).format(work.verdict, work.base.relation)
+    ).fetchall()
+    marked = unique.intersection(column for (column,) in rows)
+    seeding.works[name] = replace(work, marks=frozenset(marked))
 
 
 @contextmanager
@@ -193,7 +216,76 @@ def _hold(
 ) -> int:
     """Mark the rows of a set that want what a staying row holds in an index; how many?"""
     staying = _staying(seeding, work, guard, takers, leaving)
-    found = seeding.connection.execute(
+    inserted = collisions.inserted(work, guard)
+    found = _hold_new(seeding, work, _holders(work, guard, inserted, staying, others=False))
+    found += _hold_marks(seeding, work, guard, staying)
+    if names := [name for name in guard.columns if work.stage.has(name)]:
+        wanting = collisions.updated(work, guard)
+        found += _hold_columns(
+            seeding, work, names, _holders(work, guard, wanting, staying, others=True)
+        )
+        meeting = collisions.meeting_rows(
+            work,
+            guard,
+            takers,
+            selected=sql.SQL("DISTINCT ON (n.seeder_row) n.seeder_row, a.seeder_row AS holder"),
+        )
+        if meeting is not None:
+            found += _hold_columns(seeding, work, names, meeting)
+    if found:
+        _judge_rows_again(seeding, work)
+    return found
+
+
+def _hold_obstructed(seeding: Seeding, work: SetWork) -> int:
+    """Hold rows to which triggers give a value that another row has, as writing them has shown.
+
+    A survey, which writes nothing, goes by what the ledger remembers of new rows, as long as the
+    row that was in the way is there.
+    """
+    found = dict(seeding.orders.obstructed.get(work.name, {}))
+    if not seeding.writes or seeding.orders.few:
+        found = _remembered(seeding, work) | found
+    if not found:
+        return 0
+    obstructed = sql.SQL(
+        "SELECT {} AS seeder_row, o.holder FROM {} s"
+        " JOIN ROWS FROM (pg_catalog.unnest({}::text[]), pg_catalog.unnest({}::text[]))"
+        " o (addr, holder) ON o.addr = s.addr"
+    ).format(
+        work.stage.row(),
+        work.stage.relation,
+        sql.Literal([*found]),
+        sql.Literal([*found.values()]),
+    )
+    held = _hold_new(seeding, work, obstructed)
+    if seeding.writes:
+        held += _hold_columns(seeding, work, work.names, obstructed)
+        _judge_rows_again(seeding, work)
+    return held
+
+
+def _remembered(seeding: Seeding, work: SetWork) -> dict[str, str]:
+    if not work.told.get(Why.VALUE):
+        return {}
+    rows = seeding.connection.execute(
+        sql.SQL(
+            "SELECT w.addr, w.holder FROM {waiting} w WHERE (w.base, w.scope) = ({base}, {scope})"
+            " AND w.made AND EXISTS (SELECT FROM {live} t WHERE {name} = w.holder)"
+        ).format(
+            waiting=sql.Identifier(seeding.ledger.schema, "waiting"),
+            base=sql.Literal(work.base.id),
+            scope=sql.Literal(work.scope),
+            live=work.table.rows,
+            name=collisions.holder_name(work),
+        )
+    ).fetchall()
+    return dict(rows)
+
+
+def _hold_new(seeding: Seeding, work: SetWork, holders: sql.Composable) -> int:
+    """Rows of `holders` are not inserted."""
+    return seeding.connection.execute(
         sql.SQL(
             "UPDATE {verdict} w SET verdict = CASE WHEN {told} THEN {before} ELSE {held} END,"
             " holder = q.holder FROM {stage} s JOIN ({holders}) q ON q.seeder_row = {row}\n"
@@ -204,33 +296,17 @@ def _hold(
             before=_row("new_held_before"),
             held=_row("new_held"),
             stage=work.stage.relation,
-            holders=_holders(work, guard, collisions.inserted(work, guard), staying, others=False),
+            holders=holders,
             row=work.stage.row(),
             inserting=INSERTING,
         )
     ).rowcount
-    found += _hold_marks(seeding, work, guard, staying)
-    if any(work.stage.has(name) for name in guard.columns):
-        wanting = collisions.updated(work, guard)
-        found += _hold_columns(
-            seeding, work, guard, _holders(work, guard, wanting, staying, others=True)
-        )
-        meeting = collisions.meeting_rows(
-            work,
-            guard,
-            takers,
-            selected=sql.SQL("DISTINCT ON (n.seeder_row) n.seeder_row, a.seeder_row AS holder"),
-        )
-        if meeting is not None:
-            found += _hold_columns(seeding, work, guard, meeting)
-    if found:
-        _judge_rows_again(seeding, work)
-    return found
 
 
-def _hold_columns(seeding: Seeding, work: SetWork, guard: Guard, holders: sql.Composable) -> int:
-    """Columns of the index are not written where a row of `holders` has what they want."""
-    names = [name for name in guard.columns if work.stage.has(name)]
+def _hold_columns(
+    seeding: Seeding, work: SetWork, names: Sequence[str], holders: sql.Composable
+) -> int:
+    """These columns are not written where a row of `holders` has what they want."""
     return seeding.connection.execute(
         sql.SQL(
             "UPDATE {verdict} w SET {columns}, holder = q.holder FROM {stage} s"
@@ -281,16 +357,9 @@ def _holders(
     *,
     others: bool,
 ) -> sql.Composed:
-    secret = {column.name for column in work.seed_set.columns if column.secret}
-    known: list[sql.Composable] = [
-        sql.SQL("{} || ({})::text").format(sql.Literal(f"{name} "), sql.Identifier("t", name))
-        for name in work.base.primary_key
-        if name not in secret
-    ]
-    name = sql.SQL("{} || ' (' || pg_catalog.concat_ws(', ', {}) || ')'").format(
-        sql.Literal(str(work.table)), sql.SQL(", ").join(known or [sql.Literal("secret")])
+    selected = sql.SQL("DISTINCT ON (n.seeder_row) n.seeder_row, {} AS holder").format(
+        collisions.holder_name(work)
     )
-    selected = sql.SQL("DISTINCT ON (n.seeder_row) n.seeder_row, {} AS holder").format(name)
     holders = collisions.holders(work, guard, wanting, others=others, selected=selected)
     return sql.SQL("{}\n{}").format(holders, staying)
 
@@ -343,11 +412,7 @@ def _held_column(work: SetWork, name: str) -> sql.Composed:
     ).format(
         verdict,
         is_written(work, name),
-        sql.SQL(
-            "coalesce((SELECT b.notes -> 'offered'::text ? {name}::text AND"
-            " b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
-            " FROM {base} b WHERE b.ctid = w.b), false)"
-        ).format(name=sql.Literal(name), offer=offer(work, name), base=work.base.relation),
+        offered(work, name),
         sql.Literal(number_of(COLUMN_RULES, "held_before")),
         sql.Literal(number_of(COLUMN_RULES, "held")),
     )

@@ -102,6 +102,7 @@ CREATE TABLE {s}.waiting (         -- rows of the catalog that wait for other ro
     set_name text NOT NULL,
     why text NOT NULL CHECK (why IN ('reference', 'value')),
     holder text,                   -- the live row that holds the value, or what is not there
+    made boolean NOT NULL DEFAULT false,  -- a trigger gives the row that value
     run bigint NOT NULL REFERENCES {s}.runs,  -- that reported it
     PRIMARY KEY (base, scope, addr)
 );

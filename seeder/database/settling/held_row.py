@@ -38,6 +38,16 @@ def holders_of_new(connection: psycopg.Connection[Any], work: SetWork) -> list[K
     ).fetchall()
 
 
+def holders_remembered(connection: psycopg.Connection[Any], work: SetWork) -> list[Key]:
+    """Primary keys of the rows that hold what triggers give to the judged rows, as was found."""
+    key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
+    return connection.execute(
+        sql.SQL("SELECT {} FROM {} w JOIN {} t ON {} = w.holder WHERE NOT w.live").format(
+            key, work.verdict, work.table.rows, collisions.holder_name(work)
+        )
+    ).fetchall()
+
+
 def waits_for(holder: str | None) -> str:
     """Why nothing is written although a person wants the catalog's value."""
     return f"waits until {holder or 'another row'} gives the value up; a later run writes it then"

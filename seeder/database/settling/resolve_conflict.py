@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.judging import documents, holding
-from seeder.database.judging.expressions import desired, offer
+from seeder.database.judging.expressions import desired, offer, offered
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
@@ -37,11 +37,12 @@ from seeder.database.staging.stage import RESOLVED
 from seeder.database.staging.work import Settling, SetWork
 from seeder.database.writing import images, record, write
 from seeder.database.writing.ordered_updates import update_in_turn
+from seeder.database.writing.rejected_rows import Writes, rejected
 from seeder.merge.choices import Take
 from seeder.merge.documents import KEPT_OUT, is_within, within
 from seeder.merge.model import Catalog
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
-from seeder.merge.rules import COLUMN_APPLIED, COLUMN_RULES, ROW_RULES
+from seeder.merge.rules import COLUMN_APPLIED, COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
 
 def take(
@@ -89,6 +90,7 @@ def take(
     address = work.seed_set.address(key)
     holders = held_row.holders_of_new(connection, work)
     holding.hold(seeding, [set_name])
+    holders = holders or held_row.holders_remembered(connection, work)
     if holders:
         return held_row.take(seeding, work, key, holders, live=live)
     in_conflict, why_not = _conflicts(connection, work, live=live)
@@ -140,12 +142,14 @@ def _conflicts(
     names = [name for name in work.names if name in work.base.columns]
     # One entry for each column, as in a plan: a target list has an end before a table has.
     pieces = [
-        sql.SQL("ARRAY[w.{}::text, ({})::text, coalesce(({})::text, {}), {}]::text[]").format(
+        sql.SQL("ARRAY[w.{}::text, ({})::text, coalesce(({})::text, {}), {}, {}]::text[]").format(
             sql.Identifier(f"v{work.stage.position(name)}"),
             canonical(sql.Identifier("t", name), work.live(name)),
             desired(work, name),
             offer(work, name),
             documents.parts_of(work, name),
+            # A trigger gives the row what another one holds, which only writing it would show.
+            offered(work, name) if work.table.rewrites else sql.SQL("false"),
         )
         for name in names
     ]
@@ -173,7 +177,7 @@ def _conflicts(
         return [], "is not looked after yet: `seeder adopt` or an update does that"
     found: list[_InConflict] = []
     settled = ColumnCase.SETTLE if live else ColumnCase.OVERWRITE
-    for name, (number, now, wanted, parts) in zip(names, values, strict=True):
+    for name, (number, now, wanted, parts, obstructed) in zip(names, values, strict=True):
         if number is None:
             continue
         rule = COLUMN_RULES[int(number)]
@@ -187,7 +191,10 @@ def _conflicts(
             for each in merged
             if each.case in KEPT_OUT
         ]
-        if rule.verdict in KEPT_OUT and parts is None:
+        kept_out = rule.verdict in KEPT_OUT or (
+            obstructed == "true" and rule.verdict in COLUMN_WRITES
+        )
+        if kept_out and parts is None:
             if not live and ("held", True) in rule.conditions:
                 return [], held_row.waits_for(holder)
             change = ColumnChange(
@@ -249,7 +256,9 @@ def _by_verdict(
     )
     if not live:
         images.record(connection, seeding.ledger, work, run=run, reason=_TAKEN)
-        if update_in_turn(connection, work):
+        with rejected(connection, work, Writes.UPDATES):
+            updated = update_in_turn(connection, work)
+        if updated:
             write.advance_sequences(connection, work)
             images.reread(connection, seeding.ledger, work, run=run)
     record.record_merged(connection, work, run=run)

@@ -50,6 +50,9 @@ class Orders(Struct, frozen=True, kw_only=True):
     """An attempt was `Unforeseen`: find out what stays before anything is written."""
     staying: frozenset[tuple[str, str]] = frozenset()
     """Set and row key of rows that leave the catalog and are found to stay in their tables."""
+    obstructed: Mapping[str, Mapping[str, str]] = {}
+    """By set and row key: rows to which triggers give a unique value that another row holds, as a
+    former attempt has found, each with that other row."""
 
 
 class Unforeseen(Exception):  # no failure: the attempt is made again

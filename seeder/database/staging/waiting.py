@@ -31,6 +31,8 @@ class Waiting(Struct, frozen=True, kw_only=True):
     why: Why
     holder: str | None = None
     """The row that holds the value, or the address of what is not there."""
+    made: bool = False
+    """The value is one that a trigger gives the row: only a write shows it."""
 
 
 def told(seeding: Seeding) -> Mapping[Place, Mapping[Why, frozenset[str]]]:
@@ -48,13 +50,19 @@ def read(seeding: Seeding) -> list[Waiting]:
     """All that the ledger remembers."""
     rows = seeding.connection.execute(
         seeding.ledger.sql(
-            "SELECT w.base, w.scope, w.addr, w.set_name, w.why, w.holder FROM {s}.waiting w"
+            "SELECT w.base, w.scope, w.addr, w.set_name, w.why, w.holder, w.made FROM {s}.waiting w"
             " JOIN {s}.bases b ON b.id = w.base WHERE b.project = {p}"
         )
     ).fetchall()
     return [
         Waiting(
-            base=row[0], scope=row[1], addr=row[2], set_name=row[3], why=Why(row[4]), holder=row[5]
+            base=row[0],
+            scope=row[1],
+            addr=row[2],
+            set_name=row[3],
+            why=Why(row[4]),
+            holder=row[5],
+            made=row[6],
         )
         for row in rows
     ]
@@ -82,12 +90,12 @@ def remember(seeding: Seeding) -> None:
         with seeding.connection.cursor() as cursor:
             cursor.executemany(
                 seeding.ledger.sql(
-                    "INSERT INTO {s}.waiting (base, scope, addr, set_name, why, holder, run)"
-                    " VALUES (%s, %s, %s, %s, %s, %s, %s) ON CONFLICT (base, scope, addr) DO UPDATE"
-                    " SET set_name = excluded.set_name, why = excluded.why,"
-                    " holder = excluded.holder, run = excluded.run"
+                    "INSERT INTO {s}.waiting (base, scope, addr, set_name, why, holder, made, run)"
+                    " VALUES (%s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (base, scope, addr)"
+                    " DO UPDATE SET set_name = excluded.set_name, why = excluded.why,"
+                    " holder = excluded.holder, made = excluded.made, run = excluded.run"
                 ),
-                [(*_key(w), w.set_name, w.why.value, w.holder, seeding.run) for w in new],
+                [(*_key(w), w.set_name, w.why.value, w.holder, w.made, seeding.run) for w in new],
             )
 
 
@@ -158,6 +166,7 @@ def _waiting(seeding: Seeding, work: SetWork) -> list[Waiting]:
             set_name=work.name,
             why=Why.REFERENCE if verdict is None else _BY_VERDICT[verdict],
             holder=holder,
+            made=addr in seeding.orders.obstructed.get(work.name, {}),
         )
         for addr, verdict, holder in seeding.connection.execute(query).fetchall()
     ]

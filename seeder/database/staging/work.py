@@ -73,6 +73,9 @@ class SetWork(Struct, frozen=True, kw_only=True):
     told: Mapping[Why, frozenset[str]] = {}
     """Row keys of which it was reported that they wait, by what they wait for."""
     decision: SetDecision = SetDecision.MERGE
+    marks: frozenset[str] = frozenset()
+    """Columns in which rows that are back bear marks of their removal, whatever the catalog says
+    of removals now."""
     settling: Settling | None = None
 
     @property

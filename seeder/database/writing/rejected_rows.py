@@ -15,6 +15,7 @@ from seeder.database.connection.failures import Kind, describe, kind_of, names_o
 from seeder.database.judging import collisions, duplicates, verdict_rows
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import write
+from seeder.database.writing.obstruction import obstruction
 from seeder.errors import Problem, SeedingFailed
 
 
@@ -25,6 +26,14 @@ class Rejected(SeedingFailed):
     def sqlstate(self) -> object:
         """Postgres' code for the rejection."""
         return self.facts.get("sqlstate")
+
+
+class Obstructed(Exception):  # no failure: the next attempt leaves the row alone
+    """A live row holds a unique value that a trigger or a default has just given to another."""
+
+    def __init__(self, work: SetWork, key: str, holder: str, otherwise: Rejected) -> None:
+        super().__init__(str(otherwise))
+        self.set, self.key, self.holder, self.otherwise = work.name, key, holder, otherwise
 
 
 class Writes(Enum):
@@ -43,10 +52,12 @@ def rejected(
     writes: Writes,
     *,
     late: frozenset[str] = frozenset(),
+    run: int = 0,
 ) -> Iterator[None]:
     """Turn a rejection inside the block into one that names the row.
 
-    The block runs in a savepoint, so that the search for the row can be made afterwards.
+    The block runs in a savepoint, so that the search for the row can be made afterwards. With
+    the number of a `run` it is Obstructed where a row in the way was here before that run.
     """
     try:
         with connection.transaction():
@@ -54,20 +65,26 @@ def rejected(
     except psycopg.Error as error:
         if kind_of(error) is not Kind.OTHER:
             raise
-        key: str | None
+        key, why = None, error
         match writes:
             case Writes.INSERTS:
                 if isinstance(error, psycopg.errors.UniqueViolation):
                     duplicates.require_distinct_keys(connection, work)
-                key = _first_inserted(connection, work, late)
+                key, why = _first_inserted(connection, work, late) or (None, error)
             case Writes.UPDATES:
-                key = _first_updated(connection, work)
+                key, why = _first_updated(connection, work) or (None, error)
             case Writes.REMOVALS:
-                key = None
+                pass
             case _:
                 assert_never(writes)
         holders = [] if key is None else collisions.holders_of(connection, work, key)
-        raise _named(work, error, *([] if key is None else [key]), holders=holders) from None
+        found = obstruction(connection, work, why) if run and key is not None else None
+        named = _named(work, why, *([] if key is None else [key]), holders=holders)
+        if key is None or found is None or found.seeded == run:
+            raise named from None
+        if holders and not work.table.rewrites:
+            raise named from None
+        raise Obstructed(work, key, found.name, named) from None
 
 
 @contextmanager
@@ -173,7 +190,7 @@ def _problem(work: SetWork, key: str, what: str) -> Problem:
 
 def _first_inserted(
     connection: psycopg.Connection[Any], work: SetWork, late: frozenset[str]
-) -> str | None:
+) -> tuple[str, psycopg.Error] | None:
     rows = connection.execute(
         sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY {}").format(
             verdict_rows.inserted_rows(work), verdict_rows.is_inserted(work), work.stage.row()
@@ -184,7 +201,9 @@ def _first_inserted(
     )
 
 
-def _first_updated(connection: psycopg.Connection[Any], work: SetWork) -> str | None:
+def _first_updated(
+    connection: psycopg.Connection[Any], work: SetWork
+) -> tuple[str, psycopg.Error] | None:
     written = write.written_columns(connection, work)
     # A row that waits for another would be rejected too early here: it is named by `refused`.
     changes = collisions.changes_of(work, written)
@@ -210,21 +229,25 @@ def _first_rejected(
     connection: psycopg.Connection[Any],
     rows: Sequence[tuple[str]],
     write_first: Callable[[int], object],
-) -> str | None:
-    """The row at the end of the shortest beginning of the writes that fails."""
-    if not rows or not _fails(connection, partial(write_first, len(rows))):
+) -> tuple[str, psycopg.Error] | None:
+    """The row at the end of the shortest beginning of the writes that fails, and why it does."""
+    why = _fails(connection, partial(write_first, len(rows))) if rows else None
+    if why is None:
         return None
     low, high = 0, len(rows)  # so many pass, so many fail
     while high - low > 1:
         middle = (low + high) // 2
-        if _fails(connection, partial(write_first, middle)):
-            high = middle
-        else:
+        failed = _fails(connection, partial(write_first, middle))
+        if failed is None:
             low = middle
-    return rows[high - 1][0]
+        else:
+            high, why = middle, failed
+    return rows[high - 1][0], why
 
 
-def _fails(connection: psycopg.Connection[Any], writes: Callable[[], object]) -> bool:
+def _fails(
+    connection: psycopg.Connection[Any], writes: Callable[[], object]
+) -> psycopg.Error | None:
     try:
         with connection.transaction() as attempt:
             writes()
@@ -232,5 +255,5 @@ def _fails(connection: psycopg.Connection[Any], writes: Callable[[], object]) ->
     except psycopg.DatabaseError as error:
         if kind_of(error) is not Kind.OTHER:
             raise
-        return True
-    return False
+        return error
+    return None

@@ -1,0 +1,83 @@
+"""Which live row holds the unique value for which Postgres rejected another.
+
+What a trigger or a function in a default makes of a row is known only once the row is written:
+Postgres then names the index and the values, and the row that holds them is looked up by these.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+
+from seeder.database.judging.collisions import holder_name
+from seeder.database.staging.work import SetWork
+
+
+class Obstruction(Struct, frozen=True, kw_only=True):
+    """A live row that holds what a row of the catalog was about to be given."""
+
+    primary_key: tuple[Any, ...]
+    name: str
+    """As people are told: its table, and its primary key."""
+    seeded: int | None
+    """The run that inserted it, where one did."""
+
+
+def obstruction(
+    connection: psycopg.Connection[Any], work: SetWork, error: psycopg.Error
+) -> Obstruction | None:
+    """The row that a violation is about, looked up once the write is undone.
+
+    None: it is no violation of a unique index or an exclusion constraint, the server does not
+    show the values to this role, or the row was written by the same statement.
+    """
+    told = error.diag
+    values = (told.message_detail or "").rpartition(")=(")[2].rpartition(")")[0]
+    if told.sqlstate not in _VIOLATIONS or not values or not work.base.primary_key:
+        return None
+    index = connection.execute(_INDEX, [told.schema_name, told.constraint_name]).fetchone()
+    if index is None:
+        return None
+    relation, predicate, expressions = index
+    # Written as the server writes them into its message: by the types' output functions.
+    shown = sql.SQL(", ").join(
+        sql.SQL(
+            "CASE WHEN ({0}) IS NULL THEN 'null' ELSE pg_catalog.format('%%s', {0}) END"
+        ).format(sql.SQL(each.replace("%", "%%")))
+        for each in expressions
+    )
+    own = sql.SQL("(SELECT b.born FROM {} b WHERE {} AND b.state = 'a' LIMIT 1)").format(
+        work.base.relation, work.at_primary_key("t", "b")
+    )
+    row = connection.execute(
+        sql.SQL(
+            "SELECT {name}, {own}, {key} FROM ONLY {relation} t"
+            " WHERE ({predicate}) AND pg_catalog.concat_ws(', ', {shown}) = %s LIMIT 1"
+        ).format(
+            name=holder_name(work),
+            own=own,
+            key=sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key),
+            relation=sql.SQL(relation.replace("%", "%%")),
+            predicate=sql.SQL((predicate or "true").replace("%", "%%")),
+            shown=shown,
+        ),
+        [values],
+    ).fetchone()
+    if row is None:
+        return None
+    return Obstruction(name=row[0], seeded=row[1], primary_key=tuple(row[2:]))
+
+
+_VIOLATIONS = ("23505", "23P01")
+_INDEX = """
+SELECT i.indrelid::regclass::text, pg_catalog.pg_get_expr(i.indpred, i.indrelid),
+       ARRAY(SELECT pg_catalog.pg_get_indexdef(i.indexrelid, n, false)
+             FROM pg_catalog.generate_series(1, i.indnkeyatts) n)
+FROM pg_catalog.pg_index i
+JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+WHERE (s.nspname, c.relname) = (%s, %s)
+"""
