@@ -130,6 +130,7 @@ def test_a_status_names_what_waits_for_a_person():
     )
     assert text.status(status).splitlines() == [
         "Database shop (production)",
+        "  project    none: seeder.toml has no identity",
         "  revision   0003 (this image's head is 0004)",
         "  releases   2026.10",
         "  unadopted  tiers",

@@ -144,9 +144,11 @@ def _follow_cascade(
     connection.execute(
         sql.SQL(
             "UPDATE {base} b SET {own} = {after}\n"
-            "FROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
+            "FROM {verdict} w JOIN {stage} s ON {row} = w.s"
+            " LEFT JOIN {moved} o ON o.ctid = w.b\n"
             "WHERE {writing} AND w.{v} = ANY ({writes}) AND b.scope = {scope}"
-            " AND b.{own} = {before} AND EXISTS (SELECT FROM {live} t WHERE {now_there})"
+            " AND b.{own} IN ({before}, o.{known})"
+            " AND EXISTS (SELECT FROM {live} t WHERE {now_there})"
         ).format(
             base=other.base.relation,
             own=own,
@@ -159,6 +161,9 @@ def _follow_cascade(
             writes=numbers(COLUMN_RULES, COLUMN_WRITES),
             scope=sql.Literal(other.scope),
             before=canonical(before, work.live(stored)),
+            # Where the row had to step aside, the verdict has a made-up key.
+            moved=work.base.relation,
+            known=work.base.p(work.base.primary_key.index(stored)),
             live=other.table.rows,
             now_there=now_there,
         )

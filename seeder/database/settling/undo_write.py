@@ -58,7 +58,7 @@ def delete(
     """Delete inserted rows of all bases; their entries say that they are not to come back.
 
     One statement, at whose end foreign keys are checked, so that rows may refer to each
-    other in any way.
+    other in any way. Then their keys are forgotten: a row that is set back may get one of them.
     """
     if not works:
         return
@@ -76,6 +76,15 @@ def delete(
                 "UPDATE {} b SET state = 'd', run = {} FROM {} w WHERE w.kind = 'inserted'"
                 " AND w.verdict = 'do' AND b.scope = w.scope AND b.addr = w.addr"
             ).format(base.relation, sql.Literal(by), work)
+        )
+        connection.execute(
+            sql.SQL("UPDATE {} w SET {} WHERE w.kind = 'inserted' AND w.verdict = 'do'").format(
+                work,
+                sql.SQL(", ").join(
+                    sql.SQL("{} = NULL").format(sql.Identifier(f"k{n}"))
+                    for n in range(1, len(base.primary_key) + 1)
+                ),
+            )
         )
 
 

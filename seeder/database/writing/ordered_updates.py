@@ -95,7 +95,10 @@ def _one_of(changes: Changes, rows: Sequence[Any]) -> sql.Composable:
 def step_aside(
     connection: psycopg.Connection[Any], changes: Changes, guard: Guard, among: sql.Composable
 ) -> None:
-    """Give up the values by which rows collide in an index; the update writes them anew."""
+    """Give up the values by which rows collide in an index; the update writes them anew.
+
+    A row that gives up its primary key is known by the made-up one from then on.
+    """
     before: list[sql.Composable] = []
     sets: list[sql.Composable] = []
     for name, value in _made_up(changes, guard):
@@ -110,23 +113,30 @@ def step_aside(
             )
         )
         before.append(is_written)
-    if sets:
-        connection.execute(
-            sql.SQL(
-                "UPDATE {live} t SET {sets} FROM"
-                " (SELECT w.*, pg_catalog.row_number() OVER (ORDER BY {row}) AS seeder_turn FROM"
-                " {relation} w"
-                " WHERE {changing} AND {among}) w WHERE {at}"
-            ).format(
-                live=changes.table.rows,
-                sets=sql.SQL(", ").join(sets),
-                row=changes.row,
-                relation=changes.relation,
-                changing=changes.changing,
-                among=among,
-                at=changes.at,
-            )
+    if not sets:
+        return
+    keys = [(sql.Identifier(f"k{n}"), name) for n, name in enumerate(changes.primary_key, start=1)]
+    connection.execute(
+        sql.SQL(
+            "WITH aside AS (UPDATE {live} t SET {sets} FROM"
+            " (SELECT w.*, pg_catalog.row_number() OVER (ORDER BY {row}) AS seeder_turn FROM"
+            " {relation} w"
+            " WHERE {changing} AND {among}) w WHERE {at} RETURNING {row} AS seeder_row, {now})\n"
+            "UPDATE {relation} w SET {known} FROM aside a WHERE {row} = a.seeder_row"
+        ).format(
+            live=changes.table.rows,
+            sets=sql.SQL(", ").join(sets),
+            row=changes.row,
+            relation=changes.relation,
+            changing=changes.changing,
+            among=among,
+            at=changes.at,
+            now=sql.SQL(", ").join(
+                sql.SQL("t.{} AS {}").format(sql.Identifier(name), key) for key, name in keys
+            ),
+            known=sql.SQL(", ").join(sql.SQL("{0} = a.{0}").format(key) for key, _ in keys),
         )
+    )
 
 
 _NUMBERS = ("smallint", "integer", "bigint", "numeric", "real", "double precision")
