@@ -155,6 +155,8 @@ class Undoing:
 
     def may_come(self, each: Deleted, coming: list[Deleted]) -> bool:
         the_set, live = self.sets[each.name], self.tables[each.name].live
+        if not each.row.keys() >= {*the_set.key}:
+            return False  # the key came later, must not be NULL, and no value of it was kept
         key = [each.row[name] for name in the_set.key]
         taken = each.pk in live or any(
             [row[name] for name in the_set.key] == key for row in live.values()

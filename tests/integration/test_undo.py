@@ -413,3 +413,16 @@ def test_secrets_reach_no_image(project: Project) -> None:
     take_back(project, project.value("SELECT min(id) FROM seeder.runs"))
     assert project.rows("SELECT * FROM users") == []
     assert "geheim" not in str(project.rows("SELECT before, after FROM seeder.changes"))
+
+
+def test_a_mark_that_had_nothing_to_write_is_nothing_to_undo(project: Project) -> None:
+    project.sql("CREATE TABLE plans (code text PRIMARY KEY, name text)")
+    head = "table: plans\nkey: code\nremoved: {set: {name: Gone}}\nrows:\n"
+    project.write("plans", head + "  - {code: a, name: A}\n  - {code: b, name: B}\n")
+    project.run()
+    project.sql("UPDATE plans SET name = 'Mine' WHERE code = 'b'")
+    project.write("plans", head + "  - {code: a, name: A}\n")
+    project.update()
+    assert project.rows("SELECT * FROM plans ORDER BY code") == [("a", "A"), ("b", "Mine")]
+    undone = undo(project.settings(), run=2, dry_run=False, log=Events())
+    assert (undone.counts, undone.rows) == ({}, ())

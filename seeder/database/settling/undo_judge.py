@@ -216,6 +216,13 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
                 **parts
             )
         )
+    # A mark of removal may have had nothing to write.
+    connection.execute(
+        work.compose(
+            "DELETE FROM {w} w USING {live} t"
+            " WHERE w.kind = 'updated' AND w.after = '{{}}' AND {at}"
+        )
+    )
     connection.execute(
         work.compose(
             "UPDATE {w} w SET verdict = 'keep', reason = 'gone or deleted here since'"
