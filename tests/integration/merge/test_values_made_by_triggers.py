@@ -29,7 +29,7 @@ CREATE TRIGGER make_slug BEFORE INSERT OR UPDATE ON plans
 INDEXES = {
     "a constraint": (" UNIQUE", ""),
     "an expression": ("", "CREATE UNIQUE INDEX ON plans (reverse(slug), coalesce(region, '-'))"),
-    "a part": ("", "CREATE UNIQUE INDEX ON plans (slug, region) NULLS NOT DISTINCT WHERE id > 0"),
+    "a part": ("", "CREATE UNIQUE INDEX ON plans (slug) WHERE id > 0"),
     "an exclusion": ("", "ALTER TABLE plans ADD EXCLUDE USING btree (slug WITH =, code WITH <>)"),
 }
 QUERY = "SELECT code, name, slug FROM plans ORDER BY code"
