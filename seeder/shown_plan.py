@@ -73,12 +73,12 @@ def require_kept(
     """
     names = not_as_planned(planned, outcomes)
     if names:
-        for name, (key, holder) in (
-            (name, next(iter(obstructed[name].items()))) for name in names if name in obstructed
-        ):
+        unforeseen = [name for name in names if name in obstructed]
+        if unforeseen:
+            key, holder = next(iter(obstructed[unforeseen[0]].items()))
             raise PlanStale(
-                f"What no plan can foretell: {name}/{key} gets a unique value, by a trigger or a"
-                f" default, that {holder} holds.",
+                f"What no plan can foretell: {unforeseen[0]}/{key} gets a unique value, by a"
+                f" trigger or a default, that {holder} holds.",
                 hint="Nothing was seeded. A run without the plan brings all the rest, and records"
                 " that row as a conflict.",
                 plan=planned.id,

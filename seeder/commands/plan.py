@@ -83,10 +83,10 @@ def command(
     Needs a role that may read and create temporary tables. Sets that wait for an update
     count as pending changes for --exit-code; `--mode update` shows that update.
 
-    \b
     Texts and pages show the first rows and sets and count the rest. --json and --out hold every
     row, about a kilobyte each, with at most 4,000 characters of a value.
 
+    \b
     Example:
       DATABASE_URL=postgresql://app@db/shop seeder plan --project db --mode update
 

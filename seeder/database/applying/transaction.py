@@ -23,6 +23,8 @@ ATTEMPTS = 5
 _RACES = frozenset({"23505", "23503"})
 """Unique and foreign-key violations: a concurrent write of the application may be the cause."""
 
+_AGAIN = "Nothing was seeded; run the job again, or give it a later --deadline."
+
 Outcome = TypeVar("Outcome")
 
 
@@ -52,14 +54,17 @@ def in_transaction(
     Raises RetriesExhausted after five attempts, SeedingFailed for a rejected row (tried
     twice where a race may be the cause), ConnectionLost and DeadlineExceeded.
     """
-    attempt = 0
+    attempt = 1
     while True:
-        attempt += 1
         try:
             with connection.transaction():
                 return work()
         except Unforeseen:
-            attempt -= 1
+            if clock() >= deadline:
+                raise DeadlineExceeded(
+                    "The deadline passed while seeding tried again what it could not foresee.",
+                    hint=_AGAIN,
+                ) from None
             continue
         except Rejected as error:
             if error.sqlstate not in _RACES or attempt > 1:
@@ -73,10 +78,11 @@ def in_transaction(
         if clock() + pause >= deadline:
             raise DeadlineExceeded(
                 "The deadline passed while seeding waited for other sessions.",
-                hint="Nothing was seeded; run the job again, or give it a later --deadline.",
+                hint=_AGAIN,
             )
         log.warning("seeding.retried", attempt=attempt, reason=reason)
         sleep(pause)
+        attempt += 1
 
 
 def run_tasks(

@@ -13,13 +13,13 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.judging.collisions import holder_name
+from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.work import SetWork
 
 
 class Obstruction(Struct, frozen=True, kw_only=True):
     """A live row that holds what a row of the catalog was about to be given."""
 
-    primary_key: tuple[Any, ...]
     name: str
     """As people are told: its table, and its primary key."""
     seeded: int | None
@@ -27,12 +27,13 @@ class Obstruction(Struct, frozen=True, kw_only=True):
 
 
 def obstruction(
-    connection: psycopg.Connection[Any], work: SetWork, error: psycopg.Error
+    connection: psycopg.Connection[Any], work: SetWork, key: str, error: psycopg.Error
 ) -> Obstruction | None:
-    """The row that a violation is about, looked up once the write is undone.
+    """The row that holds what the row `key` was given, looked up once the write is undone.
 
     None: it is no violation of a unique index or an exclusion constraint, the server does not
-    show the values to this role, or the row was written by the same statement.
+    show the values to this role, the row was written by the same statement, or it is the very
+    row, which somebody else has just inserted.
     """
     told = error.diag
     values = (told.message_detail or "").rpartition(")=(")[2].rpartition(")")[0]
@@ -49,26 +50,33 @@ def obstruction(
         ).format(sql.SQL(each.replace("%", "%%")))
         for each in expressions
     )
-    own = sql.SQL("(SELECT b.born FROM {} b WHERE {} AND b.state = 'a' LIMIT 1)").format(
+    seeded = sql.SQL("(SELECT b.born FROM {} b WHERE {} AND b.state = 'a' LIMIT 1)").format(
         work.base.relation, work.at_primary_key("t", "b")
+    )
+    very_row = sql.SQL("EXISTS (SELECT FROM {} s WHERE s.addr = %s AND {})").format(
+        work.stage.relation,
+        all_of(
+            equal(sql.Identifier("t", name), work.stage.d(name), work.live(name))
+            for name in work.seed_set.key
+        ),
     )
     row = connection.execute(
         sql.SQL(
-            "SELECT {name}, {own}, {key} FROM ONLY {relation} t"
+            "SELECT {name}, {seeded}, {very_row} FROM ONLY {relation} t"
             " WHERE ({predicate}) AND pg_catalog.concat_ws(', ', {shown}) = %s LIMIT 1"
         ).format(
             name=holder_name(work),
-            own=own,
-            key=sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key),
+            seeded=seeded,
+            very_row=very_row,
             relation=sql.SQL(relation.replace("%", "%%")),
             predicate=sql.SQL((predicate or "true").replace("%", "%%")),
             shown=shown,
         ),
-        [values],
+        [key, values],
     ).fetchone()
-    if row is None:
+    if row is None or row[2]:
         return None
-    return Obstruction(name=row[0], seeded=row[1], primary_key=tuple(row[2:]))
+    return Obstruction(name=row[0], seeded=row[1])
 
 
 _VIOLATIONS = ("23505", "23P01")

@@ -78,13 +78,13 @@ def rejected(
             case _:
                 assert_never(writes)
         holders = [] if key is None else collisions.holders_of(connection, work, key)
-        found = obstruction(connection, work, why) if run and key is not None else None
         named = _named(work, why, *([] if key is None else [key]), holders=holders)
-        if key is None or found is None or found.seeded == run:
-            raise named from None
-        if holders and not work.table.rewrites:
-            raise named from None
-        raise Obstructed(work, key, found.name, named) from None
+        # What no trigger made is the set's own to pass on, and told as such.
+        if run and key is not None and (work.table.rewrites or not holders):
+            found = obstruction(connection, work, key, why)
+            if found is not None and found.seeded != run:
+                raise Obstructed(work, key, found.name, named) from None
+        raise named from None
 
 
 @contextmanager

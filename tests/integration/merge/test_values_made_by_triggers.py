@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,18 @@ def test_a_first_launch_beside_rows_of_others_goes_row_by_row(project: Project) 
     result = project.init()
     assert outcome(result, "plans").decision is SetDecision.ADOPT
     assert counts(result, "plans") == {"insert": 1, "keep": 1, "conflicts": 1}
+
+
+def test_the_very_row_that_somebody_inserts_at_the_same_moment_is_not_in_its_own_way(
+    shop: Project,
+) -> None:
+    plans(shop, "a A", "b Bee", head="conflict: overwrite\n")
+    other = shop.database.connect()
+    other.execute("BEGIN")
+    other.execute("INSERT INTO plans (code, name) VALUES ('b', 'Theirs')")
+    threading.Timer(0.5, lambda: other.execute("COMMIT")).start()
+    assert counts(shop.update(), "plans") == {"adopt": 1}
+    assert ("b", "Bee", "bee") in shop.rows(QUERY)
 
 
 def test_two_rows_of_one_catalog_are_refused_as_before(shop: Project) -> None:
