@@ -30,7 +30,7 @@ PRINTED = 300_000
 """Characters of a text that somebody still reads."""
 
 
-def a_thousand_times_five() -> tuple[SetOutcome, ...]:
+def of_many_sets() -> tuple[SetOutcome, ...]:
     return tuple(
         SetOutcome(
             name=f"set_{n:05}",
@@ -87,7 +87,7 @@ def test_a_run_of_five_thousand_sets_is_cut_and_counts_the_rest() -> None:
         result=Result.DONE,
         environment="production",
         mode="update",
-        sets=a_thousand_times_five(),
+        sets=of_many_sets(),
     )
     printed = text.run(done)
     assert len(printed) < PRINTED
