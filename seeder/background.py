@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import sys
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -35,3 +37,17 @@ class Background(Generic[T]):
         if self._failure is not None:
             raise self._failure
         return self._results[0]
+
+
+def outside_of_event_loops(work: Callable[[], T]) -> T:
+    """Call a function that may call asyncio.run, and return what it returns.
+
+    asyncio.run refuses to run where a loop runs already: in an application that starts, in a
+    notebook, in a test beside Playwright. There the function gets a thread of its own, which the
+    caller waits for; it sees the caller's context variables.
+    """
+    asyncio = sys.modules.get("asyncio")  # who has a loop has imported it
+    if asyncio is None or asyncio._get_running_loop() is None:  # documented
+        return work()
+    context = contextvars.copy_context()
+    return Background(lambda: context.run(work)).result()

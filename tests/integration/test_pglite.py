@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from seeder import job
 from seeder.errors import ServerUnsupported
@@ -85,6 +86,18 @@ def test_a_server_whose_lock_keeps_nobody_out_is_refused_before_anything_is_writ
             command(settings, log=Events())
         assert caught.value.exit_code == 13
         assert "PGlite" in str(caught.value.hint)
-    with psycopg.connect(url) as connection:
+    with _connected(url) as connection:
         found = connection.execute("SELECT to_regnamespace('seeder') IS NULL").fetchone()
     assert found == (True,)
+
+
+@retry(
+    retry=retry_if_exception_type(psycopg.OperationalError),
+    stop=stop_after_delay(30),
+    wait=wait_fixed(0.1),
+    reraise=True,
+)
+def _connected(url: str) -> psycopg.Connection:
+    # With one connection at a time, the server turns away who comes before it noticed the end
+    # of the last one.
+    return psycopg.connect(url)

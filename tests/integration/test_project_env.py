@@ -6,6 +6,7 @@ says so: the URL in its configuration, or the application's own settings.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -102,6 +103,16 @@ def test_a_template_of_alembic_runs_as_it_is(project: Shop, kind: str) -> None:
     made_by_alembic(project, kind)
     migrated(project, project.run())
     assert project.run().events[-1]["event"] == "run.finished"
+
+
+def test_an_asynchronous_env_py_runs_where_an_event_loop_runs_already(project: Shop) -> None:
+    # As in an application that starts, a notebook, or a test beside Playwright.
+    made_by_alembic(project, "async")
+
+    async def starts() -> Done:
+        return project.run()
+
+    migrated(project, asyncio.run(starts()))
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
+from seeder.background import outside_of_event_loops
 from seeder.database.connection import lock
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.engine import engine_over
@@ -156,7 +157,7 @@ def upgrade_by_project(
         with EnvironmentContext(
             config, script, fn=steps, as_sql=False, destination_rev=migrations.target
         ):
-            script.run_env()
+            outside_of_event_loops(script.run_env)
     lock.verify(connection, lock_key)
 
 
