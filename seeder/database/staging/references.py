@@ -59,6 +59,9 @@ _ELSEWHERE = sql.SQL("{}::smallint[]").format(
 )
 """Numbers of the identities whose rows are not at the primary key that the ledger knows."""
 
+_FINDING = (SetDecision.MERGE, SetDecision.REFRESH)
+"""Decisions by which rows that count as deleted are found again."""
+
 
 def resolve(
     connection: psycopg.Connection[Any],
@@ -215,7 +218,55 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
     awaited = sql.SQL("  SELECT q.addr, NULL, true, 3 FROM {} q{}").format(
         other.stage.relation, _to_be_inserted(other, judged)
     )
-    return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, awaited])
+    again = (
+        [_found_again(target, other)] if other.decision in _FINDING and not other.base.fresh else []
+    )
+    return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, *again, awaited])
+
+
+def _found_again(target: SetTarget, other: SetWork) -> sql.Composable:
+    """Rows of entries without a claim that this seeding finds where the ledger has them.
+
+    A person gave the row a key that another one claimed, and nobody does any more; the rules of
+    identities call that one *renamed*.
+    """
+    owning = sql.SQL("FROM {} e WHERE e.scope = {} AND e.state IN ('a', 'k', 's')").format(
+        other.base.relation, sql.Literal(other.scope)
+    )
+    keys = [(sql.Identifier("l", name), other.live(name)) for name in other.seed_set.key]
+    claims = [
+        found_in(other.primary_keys("l", "e"), owning),
+        found_in(
+            [
+                (live, cast(sql.SQL("e.{}").format(other.base.columns[name].asked), column), column)
+                for name, (live, column) in zip(other.seed_set.key, keys, strict=True)
+            ],
+            owning,
+        ),
+        found_in(
+            [
+                (live, other.stage.d(name, "q"), column)
+                for name, (live, column) in zip(other.seed_set.key, keys, strict=True)
+            ],
+            sql.SQL("FROM {} q WHERE true").format(other.stage.relation),
+        ),
+    ]
+    return sql.SQL(
+        "  SELECT b.addr, l.{stored}, false, 2\n"
+        "  FROM {base} b JOIN {live} l ON {at_primary_key} AND {in_scope} AND NOT {gone}\n"
+        "  WHERE b.scope = {scope} AND b.state IN ('d', 'r')"
+        " AND b.addr IN (SELECT q.addr FROM {stage} q) AND NOT ({claims})"
+    ).format(
+        stored=sql.Identifier(target.stored),
+        base=other.base.relation,
+        live=other.table.rows,
+        at_primary_key=other.at_primary_key("l", "b"),
+        in_scope=other.in_scope("l"),
+        gone=other.soft_deleted("l"),
+        scope=sql.Literal(other.scope),
+        stage=other.stage.relation,
+        claims=sql.SQL(" OR ").join(claims),
+    )
 
 
 def _where_it_was(other: SetWork) -> sql.Composable:

@@ -375,3 +375,21 @@ def test_a_marked_row_that_is_back_and_waits_for_another_keeps_its_marks(
     launched.update()
     assert launched.rows(marks) == [(None,)]
     launched.assert_settled()
+
+
+def test_a_reference_to_a_row_that_is_found_again_in_the_same_update(launched: Project) -> None:
+    launched.sql("UPDATE roles SET code = 'chief' WHERE code = 'viewer'")
+    roles(launched, "chief", "viewer", head="moved: [{from: owner, to: chief}]\n")
+    users(launched, ann="chief", bob="viewer")
+    launched.update()
+    assert launched.entry("roles", "viewer")["state"] == "d"  # the row has the key of another one
+
+    moved = "moved: [{from: owner, to: lead}, {from: chief, to: lead}]\n"
+    roles(launched, "lead", "viewer", head=moved)
+    users(launched, ann="lead", bob="viewer", cid="viewer")
+    launched.survey()
+    assert launched.row_plan("users/cid").action is RowAction.INSERT
+    assert counts(launched.update(), "users") == {"insert": 1}
+    assert launched.entry("roles", "viewer")["state"] == "a"
+    assert live(launched) == [("ann", "lead"), ("bob", "chief"), ("cid", "chief")]
+    launched.assert_settled()

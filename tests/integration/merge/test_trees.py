@@ -152,3 +152,25 @@ def test_a_tree_with_a_persons_leaf_stays_up_to_its_root(project: Project) -> No
     nodes(project, ("x", "null"), head="removed: delete\n")
     project.update()
     assert [code for code, _ in tree(project)] == ["mine", "root", "twig", "x"]
+
+
+def test_a_row_that_is_found_again_is_referred_to_in_the_same_update(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE nodes (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
+        " parent_id int REFERENCES nodes)"
+    )
+    nodes(project, ("leaf", "null"), ("root", "null"), ("twig", "root"))
+    project.init()
+    project.sql("UPDATE nodes SET code = 'stem' WHERE code = 'root'")
+    moved = "moved: [{from: twig, to: stem}]\n"
+    nodes(project, ("leaf", "null"), ("root", "null"), ("stem", "root"), head=moved)
+    project.update()
+    assert project.entry("nodes", "root")["state"] == "d"  # its row has the key of another one
+
+    moved = "moved: [{from: twig, to: bough}, {from: stem, to: bough}]\n"
+    nodes(project, ("leaf", "root"), ("root", "null"), ("bough", "root"), head=moved)
+    project.survey()
+    project.update()
+    assert tree(project) == [("bough", "stem"), ("leaf", "stem"), ("stem", None)]
+    assert project.entry("nodes", "root")["state"] == "a"
+    project.assert_settled()
