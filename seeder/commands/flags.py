@@ -121,7 +121,7 @@ LOG_FORMAT = all_of(
         "-q",
         "--quiet",
         is_flag=True,
-        help="No events but warnings and errors, and no summary of what was done.",
+        help="No events but warnings and errors, what is left open among them, and no summary.",
     ),
     click.option(
         "-v",

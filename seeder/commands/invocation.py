@@ -196,7 +196,9 @@ class Invocation:
         """Report a run that came to its end."""
         self.end()
         self.log.progress_ended()
-        self._finish(result)
+        # Quiet or not: exit 0 alone would say that all is as the catalog asks.
+        told = self._quiet and (any(result.left.values()) or result.result == "older-image")
+        self._finish(result, told=told)
         self.exit_code = result.exit_code
         if self._format is LogFormat.TEXT and not self._quiet:
             from seeder.report import text
@@ -260,7 +262,7 @@ class Invocation:
         asked = self._command == "check" or self._stderr.isatty()
         return self._project if asked else None
 
-    def _finish(self, result: RunResult | Failure) -> None:
+    def _finish(self, result: RunResult | Failure, *, told: bool = False) -> None:
         if self._finished:
             return
         from seeder.report import termination
@@ -273,7 +275,9 @@ class Invocation:
             self.log.warning("termination_message.failed", reason=error.strerror)
         self._finished = True
         level = self.log.error if result.exit_code else self.log.info
-        if self._for_a_person:
+        if told:
+            level = self.log.warning
+        elif self._for_a_person:
             level = self.log.debug  # the summary says it
         level("run.finished", **termination.summary(result))
 

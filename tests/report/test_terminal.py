@@ -29,6 +29,13 @@ def person(second: Shop) -> dict[str, str]:
     return environ
 
 
+@pytest.fixture
+def settled(second: Shop) -> Shop:
+    """A second release to apply that meets no conflict."""
+    second.database.execute("UPDATE tiers SET price = 59 WHERE code = 'team'")
+    return second
+
+
 @pytest.mark.parametrize("command", ["plan", "status", "history"])
 def test_a_terminal_gets_colours_unless_no_color_is_set(
     person: dict[str, str], command: str
@@ -71,8 +78,22 @@ def test_verbose_shows_the_events_before_the_summary(person: dict[str, str]) -> 
     assert "run.finished" not in summary
 
 
-def test_quiet_says_nothing_of_what_went_well(person: dict[str, str]) -> None:
+def test_quiet_says_nothing_of_what_went_well(settled: Shop, person: dict[str, str]) -> None:
+    assert settled.command("run", "--quiet").stderr == ""
     assert on_a_terminal(["run", "-q"], person) == (0, "")
+
+
+def test_quiet_says_what_is_left_open(second: Shop, person: dict[str, str]) -> None:
+    for counts in ({"insert", "update", "delete", "record", "conflicts"}, {"conflicts"}):
+        quiet = second.command("run", "--quiet")
+        (event,) = quiet.events
+        assert (event["event"], event["level"]) == ("run.finished", "warning")
+        assert set(event["counts"]) == counts
+        assert (quiet.exit_code, quiet.stdout) == (0, "")
+    code, shown = on_a_terminal(["run", "-q"], person | {"NO_COLOR": "1"})
+    assert code == 0
+    assert shown.count("warning run.finished") == 1
+    assert '{"conflicts": 1}' in shown
 
 
 def test_a_failure_on_a_terminal_is_told_once(second: Shop, person: dict[str, str]) -> None:
@@ -105,8 +126,9 @@ def test_quiet_and_verbose_choose_the_events_without_a_terminal(second: Shop) ->
     second.run("--mode", "none")
     verbose = second.command("run", "-v").stderr
     assert {"debug", "info"} <= {json.loads(line)["level"] for line in verbose.splitlines()}
-    quiet = second.command("run", "--quiet")
-    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
+    assert {
+        json.loads(line)["level"] for line in second.command("run", "--quiet").stderr.splitlines()
+    } == {"warning"}
 
 
 def test_a_mistake_is_shown_with_its_line_a_caret_and_the_remedy(
