@@ -19,10 +19,11 @@ import click
 from generate_seed_files import SEED_FILE_PARTS
 from generate_table import table
 
-from seeder import errors, options, settings
-from seeder.commands import group
+from seeder import errors
+from seeder.command_line import group
+from seeder.command_line.flags import Setting
 from seeder.commands import plan as plan_command
-from seeder.commands.flags import Setting
+from seeder.configuration import options, settings
 
 DOCS = Path(__file__).parent
 
@@ -260,9 +261,9 @@ def layers() -> str:
     return _layers("Imports run one way")
 
 
-def database_layers() -> str:
-    """The folders of `seeder/database/`, in the same form."""
-    return _layers("The database's folders import one way", "seeder.database.")
+def _folders_of(subject: str, package: str) -> Callable[[], str]:
+    """The same for a package whose parts have a contract of their own."""
+    return lambda: _layers(f"The {subject} import one way", f"{package}.")
 
 
 def _layers(contract: str, within: str = "") -> str:
@@ -311,7 +312,10 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "exit-codes": exit_codes_table,
     "exit-code-ranges": exit_code_ranges,
     "layers": layers,
-    "database-layers": database_layers,
+    "database-layers": _folders_of("database's folders", "seeder.database"),
+    "ledger-layers": _folders_of("ledger's folders", "seeder.database.ledger"),
+    "catalog-layers": _folders_of("catalog's folders", "seeder.catalog"),
+    "phases": _folders_of("phases", "seeder.phases"),
     "benchmark-results": benchmark_results,
     "comparison-results": comparison_results,
     **SEED_FILE_PARTS,

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 from generate_table import table
 
-from seeder.catalog import api, columns, declaration, project
+from seeder.catalog.declaring import columns, declaration
+from seeder.catalog.project import api, project
 from seeder.merge.model import Conflict, Removed, Update, When
 
 _KEYS: Mapping[str, tuple[str, str]] = {

@@ -10,7 +10,7 @@ __version__ = "0.1.0"
 __all__ = ["Plan", "RunResult", "SeederError", "plan", "rows", "run", "task"]
 
 if TYPE_CHECKING:
-    from seeder.catalog.api import rows, task
+    from seeder.catalog.project.api import rows, task
     from seeder.errors import SeederError
     from seeder.library import plan, run
     from seeder.merge.plan import Plan
@@ -21,9 +21,9 @@ else:
         "RunResult": "seeder.merge.result",
         "SeederError": "seeder.errors",
         "plan": "seeder.library",
-        "rows": "seeder.catalog.api",
+        "rows": "seeder.catalog.project.api",
         "run": "seeder.library",
-        "task": "seeder.catalog.api",
+        "task": "seeder.catalog.project.api",
     }
 
     def __getattr__(name: str) -> object:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TextIO
 
-from seeder.commands.deploy import deploy, flags_of
-from seeder.commands.invocation import Invocation
-from seeder.signals import interruptible
+from seeder.command_line.deploy import deploy, flags_of
+from seeder.command_line.invocation import Invocation
+from seeder.runtime.signals import interruptible
 
 TERMINATION_LOG = Path("/dev/termination-log")
 """Where Kubernetes looks for a container's last words."""
@@ -42,7 +42,7 @@ def main(
         alone=alone,
     )
     if instruction is not None:
-        from seeder.commands import completion, group
+        from seeder.command_line import completion, group
 
         return completion.answer(group.seeder, invocation, instruction)
     with interruptible() as interruption:
@@ -76,6 +76,6 @@ def _invoke(arguments: list[str], invocation: Invocation) -> None:
         deploy(invocation, given)
         return
     # Imported here, for everything but a plain deploy.
-    from seeder.commands import group
+    from seeder.command_line import group
 
     group.invoke(arguments, invocation)

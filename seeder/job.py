@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import seeder
-from seeder.background import Background
 from seeder.catalog import fingerprint as fingerprint_of
-from seeder.environ import as_set
+from seeder.configuration.environ import as_set
+from seeder.configuration.settings import Settings
 from seeder.errors import (
     ConfigurationInvalid,
     Interrupted,
@@ -23,10 +23,9 @@ from seeder.errors import (
     SeederError,
     SeedingFailed,
 )
-from seeder.log import Log
 from seeder.merge.given import Mode
 from seeder.merge.result import Result, RunResult
-from seeder.opening import (
+from seeder.phases.opening import (
     connected,
     image_of,
     locked,
@@ -34,14 +33,15 @@ from seeder.opening import (
     require_same_environment,
     target_of,
 )
-from seeder.settings import Settings
-from seeder.signals import alarm
+from seeder.runtime.background import Background
+from seeder.runtime.log import Log
+from seeder.runtime.signals import alarm
 
 if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
     from seeder.database.connection.target import Target
-    from seeder.database.ledger.ledger import Ledger, Meta
-    from seeder.database.ledger.unchanged import Unchanged
+    from seeder.database.ledger.runs.unchanged import Unchanged
+    from seeder.database.ledger.tables.ledger import Ledger, Meta
     from seeder.database.migrations.migrate import MigrationOutcome
     from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.model import Catalog
@@ -110,8 +110,8 @@ class _Job:
                     left=unchanged.left,
                 )
         # Imported here: nearly every deploy has ended above.
-        from seeder.seeding import Seeding, record_end
-        from seeder.shown_plan import require_migrated, require_same_image
+        from seeder.phases.seeding import Seeding, record_end
+        from seeder.phases.shown_plan import require_migrated, require_same_image
 
         with self.phase("catalog"):
             catalog, graph = read_catalog(settings)
@@ -201,7 +201,7 @@ class _Job:
         """The plan that the run must keep to, if it was given one."""
         if self.settings.plan is None:
             return None
-        from seeder.shown_plan import read_plan
+        from seeder.phases.shown_plan import read_plan
 
         return read_plan(self.settings.plan)
 
@@ -219,7 +219,7 @@ class _Job:
         import psycopg
 
         from seeder.database.connection.connect import connect
-        from seeder.database.ledger.unchanged import if_unchanged
+        from seeder.database.ledger.runs.unchanged import if_unchanged
 
         settings = self.settings
         if settings.mode is not Mode.AUTO or settings.plan is not None:
@@ -250,7 +250,7 @@ class _Job:
         from msgspec.structs import replace
 
         from seeder.database.connection.failures import translated
-        from seeder.database.ledger import projects
+        from seeder.database.ledger.tables import projects
 
         with translated(doing="opening the ledger", otherwise=SeedingFailed):
             with connection.transaction():

@@ -16,10 +16,10 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypedDict, Unpack
 
-from seeder import log as logs
+from seeder.configuration.settings import Settings, read_settings
 from seeder.errors import SeederError
-from seeder.log import Log, LogFormat
-from seeder.settings import Settings, read_settings
+from seeder.runtime import log as logs
+from seeder.runtime.log import Log, LogFormat
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -62,7 +62,7 @@ def plan(
 
     The arguments are those of `run`. Raises SeederError, as the run would.
     """
-    from seeder import planning
+    from seeder.phases import planning
 
     with _prepared(project, database, environ, on_event, options) as (settings, log):
         return planning.plan(settings, log=log)

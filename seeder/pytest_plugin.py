@@ -38,7 +38,7 @@ def seeder_server(pytestconfig: pytest.Config) -> Iterator[str]:
         yield str(given)
         return
     from seeder.database.embedded.embedded_server import THROWAWAY_SETTINGS
-    from seeder.sharing import shared_server
+    from seeder.phases.sharing import shared_server
 
     directory = pytestconfig.rootpath / EMBEDDED_DIRECTORY
     with _told(), shared_server(directory, settings=THROWAWAY_SETTINGS) as server:

@@ -27,8 +27,8 @@ from psycopg.errors import InvalidCatalogName, ObjectInUse
 
 import seeder
 from seeder import catalog, library
-from seeder.environ import Environ, as_set
-from seeder.settings import Settings
+from seeder.configuration.environ import Environ, as_set
+from seeder.configuration.settings import Settings
 
 _TEMPLATE, _CLONE = "seeder_template_", "seeder_clone_"
 

@@ -7,8 +7,8 @@ import time
 
 from benchmarks.bench import SEEDER, Bench, Outcome, Ratio
 from benchmarks.measure import Case, interleaved, median
+from seeder.configuration.whereabouts import STARTER
 from seeder.testing import seeded_databases
-from seeder.whereabouts import STARTER
 
 CLONES = 20
 

@@ -13,8 +13,8 @@ DESCENDING = "first load, keys not in order,"
 FEW, MANY = 10_000, 1_000_000
 CHECKED = 360_000
 """About the largest file whose rows are all looked at before the first is written
-(`seeder.catalog.csv_rows.CHECKED_SIZE`). Where its keys do not ascend, they are held meanwhile;
-no larger file takes as much."""
+(`seeder.catalog.rows.csv_rows.CHECKED_SIZE`). Where its keys do not ascend, they are held
+meanwhile; no larger file takes as much."""
 
 
 def run(bench: Bench) -> Outcome:

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seeder.catalog.fingerprints import files_read, fingerprint
-from seeder.catalog.project import Project, read_project
+from seeder.catalog.project.fingerprints import files_read, fingerprint
+from seeder.catalog.project.project import Project, read_project
 
 if TYPE_CHECKING:
     from seeder.merge.model import Catalog

@@ -11,25 +11,25 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from seeder.catalog.across import (
+from seeder.catalog.assembling.across import (
     check_identity,
     check_names,
     check_references,
     check_secrets,
     needs,
 )
-from seeder.catalog.assemble import Assembler
-from seeder.catalog.assembled import Assembled, Others
-from seeder.catalog.csv_rows import CsvTable
-from seeder.catalog.declaration import set_name
-from seeder.catalog.drafts import Draft
-from seeder.catalog.fingerprints import digest_of
-from seeder.catalog.moves import MoveReader
-from seeder.catalog.problems import Problems
-from seeder.catalog.project import FILE, Project, identity_for, parse_project
-from seeder.catalog.seed_files import Role, SeedFile, check_strays, seed_files
-from seeder.catalog.sources import DeclaredSet, SourceReader
-from seeder.catalog.values import Values
+from seeder.catalog.assembling.assemble import Assembler
+from seeder.catalog.assembling.assembled import Assembled, Others
+from seeder.catalog.assembling.moves import MoveReader
+from seeder.catalog.declaring.declaration import set_name
+from seeder.catalog.declaring.values import Values
+from seeder.catalog.formats.problems import Problems
+from seeder.catalog.project.fingerprints import digest_of
+from seeder.catalog.project.project import FILE, Project, identity_for, parse_project
+from seeder.catalog.project.seed_files import Role, SeedFile, check_strays, seed_files
+from seeder.catalog.rows.csv_rows import CsvTable
+from seeder.catalog.rows.drafts import Draft
+from seeder.catalog.rows.sources import DeclaredSet, SourceReader
 from seeder.merge.model import Catalog, SetReference, Task
 from seeder.merge.order import in_order
 

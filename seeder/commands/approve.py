@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from seeder.commands import flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import flags
+from seeder.command_line.invocation import Invocation
 
 
 @click.command("approve", short_help="Approve the pending plan; the next run applies it.")
@@ -26,7 +26,7 @@ def command(invocation: Invocation, /, *, plan_id: str, actor: str | None, **giv
     """
     settings = invocation.open("approve", given)
     # Imported here, as in `run`.
-    from seeder import approval
+    from seeder.settle import approval
 
     request = approval.approve(settings, plan_id, actor=actor, log=invocation.log)
     invocation.print(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from seeder.commands import flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import flags
+from seeder.command_line.invocation import Invocation
 from seeder.errors import SeederError
 
 

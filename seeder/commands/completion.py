@@ -1,30 +1,10 @@
-"""What a shell offers for a word that is being typed; see docs/completion.md.
-
-Offers are made at every press of a key, so they import little and ask no database.
-"""
+"""`seeder completion SHELL`: what a shell needs to complete commands; see docs/completion.md."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
-from seeder.commands.invocation import Invocation
-from seeder.log import LogFormat
-
-if TYPE_CHECKING:
-    # Every command comes by here, and hardly any of them completes a word.
-    from click.shell_completion import CompletionItem
-
-
-def answer(group: click.Command, invocation: Invocation, instruction: str) -> int:
-    """Print the shell's function or the offers that it asks for; returns the exit code.
-
-    The instruction is `bash_source`, `zsh_complete`...
-    """
-    from click.shell_completion import shell_complete
-
-    return shell_complete(group, {"obj": invocation}, "seeder", "_SEEDER_COMPLETE", instruction)
+from seeder.command_line.invocation import Invocation
 
 
 @click.command("completion", short_help="Print what a shell needs to complete commands.")
@@ -46,68 +26,3 @@ def command(context: click.Context, /, *, shell: str) -> None:
     if found is not None:
         source = found(root.command, {}, "seeder", "_SEEDER_COMPLETE").source()
         context.find_object(Invocation).print(f"{source}\n")  # type: ignore[union-attr]  # see cli
-
-
-_MODES = {
-    "auto": "what this database needs: init or update",
-    "init": "fill empty tables",
-    "update": "merge what the catalog has changed",
-    "refresh": "every row as in the catalog; disposable databases only",
-    "none": "migrations only",
-}
-
-
-def modes(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer the modes of a run."""
-    return [
-        _offer(name, about=text) for name, text in _MODES.items() if name.startswith(incomplete)
-    ]
-
-
-def log_formats(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer the forms of events."""
-    return [_offer(each) for each in LogFormat if each.startswith(incomplete)]
-
-
-def files(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Leave it to the shell, which knows its files."""
-    return [_offer(incomplete, kind="file")]
-
-
-def directories(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Leave it to the shell, which knows its directories."""
-    return [_offer(incomplete, kind="dir")]
-
-
-def sets(
-    context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer the sets of the project by the names of its files, which are not read."""
-    from seeder.catalog.declaration import set_name
-    from seeder.catalog.project import read_project
-    from seeder.errors import SeederError
-
-    invocation = context.find_object(Invocation)
-    if invocation is None:
-        return []
-    try:
-        project = read_project(invocation.project_named(context.params.get("project")))
-        found = [*project.seeds.rglob("*.y*ml"), *project.seeds.rglob("*.json")]
-    except (SeederError, LookupError, ValueError, OSError):
-        return []  # a project that is not in order offers nothing
-    names = sorted({set_name(file.stem) for file in found})
-    return [_offer(name) for name in names if name.startswith(incomplete)]
-
-
-def _offer(value: str, *, kind: str = "plain", about: str | None = None) -> CompletionItem:
-    from click.shell_completion import CompletionItem
-
-    return CompletionItem(value, type=kind, help=about)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from seeder.commands import flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import flags
+from seeder.command_line.invocation import Invocation
 
 
 def _keys(

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seeder.commands import completion, flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import completion, flags
+from seeder.command_line.invocation import Invocation
 from seeder.errors import ConfigurationInvalid
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def command(
         if path is not None:
             invocation.require_place(option, path.absolute())
     # Imported here, as in `run`.
-    from seeder import planning
+    from seeder.phases import planning
     from seeder.report import html as html_report
     from seeder.report import json_report, markdown, plan_text
 

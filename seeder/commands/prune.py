@@ -6,8 +6,8 @@ import datetime
 
 import click
 
-from seeder.commands import flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import flags
+from seeder.command_line.invocation import Invocation
 
 
 def _keep(context: click.Context, parameter: click.Parameter, value: str) -> datetime.timedelta:

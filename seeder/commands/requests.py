@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from seeder.commands import flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import flags
+from seeder.command_line.invocation import Invocation
 
 
 @click.command("requests", short_help="List the pending plan and the approvals there were.")
@@ -21,8 +21,8 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     """
     settings = invocation.open("requests", given)
     # Imported here, as in `run`.
-    from seeder import approval
     from seeder.report import json_report, plan_text
+    from seeder.settle import approval
 
     found = approval.requests(settings, log=invocation.log)
     if as_json:

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from seeder.commands import flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import flags
+from seeder.command_line.invocation import Invocation
 from seeder.merge.choices import MEANING, Take
 
 if TYPE_CHECKING:
-    from seeder.settings import Settings
+    from seeder.configuration.settings import Settings
 
 
 @click.command("resolve", short_help="Settle a conflict: the live value, or the catalog's.")

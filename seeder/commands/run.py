@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from seeder.commands import completion, flags
-from seeder.commands.deploy import deploy
-from seeder.commands.invocation import Invocation
+from seeder.command_line import completion, flags
+from seeder.command_line.deploy import deploy
+from seeder.command_line.invocation import Invocation
 
 
 @click.command("run", short_help="Wait, lock, migrate, seed what is missing, report.")
@@ -76,7 +76,7 @@ def command(invocation: Invocation, /, *, dry_run: bool, **given: object) -> Non
         raise click.UsageError("--dry-run goes without --plan and without --report.")
     settings = invocation.open("plan", given)
     # Imported here: a deploy does without.
-    from seeder import planning
+    from seeder.phases import planning
     from seeder.report import plan_text
 
     invocation.print(plan_text.plan(planning.plan(settings, log=invocation.log), invocation.screen))

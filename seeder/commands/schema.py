@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from seeder.commands import flags
-from seeder.commands.invocation import Invocation
+from seeder.command_line import flags
+from seeder.command_line.invocation import Invocation
 
 
 @click.command(
@@ -43,8 +43,8 @@ def command(invocation: Invocation, /, *, kind: str, **given: object) -> None:
     # Imported here, as in `run`.
     import json
 
-    from seeder.catalog.json_schema import json_schema
-    from seeder.catalog.project_schema import project_schema
+    from seeder.catalog.authoring.json_schema import json_schema
+    from seeder.catalog.authoring.project_schema import project_schema
 
     schema = project_schema() if kind == "project" else json_schema()
     invocation.print(json.dumps(schema, indent=2) + "\n")

@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from seeder.catalog import load, read_project
-from seeder.environ import Environ, as_set
+from seeder.configuration.environ import Environ, as_set
+from seeder.configuration.settings import Secret, Settings
 from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
-from seeder.log import Log
 from seeder.merge.found import CheckResult, everybody_may_create
 from seeder.merge.model import Catalog, Mode, RowSource, SeedRow
 from seeder.merge.moments import doubtful
 from seeder.merge.result import RunResult
-from seeder.opening import read_revisions
-from seeder.settings import Secret, Settings
+from seeder.phases.opening import read_revisions
+from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
     from seeder.database.migrations.revisions import RevisionGraph
@@ -158,7 +158,7 @@ class _Warnings:
 
 def _samples(rows: RowSource) -> Iterable[SeedRow]:
     """Of rows that `expand` makes, one of each family: the others differ in references alone."""
-    from seeder.catalog.expanded import ExpandedRows
+    from seeder.catalog.assembling.expanded import ExpandedRows
 
     return rows.samples() if isinstance(rows, ExpandedRows) else rows
 

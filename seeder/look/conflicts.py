@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from seeder.log import Log
+from seeder.configuration.settings import Settings
 from seeder.merge.found import Conflicts, KeptRow, OpenConflict
 from seeder.merge.settled import SHOWN
-from seeder.opening import reading, require_same_environment
-from seeder.settings import Settings
+from seeder.phases.opening import reading, require_same_environment
+from seeder.runtime.log import Log
 from seeder.settle.recorded import require_readable
 
 
@@ -26,7 +26,7 @@ def conflicts(
     this image can read no ledger here, AccessDenied where the role may not read the tables.
     """
     with reading(settings, log=log) as (connection, ledger, catalog, _):
-        from seeder.database.ledger import history
+        from seeder.database.ledger.past import history
         from seeder.database.settling.open_conflicts import open_conflicts
 
         meta = require_readable(ledger.meta(connection))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from seeder.catalog import Project, read_project
+from seeder.configuration.settings import Settings
 from seeder.errors import (
     ConfigurationInvalid,
     ConnectionLost,
@@ -18,16 +19,15 @@ from seeder.errors import (
     RevisionUnknown,
     SeederError,
 )
-from seeder.log import Log
 from seeder.merge.found import Readiness
 from seeder.merge.ownership import Image
-from seeder.opening import connected, require_same_environment, target_of
-from seeder.settings import Settings
+from seeder.phases.opening import connected, require_same_environment, target_of
+from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
     from seeder.database.connection.target import Target
-    from seeder.database.ledger.ledger import Ledger
+    from seeder.database.ledger.tables.ledger import Ledger
     from seeder.database.migrations.revisions import RevisionGraph
 
 _PAUSE = 1.0
@@ -112,8 +112,8 @@ class _Waiting(Struct, kw_only=True):
 
     def poll(self, connection: Connection) -> Readiness:
         from seeder.database.connection.failures import translated
-        from seeder.database.ledger import projects
-        from seeder.database.ledger.ledger import Ledger
+        from seeder.database.ledger.tables import projects
+        from seeder.database.ledger.tables.ledger import Ledger
 
         ledger = Ledger(schema=self.settings.schema)
         while True:
@@ -129,9 +129,9 @@ class _Waiting(Struct, kw_only=True):
 
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
-        from seeder.database.ledger import history
-        from seeder.database.ledger.conflicts import conflicts
-        from seeder.database.ledger.releases import read_order
+        from seeder.database.ledger.past import history
+        from seeder.database.ledger.runs.conflicts import conflicts
+        from seeder.database.ledger.runs.releases import read_order
         from seeder.database.migrations.lineage import Lineage, MigrationState
         from seeder.database.migrations.version_table import current
 

@@ -8,10 +8,10 @@ import signal
 import subprocess
 from collections.abc import Mapping
 
+from seeder.configuration.options import EMBEDDED_DIRECTORY
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
-from seeder.opening import target_of
-from seeder.options import EMBEDDED_DIRECTORY
-from seeder.settings import Settings
+from seeder.phases.opening import target_of
 
 _NAMING = ("SEEDER_DATABASE_URL", "DATABASE_URL")
 

@@ -6,19 +6,19 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from seeder.configuration.settings import Settings
 from seeder.errors import RevisionUnknown
-from seeder.log import Log
 from seeder.merge.found import Status, UnfitSet
 from seeder.merge.mode import ModeDecision, ModeFacts, decide_mode
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
-from seeder.opening import reading, require_same_environment
-from seeder.settings import Settings
+from seeder.phases.opening import reading, require_same_environment
+from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
     from seeder.database.applying.outlook import Outlook
     from seeder.database.connection.connect import Connection
-    from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.database.ledger.tables.ledger import Ledger, Meta
     from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.release_order import Brought, ReleaseOrder
 
@@ -55,7 +55,7 @@ def _read(
 ) -> Status:
     from seeder.database.connection import lock
     from seeder.database.connection.open_schemas import open_schemas
-    from seeder.database.ledger import history
+    from seeder.database.ledger.past import history
     from seeder.database.migrations.version_table import current
     from seeder.database.settling.open_conflicts import open_conflicts
 
@@ -156,7 +156,7 @@ def _next(
     connection: Connection, ledger: Ledger, catalog: Catalog, environment: str
 ) -> ModeDecision:
     """What the next ordinary run does, requests apart."""
-    from seeder.database.ledger.releases import read_order, taken_back
+    from seeder.database.ledger.runs.releases import read_order, taken_back
 
     order: ReleaseOrder | None = None
     lost: tuple[Brought, ...] = ()

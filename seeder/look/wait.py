@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from seeder.log import Log
-from seeder.opening import connected, target_of
-from seeder.settings import Settings
+from seeder.configuration.settings import Settings
+from seeder.phases.opening import connected, target_of
+from seeder.runtime.log import Log
 
 
 def wait(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seeder.errors import Problem
-from seeder.log import redact
 from seeder.report.layout import Ink, Line, Span, fixed, width_of
+from seeder.runtime.log import redact
 
 _WIDTH = 100
 _BEFORE = 60

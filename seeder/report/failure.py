@@ -13,8 +13,8 @@ from seeder.errors import (
     Problem,
     SeederError,
 )
-from seeder.log import Redact, redact
 from seeder.merge.result import Failure, Result
+from seeder.runtime.log import Redact, redact
 
 
 def describe(error: BaseException, redact: Redact = redact) -> Failure:

@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
-from seeder.log import Log
 from seeder.merge.settled import SHOWN, Settlement
-from seeder.opening import image_of, read_catalog
-from seeder.progress import Progress
-from seeder.settings import Settings
+from seeder.phases.opening import image_of, read_catalog
+from seeder.runtime.log import Log
+from seeder.runtime.progress import Progress
 from seeder.settle.former_states import FormerState, former_states
 from seeder.settle.recorded import Done, held, of_project
 
 if TYPE_CHECKING:
-    from seeder.database.ledger.ledger import Ledger
+    from seeder.database.ledger.tables.ledger import Ledger
     from seeder.database.settling.adopt import Adopted
     from seeder.merge.model import Catalog
 
@@ -58,7 +58,7 @@ def adopt(
         def notes(
             counts: Mapping[str, int], ledger: Ledger, passed_over: tuple[str, ...]
         ) -> tuple[str, ...]:
-            from seeder.database.ledger.history import releases
+            from seeder.database.ledger.past.history import releases
 
             applied = {each.release for each in releases(connection, ledger)}
             waits = catalog.release is not None and catalog.release not in applied
@@ -67,7 +67,7 @@ def adopt(
             return (*passed_over, f"{_WRITTEN} {_WAITS} {_LOOK}" if waits else _WRITTEN)
 
         def work(run: int) -> Done:
-            from seeder.database.ledger import projects
+            from seeder.database.ledger.tables import projects
             from seeder.database.settling.adopt import adopt as adopt_rows
 
             ledger = projects.opened(connection, opened.ledger, image)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from seeder.catalog import read_project
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid, RevisionUnknown
-from seeder.log import Log
 from seeder.merge.ownership import Image
 from seeder.merge.settled import Settlement
-from seeder.settings import Settings
+from seeder.runtime.log import Log
 from seeder.settle.recorded import Done, held
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def baseline(
     _require_fitting(revisions, graph)
     image = Image(identity=project.identity)
     with held(settings, log=log) as opened:
-        from seeder.database.ledger import projects
+        from seeder.database.ledger.tables import projects
         from seeder.database.migrations.lineage import Lineage
         from seeder.database.migrations.version_table import current, write_revisions
 

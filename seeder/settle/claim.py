@@ -5,11 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from seeder.catalog import read_project
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
-from seeder.log import Log
 from seeder.merge.ownership import Recorded, called
 from seeder.merge.settled import Settlement
-from seeder.settings import Settings
+from seeder.runtime.log import Log
 from seeder.settle.recorded import Done, Held, held
 
 
@@ -29,7 +29,7 @@ def claim(
     Raises ConfigurationInvalid unless `database` is the name of the connected one, where
     seeder.toml has no identity, and where no record is meant or several may be.
     """
-    from seeder.database.ledger import projects
+    from seeder.database.ledger.tables import projects
 
     identity = read_project(settings.project).identity
     if identity is None:
@@ -93,7 +93,7 @@ def _shared(known: tuple[Recorded, ...]) -> tuple[str, ...]:
 
 
 def _take_over(opened: Held, record: Recorded, identity: str, place: str, *, run: int) -> Done:
-    from seeder.database.ledger.maintenance import void_requests
+    from seeder.database.ledger.tables.maintenance import void_requests
 
     connection, ledger = opened.connection, opened.ledger
     connection.execute(

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from seeder.catalog import writer
+from seeder.catalog.authoring import writer
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
-from seeder.log import Log
 from seeder.merge.model import SetReference, TableName, TableReference
 from seeder.merge.settled import ExportedSet
-from seeder.settings import Settings
+from seeder.runtime.log import Log
 from seeder.settle.recorded import looking
 
 if TYPE_CHECKING:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from seeder.log import Log
+from seeder.configuration.settings import Settings
 from seeder.merge.settled import SHOWN, History, RunDetails
-from seeder.settings import Settings
+from seeder.runtime.log import Log
 from seeder.settle.recorded import looking
 
 
 def history(settings: Settings, *, log: Log, limit: int) -> History:
     """The last runs, newest first; writes nothing, and works on a standby."""
     from seeder.database.connection.failures import translated
-    from seeder.database.ledger.run_history import read_runs
+    from seeder.database.ledger.past.run_history import read_runs
 
     with looking(settings, log=log) as opened, translated(doing="reading the history"):
         opened.meta()
@@ -22,8 +22,8 @@ def history(settings: Settings, *, log: Log, limit: int) -> History:
 def show(settings: Settings, *, log: Log, run: int, limit: int = SHOWN) -> RunDetails:
     """One run and its rows; raises ConfigurationInvalid if the ledger does not know it."""
     from seeder.database.connection.failures import translated
-    from seeder.database.ledger import projects
-    from seeder.database.ledger.run_history import read_rows, read_run
+    from seeder.database.ledger.past.run_history import read_rows, read_run
+    from seeder.database.ledger.tables import projects
 
     with looking(settings, log=log) as opened, translated(doing="reading the history"):
         opened.meta()

@@ -6,9 +6,9 @@ import secrets
 import shutil
 from pathlib import Path
 
-from seeder.catalog.project import identity_for
+from seeder.catalog.project.project import identity_for
+from seeder.configuration.whereabouts import STARTER
 from seeder.errors import ConfigurationInvalid
-from seeder.whereabouts import STARTER
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 

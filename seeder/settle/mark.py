@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from seeder.log import Log
+from seeder.configuration.settings import Settings
 from seeder.merge.settled import Settlement
-from seeder.settings import Settings
+from seeder.runtime.log import Log
 from seeder.settle.recorded import Done, held
 
 
@@ -19,7 +19,7 @@ def mark(settings: Settings, *, log: Log, environment: str, database: str) -> Se
         opened.require_database(database, why="a mark decides whether dev data may go in.")
 
         def work(run: int) -> Done:
-            from seeder.database.ledger.maintenance import mark as mark_database
+            from seeder.database.ledger.tables.maintenance import mark as mark_database
 
             void = mark_database(connection, opened.ledger, environment, run=run)
             connection.execute(

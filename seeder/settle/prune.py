@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime
 import re
 
-from seeder.log import Log
+from seeder.configuration.settings import Settings
 from seeder.merge.settled import Settlement
-from seeder.settings import Settings
+from seeder.runtime.log import Log
 from seeder.settle.recorded import Done, held
 
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -31,7 +31,7 @@ def prune(settings: Settings, *, log: Log, keep: datetime.timedelta) -> Settleme
         opened.meta()
 
         def work(run: int) -> Done:
-            from seeder.database.ledger.maintenance import prune as prune_ledger
+            from seeder.database.ledger.tables.maintenance import prune as prune_ledger
 
             del run  # of today, so it stays
             return Done(counts=prune_ledger(opened.connection, opened.ledger, keep))

@@ -13,16 +13,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 import seeder
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
-from seeder.log import Log
 from seeder.merge.plan import RowChange
 from seeder.merge.settled import Settlement
-from seeder.opening import connected, locked, require_same_environment, target_of
-from seeder.settings import Settings
+from seeder.phases.opening import connected, locked, require_same_environment, target_of
+from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
-    from seeder.database.ledger.ledger import Ledger, Meta
+    from seeder.database.ledger.tables.ledger import Ledger, Meta
     from seeder.merge.ownership import Image
 
 Outcome = TypeVar("Outcome")
@@ -122,7 +122,7 @@ class Held(Struct, frozen=True, kw_only=True):
 
     def enrolled(self, image: Image) -> Held:
         """The same with the project in the ledger's list, in the open transaction."""
-        from seeder.database.ledger import projects
+        from seeder.database.ledger.tables import projects
 
         if not self.ledger.exists(self.connection):
             self.ledger.create(self.connection, environment=self.settings.environment)
@@ -194,7 +194,7 @@ def held(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iter
 @contextmanager
 def looking(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iterator[Held]:
     """Connect to read only: no lock, and a standby will do."""
-    from seeder.database.ledger.ledger import Ledger
+    from seeder.database.ledger.tables.ledger import Ledger
 
     deadline = clock() + settings.deadline
     with (
@@ -215,7 +215,7 @@ def looking(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> I
 
 def of_project(opened: Held, image: Image) -> Held:
     """The record of the image's project; raises ConfigurationInvalid where it has none here."""
-    from seeder.database.ledger import projects
+    from seeder.database.ledger.tables import projects
 
     require_same_environment(opened.meta().environment, opened.settings)
     ledger = projects.opened(opened.connection, opened.ledger, image)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
-from seeder.log import Log
 from seeder.merge.choices import (
     AFTERWARDS,
     HELD_EXPLAINED,
@@ -17,8 +17,8 @@ from seeder.merge.choices import (
 from seeder.merge.found import OpenConflict
 from seeder.merge.model import Catalog
 from seeder.merge.settled import Settlement
-from seeder.opening import image_of, read_catalog
-from seeder.settings import Settings
+from seeder.phases.opening import image_of, read_catalog
+from seeder.runtime.log import Log
 from seeder.settle.addresses import (
     Chosen,
     is_pattern,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seeder.log import Log
+from seeder.configuration.settings import Settings
 from seeder.merge.settled import Settlement
-from seeder.opening import image_of, read_catalog
-from seeder.settings import Settings
+from seeder.phases.opening import image_of, read_catalog
+from seeder.runtime.log import Log
 from seeder.settle.addresses import rows_of
 from seeder.settle.recorded import Done, held, of_project
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
-from seeder.log import Log
 from seeder.merge.given import is_disposable
 from seeder.merge.settled import Settlement
-from seeder.settings import Settings
+from seeder.runtime.log import Log
 from seeder.settle.recorded import Done, Held, held
 
 _UNTOUCHED = (
@@ -54,6 +54,6 @@ def undo(
 
 def _opened(opened: Held, run: int) -> Held:
     """The record of the project whose run it is."""
-    from seeder.database.ledger import projects
+    from seeder.database.ledger.tables import projects
 
     return replace(opened, ledger=projects.of_run(opened.connection, opened.ledger, run))

@@ -11,7 +11,11 @@ from pathlib import Path
 from tests.docs.pages import ROOT
 
 PLACES = ("database/judging", "database/applying", "database/settling", "database/staging")
-FILES = ("database/ledger/history.py", "database/ledger/run_history.py", "report/words.py")
+FILES = (
+    "database/ledger/past/history.py",
+    "database/ledger/past/run_history.py",
+    "report/words.py",
+)
 _IN_SQL = re.compile(r"(?:THEN|ELSE|reason =) '([a-z][^'{]* [^'{]*)'")
 _LOGS = ("info", "warning")
 _NAMES = ("reason", "why_not")

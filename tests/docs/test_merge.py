@@ -11,7 +11,7 @@ from seeder.commands.plan import exit_code_of
 from seeder.merge.documents import MISSING, Sides, equal, merge, read
 from seeder.merge.model import Mode, Strategy, Way
 from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Identity, Report, decide
-from seeder.planning import plan
+from seeder.phases.planning import plan
 from tests.docs.pages import DOCS, table_after
 from tests.docs.shell import carry_out
 from tests.docs.stories import Story

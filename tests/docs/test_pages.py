@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 import pytest
 
-from seeder import options
-from seeder.commands import group
+from seeder.command_line import group
+from seeder.configuration import options
 from tests.docs.pages import ROOT, Block, anchors, blocks, pages, without_blocks
 
 PAGES = pages()

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 
 from seeder import job
+from seeder.configuration.settings import Secret, Settings
 from seeder.merge.model import Mode
 from seeder.merge.result import Result
-from seeder.settings import Secret, Settings
 from seeder.settle.undo import undo
 from tests.histories.model import Database
 from tests.histories.play import seeds

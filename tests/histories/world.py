@@ -12,8 +12,8 @@ from psycopg import sql
 from seeder.database.applying.seed import seed
 from seeder.database.applying.survey import survey
 from seeder.database.connection import session
-from seeder.database.ledger import projects
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables import projects
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.settling.resolve_conflict import take
 from seeder.database.settling.restore import restore
 from seeder.database.settling.undo import undo

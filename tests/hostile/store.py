@@ -14,7 +14,7 @@ from pathlib import Path
 
 from seeder import cli
 from seeder.database.embedded import embedded_server
-from seeder.database.ledger.ledger import FORMAT
+from seeder.database.ledger.tables.ledger import FORMAT
 from tests.fault.walk import PEOPLE, write_new, write_old
 from tests.support.postgres import Database, Server
 from tests.support.revisions import Scripts

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder.database.ledger.ledger import FORMAT, MINIMUM_READER
+from seeder.database.ledger.tables.ledger import FORMAT, MINIMUM_READER
 from tests.support.postgres import Database
 from tests.support.revisions import Scripts
 from tests.support.shop import Done, Shop

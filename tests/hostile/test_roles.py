@@ -9,17 +9,11 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from seeder import environ
-from seeder.catalog import (
-    assemble,
-    csv_files,
-    files,
-    node_reader,
-    nodes,
-    project,
-    scalars,
-    yaml_reader,
-)
+from seeder.catalog.assembling import assemble
+from seeder.catalog.declaring import node_reader
+from seeder.catalog.formats import csv_files, files, nodes, scalars, yaml_reader
+from seeder.catalog.project import project
+from seeder.configuration import environ
 from tests.docs.pages import DOCS, blocks, table_after
 from tests.support.postgres import Database
 from tests.support.shop import MEMBERS, ROLES, ROLES_SEED, Done, Shop

@@ -21,7 +21,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from seeder.commands import group
+from seeder.command_line import group
 from seeder.database.connection.lock import key_of
 from tests.docs.pages import DOCS
 from tests.fault.conftest import until

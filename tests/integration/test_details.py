@@ -7,10 +7,10 @@ import json
 
 import pytest
 
-from seeder import planning
 from seeder.merge.model import Mode
 from seeder.merge.plan import COUNTED, ColumnCase, Plan, RowAction, RowChange
 from seeder.merge.result import RunResult
+from seeder.phases import planning
 from seeder.report import html, markdown, plan_text, text
 from tests.support.events import Events
 from tests.support.merge import Project

@@ -9,12 +9,12 @@ import pytest
 
 from seeder import job
 from seeder.cli import main
+from seeder.configuration.whereabouts import STARTER
 from seeder.errors import ConfigurationInvalid
 from seeder.look.check import check
 from seeder.merge.settled import ExportedSet
 from seeder.settle.adopt import adopt
 from seeder.settle.export import export
-from seeder.whereabouts import STARTER
 from tests.support.events import Events
 from tests.support.merge import Project, outcome
 

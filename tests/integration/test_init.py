@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator, ValidationError
 
 from seeder import job
 from seeder.cli import main
+from seeder.configuration.settings import Secret, Settings
 from seeder.database.embedded import embedded_server
 from seeder.errors import ConfigurationInvalid
-from seeder.settings import Secret, Settings
 from seeder.settle.init import init
 from tests.support.events import Events
 from tests.support.postgres import Database

@@ -15,10 +15,10 @@ import pytest
 from tenacity import retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from seeder import job
+from seeder.configuration.settings import Secret, Settings
+from seeder.configuration.whereabouts import STARTER
 from seeder.errors import ServerUnsupported
-from seeder.settings import Secret, Settings
 from seeder.settle.adopt import adopt
-from seeder.whereabouts import STARTER
 from tests.support.events import Events
 from tests.support.postgres import url_of
 

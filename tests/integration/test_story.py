@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seeder import cli
-from seeder.whereabouts import STARTER
+from seeder.configuration.whereabouts import STARTER
 from tests.support.postgres import Database
 
 

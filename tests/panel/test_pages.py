@@ -11,7 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from seeder.database.ledger import ledger as job_ledger
+from seeder.database.ledger.tables import ledger as job_ledger
 from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
 from seeder.merge.plan_document import to_document
 from seeder.panel import ledger, words

@@ -196,5 +196,11 @@ def test_an_unchanged_deploy_imports_no_report_and_starts_no_thread_to_tell_of_i
     reports = {name for name in imported if name.startswith("seeder.report.")}
     assert reports <= {"seeder.report.termination"}
     assert imported.isdisjoint(
-        {"seeder.progress", "seeder.seeding", "click.shell_completion", "sqlalchemy", "alembic"}
+        {
+            "seeder.runtime.progress",
+            "seeder.phases.seeding",
+            "click.shell_completion",
+            "sqlalchemy",
+            "alembic",
+        }
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from seeder.commands.group import seeder
+from seeder.command_line.group import seeder
 from seeder.merge.choices import AFTERWARDS, MEANING, UNTIL_THEN, Take, command
 from seeder.merge.rules import ROW_RULES
 from seeder.report.words import ACTIONS

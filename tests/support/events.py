@@ -10,7 +10,7 @@ import pytest
 
 @dataclass
 class Events:
-    """A `seeder.log.Log`; `named` gives the fields of one kind of event."""
+    """A `seeder.runtime.log.Log`; `named` gives the fields of one kind of event."""
 
     all: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     carried: dict[str, Any] = field(default_factory=dict)

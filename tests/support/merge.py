@@ -20,16 +20,16 @@ from psycopg.rows import dict_row
 
 from seeder import cli, job
 from seeder.catalog import load
+from seeder.configuration.settings import Secret, Settings
 from seeder.database.applying.survey import survey
 from seeder.database.connection import session
-from seeder.database.ledger import projects
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables import projects
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.staging.context import Orders
 from seeder.merge.model import Mode
 from seeder.merge.ownership import Image
 from seeder.merge.plan import RowChange, SetOutcome, SetPlan
 from seeder.merge.result import RunResult
-from seeder.settings import Secret, Settings
 from tests.support.events import Events
 from tests.support.postgres import Database
 

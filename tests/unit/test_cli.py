@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from seeder.cli import main
-from seeder.commands.group import COMMANDS
-from seeder.commands.invocation import Invocation
+from seeder.command_line.group import COMMANDS
+from seeder.command_line.invocation import Invocation
+from seeder.configuration.whereabouts import STARTER
 from seeder.errors import Interrupted, MigrationFailed
 from seeder.merge.result import Result, RunResult
-from seeder.whereabouts import STARTER
 
 HEAVY = {"psycopg", "sqlalchemy", "alembic", "yaml", "msgspec", "structlog", "tenacity", "flask"}
 

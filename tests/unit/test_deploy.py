@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
+from seeder.command_line.deploy import FLAGS, PLAIN, flags_of
 from seeder.commands import run
-from seeder.commands.deploy import FLAGS, PLAIN, flags_of
 
 
 def by_click(arguments: Sequence[str]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder import options
+from seeder.configuration import options
 
 ROOT = Path(__file__).parents[2]
 FILES = [

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder.environ import LIMIT, Environ
+from seeder.configuration.environ import LIMIT, Environ
 from seeder.errors import ConfigurationInvalid
 
 

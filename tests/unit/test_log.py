@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder.log import LogFormat, configure, redact
+from seeder.runtime.log import LogFormat, configure, redact
 
 
 def written(log_format=LogFormat.JSON, *, colour=False, event="set.applied", **fields):
@@ -116,7 +116,8 @@ def test_structlogs_global_configuration_stays_untouched():
 
 def test_what_libraries_log_and_warn_about_stays_out_of_the_output():
     script = (
-        "import logging, warnings; from seeder.log import silence_libraries; silence_libraries();"
+        "import logging, warnings; from seeder.runtime.log import silence_libraries;"
+        "silence_libraries();"
         "logging.getLogger('alembic').error('loud'); warnings.warn('loud', UserWarning)"
     )
     output = subprocess.run(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import io
 import json
 
-from seeder import log as logs
-from seeder.log import LogFormat
-from seeder.progress import Progress
+from seeder.runtime import log as logs
+from seeder.runtime.log import LogFormat
+from seeder.runtime.progress import Progress
 from tests.support.events import Events
 
 

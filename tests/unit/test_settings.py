@@ -6,14 +6,14 @@ from pathlib import Path
 import click
 import pytest
 
-from seeder.commands.flags import Setting
-from seeder.commands.group import COMMANDS, seeder
+from seeder.command_line.flags import Setting
+from seeder.command_line.group import COMMANDS, seeder
+from seeder.configuration.options import PARSERS, flag, variable
+from seeder.configuration.settings import Settings, read_settings
+from seeder.configuration.whereabouts import STARTER
 from seeder.errors import ConfigurationInvalid
-from seeder.log import LogFormat
 from seeder.merge.model import Mode
-from seeder.options import PARSERS, flag, variable
-from seeder.settings import Settings, read_settings
-from seeder.whereabouts import STARTER
+from seeder.runtime.log import LogFormat
 
 URL = "postgresql://app:hunter2@db:5432/shop"
 DATABASE = {"DATABASE_URL": URL}
@@ -281,7 +281,10 @@ def test_a_url_in_the_wrong_variable_is_masked_in_the_message():
 
 
 def test_importing_the_settings_imports_no_third_party():
-    script = "import sys, seeder.settings; print(*{m.partition('.')[0] for m in sys.modules})"
+    script = (
+        "import sys, seeder.configuration.settings;"
+        "print(*{m.partition('.')[0] for m in sys.modules})"
+    )
     output = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )

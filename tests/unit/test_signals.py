@@ -7,7 +7,7 @@ import time
 import pytest
 
 from seeder.errors import DeadlineExceeded, Interrupted
-from seeder.signals import alarm, interruptible
+from seeder.runtime.signals import alarm, interruptible
 
 SLOW_IMPORT = """
 import pathlib, sys, time

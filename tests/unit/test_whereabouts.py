@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from seeder.options import Unacceptable, parse_option
-from seeder.whereabouts import STARTER, NotFound, nearest
+from seeder.configuration.options import Unacceptable, parse_option
+from seeder.configuration.whereabouts import STARTER, NotFound, nearest
 
 
 def project(directory: Path) -> Path:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from seeder.database.applying.seed import seed
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import Table, read_tables
 from seeder.database.staging.context import Orders
 from seeder.merge.model import Catalog, CsvFile, Mode, Removed, RowSource, SeedRow, SeedSet

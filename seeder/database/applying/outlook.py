@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from msgspec import Struct
 
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.staging import schema_check
 from seeder.database.staging.context import Orders, Seeding
 from seeder.database.staging.prepare import decide, read

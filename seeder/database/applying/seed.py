@@ -19,7 +19,7 @@ from seeder.database.applying.survey import foresee
 from seeder.database.judging import diff, holding, moves, row_outcomes, verdict_rows
 from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.staging import departed, references, waiting
 from seeder.database.staging.context import MERGING, WRITTEN, Left, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
@@ -31,7 +31,7 @@ from seeder.database.writing.rejected_rows import Writes, rejected
 from seeder.merge.model import Catalog
 from seeder.merge.order import in_groups, in_order
 from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
-from seeder.progress import Progress
+from seeder.runtime.progress import Progress
 
 
 def seed(

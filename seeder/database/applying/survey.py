@@ -11,13 +11,13 @@ from msgspec.structs import replace
 
 from seeder.database.judging import departures, diff, holding, row_outcomes
 from seeder.database.judging.groups import hold_back, judge_gone, judge_group, judged_works
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.staging.context import MERGING, WRITTEN, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
 from seeder.merge.model import Catalog
 from seeder.merge.plan import RowChange, SetPlan
 from seeder.merge.plan_id import RowsDigest
-from seeder.progress import Progress
+from seeder.runtime.progress import Progress
 
 
 def survey(

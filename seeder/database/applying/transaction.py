@@ -12,12 +12,12 @@ from msgspec import Struct
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, as_seeder_error, describe, kind_of
-from seeder.database.ledger.ledger import AppliedTask, Ledger
+from seeder.database.ledger.tables.ledger import AppliedTask, Ledger
 from seeder.database.staging.context import Unforeseen
 from seeder.database.writing.rejected_rows import Rejected
 from seeder.errors import DeadlineExceeded, SeederError, SeedingFailed
-from seeder.log import Log
 from seeder.merge.model import Task, TaskKind
+from seeder.runtime.log import Log
 
 ATTEMPTS = 5
 _RACES = frozenset({"23505", "23503"})

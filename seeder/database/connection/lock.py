@@ -25,7 +25,7 @@ from seeder.errors import (
     LockNotAcquired,
     SeederError,
 )
-from seeder.log import Log
+from seeder.runtime.log import Log
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0

@@ -19,7 +19,7 @@ from seeder.errors import (
     SeederError,
     ServerUnsupported,
 )
-from seeder.log import Log
+from seeder.runtime.log import Log
 
 OLDEST_SERVER = 14
 """The oldest major version of Postgres that seeder supports."""

@@ -10,9 +10,9 @@ from psycopg import sql
 
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, writing
-from seeder.database.ledger.entries import is_stored
-from seeder.database.ledger.entry_values import stored, unasked, unknown
-from seeder.database.ledger.notes import EMPTY
+from seeder.database.ledger.bases.entries import is_stored
+from seeder.database.ledger.bases.entry_values import stored, unasked, unknown
+from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.schema.equality import all_of, bounded, canonical, equal, refers, same
 from seeder.database.schema.referring import referring as counted
 from seeder.database.schema.tables import ForeignKey

@@ -17,7 +17,7 @@ from psycopg import sql
 
 from seeder.database.judging.facts import Fact, numbers
 from seeder.database.judging.verdict_rows import at_live
-from seeder.database.ledger.entry_values import last_asked, stored
+from seeder.database.ledger.bases.entry_values import last_asked, stored
 from seeder.database.schema.equality import cast, copy_text, type_sql
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork

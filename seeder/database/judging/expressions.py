@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from psycopg import sql
 
-from seeder.database.ledger.entry_values import asked, last_asked, stored
+from seeder.database.ledger.bases.entry_values import asked, last_asked, stored
 from seeder.database.schema.equality import ADDRESS, all_of, canonical, cast, equal, found_in, same
 from seeder.database.staging.work import SetTarget, SetWork
 

@@ -15,7 +15,7 @@ from psycopg import sql
 from seeder.database.judging import documents, identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
 from seeder.database.judging.facts import Fact, numbers, verdict_number
-from seeder.database.ledger.entry_values import unasked, unknown
+from seeder.database.ledger.bases.entry_values import unasked, unknown
 from seeder.database.schema.equality import all_of, canonical, equal, same
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork

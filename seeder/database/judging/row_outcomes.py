@@ -10,7 +10,7 @@ from psycopg import sql
 
 from seeder.database.judging import departures, documents
 from seeder.database.judging.verdict_rows import at_live
-from seeder.database.ledger.entry_values import last_asked, stored, unknown
+from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
 from seeder.database.schema.equality import bounded, canonical
 from seeder.database.schema.referring import read
 from seeder.database.staging.stage import BLOCKED

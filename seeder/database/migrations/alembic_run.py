@@ -22,7 +22,6 @@ from psycopg.pq import TransactionStatus
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from seeder.background import outside_of_event_loops
 from seeder.database.connection import lock
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.engine import engine_over
@@ -40,8 +39,9 @@ from seeder.database.migrations.project_env import (
 )
 from seeder.database.migrations.revisions import RevisionGraph
 from seeder.errors import MigrationFailed
-from seeder.log import Log
 from seeder.merge.model import Migrations
+from seeder.runtime.background import outside_of_event_loops
+from seeder.runtime.log import Log
 
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 

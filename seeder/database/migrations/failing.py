@@ -17,7 +17,7 @@ from seeder.database.migrations.progress import Progress
 from seeder.database.migrations.revisions import remedy_for_module
 from seeder.errors import Interrupted, MigrationFailed, SeederError
 from seeder.merge.model import Migrations
-from seeder.raised import environment_variable, innermost, last_line, missing_module, told
+from seeder.runtime.raised import environment_variable, innermost, last_line, missing_module, told
 
 
 class RevisionConflict(Exception):

@@ -30,8 +30,8 @@ from seeder.errors import (
     MigrationPartial,
     SeederError,
 )
-from seeder.log import Log
 from seeder.merge.model import Migrations
+from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
     from seeder.database.migrations.progress import Progress

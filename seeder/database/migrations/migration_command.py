@@ -15,7 +15,7 @@ from typing import IO
 from seeder.database.connection import lock
 from seeder.database.connection.connect import Connection
 from seeder.errors import ConfigurationInvalid, DeadlineExceeded, MigrationFailed
-from seeder.log import Log, redact
+from seeder.runtime.log import Log, redact
 
 _LOOK_EVERY = 0.1
 _VERIFY_EVERY = 2.0

@@ -17,8 +17,8 @@ from sqlalchemy.engine import URL, Connection
 
 from seeder.database.connection.connect import Connection as OwnConnection
 from seeder.errors import ConfigurationInvalid
-from seeder.log import Log
 from seeder.merge.model import Migrations
+from seeder.runtime.log import Log
 
 _SCHEME = re.compile(r"(postgres(?:ql)?(?:\+\w+)?)://")
 

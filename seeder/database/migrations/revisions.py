@@ -17,7 +17,7 @@ from msgspec import Struct, field
 from seeder.database.migrations.revision_text import meaning_digest, text_digest
 from seeder.errors import MigrationsInvalid, Problem
 from seeder.merge.model import Migrations
-from seeder.raised import innermost, missing_module, told_at
+from seeder.runtime.raised import innermost, missing_module, told_at
 
 _REVISION_FILE = re.compile(r"(?!\.#|__init__)(.*\.py)$")
 """Alembic's own rule."""

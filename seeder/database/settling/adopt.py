@@ -16,7 +16,7 @@ from psycopg import sql
 from seeder.database.judging import diff, row_outcomes
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.settling import renamed_rows
 from seeder.database.settling.partial import clear_stages, column_rule, resolve_group, row_rule
 from seeder.database.settling.renamed_rows import Renamed
@@ -30,7 +30,7 @@ from seeder.errors import Problem
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
-from seeder.progress import Progress
+from seeder.runtime.progress import Progress
 
 Place: TypeAlias = tuple[int, str]
 """The base and the scope of a set."""

@@ -15,8 +15,8 @@ import psycopg
 from msgspec import Struct, field
 from psycopg import sql
 
-from seeder.database.ledger.ledger import Ledger
-from seeder.database.ledger.secrets import read_secrets
+from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.secrets import read_secrets
 from seeder.database.schema.equality import canonical
 from seeder.database.schema.tables import Column, ForeignKey, Table, read_tables
 from seeder.database.settling.export_keys import (

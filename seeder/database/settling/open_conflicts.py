@@ -16,12 +16,12 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.judging import documents
-from seeder.database.ledger.bases import Base, BaseColumn
-from seeder.database.ledger.conflicts import OPEN, VALUE, WAITING, conflicts
-from seeder.database.ledger.entries import is_stored, read_bases
-from seeder.database.ledger.entry_values import last_asked, stored, unknown
-from seeder.database.ledger.ledger import Ledger
-from seeder.database.ledger.reference_keys import keys_of_rows
+from seeder.database.ledger.bases.bases import Base, BaseColumn
+from seeder.database.ledger.bases.entries import is_stored, read_bases
+from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
+from seeder.database.ledger.bases.reference_keys import keys_of_rows
+from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING, conflicts
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import all_of, bounded, canonical, cast, equal
 from seeder.database.schema.referring import read as read_referring
 from seeder.database.schema.referring import referring

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.judging import diff
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import read_tables
 from seeder.database.staging import references, schema_check
 from seeder.database.staging.context import WRITTEN, Orders, Seeding

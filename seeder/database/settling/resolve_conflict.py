@@ -20,8 +20,8 @@ from seeder.database.judging.expressions import desired, offer, offered
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
-from seeder.database.ledger.ledger import Ledger
-from seeder.database.ledger.notes import since
+from seeder.database.ledger.bases.notes import since
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
 from seeder.database.settling import held_row
 from seeder.database.settling.partial import (

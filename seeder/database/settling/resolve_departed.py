@@ -15,7 +15,7 @@ from psycopg import sql
 from seeder.database.judging import departures, diff
 from seeder.database.judging.expressions import places
 from seeder.database.judging.groups import elsewhere, judge_leaving, require_single
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.settling.partial import open_few, resolve_group
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork

@@ -13,7 +13,7 @@ from seeder.database.judging import holding, row_outcomes
 from seeder.database.judging.expressions import entry_match
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.schema.tables import Column
 from seeder.database.settling.partial import (

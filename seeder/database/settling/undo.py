@@ -16,8 +16,8 @@ from typing import Any
 
 import psycopg
 
-from seeder.database.ledger.entries import read_bases
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.bases.entries import read_bases
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.settling.undo_documents import keep_together, merge_back
 from seeder.database.settling.undo_held import comes_after_changes, keep_held
 from seeder.database.settling.undo_judge import (

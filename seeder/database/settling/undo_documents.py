@@ -14,7 +14,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.judging.documents import as_json, as_text
-from seeder.database.ledger.entries import from_text, live_text
+from seeder.database.ledger.bases.entries import from_text, live_text
 from seeder.database.schema.equality import canonical, same_text
 from seeder.database.settling.undo_list import Undoing
 from seeder.merge.documents import Sides, equal, merge, read

@@ -17,8 +17,8 @@ from seeder.database.judging.collisions import (
     holders,
     takers,
 )
-from seeder.database.ledger.bases import Base
-from seeder.database.ledger.entries import at_key, from_text
+from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.bases.entries import at_key, from_text
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.schema.tables import Guard
 from seeder.database.settling.undo_list import Undoing

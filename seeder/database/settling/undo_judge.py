@@ -8,9 +8,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.ledger.bases import Base
-from seeder.database.ledger.entries import at_key, from_text, is_stored
-from seeder.database.ledger.entry_values import unasked, unknown
+from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
+from seeder.database.ledger.bases.entry_values import unasked, unknown
 from seeder.database.schema.equality import (
     all_of,
     compared_by,

@@ -9,11 +9,11 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
-from seeder.database.ledger.bases import Base
-from seeder.database.ledger.entries import at_key, is_stored
-from seeder.database.ledger.entry_values import stored, unasked, unknown
-from seeder.database.ledger.ledger import Ledger
-from seeder.database.ledger.notes import EMPTY
+from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.bases.entries import at_key, is_stored
+from seeder.database.ledger.bases.entry_values import stored, unasked, unknown
+from seeder.database.ledger.bases.notes import EMPTY
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import bounded, canonical, same_text
 from seeder.database.schema.referring import read as read_referring
 from seeder.database.schema.referring import referring

@@ -13,9 +13,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.ledger.bases import Base
-from seeder.database.ledger.entries import at_key, image, live_text
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.bases.entries import at_key, image, live_text
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
 from seeder.database.settling.undo_held import changes_of, from_image
 from seeder.database.writing.ordered_updates import in_turn

@@ -8,13 +8,13 @@ from typing import Any
 import psycopg
 from msgspec import Struct, field
 
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import Table
 from seeder.database.staging.recorded_keys import RecordedKeys
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Catalog, Mode, SeedSet, TableName
 from seeder.merge.plan import RowChange, SetDecision
-from seeder.progress import Progress
+from seeder.runtime.progress import Progress
 
 MERGING = (
     SetDecision.MERGE,

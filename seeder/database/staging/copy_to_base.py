@@ -15,14 +15,14 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.ledger.bases import OWN
+from seeder.database.ledger.bases.bases import OWN
 from seeder.database.schema.equality import type_sql
 from seeder.database.schema.tables import Column
 from seeder.database.staging import loading, stage
 from seeder.database.staging.stage import StandIn
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import SetDecision
-from seeder.progress import Progress
+from seeder.runtime.progress import Progress
 
 _MOST_COLUMNS = 1600
 """That Postgres lets a table have, those included that were dropped."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.connection.batch import AT_ONCE, at_most
-from seeder.database.ledger.entry_values import asked, unknown
+from seeder.database.ledger.bases.entry_values import asked, unknown
 from seeder.database.schema.equality import canonical, same
 from seeder.database.staging.context import MERGING, Seeding, set_named
 from seeder.database.staging.registry import recorded_columns

@@ -18,7 +18,7 @@ from seeder.database.staging.stage import Stage, copied_as_file, copied_key
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge import moments
 from seeder.merge.model import Cell, CsvFile, SeedColumn, SeedRow, Text
-from seeder.progress import Progress
+from seeder.runtime.progress import Progress
 
 _CHUNK = 1 << 20
 

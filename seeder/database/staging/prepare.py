@@ -8,10 +8,10 @@ from collections.abc import Set as AbstractSet
 from psycopg import sql
 
 from seeder.database.connection.batch import AT_ONCE, at_most, send
-from seeder.database.ledger.base_open import Shared, open_bases
-from seeder.database.ledger.bases import Base, BaseKey, base_key
-from seeder.database.ledger.digests import FIRST_ROWS, digest_of
-from seeder.database.ledger.entries import read_bases
+from seeder.database.ledger.bases.base_open import Shared, open_bases
+from seeder.database.ledger.bases.bases import Base, BaseKey, base_key
+from seeder.database.ledger.bases.entries import read_bases
+from seeder.database.ledger.runs.digests import FIRST_ROWS, digest_of
 from seeder.database.schema.tables import Column, read_tables
 from seeder.database.staging import (
     copy_to_base,

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from seeder.database.ledger.digests import FIRST_ROWS, digest_of
+from seeder.database.ledger.runs.digests import FIRST_ROWS, digest_of
 from seeder.database.schema.tables import read_tables
 from seeder.database.staging import waiting
 from seeder.database.staging.context import WRITTEN, Known, Seeding, set_named

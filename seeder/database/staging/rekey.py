@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
-from seeder.database.ledger.bases import Base
+from seeder.database.ledger.bases.bases import Base
 from seeder.database.schema.equality import canonical
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.renamed import before, former_key, todays_names

@@ -14,8 +14,8 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.ledger.bases import BaseColumn, document
-from seeder.database.ledger.ledger import Ledger
+from seeder.database.ledger.bases.bases import BaseColumn, document
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.staging.context import Known, Seeding
 from seeder.errors import Problem
 from seeder.merge.model import TableName

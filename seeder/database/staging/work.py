@@ -9,7 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.ledger.bases import Base
+from seeder.database.ledger.bases.bases import Base
 from seeder.database.schema.equality import (
     Pair,
     all_equal,

@@ -7,8 +7,8 @@ from psycopg import sql
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import offer
 from seeder.database.judging.facts import numbers
-from seeder.database.ledger.bases import BaseColumn
-from seeder.database.ledger.notes import EMPTY, as_array, as_object, joined, since
+from seeder.database.ledger.bases.bases import BaseColumn
+from seeder.database.ledger.bases.notes import EMPTY, as_array, as_object, joined, since
 from seeder.database.schema.equality import canonical, cast, same
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.write import applied

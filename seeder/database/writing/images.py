@@ -10,8 +10,8 @@ from psycopg import sql
 from seeder.database.judging import documents
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, new_value, writing
-from seeder.database.ledger.ledger import Ledger
-from seeder.database.ledger.notes import EMPTY, as_object, objects
+from seeder.database.ledger.bases.notes import EMPTY, as_object, objects
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.record import at_live_now

@@ -12,8 +12,8 @@ from seeder.database.judging import departures
 from seeder.database.judging.collisions import MARKS_FREED, MARKS_LEAVING
 from seeder.database.judging.expressions import places
 from seeder.database.judging.verdict_rows import at_live, removing
-from seeder.database.ledger.bases import BaseColumn
-from seeder.database.ledger.notes import EMPTY
+from seeder.database.ledger.bases.bases import BaseColumn
+from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.schema.equality import canonical, cast, same_text
 from seeder.database.staging.work import SetWork
 

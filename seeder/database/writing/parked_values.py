@@ -16,7 +16,7 @@ from seeder.database.judging import collisions, diff
 from seeder.database.judging.collisions import Changes
 from seeder.database.judging.expressions import untouched
 from seeder.database.judging.verdict_rows import EVERY
-from seeder.database.ledger.notes import objects
+from seeder.database.ledger.bases.notes import objects
 from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork

@@ -15,8 +15,8 @@ from seeder.database.judging.verdict_rows import (
     is_inserted,
     writing,
 )
-from seeder.database.ledger.bases import BaseColumn
-from seeder.database.ledger.notes import as_array, joined
+from seeder.database.ledger.bases.bases import BaseColumn
+from seeder.database.ledger.bases.notes import as_array, joined
 from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork

@@ -12,8 +12,8 @@ from seeder.database.judging.departures import STAYING, marking
 from seeder.database.judging.expressions import places
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, removing
-from seeder.database.ledger.ledger import Ledger
-from seeder.database.ledger.notes import EMPTY, objects
+from seeder.database.ledger.bases.notes import EMPTY, objects
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from psycopg import sql
 
-from seeder.catalog.csv_rows import CHECKED_SIZE
+from seeder.catalog.rows.csv_rows import CHECKED_SIZE
 from seeder.errors import ConfigurationInvalid, SeederError, SeedingFailed
 from tests.support.merge import Project, counts
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from seeder import job, planning
+from seeder import job
 from seeder.merge.model import Mode
 from seeder.merge.plan_document import to_document
+from seeder.phases import planning
 from tests.support.events import Events
 from tests.support.merge import Project, counts
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seeder.catalog.csv_blocks import PlainLines, QuotedLines, read_blocks
-from seeder.catalog.csv_files import Record, read_rows, read_traits, split_records
-from seeder.catalog.csv_rows import CsvRows, CsvTable, RowLines
-from seeder.catalog.files import Unreadable
+from seeder.catalog.formats.csv_blocks import PlainLines, QuotedLines, read_blocks
+from seeder.catalog.formats.csv_files import Record, read_rows, read_traits, split_records
+from seeder.catalog.formats.files import Unreadable
+from seeder.catalog.rows.csv_rows import CsvRows, CsvTable, RowLines
 from seeder.errors import ConfigurationInvalid
 
 PIECES = ("a", "b", "é", ",", ",", "\n", "\n", "\r\n", '"', '""', "\r", "\0", "\\", " ", "\u2028")

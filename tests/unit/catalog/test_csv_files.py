@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from seeder.catalog.assemble import CHECKED_SIZE
-from seeder.catalog.csv_files import stamp_of
+from seeder.catalog.assembling.assemble import CHECKED_SIZE
+from seeder.catalog.formats.csv_files import stamp_of
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import CsvFile, Text
 

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from seeder.catalog.csv_rows import CHECKED_SIZE
+from seeder.catalog.rows.csv_rows import CHECKED_SIZE
 
 HEAD = "table: t\nkey: k\nrows_from: {file: d.csv"
 

@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import seeder
-from seeder.catalog.json_schema import json_schema
+from seeder.catalog.authoring.json_schema import json_schema
 from seeder.cli import main
 
 HERE = Path(seeder.__file__).parent

@@ -10,9 +10,9 @@ import pytest
 from jsonschema import Draft4Validator
 
 import seeder
-from seeder.catalog.problems import Problems
-from seeder.catalog.project import FILE, parse_project
-from seeder.catalog.project_schema import project_schema
+from seeder.catalog.authoring.project_schema import project_schema
+from seeder.catalog.formats.problems import Problems
+from seeder.catalog.project.project import FILE, parse_project
 from seeder.cli import main
 from seeder.settle.init import init
 

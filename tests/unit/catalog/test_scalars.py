@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from seeder.catalog.scalars import Surprise, plain
+from seeder.catalog.formats.scalars import Surprise, plain
 from seeder.merge.model import Text
 
 

@@ -119,7 +119,7 @@ def test_an_unreadable_file_names_the_reason(project, request):
 
 
 def test_a_file_beyond_the_limit_points_to_csv(project, monkeypatch):
-    monkeypatch.setattr("seeder.catalog.files.TEXT_LIMIT", 10)
+    monkeypatch.setattr("seeder.catalog.formats.files.TEXT_LIMIT", 10)
     assert project.core(t=SET).problems()[0].endswith("and name it in `rows_from:`.")
 
 

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from seeder.catalog.files import Unreadable
-from seeder.catalog.sql_text import tokens
+from seeder.catalog.formats.files import Unreadable
+from seeder.catalog.formats.sql_text import tokens
 from seeder.merge.model import TaskKind
 
 TASK = 'from seeder import task\n@task(release="2026.11")\ndef assign(connection):\n'

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seeder.catalog import writer
-from seeder.catalog.nodes import Mapping, Node, Scalar, Sequence
-from seeder.catalog.problems import Problems
-from seeder.catalog.yaml_reader import read_yaml
+from seeder.catalog.authoring import writer
+from seeder.catalog.formats.nodes import Mapping, Node, Scalar, Sequence
+from seeder.catalog.formats.problems import Problems
+from seeder.catalog.formats.yaml_reader import read_yaml
 from seeder.merge.model import Text
 
 

@@ -1,0 +1,165 @@
+"""The rows of a set as they are written, before references and keys are worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from seeder.catalog.declaring.declaration import Declaration
+from seeder.catalog.declaring.values import Values, native
+from seeder.catalog.formats.csv_files import PLAIN
+from seeder.catalog.formats.files import Located, Unreadable, read_text
+from seeder.catalog.formats.json_reader import read_json
+from seeder.catalog.formats.nodes import Mapping as MappingNode
+from seeder.catalog.formats.nodes import Node, Scalar, Sequence, kind
+from seeder.catalog.formats.problems import Problems, Spot
+from seeder.catalog.formats.yaml_reader import read_yaml
+from seeder.catalog.project.project import Project
+from seeder.catalog.project.python_files import SeederFile, called, seeder_context
+from seeder.catalog.rows.csv_rows import CsvTable, read_table
+from seeder.merge.model import Cell, Generator
+
+
+class Draft(NamedTuple):
+    """One row as it is written."""
+
+    cells: Mapping[str, Cell | Generator]
+    file: str
+    line: int | None = None
+    node: MappingNode | None = None
+
+    def at(self, column: str | None = None) -> Spot:
+        """Where a cell stands, or else the row."""
+        if self.node is not None:
+            return self.node if column is None else self.node.items.get(column, self.node)
+        return Located(line=self.line)
+
+    def from_env(self, column: str) -> bool:
+        """Whether the cell was taken from the environment, and must not be shown."""
+        node = self.node.items.get(column) if self.node is not None else None
+        return isinstance(node, Scalar) and node.tag == "env"
+
+
+class DraftReader:
+    """Reads the rows that declarations name."""
+
+    def __init__(self, project: Project, *, values: Values, problems: Problems) -> None:
+        self._project = project
+        self._values = values
+        self._problems = problems
+
+    def read(self, declaration: Declaration, *, active: bool) -> list[Draft] | CsvTable:
+        """Rows of a seed file; a CSV file that can be streamed is left unread."""
+        if declaration.rows_from is None:
+            return list(
+                self._drafts(declaration.rows, declaration.file, declaration, active=active)
+            )
+        written = str(declaration.rows_from.value)
+        path = self._values.reach(written, file=declaration.file, at=declaration.rows_from)
+        if path is None:
+            return []
+        name = self._project.name(path)
+        try:
+            if declaration.csv_form is not None or path.suffix == ".csv":
+                table = read_table(path, file=name, form=declaration.csv_form or PLAIN)
+                if any(rule.reference for rule in declaration.columns.values()):
+                    return self._csv_drafts(table)
+                return table
+            if path.suffix in (".yaml", ".yml", ".json"):
+                root = self.parse(path, name, self._problems)
+                if isinstance(root, Sequence):
+                    return list(self._drafts(root.items, name, declaration, active=active))
+                self._problems.add(
+                    f"is {'empty' if root is None else kind(root)}, not a list of rows",
+                    remedy="A file in `rows_from` holds the rows alone.",
+                    file=name,
+                    at=root,
+                )
+                return []
+        except Unreadable as error:
+            self._problems.add(error.message, remedy=error.remedy, file=name, at=error.at)
+            return []
+        self._problems.add(
+            f"`rows_from` reads .csv, .json and .yaml files, not `{path.name}`",
+            file=declaration.file,
+            at=declaration.rows_from,
+        )
+        return []
+
+    def parse(self, path: Path, name: str, problems: Problems) -> Node | None:
+        """Read a YAML or JSON file; raises `Unreadable`."""
+        text = read_text(path)
+        if path.suffix == ".json":
+            return read_json(text, file=name, problems=problems)
+        return read_yaml(text, file=name, problems=problems)
+
+    def _drafts(
+        self, rows: tuple[Node, ...], file: str, declaration: Declaration, *, active: bool
+    ) -> Iterator[Draft]:
+        secret = declaration.secrets
+        asked = self._values.asked
+        for row in rows:
+            if not isinstance(row, MappingNode) or not row.items:
+                self._problems.add(
+                    "a row without values"
+                    if isinstance(row, MappingNode)
+                    else f"a row must be a mapping, not {kind(row)}",
+                    remedy="Write - {column: value, ...}.",
+                    file=file,
+                    at=row,
+                )
+                continue
+            cells = {
+                column: node.value
+                if isinstance(node, Scalar) and node.tag is None
+                else asked(node, file=file, secret=column in secret, active=active)
+                for column, node in row.items.items()
+            }
+            yield Draft(cells, file, row.line, row)
+
+    def _csv_drafts(self, table: CsvTable) -> list[Draft]:
+        return [
+            Draft(dict(zip(table.header, fields, strict=True)), table.file, line)
+            for line, fields in table.records()
+        ]
+
+    def call(
+        self,
+        declaration: Declaration,
+        file: SeederFile,
+        *,
+        number: int,
+        environment: str,
+        release: str | None,
+    ) -> list[Draft]:
+        """Rows that a Python seeder yields; `number` is its place in the file."""
+        declared = file.rows[number]
+        # Which variable ends up in which column cannot be told, so one secret column
+        # makes all of them secret.
+        secret = bool(declaration.secrets)
+        at = Located(line=declared.line)
+        env = {
+            name: self._values.env(name, file=file.name, at=at, secret=secret)
+            for name in declared.env
+        }
+        given = {name: value for name, value in env.items() if value is not None}
+        if len(given) < len(env):
+            return []
+        context = seeder_context(given, environment=environment, release=release)
+        drafts = []
+        for row in called(declared, context, file=file, problems=self._problems) or ():
+            cells = {}
+            for column, value in row.items():
+                try:
+                    cells[column] = native(value)
+                except TypeError as error:
+                    self._problems.add(
+                        f"`{declared.name}` yields {error} for `{column}`",
+                        remedy="Yield text, numbers, dates, bytes, UUIDs, lists or mappings.",
+                        file=file.name,
+                        at=at,
+                    )
+                    return []
+            drafts.append(Draft(cells, file.name, declared.line))
+        return drafts

@@ -1,0 +1,1 @@
+"""The command line around the commands: flags, one invocation, what is printed and completed."""

@@ -1,0 +1,1 @@
+"""What a command is told: flags, variables, and where the project lies."""

@@ -1,0 +1,268 @@
+"""Opens the bases of tables: reads them, or makes them, in the shape that the sets need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from seeder.database.connection.batch import send
+from seeder.database.ledger.bases.base_reshape import copied, reshape
+from seeder.database.ledger.bases.bases import (
+    OWN,
+    Base,
+    BaseColumn,
+    BaseKey,
+    Wanted,
+    definitions,
+    document,
+    new_column,
+)
+from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.schema.tables import Table
+from seeder.merge.model import SeedSet
+
+
+class Shared(Struct, frozen=True, kw_only=True):
+    """What shares a base: sets on one table, by one key."""
+
+    table: Table
+    sets: tuple[SeedSet, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The natural key."""
+        return self.sets[0].key
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """What is secret on the table; all sets on it were told the same."""
+        return self.sets[0].secrets
+
+    @property
+    def place(self) -> BaseKey:
+        """Where the ledger lists it."""
+        return BaseKey(schema=self.table.schema, table=self.table.name, key=self.key)
+
+
+def open_bases(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    shared: Sequence[Shared],
+    *,
+    write: bool,
+    moves: bool = False,
+    former: Mapping[BaseKey, BaseKey] | None = None,
+) -> list[Base]:
+    """Open the base of each table and key, in the shape that the sets sharing it need.
+
+    `former` says of tables and keys that were renamed where the ledger lists their bases.
+
+    With `write` the ledger is brought into that shape; otherwise, where it is not in that
+    shape already, or where `moves` or references in the key may rewrite entries, a
+    temporary copy takes its place and the ledger stays untouched.
+    """
+    stored = _read(connection, ledger)
+    bases: dict[int, Base] = {}
+    missing: dict[int, _New] = {}
+    for number, each in enumerate(shared):
+        wanted = _wanted(each.table, each.sets)
+        found = stored.pop(each.place, None)
+        before = (former or {}).get(each.place)
+        if before is not None:
+            if found is not None and write:  # made for references while the renaming was not told
+                _discard(connection, ledger, found)
+            found = stored.pop(before)
+        if found is None:
+            missing[number] = _New(shared=each, wanted=wanted)
+            continue
+        base = found.base(ledger, each)
+        if not write and (moves or any(_key_references(one) for one in each.sets)):
+            base = copied(connection, base)
+        bases[number] = reshape(
+            connection,
+            ledger,
+            base,
+            wanted,
+            found.next_column,
+            place=None if before is None else each.place,
+            write=write,
+        )
+    made = _create(connection, ledger, list(missing.values()), write=write)
+    bases |= dict(zip(missing, made, strict=True))
+    return [bases[number] for number in range(len(shared))]
+
+
+def _key_references(each: SeedSet) -> list[str]:
+    return [name for name in each.key if each.column(name).reference is not None]
+
+
+def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:
+    wanted: dict[str, Wanted] = {}
+    for each in sets:
+        for column in each.columns:
+            if column.name in each.secrets:
+                continue
+            before = wanted.get(column.name)
+            wanted[column.name] = Wanted(
+                column=table.columns[column.name],
+                reference=column.reference is not None or (before is not None and before.reference),
+                was=column.was or (before.was if before else ()),
+            )
+    return wanted
+
+
+class _Stored(Struct, frozen=True, kw_only=True):
+    """A base as the ledger lists it."""
+
+    id: int
+    key: tuple[str, ...]
+    primary_key: tuple[str, ...]
+    columns: tuple[BaseColumn, ...]
+    next_column: int
+
+    def base(self, ledger: Ledger, shared: Shared) -> Base:
+        return Base(
+            id=self.id,
+            relation=sql.Identifier(ledger.schema, f"base_{self.id}"),
+            table=shared.table,
+            key=self.key,
+            primary_key=self.primary_key,
+            # A run takes what has become secret out of the ledger; a survey looks away.
+            columns={
+                column.name: column for column in self.columns if column.name not in shared.secrets
+            },
+        )
+
+
+def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[BaseKey, _Stored]:
+    if not ledger.exists(connection):
+        return {}
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT table_schema, table_name, key, id, primary_key, columns, next_column"
+            " FROM {s}.bases WHERE project = {p}"
+        )
+    ).fetchall()
+    return {
+        BaseKey(schema=schema, table=name, key=tuple(key)): _Stored(
+            id=number,
+            key=tuple(key),
+            primary_key=tuple(primary_key),
+            columns=tuple(BaseColumn(**each) for each in columns),
+            next_column=next_column,
+        )
+        for schema, name, key, number, primary_key, columns, next_column in rows
+    }
+
+
+def _discard(connection: psycopg.Connection[Any], ledger: Ledger, found: _Stored) -> None:
+    """Remove a base without sets."""
+    number = sql.Literal(found.id)
+    connection.execute(ledger.sql("DELETE FROM {s}.bases WHERE id = {id}", id=number))
+    connection.execute(ledger.sql("DROP TABLE {s}.{b}", b=sql.Identifier(f"base_{found.id}")))
+
+
+class _New(Struct, frozen=True, kw_only=True):
+    """A base that is not there yet."""
+
+    shared: Shared
+    wanted: Mapping[str, Wanted]
+
+    @property
+    def primary_key(self) -> tuple[str, ...]:
+        return self.shared.table.primary_key or self.shared.key
+
+    def columns(self) -> dict[str, BaseColumn]:
+        ordered = enumerate(sorted(self.wanted.items()), start=1)
+        return {name: new_column(each, n) for n, (name, each) in ordered}
+
+
+def _create(
+    connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_New], *, write: bool
+) -> list[Base]:
+    numbers = _list(connection, ledger, new) if write and new else [0] * len(new)
+    bases: list[Base] = []
+    statements: list[sql.Composable] = []
+    for n, (number, each) in enumerate(zip(numbers, new, strict=True), start=1):
+        table, key, columns = each.shared.table, each.shared.key, each.columns()
+        made = sql.SQL(", ").join(_definitions(table, each.primary_key, columns))
+        if write:
+            relation = sql.Identifier(ledger.schema, f"base_{number}")
+            statements.append(sql.SQL("CREATE TABLE {} ({})").format(relation, made))
+            # It has no key, and a publication FOR ALL TABLES takes no updates without an identity.
+            statements.append(sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(relation))
+        else:
+            name = f"seeder_new_base_{table.oid}_{n}"
+            relation = sql.Identifier("pg_temp", name)
+            statements.append(
+                sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(
+                    sql.Identifier(name), made
+                )
+            )
+        bases.append(
+            Base(
+                id=number,
+                relation=relation,
+                table=table,
+                key=key,
+                primary_key=each.primary_key,
+                columns=columns,
+                fresh=write,
+            )
+        )
+    send(connection, statements)
+    return bases
+
+
+def _definitions(
+    table: Table, primary_key: Sequence[str], columns: Mapping[str, BaseColumn]
+) -> list[sql.Composable]:
+    made: list[sql.Composable] = [
+        sql.SQL("{} {}").format(sql.Identifier(name), sql.SQL(kind)) for name, kind in OWN.items()
+    ]
+    made += [
+        sql.SQL("{} {}").format(sql.Identifier(f"p{n}"), sql.SQL(table.columns[name].storage))
+        for n, name in enumerate(primary_key, start=1)
+    ]
+    for column in columns.values():
+        made += definitions(column)
+    return made
+
+
+def _list(connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_New]) -> list[int]:
+    """Enter bases into the ledger's list; returns their numbers."""
+    documents = []
+    for each in new:
+        columns = each.columns()
+        documents.append(
+            {
+                "table_schema": each.shared.table.schema,
+                "table_name": each.shared.table.name,
+                "key": each.shared.key,
+                "primary_key": each.primary_key,
+                "columns": document(columns).obj,
+                "next_column": len(columns) + 1,
+                "secrets": sorted(each.shared.secrets),
+            }
+        )
+    rows = connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.bases (project, table_schema, table_name, key, primary_key, columns,"
+            " next_column, secrets) SELECT {p}, table_schema, table_name, key, primary_key,"
+            " columns, next_column, secrets"
+            " FROM pg_catalog.jsonb_to_recordset(%s) AS new (table_schema text, table_name"
+            " text, key text[], primary_key text[], columns jsonb, next_column integer,"
+            " secrets text[])"
+            " RETURNING id, table_schema, table_name, key"
+        ),
+        [Jsonb(documents)],
+    ).fetchall()
+    numbers = {(schema, name, tuple(key)): number for number, schema, name, key in rows}
+    return [
+        numbers[each.shared.table.schema, each.shared.table.name, each.shared.key] for each in new
+    ]

@@ -1,0 +1,98 @@
+"""The bases as the ledger has them, opened without a catalog to say what is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import psycopg
+from msgspec import Struct
+from psycopg import sql
+
+from seeder.database.ledger.bases.bases import Base, BaseColumn
+from seeder.database.ledger.bases.entry_values import stored
+from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.schema.equality import all_of, canonical, cast, equal, same
+from seeder.database.schema.tables import read_tables
+from seeder.merge.model import TableName
+
+
+class Bases(Struct, frozen=True, kw_only=True):
+    """All bases of a ledger whose tables still stand."""
+
+    open: tuple[Base, ...]
+    lost: tuple[str, ...]
+    """Tables that are gone, or have another primary key than the ledger knows."""
+
+
+def read_bases(connection: psycopg.Connection[Any], ledger: Ledger) -> Bases:
+    """Open the bases of a ledger for reading, in the shape they were left in."""
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT id, table_schema, table_name, key, primary_key, columns FROM {s}.bases"
+            " WHERE project = {p} ORDER BY id"
+        )
+    ).fetchall()
+    names = {TableName(schema=row[1], name=row[2]) for row in rows}
+    tables = read_tables(connection, names)
+    found: list[Base] = []
+    lost: list[str] = []
+    for number, schema, name, key, primary_key, columns in rows:
+        table = tables.get(TableName(schema=schema, name=name))
+        if table is None or not set(primary_key) <= set(table.columns):
+            lost.append(f"{schema}.{name}")
+            continue
+        opened = [BaseColumn(**each) for each in columns]
+        found.append(
+            Base(
+                id=number,
+                relation=sql.Identifier(ledger.schema, f"base_{number}"),
+                table=table,
+                key=tuple(key),
+                primary_key=tuple(primary_key),
+                columns={column.name: column for column in opened},
+            )
+        )
+    return Bases(open=tuple(found), lost=tuple(lost))
+
+
+def live_text(base: Base, name: str, alias: str = "t") -> sql.Composable:
+    """A live value as the text that images hold."""
+    value = canonical(sql.Identifier(alias, name), base.table.columns[name])
+    return sql.SQL("({})::text").format(value)
+
+
+def from_text(base: Base, name: str, text: sql.Composable) -> sql.Composable:
+    """Text of an image as a value of the live column's type."""
+    return cast(text, base.table.columns[name])
+
+
+def at_key(base: Base, live: str, numbered: str) -> sql.Composable:
+    """Condition: a live row has the primary key in the columns k1.. of another relation."""
+    return all_of(
+        equal(
+            sql.Identifier(live, name),
+            from_text(base, name, sql.Identifier(numbered, f"k{n}")),
+            base.table.columns[name],
+        )
+        for n, name in enumerate(base.primary_key, start=1)
+    )
+
+
+def is_stored(base: Base, column: BaseColumn, live: str = "t") -> sql.Composable:
+    """Condition: a live row still holds what seeder stored, by entry `b`."""
+    now = base.table.columns[column.name]
+    if column.type == now.base:
+        return same(canonical(sql.Identifier(live, column.name), now), stored(column), now)
+    return sql.SQL("({} IS NOT DISTINCT FROM ({})::text)").format(
+        live_text(base, column.name, live), stored(column)
+    )
+
+
+def image(pieces: Iterable[tuple[str, sql.Composable]]) -> sql.Composable:
+    """A JSON object of texts by column."""
+    parts = [
+        sql.SQL("pg_catalog.jsonb_build_object({}::text, {})").format(sql.Literal(name), value)
+        for name, value in pieces
+    ]
+    return sql.SQL(" || ").join(parts) if parts else sql.SQL("'{}'::jsonb")

@@ -1,0 +1,1 @@
+"""What commands tell of the past: releases, runs, and rows that wait."""

@@ -1,0 +1,202 @@
+"""The audit trail: runs, and what each did to which row; read only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+from psycopg import sql
+
+from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.bases.entries import image, read_bases
+from seeder.database.ledger.bases.reference_keys import keys_of_rows
+from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.schema.equality import cut
+from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
+
+LONGEST = 20_000
+"""Characters of a value of a run in the past; what differs in two longer ones is not looked for."""
+
+_RUNS = (
+    "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
+    " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary,"
+    " (SELECT p.identity FROM {s}.projects p WHERE p.id = runs.project)"
+    " FROM {s}.runs WHERE {which} ORDER BY id DESC LIMIT {limit}"
+)
+
+
+def read_runs(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int
+) -> tuple[RunRecord, ...]:
+    """The last runs, newest first."""
+    statement = ledger.sql(_RUNS, which=sql.SQL("true"), limit=sql.Literal(limit))
+    return tuple(_run(row) for row in connection.execute(statement).fetchall())
+
+
+def read_run(connection: psycopg.Connection[Any], ledger: Ledger, number: int) -> RunRecord:
+    """One run that the ledger knows."""
+    which = sql.SQL("id = {}").format(sql.Literal(number))
+    ((*row,),) = connection.execute(ledger.sql(_RUNS, which=which, limit=sql.Literal(1))).fetchall()
+    return _run(tuple(row))
+
+
+def _run(row: tuple[Any, ...]) -> RunRecord:
+    counts, summary = row[13] or {}, row[14] or {}
+    return RunRecord(
+        id=row[0],
+        started_at=row[1],
+        finished_at=row[2],
+        result=row[3],
+        exit_code=row[4],
+        mode=row[5],
+        environment=row[6],
+        release=row[7],
+        seeder_version=row[8],
+        actor=row[9],
+        plan_id=row[10],
+        revisions_before=tuple(row[11] or ()),
+        revisions_after=tuple(row[12] or ()),
+        counts=counts,
+        sets=tuple(_set(each) for each in summary.get("sets") or ()),
+        tasks=tuple(summary.get("tasks") or ()),
+        migrations=tuple(summary.get("migrations") or ()),
+        warnings=tuple(summary.get("warnings") or ()),
+        project=row[15],
+    )
+
+
+def _set(each: Mapping[str, Any]) -> SetRecord:
+    counts = {name: number for name, number in each.items() if isinstance(number, int)} | dict(
+        each.get("counts") or {}
+    )
+    return SetRecord(name=each["name"], decision=each.get("decision", ""), counts=counts)
+
+
+def read_rows(
+    connection: psycopg.Connection[Any], ledger: Ledger, number: int, *, limit: int
+) -> tuple[tuple[RowRecord, ...], int]:
+    """The rows that a run wrote, at most `limit` of them, and how many there are.
+
+    Inserted rows are found by their entries, which forget the run once a row was deleted
+    and restored, or pruned with its table.
+    """
+    row = connection.execute(
+        ledger.sql(
+            "SELECT pg_catalog.count(*) FROM {s}.changes WHERE run = {run}", run=sql.Literal(number)
+        )
+    ).fetchone()
+    total = int(row[0]) if row else 0
+    bases = read_bases(connection, ledger).open
+    found = _with_keys(connection, bases, _written(connection, ledger, number, limit))
+    for base in bases:
+        inserted, records = _inserted(connection, ledger, base, number, max(0, limit - len(found)))
+        total += inserted
+        found += _with_keys(connection, bases, [(base.id, each) for each in records])
+    return tuple(found), total
+
+
+def _with_keys(
+    connection: psycopg.Connection[Any],
+    bases: Sequence[Base],
+    records: Iterable[tuple[int, RowRecord]],
+) -> list[RowRecord]:
+    """Records, by the numbers of their bases, with keys in place of what references store."""
+    records = list(records)
+    keys: dict[tuple[int, str], Mapping[str, str]] = {}
+    for base in bases:
+        sides = [s for n, each in records if n == base.id for s in (each.before, each.after)]
+        for name in [column.name for column in base.columns.values() if column.reference]:
+            values = [side.get(name) for side in sides]
+            keys[base.id, name] = keys_of_rows(connection, bases, base, name, values)
+
+    tables = {base.id: base.table for base in bases}
+
+    def bare(base: int, each: RowRecord) -> tuple[str, ...]:
+        columns = tables[base].columns if base in tables else {}
+        return tuple(
+            name
+            for name in dict.fromkeys([*each.before, *each.after])
+            # What is no column is a part of a document.
+            if (columns[name].is_bare if name in columns else base in tables)
+        )
+
+    def told(base: int, side: Mapping[str, str | None]) -> dict[str, str | None]:
+        return {
+            name: value if value is None else keys.get((base, name), {}).get(value, value)
+            for name, value in side.items()
+        }
+
+    return [
+        replace(each, before=told(n, each.before), after=told(n, each.after), bare=bare(n, each))
+        for n, each in records
+    ]
+
+
+def _written(
+    connection: psycopg.Connection[Any], ledger: Ledger, number: int, limit: int
+) -> Iterator[tuple[int, RowRecord]]:
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT base, set_name, addr, action, reason, {before}, {after}, merged"
+            " FROM {s}.changes WHERE run = {run} ORDER BY seq LIMIT {limit}",
+            before=_cut("before"),
+            after=_cut("after"),
+            run=sql.Literal(number),
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    for base, set_name, addr, action, reason, *images in rows:
+        before, after = in_parts(*images)
+        yield (
+            base,
+            RowRecord(
+                address=f"{set_name}/{addr}",
+                action=action,
+                reason=reason,
+                before=before,
+                after=after,
+            ),
+        )
+
+
+def _cut(side: str) -> sql.Composable:
+    """An image whose values are no longer than is told of one."""
+    return sql.SQL(
+        "(SELECT pg_catalog.jsonb_object_agg(i.key, {}) FROM pg_catalog.jsonb_each_text({}) i)"
+    ).format(cut(sql.SQL("i.value"), LONGEST), sql.Identifier(side))
+
+
+def _inserted(
+    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, number: int, limit: int
+) -> tuple[int, list[RowRecord]]:
+    row = connection.execute(
+        sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE born = {}").format(
+            base.relation, sql.Literal(number)
+        )
+    ).fetchone()
+    asked = image(
+        (name, cut(sql.SQL("(b.{})::text").format(column.asked), LONGEST))
+        for name, column in base.columns.items()
+    )
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT coalesce(s.name, ''), b.addr, b.run <> b.born, {asked} FROM {base} b"
+            " LEFT JOIN {s}.sets s ON s.id = b.seed_set WHERE b.born = {run}"
+            " ORDER BY b.ctid LIMIT {limit}",
+            asked=asked,
+            base=base.relation,
+            run=sql.Literal(number),
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    return (int(row[0]) if row else 0), [
+        RowRecord(
+            address=f"{set_name}/{addr}",
+            action="insert",
+            reason="inserted, and changed by a later run" if later else "inserted",
+            after=values,
+        )
+        for set_name, addr, later, values in rows
+    ]

@@ -1,0 +1,145 @@
+"""The pending plan and what people say to it: approvals that the next run takes up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+from psycopg import sql
+
+from seeder.database.ledger.tables.ledger import Ledger, Request
+from seeder.merge.model import Task
+from seeder.merge.plan import Plan
+from seeder.merge.plan_document import from_document
+from seeder.merge.result import RequestOutcome
+
+if TYPE_CHECKING:
+    from seeder.merge.found import RequestRecord
+
+
+def pending_plans(
+    connection: psycopg.Connection[Any], ledger: Ledger
+) -> tuple[tuple[int, Plan], ...]:
+    """The updates that wait, each with its project's number; their rows may be abridged."""
+    rows = connection.execute(
+        ledger.sql("SELECT project, document FROM {s}.pending_plan ORDER BY project")
+    ).fetchall()
+    return tuple((project, from_document(document)) for project, document in rows)
+
+
+def tasks_wait(connection: psycopg.Connection[Any], ledger: Ledger, tasks: Sequence[Task]) -> bool:
+    """Whether an update would run a task."""
+    return not ledger.tasks(connection).keys() >= {task.name for task in tasks}
+
+
+def approve(
+    connection: psycopg.Connection[Any], ledger: Ledger, plan_id: str, *, actor: str | None
+) -> int:
+    """Ask for a plan to be applied; returns the number of the request.
+
+    Without an actor it is the role that is logged in.
+    """
+    row = connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.requests (project, plan_id, actor)"
+            " VALUES ({p}, %s, coalesce(%s, session_user)) RETURNING id"
+        ),
+        [plan_id, actor],
+    ).fetchone()
+    assert row is not None  # noqa: S101  # RETURNING of a one-row insert
+    return int(row[0])
+
+
+def open_request(
+    connection: psycopg.Connection[Any], ledger: Ledger, plan_id: str
+) -> RequestRecord | None:
+    """The open request for a plan, if there is one."""
+    wanted = sql.SQL("state = 'open' AND plan_id = {}").format(sql.Literal(plan_id))
+    return next(iter(_requests(connection, ledger, wanted, limit=1)), None)
+
+
+def last_requests(
+    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int
+) -> tuple[RequestRecord, ...]:
+    """The last so many requests, newest first."""
+    return _requests(connection, ledger, sql.SQL("true"), limit=limit)
+
+
+def _requests(
+    connection: psycopg.Connection[Any], ledger: Ledger, which: sql.Composable, *, limit: int
+) -> tuple[RequestRecord, ...]:
+    # Here, since a run settles requests without it.
+    from seeder.merge.found import RequestRecord
+
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT id, plan_id, actor, requested_at, state, run, settled_at, role"
+            " FROM {s}.requests"
+            " WHERE {which} ORDER BY id DESC LIMIT {limit}",
+            which=which,
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    return tuple(
+        RequestRecord(
+            id=row[0],
+            plan_id=row[1],
+            actor=row[2],
+            requested_at=row[3],
+            state=row[4],
+            run=row[5],
+            settled_at=row[6],
+            role=row[7],
+        )
+        for row in rows
+    )
+
+
+def settle(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    *,
+    applied: str | None,
+    stale: bool,
+    run: int,
+) -> tuple[RequestOutcome, ...]:
+    """Record what a run makes of the open requests.
+
+    Args:
+        connection: in the seeding transaction.
+        ledger: where the requests are.
+        applied: the id of the plan that the run kept to.
+        stale: whether the run has overtaken the others; else they wait for another run.
+        run: its number.
+    """
+    outcomes = []
+    for request in ledger.open_requests(connection):
+        state = "applied" if request.plan_id == applied else "stale" if stale else "waiting"
+        outcomes.append(_outcome(request, state))
+    for state in ("applied", "stale"):
+        settled = [each.id for each in outcomes if each.state == state]
+        ledger.settle_requests(connection, settled, state=state, run=run)
+    if applied is not None:
+        _note(connection, ledger, applied, outcomes, run=run)
+    return tuple(outcomes)
+
+
+def _outcome(request: Request, state: str) -> RequestOutcome:
+    return RequestOutcome(id=request.id, plan_id=request.plan_id, actor=request.actor, state=state)
+
+
+def _note(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    plan_id: str,
+    outcomes: Sequence[RequestOutcome],
+    *,
+    run: int,
+) -> None:
+    """Let the history say which plan a run kept to, and who asked for it."""
+    actor = next((each.actor for each in outcomes if each.state == "applied"), None)
+    connection.execute(
+        ledger.sql("UPDATE {s}.runs SET plan_id = %s, actor = coalesce(%s, actor) WHERE id = %s"),
+        [plan_id, actor, run],
+    )

@@ -1,0 +1,1 @@
+"""The ledger's own tables: opened, whose they are, and kept small."""

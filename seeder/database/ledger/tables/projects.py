@@ -1,0 +1,106 @@
+"""The projects that seed one database, each with a record of its own in the ledger."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from msgspec.structs import replace
+
+from seeder.database.ledger.tables.ledger import Ledger
+from seeder.errors import ConfigurationInvalid
+from seeder.merge.ownership import Image, Recorded, own_record
+
+
+def opened(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) -> Ledger:
+    """The ledger as the record of the image's project; of none, where nobody has one yet.
+
+    Raises ConfigurationInvalid where the database is another project's, or this one works in
+    another schema.
+    """
+    meta = ledger.meta(connection)
+    return ledger if meta is None or not meta.readable else _found(connection, ledger, image)
+
+
+def _found(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) -> Ledger:
+    known = recorded(connection, ledger)
+    record = own_record(image, known, reached=reached(connection) if known else ())
+    return ledger if record is None else replace(ledger, project=record.id)
+
+
+def enrolled(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) -> Ledger:
+    """The same, of a ledger that is there and readable; a project that has no record gets one.
+
+    A record without an identity gets the project's.
+    """
+    found = _found(connection, ledger, image)
+    if not found.project:
+        return add(connection, ledger, image.identity)
+    if image.identity is not None:
+        connection.execute(
+            found.sql("UPDATE {s}.projects SET identity = %s WHERE id = {p} AND identity IS NULL"),
+            [image.identity],
+        )
+    return found
+
+
+def add(
+    connection: psycopg.Connection[Any],
+    ledger: Ledger,
+    identity: str | None,
+    *,
+    here: bool = False,
+) -> Ledger:
+    """Enter a project into the list; `here` says that it works where this session works."""
+    row = connection.execute(
+        ledger.sql(
+            "INSERT INTO {s}.projects (identity, began_nameless, search_path)"
+            " VALUES (%s, %s, CASE WHEN %s THEN pg_catalog.current_schemas(false) END) RETURNING id"
+        ),
+        [identity, identity is None, here],
+    ).fetchone()
+    assert row is not None  # noqa: S101  # RETURNING of a one-row insert
+    return replace(ledger, project=row[0])
+
+
+def recorded(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[Recorded, ...]:
+    """The ledger's list."""
+    rows = connection.execute(
+        ledger.sql(
+            "SELECT p.id, p.identity, p.began_nameless, p.search_path,"
+            " ARRAY(SELECT r.revision FROM {s}.revisions r WHERE r.project = p.id),"
+            " ARRAY(SELECT s.name FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
+            " WHERE b.project = p.id) FROM {s}.projects p ORDER BY p.id"
+        )
+    ).fetchall()
+    return tuple(
+        Recorded(
+            id=number,
+            identity=identity,
+            began_nameless=began_nameless,
+            search_path=None if search_path is None else tuple(search_path),
+            revisions=frozenset(revisions),
+            sets=frozenset(sets),
+        )
+        for number, identity, began_nameless, search_path, revisions, sets in rows
+    )
+
+
+def reached(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+    """The schemas in which this session finds a table by its bare name, in order."""
+    row = connection.execute("SELECT pg_catalog.current_schemas(false)::text[]").fetchone()
+    return tuple(row[0]) if row else ()
+
+
+def of_run(connection: psycopg.Connection[Any], ledger: Ledger, run: int) -> Ledger:
+    """The record of the project whose run it is; raises ConfigurationInvalid without one."""
+    row = connection.execute(
+        ledger.sql("SELECT coalesce(project, 0) FROM {s}.runs WHERE id = %s"), [run]
+    ).fetchone()
+    if row is None:
+        raise ConfigurationInvalid(
+            f"There is no run {run} in the ledger of this database.",
+            hint="`seeder history` lists the runs.",
+            code="run-unknown",
+        )
+    return replace(ledger, project=row[0])

@@ -1,0 +1,1 @@
+"""What the job is made of, and what other commands share with it: opening, planning, seeding."""

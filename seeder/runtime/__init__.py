@@ -1,0 +1,1 @@
+"""The process itself: its log, signals, threads and progress."""
