@@ -176,6 +176,26 @@ def test_an_update_compares_and_judges_a_set_once_where_nobody_interferes(
     assert shop.value("SELECT sum(level) FROM roles") == sum(range(2, 102))
 
 
+def test_an_update_looks_up_no_row_on_its_own_that_has_not_changed(shop: Shop) -> None:
+    def looked_up() -> int:
+        scans = "SELECT idx_scan::int FROM pg_stat_user_indexes WHERE indexrelname = 'roles_pkey'"
+        found = shop.value(scans)
+        assert isinstance(found, int)
+        return found
+
+    (shop.directory / "seeds/core/members.yaml").unlink()
+    fill(shop, 20_000)
+    shop.run()
+    shop.database.execute("ANALYZE")
+    before = looked_up()
+    shop.write(
+        "seeds/core/roles.csv",
+        (shop.directory / "seeds/core/roles.csv").read_text().replace("role-7,8", "role-7,9"),
+    )
+    assert shop.run("--mode", "update").finished["counts"]["update"] == 1
+    assert looked_up() - before < 100
+
+
 def test_statements_of_rows_with_references_do_not_grow_with_rows(shop: Shop, proxy: Proxy) -> None:
     shop.run()
 

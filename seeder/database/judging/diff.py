@@ -140,13 +140,19 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
 
     Most often there is none or a few, so they are asked for first: in a query of its own, which
     Postgres may share among workers, as it may not where temporary tables take part.
+
+    It has to expect few as well. Of `IS NULL OR NOT ...` it expects that it holds of every row: a
+    LIMIT would then be reached at once, row by row through the index, and workers would have too
+    much to hand over. A CASE compared with a number is expected of one row in two hundred, and
+    the query within WITH is planned to its end.
     """
     if work.base.fresh:
         return sql.SQL("false")
     entries = sql.SQL(
         "SELECT b.ctid FROM {base} b LEFT JOIN {live} l ON {live_here}\n"
         "WHERE b.scope = {scope} AND b.state = 'a'\n"
-        "AND ({first} IS NULL OR NOT ({same_key}))"
+        "AND CASE WHEN {first} IS NULL OR NOT ({same_key}) THEN 1 ELSE 0 END"
+        " OPERATOR(pg_catalog.=) 1"
     ).format(
         base=work.base.relation,
         live=work.table.rows,
@@ -161,7 +167,9 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
         ),
     )
     found = connection.execute(
-        sql.SQL("{} LIMIT {}").format(entries, sql.Literal(_NAMED + 1))
+        sql.SQL("WITH vanished AS MATERIALIZED (\n{}\n) SELECT ctid FROM vanished LIMIT {}").format(
+            entries, sql.Literal(_NAMED + 1)
+        )
     ).fetchall()
     if not found:
         return sql.SQL("false")
