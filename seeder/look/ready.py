@@ -130,7 +130,7 @@ class _Waiting(Struct, kw_only=True):
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
         from seeder.database.ledger.past import history
-        from seeder.database.ledger.runs.conflicts import conflicts
+        from seeder.database.ledger.runs.conflicts import left_open
         from seeder.database.ledger.runs.releases import read_order
         from seeder.database.migrations.lineage import Lineage, MigrationState
         from seeder.database.migrations.version_table import current
@@ -175,13 +175,14 @@ class _Waiting(Struct, kw_only=True):
                 return f"release {order.taken_back} took back what {self.release} had brought"
             if self.release not in order.here:
                 return f"release {self.release} is not applied"
+        rows = left_open(connection, ledger)
         return Readiness(
             revision_live=live,
             revision_head=self.graph.heads,
             ahead=older,
             release=self.release,
-            conflicts=conflicts(connection, ledger),
-            skipped=history.skipped(connection, ledger)[0],
+            conflicts=rows.conflicts,
+            skipped=rows.skipped,
             **history.waiting_sets(connection, ledger),
         )
 

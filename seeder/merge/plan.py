@@ -195,6 +195,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     standing: int = 0
     """Rows in conflict that earlier runs reported, and that nobody has settled."""
+    skipped: int = 0
+    """Rows that earlier runs skipped, and that still wait for rows that are not there."""
 
     @property
     def conflicts(self) -> int:

@@ -66,7 +66,8 @@ class RunResult:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Rows by `RowAction` over all sets, `conflicts`, and sets by `unadopted` and `pending`."""
     left: Mapping[str, int] = field(default_factory=dict)
-    """What is open after the run: sets `unadopted` and `pending`, rows in `conflicts`."""
+    """What is open after the run: sets `unadopted` and `pending`, rows in `conflicts`, and rows
+    that wait for others (`skip`)."""
     in_conflict: tuple[OpenConflict, ...] = ()
     """The first of the rows in conflict, with their values, of a run that looked at them."""
     run_id: int | None = None

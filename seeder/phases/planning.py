@@ -49,7 +49,7 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
     """
     from seeder.database.connection import pooler
     from seeder.database.connection.failures import translated
-    from seeder.database.ledger.runs.conflicts import conflicts
+    from seeder.database.ledger.runs.conflicts import left_open
     from seeder.database.ledger.tables import projects
     from seeder.database.ledger.tables.ledger import Ledger
 
@@ -85,7 +85,10 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
             )
             meta = ledger.meta(connection)
             readable = meta is not None and meta.readable
-            return replace(found, standing=conflicts(connection, ledger) if readable else 0)
+            if not readable:
+                return found
+            rows = left_open(connection, ledger)
+            return replace(found, standing=rows.conflicts, skipped=rows.skipped)
 
 
 def make_plan(

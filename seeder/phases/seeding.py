@@ -266,11 +266,15 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
     def left(self, outcomes: tuple[SetOutcome, ...], *, launches: bool) -> Mapping[str, int]:
         """What is open after the seeding."""
-        from seeder.database.ledger.runs.conflicts import conflicts
+        from seeder.database.ledger.runs.conflicts import LeftOpen, left_open
 
         # At a launch nothing is open but what it has just met, and the ledger need not be asked.
-        met = sum(each.counts.get("conflicts", 0) for each in outcomes)
-        found = {"conflicts": met if launches else conflicts(self.connection, self.ledger)}
+        rows = (
+            LeftOpen(*(sum(o.counts.get(n, 0) for o in outcomes) for n in ("conflicts", "skip")))
+            if launches
+            else left_open(self.connection, self.ledger)
+        )
+        found = {"conflicts": rows.conflicts, "skip": rows.skipped}
         for decision in (SetDecision.UNADOPTED, SetDecision.PENDING):
             found[decision.value] = sum(each.decision is decision for each in outcomes)
         return {name: number for name, number in found.items() if number}

@@ -46,6 +46,7 @@ from seeder.report.words import (
     duration,
     from_to,
     groups,
+    has,
     in_conflict,
     is_new,
     kind_of,
@@ -68,9 +69,11 @@ _FOLDED = 12
 
 _FOOT = "Values of secret columns are shown nowhere."
 
+_IDLE = Result.NOTHING_TO_DO
+
 _TITLES = {
     Result.DONE: "seeder ran on {environment}",
-    Result.NOTHING_TO_DO: "Nothing to do on {environment}",
+    _IDLE: "Nothing to do on {environment}",
     Result.OLDER_IMAGE: "{environment} is ahead of this image",
 }
 
@@ -136,7 +139,8 @@ def run(result: RunResult | Failure, *, made: datetime.datetime) -> str:
         finished=True,
         title=_TITLES.get(result.result, "{environment}").format(environment=result.environment),
         eyebrow="What a run of seeder did",
-        lead=f"{', '.join(told)}, in {duration(sum(result.phases.values()))}.",
+        lead=f"{', '.join(told)}, in {duration(sum(result.phases.values()))}."
+        + (f" {result.environment} {has(result)}." if result.result is _IDLE else ""),
         facts=[
             ("environment", result.environment),
             ("run", "none was recorded" if result.run_id is None else str(result.run_id)),

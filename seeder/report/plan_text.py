@@ -22,6 +22,7 @@ from seeder.report.words import (
     place,
     planned,
     some,
+    still_skipped,
     tally,
 )
 
@@ -54,6 +55,8 @@ def hints(found: Plan) -> Iterator[str]:
             f"{count(found.standing, 'row')} {told} in conflict since earlier runs:"
             " `seeder conflicts` shows the values."
         )
+    if found.skipped:
+        yield still_skipped(found.skipped)
     if any(kind_of(row) is Kind.CONFLICT for each in found.sets for row in each.rows):
         yield EXPLAINED
 

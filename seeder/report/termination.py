@@ -27,6 +27,8 @@ def summary(result: RunResult | Failure) -> dict[str, object]:
         fields |= {"error": result.error, "code": result.code, "message": result.message}
     fields["phases"] = {name: round(seconds, 3) for name, seconds in result.phases.items()}
     fields["counts"] = dict(result.counts)
+    if isinstance(result, RunResult) and result.left:
+        fields["left"] = dict(result.left)
     fields["hint"] = result.hint
     return fields
 

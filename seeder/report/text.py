@@ -33,10 +33,12 @@ from seeder.report.words import (
     done,
     duration,
     from_to,
+    has,
     in_conflict,
     listed,
     moment,
     some,
+    still_skipped,
     tally,
 )
 
@@ -100,6 +102,8 @@ def _run(result: RunResult) -> Iterator[Line]:
     if skipped:
         yield line(*prose(SKIPPED, Ink.STRONG))
         yield from skips(skipped, limit=_NAMED)
+    elif result.left.get("skip"):
+        yield line(*prose(still_skipped(result.left["skip"])))
     decisions = {each.decision for each in result.sets}
     for decision, sentence in LEFT_ALONE.items():
         if decision in decisions:
@@ -116,7 +120,7 @@ def _headline(result: RunResult) -> Iterator[Piece]:
     match result.result:
         case Result.NOTHING_TO_DO:
             yield Span("Nothing to do", Ink.GOOD)
-            yield f": {result.environment} {_has(result)}."
+            yield f": {result.environment} {has(result)}."
         case Result.OLDER_IMAGE:
             yield Span("Left alone", Ink.CHANGED)
             yield f": {result.environment} is ahead of this image."
@@ -131,20 +135,6 @@ def _headline(result: RunResult) -> Iterator[Piece]:
             took = duration(sum(result.phases.values()))
             yield Span(result.result.capitalize(), Ink.GOOD)
             yield f" in {took}: {', '.join(facts)}."
-
-
-def _has(result: RunResult) -> str:
-    """What a database has in which nothing was changed, and what not."""
-    if result.left.get(SetDecision.UNADOPTED):
-        # The release does not count as applied before its sets are adopted.
-        return "has rows that somebody has to adopt first"
-    conflicts, pending = result.left.get("conflicts", 0), result.left.get(SetDecision.PENDING, 0)
-    waits = [f"{count(conflicts, 'row')} in conflict"] if conflicts else []
-    waits += [f"{count(pending, 'set')} pending"] if pending else []
-    if waits:
-        return f"still has {' and '.join(waits)}"
-    named = f"release {result.release}" if result.release else "what this image asks for"
-    return f"already has {named}"
 
 
 def _facts(result: RunResult) -> Iterator[tuple[Cell, ...]]:

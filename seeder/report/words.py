@@ -26,6 +26,7 @@ from seeder.report.layout import Ink, Piece, Span
 if TYPE_CHECKING:
     # A run without conflicts returns none.
     from seeder.merge.found import OpenConflict
+    from seeder.merge.result import RunResult
 
 CONFLICTS = "conflicts"
 """The count, beside those by `RowAction`, of rows that a person should look at."""
@@ -119,6 +120,36 @@ KEPT = frozenset(rule.name for rule in ROW_RULES if rule.report is Report.KEPT)
 _ON_RECORD = frozenset({RowAction.ADOPT, RowAction.RECORD, RowAction.RELEASE})
 _KEPT = frozenset({RowAction.KEEP, RowAction.SKIP})
 _WRITTEN = COLUMN_WRITES
+
+
+def has(result: RunResult) -> str:
+    """What a database has in which nothing was changed, and what not."""
+    if result.left.get(SetDecision.UNADOPTED):
+        # The release does not count as applied before its sets are adopted.
+        return "has rows that somebody has to adopt first"
+    left = [
+        f"{count(number, one)} {what}"
+        for key, one, what in (
+            (CONFLICTS, "row", "in conflict"),
+            (RowAction.SKIP, "row", "skipped"),
+            (SetDecision.PENDING, "set", "pending"),
+        )
+        if (number := result.left.get(key, 0))
+    ]
+    if left:
+        *first, last = left
+        return f"still has {', '.join(first)}{' and ' if first else ''}{last}"
+    named = f"release {result.release}" if result.release else "what this image asks for"
+    return f"already has {named}"
+
+
+def still_skipped(rows: int) -> str:
+    """Rows that earlier runs skipped, and where they are named."""
+    told = "refers to a row that is" if rows == 1 else "refer to rows that are"
+    return (
+        f"{count(rows, 'row')} skipped by earlier runs still {told} not there:"
+        " `seeder status` names what is missing."
+    )
 
 
 def kind_of(row: RowChange) -> Kind:

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.support.shop import ROLES_SEED, Shop
+from tests.support.shop import MEMBERS_SEED, ROLES_SEED, Shop
 
 
 @pytest.fixture
@@ -63,6 +63,30 @@ def test_a_database_with_rows_from_before_is_not_said_to_have_what_is_asked_for(
     shop.database.execute("UPDATE seeder.projects SET tables_before = '{public.roles}'")
     for _ in range(2):
         assert "has rows that somebody has to adopt first" in said(shop)
+
+
+def test_a_database_in_which_a_row_waits_is_not_said_to_have_what_is_asked_for(
+    launched: Shop,
+) -> None:
+    launched.database.execute("DELETE FROM members; DELETE FROM roles WHERE code = 'viewer'")
+    waiting = "      - {email: ann@example.test, role_id: viewer}\n"
+    launched.seed("members", MEMBERS_SEED + waiting)
+    launched.configure(release="2")
+    assert "  members  1 recorded, 1 skipped" in said(launched).splitlines()
+    for _ in range(2):
+        assert said(launched).startswith("Nothing to do: production still has 1 row skipped.\n")
+    assert launched.run().finished["left"] == {"skip": 1}
+    waits = "1 row skipped by earlier runs still refers to a row that is not there"
+    assert waits in said(launched)
+    assert waits in launched.command("plan", SEEDER_LOG_FORMAT="text").stdout
+    page = launched.directory.parent / "run.html"
+    launched.run("--report", str(page))
+    assert "production still has 1 row skipped" in page.read_text()
+    launched.configure(release="3")
+    assert waits in said(launched), "a release that has nothing to do with the row"
+    launched.command("restore", "roles/viewer")
+    assert "  members  1 inserted" in said(launched).splitlines()
+    assert said(launched) == "Nothing to do: production already has what this image asks for.\n"
 
 
 # Plan and run.

@@ -20,7 +20,7 @@ from seeder.database.ledger.bases.bases import Base, BaseColumn
 from seeder.database.ledger.bases.entries import is_stored, read_bases
 from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
 from seeder.database.ledger.bases.reference_keys import keys_of_rows
-from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING, conflicts
+from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING, left_open
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import all_of, bounded, canonical, cast, equal
 from seeder.database.schema.referring import read as read_referring
@@ -90,7 +90,7 @@ def open_conflicts(
         found = _conflict(row) if wanted is None else wanted(_conflict(row))
         if found is not None:
             picked.append((row, found))
-    total = conflicts(connection, ledger) if wanted is None else len(picked)
+    total = left_open(connection, ledger).conflicts if wanted is None else len(picked)
     picked = picked[:limit]
     if values and picked:
         known = _values(connection, ledger, catalog, [row for row, _ in picked])

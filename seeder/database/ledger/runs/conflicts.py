@@ -1,8 +1,8 @@
-"""How many rows are in conflict: what a run has to know of the past, and no more."""
+"""How many rows are open: what a run has to know of the past, and no more."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -23,22 +23,37 @@ WAITING = (
 VALUE = sql.Literal(Why.VALUE.value)
 
 
-def conflicts(connection: psycopg.Connection[Any], ledger: Ledger) -> int:
-    """Rows whose live value was kept against the catalog, and that nobody has settled."""
+class LeftOpen(NamedTuple):
+    """Rows that are not as the catalog asks, and that nobody has settled."""
+
+    conflicts: int
+    """Rows whose live value was kept against the catalog, or whose unique value another holds."""
+    skipped: int
+    """Rows that wait for one that they refer to."""
+
+
+def left_open(connection: psycopg.Connection[Any], ledger: Ledger) -> LeftOpen:
+    """How many rows are open, of all sets of the project."""
     bases = connection.execute(
         ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
     ).fetchall()
     if not bases:
-        return 0
-    held = ledger.sql(f"SELECT pg_catalog.count(*) AS n {WAITING}", why=VALUE)
-    each = "SELECT pg_catalog.count(*) AS n FROM {base} b WHERE {open}"
+        return LeftOpen(0, 0)
+    waiting = ledger.sql(
+        "SELECT pg_catalog.count(*) FILTER (WHERE w.why = {value}::text) AS conflicts,"
+        " pg_catalog.count(*) FILTER (WHERE w.why = {reference}::text) AS skipped"
+        " FROM {s}.waiting w JOIN {s}.bases b ON b.id = w.base WHERE b.project = {p}",
+        value=VALUE,
+        reference=sql.Literal(Why.REFERENCE.value),
+    )
+    each = "SELECT pg_catalog.count(*), 0 FROM {base} b WHERE {open}"
     counts = [
         ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=OPEN)
         for (number,) in bases
     ]
     row = connection.execute(
-        sql.SQL("SELECT pg_catalog.sum(n)::bigint FROM ({}) q").format(
-            sql.SQL(" UNION ALL ").join([held, *counts])
-        )
+        sql.SQL(
+            "SELECT pg_catalog.sum(conflicts)::bigint, pg_catalog.sum(skipped)::bigint FROM ({}) q"
+        ).format(sql.SQL(" UNION ALL ").join([waiting, *counts]))
     ).fetchone()
-    return int(row[0]) if row else 0
+    return LeftOpen(*row) if row else LeftOpen(0, 0)

@@ -28,7 +28,8 @@ class Unchanged(NamedTuple):
     environment: str
     """As the database is marked."""
     left: Mapping[str, int]
-    """What it left to decide: sets `pending` and `unadopted`, rows in `conflicts`."""
+    """What it left to decide: sets `pending` and `unadopted`, rows in `conflicts`, and those
+    that wait for others (`skip`)."""
 
 
 def if_unchanged(
