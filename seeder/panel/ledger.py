@@ -351,7 +351,7 @@ class Look(Struct, frozen=True, kw_only=True):
             base = sql.Identifier(self.schema, f"base_{number}")
             ((here,),) = self.rows(
                 "SELECT pg_catalog.count(*) FROM {base}"
-                " WHERE notes ?| ARRAY['offered', 'stays'] AND state = 'a'",
+                " WHERE notes ?| ARRAY['offered', 'removal_blocked'] AND state = 'a'",
                 base=base,
             )
             if here and len(found) < limit:
@@ -380,8 +380,8 @@ class Look(Struct, frozen=True, kw_only=True):
             " b.notes -> 'parts'::text -> o.key"
             " FROM {base} b LEFT JOIN {s}.sets s ON s.id = b.seed_set"
             " LEFT JOIN LATERAL pg_catalog.jsonb_each_text(b.notes -> 'offered'::text) o"
-            " ON NOT b.notes ? 'stays'::text"
-            " WHERE b.notes ?| ARRAY['offered', 'stays'] AND b.state = 'a'"
+            " ON NOT b.notes ? 'removal_blocked'::text"
+            " WHERE b.notes ?| ARRAY['offered', 'removal_blocked'] AND b.state = 'a'"
             " ORDER BY s.name, b.addr, o.key LIMIT %s",
             [limit],
             base=base,

@@ -180,7 +180,7 @@ def _entries(connection: psycopg.Connection[Any]) -> Iterator[tuple[Any, ...]]:
                 "SELECT addr, jsonb_strip_nulls(to_jsonb(b) - %s::text[])::text FROM {} b"
                 " ORDER BY 1, 2"
             ).format(base),
-            [["born", "run", "seed_set", *numbers, *references]],
+            [["inserted_by", "run", "seed_set", *numbers, *references]],
         ).fetchall()
         yield table, tuple(found)
         twins = connection.execute(

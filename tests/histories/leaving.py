@@ -51,15 +51,15 @@ class Leaving(Places):
             "on_removal_set": each.removed is Removed.SET,
             "modified": pk is not None and self.is_modified(each, entry, pk),
             "referenced": pk is not None and self.is_referenced(each, pk),
-            "reported": entry.stays,
+            "reported": entry.removal_blocked,
         }
         return decide(ROW_RULES, facts).verdict, pk
 
     def is_modified(self, each: Set, entry: Entry, pk: int) -> bool:
         """In a column that any row has given: of others the ledger has nothing to compare."""
         table = self.tables[each.name]
-        return bool(entry.unknown - entry.unasked) or not all(
-            column.name in entry.unasked or self.is_stored(column, entry, table.live[pk])
+        return bool(entry.unknown - entry.omitted) or not all(
+            column.name in entry.omitted or self.is_stored(column, entry, table.live[pk])
             for column in each.columns
             if column.name in table.known
         )
@@ -80,7 +80,7 @@ class Leaving(Places):
             self.record(entry)
         match action:
             case RowAction.KEEP if each.removed is Removed.DELETE and pk is not None:
-                entry.stays = True
+                entry.removal_blocked = True
             case RowAction.RELEASE:
                 entry.state, entry.pk = "k", pk
             case RowAction.RECORD:

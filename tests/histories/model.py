@@ -78,7 +78,7 @@ class Database(Leaving):
                     entry.symbols[name] = None
                 if column.varies:
                     entry.unknown.add(name)
-                    entry.unasked.add(name)
+                    entry.omitted.add(name)
         table.known |= each.given
 
     def forget_columns(self, each: Set) -> None:
@@ -174,7 +174,7 @@ class Database(Leaving):
             "taken": identity is Identity.TAKEN,
             "blocked": wanted.blocked,
             "moved": entry is not None and bool(entry.moved),
-            "reported": entry is not None and entry.stays,
+            "reported": entry is not None and entry.removal_blocked,
             "writes": bool(found & COLUMN_WRITES),
             "conflicts": ColumnCase.CONFLICT in found,
             "lets_go": ColumnCase.LET_GO in found,
@@ -235,11 +235,11 @@ class Database(Leaving):
             entry = self.new_entry(each, wanted, pk)
             table.entries[key] = entry
         if adopted:
-            entry.unasked.clear()
+            entry.omitted.clear()
         self.record(entry)
         entry.offered.clear()
-        entry.stays = False
-        entry.unasked -= (wanted.values.keys() & each.given) - wanted.left_out
+        entry.removal_blocked = False
+        entry.omitted -= (wanted.values.keys() & each.given) - wanted.left_out
         if pk is None:
             entry.state = "d"
             entry.marks.clear()
@@ -262,7 +262,7 @@ class Database(Leaving):
                 entry.unknown.add(name)
             elif case is ColumnCase.LET_GO:
                 entry.unknown.add(name)
-                entry.unasked.add(name)
+                entry.omitted.add(name)
             if case in (ColumnCase.CONFLICT, ColumnCase.HELD):
                 entry.offered[name] = wanted.symbols[name] if refers else wanted.values[name]
 
@@ -271,7 +271,7 @@ class Database(Leaving):
         if name in wanted.symbols:
             entry.symbols[name] = wanted.symbols[name]
         entry.unknown.discard(name)
-        entry.unasked.discard(name)
+        entry.omitted.discard(name)
         entry.moved.pop(name, None)
         entry.stored.pop(name, None)
         if live[name] != wanted.values[name]:
@@ -287,7 +287,7 @@ class Database(Leaving):
             self.note_applied(entry, name, wanted, table.live[pk])
         self.record(entry)
         self.run.inserted += 1
-        entry.born = self.run.number
+        entry.inserted_by = self.run.number
         table.entries[key] = entry
 
     def new_entry(self, each: Set, wanted: Wanted, pk: int | None) -> Entry:
@@ -298,7 +298,7 @@ class Database(Leaving):
                 entry.asked[column.name] = None if column.varies else column.default
                 if column.varies:
                     entry.unknown.add(column.name)
-                    entry.unasked.add(column.name)
+                    entry.omitted.add(column.name)
         return entry
 
     # -- what people settle -----------------------------------------------------------------
@@ -368,7 +368,7 @@ class Database(Leaving):
         for name in names:
             self.note_applied(entry, name, wanted, table.live[pk])
         entry.offered.clear()
-        entry.stays = False
+        entry.removal_blocked = False
         entry.pk, entry.state = pk, "a"
         return True
 

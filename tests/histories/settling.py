@@ -88,11 +88,15 @@ class Undoing:
         for name, each in self.sets.items():
             table = self.tables[name]
             for key, entry in table.entries.items():
-                if entry.born != self.run.number or not entry.owning or entry.pk not in table.live:
+                if (
+                    entry.inserted_by != self.run.number
+                    or not entry.owning
+                    or entry.pk not in table.live
+                ):
                     continue
                 live = table.live[entry.pk]
-                changed = bool(entry.unknown - entry.unasked) or not all(
-                    column.name in entry.unasked
+                changed = bool(entry.unknown - entry.omitted) or not all(
+                    column.name in entry.omitted
                     or live[column.name] == entry.last_stored(column.name)
                     for column in each.columns
                     if column.name in table.known or column.name in each.given

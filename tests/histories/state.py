@@ -111,18 +111,18 @@ class Entry:
     stored: Row = field(default_factory=dict)
     """Where the table made something else of what was asked."""
     unknown: set[str] = field(default_factory=set)
-    unasked: set[str] = field(default_factory=set)
+    omitted: set[str] = field(default_factory=set)
     """Those among them that the row never gave."""
     offered: Row = field(default_factory=dict)
     moved: Row = field(default_factory=dict)
     """Key columns that the catalog has changed and the table has not: what they were before."""
     marks: dict[str, tuple[Value, Value]] = field(default_factory=dict)
     """What `removed: {set: ...}` wrote: the values before and after."""
-    born: int | None = None
+    inserted_by: int | None = None
     """The run that inserted the row."""
     run: int = 0
     """The last run that wrote the entry."""
-    stays: bool = False
+    removal_blocked: bool = False
     """It left the catalog and was kept against `removed: delete`."""
 
     @property

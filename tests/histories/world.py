@@ -252,7 +252,7 @@ class World:
         for names in (
             table.known,
             table.given,
-            *(each for entry in entries for each in (entry.unknown, entry.unasked)),
+            *(each for entry in entries for each in (entry.unknown, entry.omitted)),
         ):
             if old in names:
                 names.remove(old)
@@ -477,9 +477,9 @@ class World:
         if entry.owning:
             assert pk == entry.pk, addr
         assert set(notes.get("unknown", [])) == entry.unknown, addr
-        assert set(notes.get("unasked", [])) == entry.unasked, addr
+        assert set(notes.get("omitted", [])) == entry.omitted, addr
         assert set(notes.get("offered", {})) == set(entry.offered), addr
-        assert ("stays" in notes) == entry.stays, addr
+        assert ("removal_blocked" in notes) == entry.removal_blocked, addr
         assert set(notes.get("moved", {})) == set(entry.moved), (addr, notes, entry)
         assert set(notes.get("removed", {})) == set(entry.marks), addr
         for column in each.columns:

@@ -11,7 +11,7 @@ from psycopg import sql
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, writing
 from seeder.database.ledger.bases.entries import is_stored
-from seeder.database.ledger.bases.entry_values import stored, unasked, unknown
+from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.schema.equality import all_of, bounded, canonical, equal, refers, same
 from seeder.database.schema.referring import referring as counted
@@ -100,7 +100,7 @@ def told(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.C
     changed = _pairs(
         work,
         (
-            (name, sql.SQL("NOT ({} OR {})").format(unasked(c), is_stored(work.base, c)), stored(c))
+            (name, sql.SQL("NOT ({} OR {})").format(omitted(c), is_stored(work.base, c)), stored(c))
             for name, c in work.base.columns.items()
             if name in work.table.columns and not work.identifies(name)
         ),
@@ -178,7 +178,7 @@ def _holding(
     )
     return sql.SQL(
         "UPDATE {verdict} w SET verdict = CASE WHEN EXISTS (SELECT FROM {base} b"
-        " WHERE b.ctid = w.b AND b.notes ? 'stays'::text)"
+        " WHERE b.ctid = w.b AND b.notes ? 'removal_blocked'::text)"
         " THEN {before} ELSE {held} END FROM {live} t\n"
         "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})"
     ).format(

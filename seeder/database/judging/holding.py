@@ -391,7 +391,7 @@ def _staying(
     if seeding.writes:  # two rows of one catalog: refused once they are written
         conditions += [
             sql.SQL(
-                "NOT EXISTS (SELECT FROM {} b WHERE b.born = {} AND b.state = 'a' AND {})"
+                "NOT EXISTS (SELECT FROM {} b WHERE b.inserted_by = {} AND b.state = 'a' AND {})"
             ).format(taker.base.relation, sql.Literal(seeding.run), taker.at_primary_key("t", "b"))
             for taker in {id(taker.base): taker for taker in takers}.values()
         ]

@@ -15,7 +15,7 @@ from psycopg import sql
 from seeder.database.judging import documents, identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
 from seeder.database.judging.facts import Fact, numbers, verdict_number
-from seeder.database.ledger.bases.entry_values import unasked, unknown
+from seeder.database.ledger.bases.entry_values import omitted, unknown
 from seeder.database.schema.equality import all_of, canonical, equal, same
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
@@ -143,14 +143,14 @@ def judge_gone(
     columns = {name: n for n, name in enumerate(work.base.columns, start=1)}
     changed: list[sql.Composable] = [
         sql.SQL("NOT ({} OR {})").format(
-            unasked(work.base.columns[name]),
+            omitted(work.base.columns[name]),
             untouched(work, name, sql.Identifier("c", f"l{n}"), others),
         )
         for name, n in columns.items()
         if name in work.table.columns and not work.identifies(name)
     ]
     changed += [
-        sql.SQL("({} AND NOT {})").format(unknown(column), unasked(column))
+        sql.SQL("({} AND NOT {})").format(unknown(column), omitted(column))
         for name, column in work.base.columns.items()
         if not work.identifies(name)
     ]
@@ -220,7 +220,7 @@ def _entry_facts() -> dict[str, Fact]:
         "unset": in_state(EntryState.SET),
         "ambiguous": identity.format(numbers(IDENTITY_RULES, {Identity.AMBIGUOUS})),
         "taken": identity.format(numbers(IDENTITY_RULES, {Identity.TAKEN})),
-        "reported": sql.SQL("coalesce(b.notes ? 'stays'::text, false)"),
+        "reported": sql.SQL("coalesce(b.notes ? 'removal_blocked'::text, false)"),
     }
 
 

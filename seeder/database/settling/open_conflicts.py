@@ -131,8 +131,8 @@ def _rows(
         " ARRAY(SELECT pg_catalog.jsonb_object_keys(b.notes -> 'offered'::text)) AS columns,"
         " coalesce(b.notes -> 'parts'::text, '{{}}'::jsonb) AS parts,"
         " coalesce(b.notes -> 'since'::text, '{{}}'::jsonb) AS since,"
-        " b.notes ? 'stays'::text AS left_catalog, NULL::text AS holder,"
-        " coalesce((b.notes ->> 'stays'::text)::bigint, b.run) AS run"
+        " b.notes ? 'removal_blocked'::text AS left_catalog, NULL::text AS holder,"
+        " coalesce((b.notes ->> 'removal_blocked'::text)::bigint, b.run) AS run"
         " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
     )
     found = [
@@ -238,7 +238,8 @@ def _facts(
 ) -> list[tuple[Entry, dict[str, Facts], Any]]:
     found = connection.execute(
         sql.SQL(
-            "SELECT b.scope, b.addr, CASE WHEN b.notes ? 'stays'::text THEN {referring} END,"
+            "SELECT b.scope, b.addr,"
+            " CASE WHEN b.notes ? 'removal_blocked'::text THEN {referring} END,"
             " {facts} FROM {base} b LEFT JOIN {live} t ON {at}"
             " WHERE b.state = 'a' AND (b.scope, b.addr) IN (SELECT * FROM"
             " ROWS FROM (pg_catalog.unnest({scopes}::text[]), pg_catalog.unnest({addrs}::text[])))"

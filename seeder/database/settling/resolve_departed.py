@@ -101,7 +101,7 @@ def _in_conflict(connection: psycopg.Connection[Any], work: SetWork, rule: Rule[
         return True
     row = connection.execute(
         sql.SQL(
-            "SELECT w.live AND b.notes ?| ARRAY['offered', 'stays']"
+            "SELECT w.live AND b.notes ?| ARRAY['offered', 'removal_blocked']"
             " FROM {} w JOIN {} b ON b.ctid = w.b"
         ).format(work.verdict, work.base.relation)
     ).fetchone()

@@ -10,7 +10,7 @@ from psycopg import sql
 
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
-from seeder.database.ledger.bases.entry_values import unasked, unknown
+from seeder.database.ledger.bases.entry_values import omitted, unknown
 from seeder.database.schema.equality import (
     all_of,
     compared_by,
@@ -35,12 +35,12 @@ LOST = (
 def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
     """Judge the rows that the run inserted; references are looked at later."""
     changed: list[sql.Composable] = [
-        sql.SQL("NOT ({} OR {})").format(unasked(column), is_stored(work.base, column))
+        sql.SQL("NOT ({} OR {})").format(omitted(column), is_stored(work.base, column))
         for name, column in work.base.columns.items()
         if name in work.base.table.columns
     ]
     changed += [
-        sql.SQL("({} AND NOT {})").format(unknown(column), unasked(column))
+        sql.SQL("({} AND NOT {})").format(unknown(column), omitted(column))
         for column in work.base.columns.values()
     ]
     connection.execute(

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, is_stored
-from seeder.database.ledger.bases.entry_values import stored, unasked, unknown
+from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import bounded, canonical, same_text
@@ -85,7 +85,7 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
         "INSERT INTO {w} (kind, addr, scope, set_name, {names})"
         " SELECT 'inserted', b.addr, b.scope, coalesce(s.name, ''), {own} FROM {base} b"
         " LEFT JOIN {s}.sets s ON s.id = b.seed_set"
-        " WHERE b.born = {run} AND b.state IN ('a', 'k', 's') ORDER BY b.ctid",
+        " WHERE b.inserted_by = {run} AND b.state IN ('a', 'k', 's') ORDER BY b.ctid",
         "INSERT INTO {w} (kind, addr, scope, set_name, action, before, after, {names})"
         " SELECT 'deleted', c.addr, c.scope, c.set_name, c.action, c.before, c.after, {kept}"
         " FROM {s}.changes c {entry} WHERE c.run = {run} AND c.base = {id}"
@@ -164,7 +164,7 @@ def _changed(work: Undoing) -> sql.Composable:
             inserted.append(
                 (
                     sql.SQL("NOT ({} OR {} OR {})").format(
-                        unasked(known), unknown(known), is_stored(base, known)
+                        omitted(known), unknown(known), is_stored(base, known)
                     ),
                     key,
                     pair.format(bounded(stored(known), column), now),

@@ -86,7 +86,7 @@ def _constants(work: SetWork, run: int) -> dict[str, sql.Composable]:
     return {
         "scope": sql.Literal(work.scope),
         "seed_set": sql.Literal(work.set_id),
-        "born": sql.Literal(run),
+        "inserted_by": sql.Literal(run),
         "run": sql.Literal(run),
     }
 

@@ -86,7 +86,7 @@ def first_notes(work: SetWork, *, read_back: bool) -> sql.Composable:
                 else sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, piece, EMPTY)
             )
     left_out = unknown_when_left_out(work)
-    return joined({"unknown": left_out, "unasked": left_out, "stored": stored})
+    return joined({"unknown": left_out, "omitted": left_out, "stored": stored})
 
 
 def _rewritten(work: SetWork, name: str) -> sql.Composable:
@@ -105,8 +105,8 @@ def later_notes(work: SetWork) -> sql.Composable:
     unknown: list[sql.Composable] = [
         sql.SQL("(coalesce(b.notes -> 'unknown'::text, '[]') - {})").format(names)
     ]
-    unasked: list[sql.Composable] = [
-        sql.SQL("(coalesce(b.notes -> 'unasked'::text, '[]') - {})").format(names)
+    omitted: list[sql.Composable] = [
+        sql.SQL("(coalesce(b.notes -> 'omitted'::text, '[]') - {})").format(names)
     ]
     moved: list[sql.Composable] = []
     for column in own_columns(work):
@@ -130,10 +130,10 @@ def later_notes(work: SetWork) -> sql.Composable:
             lets_go = sql.SQL("coalesce({} = ANY ({}), false)").format(verdict, _LETTING_GO)
             piece = sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END")
             unknown.append(piece.format(lets_go, as_array(column.name)))
-            still = sql.SQL("({} OR b.notes -> 'unasked'::text ? {}::text AND NOT {})").format(
+            still = sql.SQL("({} OR b.notes -> 'omitted'::text ? {}::text AND NOT {})").format(
                 lets_go, sql.Literal(column.name), given
             )
-            unasked.append(piece.format(still, as_array(column.name)))
+            omitted.append(piece.format(still, as_array(column.name)))
         if column.name in work.seed_set.key:
             moved.append(
                 sql.SQL(kept).format(
@@ -148,7 +148,7 @@ def later_notes(work: SetWork) -> sql.Composable:
     return joined(
         {
             "unknown": unknown,
-            "unasked": unasked,
+            "omitted": omitted,
             "stored": stored_now(work, keep=True),
             "offered": offered(work),
             "since": _since(work),

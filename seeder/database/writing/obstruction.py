@@ -50,7 +50,7 @@ def obstruction(
         ).format(sql.SQL(each.replace("%", "%%")))
         for each in expressions
     )
-    seeded = sql.SQL("(SELECT b.born FROM {} b WHERE {} AND b.state = 'a' LIMIT 1)").format(
+    seeded = sql.SQL("(SELECT b.inserted_by FROM {} b WHERE {} AND b.state = 'a' LIMIT 1)").format(
         work.base.relation, work.at_primary_key("t", "b")
     )
     very_row = sql.SQL("EXISTS (SELECT FROM {} s WHERE s.addr = %s AND {})").format(

@@ -88,7 +88,7 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
         "scope": sql.Literal(work.scope),
         "addr": sql.SQL("s.addr"),
         "seed_set": sql.Literal(work.set_id),
-        "born": sql.Literal(None if dropped else run),
+        "inserted_by": sql.Literal(None if dropped else run),
         "run": sql.Literal(run),
         "state": sql.Literal((EntryState.DELETED if dropped else EntryState.ACTIVE).value),
     }

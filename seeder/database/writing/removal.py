@@ -76,7 +76,7 @@ def _protected(
             "WITH still AS (UPDATE {verdict} w SET verdict = {kept} FROM {live} t"
             " WHERE w.s IS NULL AND {at_live} AND {removing} RETURNING w.b)"
             " UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
-            " || pg_catalog.jsonb_build_object('stays', {run}::bigint, 'protected', true)"
+            " || pg_catalog.jsonb_build_object('removal_blocked', {run}::bigint, 'protected', true)"
             " FROM still WHERE b.ctid = still.b RETURNING b.addr"
         ).format(
             verdict=work.verdict,
@@ -134,10 +134,11 @@ def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> 
     connection.execute(
         sql.SQL(
             "UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
-            " || pg_catalog.jsonb_build_object('stays', coalesce(b.notes -> 'stays'::text, {run})),"
+            " || pg_catalog.jsonb_build_object('removal_blocked',"
+            " coalesce(b.notes -> 'removal_blocked'::text, {run})),"
             " seed_set = {own} FROM {verdict} w"
             " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying}::smallint[])"
-            " AND NOT coalesce(b.notes ? 'stays'::text AND b.seed_set = {own}, false)"
+            " AND NOT coalesce(b.notes ? 'removal_blocked'::text AND b.seed_set = {own}, false)"
         ).format(
             base=work.base.relation,
             empty=EMPTY,

@@ -148,8 +148,8 @@ def test_what_all_rows_share_takes_no_room_in_them(project: Project) -> None:
         "SELECT attname::text FROM pg_attribute"
         " WHERE attrelid = 'seeder.base_1'::regclass AND atthasmissing ORDER BY 1"
     )
-    assert shared == [("born",), ("run",), ("scope",), ("seed_set",), ("state",)]
-    found = project.rows("SELECT scope, seed_set, state::text, born, run FROM seeder.base_1")
+    assert shared == [("inserted_by",), ("run",), ("scope",), ("seed_set",), ("state",)]
+    found = project.rows("SELECT scope, seed_set, state::text, inserted_by, run FROM seeder.base_1")
     assert found == [("", 1, "a", 1, 1)] * 4
 
 

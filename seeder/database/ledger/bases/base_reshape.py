@@ -237,7 +237,7 @@ _UNASKED = sql.SQL(
     "notes = coalesce(notes, '{{}}') || pg_catalog.jsonb_build_object("
     "'unknown', coalesce(notes -> 'unknown'::text, '[]')"
     " || pg_catalog.jsonb_build_array({name}::text),"
-    " 'unasked', coalesce(notes -> 'unasked'::text, '[]')"
+    " 'omitted', coalesce(notes -> 'omitted'::text, '[]')"
     " || pg_catalog.jsonb_build_array({name}::text))"
 )
 

@@ -4,21 +4,21 @@ A base is one ordinary table in the ledger's schema, without indexes: it is alwa
 as a whole, by hash, and written by ctid, which the advisory lock makes safe. Its columns:
 
 - `scope`, `addr`: the row's identity, for references and for people
-- `seed_set`: the set that last asked for it; `born`, `run`: the runs that inserted and
-  last changed it (`born` is NULL for adopted rows); `state`: `EntryState`
+- `seed_set`: the set that last asked for it; `inserted_by`, `run`: the runs that inserted and
+  last changed it (`inserted_by` is NULL for adopted rows); `state`: `EntryState`
 - `p1`..: the primary key of the live row
 - `c7`..: what was asked for, per column: a plain type as itself, anything else as text,
   so that no type of the user's is ever blocked by the ledger
 - `r7`..: for reference columns, the row key that was asked for
 - `notes`: NULL for nearly all rows, else a JSON object with any of `unknown` (columns
-  whose base is not known), `unasked` (those among them that the row never gave), `stored`
+  whose base is not known), `omitted` (those among them that the row has never given), `stored`
   (column: text, where the table made something else of what was asked), `offered` (column:
   text, a desired value that was kept out), `since` (column: the run that reported that, where it
   is an earlier one than `run`), `parts` (column: path: [JSON asked for, JSON kept
   out], what of such a document it was, where it is merged inside), `moved` (key column: text of
   the old key), `removed` (column: [before, after], written when the row left the catalog) and
-  `stays` (the run that reported that it left the catalog and was kept against `removed: delete`),
-  with `protected` (true: by a trigger).
+  `removal_blocked` (the run that first reported that the row left the catalog and could not be
+  deleted as `removed: delete` asks), with `protected` (true: by a trigger).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ OWN: Mapping[str, str] = {
     "addr": "text NOT NULL",
     "seed_set": "integer NOT NULL",
     "state": "\"char\" NOT NULL DEFAULT 'a'",
-    "born": "bigint",
+    "inserted_by": "bigint",
     "run": "bigint NOT NULL",
     "notes": "jsonb",
 }

@@ -43,8 +43,8 @@ def unknown(column: BaseColumn) -> sql.Composable:
     )
 
 
-def unasked(column: BaseColumn) -> sql.Composable:
+def omitted(column: BaseColumn) -> sql.Composable:
     """Condition: the row never gave the column, and its default varies from row to row."""
-    return sql.SQL("coalesce(b.notes -> 'unasked'::text ? {}::text, false)").format(
+    return sql.SQL("coalesce(b.notes -> 'omitted'::text ? {}::text, false)").format(
         sql.Literal(column.name)
     )

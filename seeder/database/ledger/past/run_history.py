@@ -172,7 +172,7 @@ def _inserted(
     connection: psycopg.Connection[Any], ledger: Ledger, base: Base, number: int, limit: int
 ) -> tuple[int, list[RowRecord]]:
     row = connection.execute(
-        sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE born = {}").format(
+        sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE inserted_by = {}").format(
             base.relation, sql.Literal(number)
         )
     ).fetchone()
@@ -182,8 +182,8 @@ def _inserted(
     )
     rows = connection.execute(
         ledger.sql(
-            "SELECT coalesce(s.name, ''), b.addr, b.run <> b.born, {asked} FROM {base} b"
-            " LEFT JOIN {s}.sets s ON s.id = b.seed_set WHERE b.born = {run}"
+            "SELECT coalesce(s.name, ''), b.addr, b.run <> b.inserted_by, {asked} FROM {base} b"
+            " LEFT JOIN {s}.sets s ON s.id = b.seed_set WHERE b.inserted_by = {run}"
             " ORDER BY b.ctid LIMIT {limit}",
             asked=asked,
             base=base.relation,

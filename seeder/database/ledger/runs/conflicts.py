@@ -10,7 +10,7 @@ from psycopg import sql
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.merge.plan import Why
 
-OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'stays']")
+OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'removal_blocked']")
 """Condition on an entry: its row, or a column of it, was kept against the catalog."""
 
 
