@@ -293,7 +293,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         if each.name in seeding.rescoped:
             rescope.carry(seeding, seeding.works[each.name])
     if seeding.orders.few:
-        seeding.keys = recorded_keys.use(seeding)
+        seeding.keys = recorded_keys.use(seeding.connection, seeding.works)
     registry.number(seeding)
     if seeding.writes and not seeding.orders.staged:
         for work in copy_to_base.going_direct(seeding.works.values()):

@@ -8,7 +8,7 @@ refers to them, go by their old keys until an update follows the move.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
 from msgspec import Struct
@@ -27,18 +27,15 @@ from seeder.merge.model import (
     row_key,
 )
 
-if TYPE_CHECKING:
-    from seeder.database.staging.context import Seeding
 
-
-def use(seeding: Seeding) -> RecordedKeys:
+def use(connection: psycopg.Connection[Any], works: dict[str, SetWork]) -> RecordedKeys:
     """Let the works of a seeding go by the keys in the ledger; before anything is staged."""
-    keys = RecordedKeys(seeding.connection, seeding.works)
+    keys = RecordedKeys(connection, works)
     if keys:
-        for name, work in seeding.works.items():
+        for name, work in works.items():
             seed_set = keys.seed_set(work.seed_set)
             stage = replace(work.stage, seed_set=seed_set)
-            seeding.works[name] = replace(work, seed_set=seed_set, stage=stage)
+            works[name] = replace(work, seed_set=seed_set, stage=stage)
     return keys
 
 
