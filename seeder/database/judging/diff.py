@@ -15,7 +15,7 @@ from psycopg import sql
 
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import base_key, desired_is_asked, entry_match
-from seeder.database.schema.equality import all_of, equal, type_sql
+from seeder.database.schema.equality import TRUE, all_of, any_of, equal, negated, type_sql
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Update
 
@@ -87,7 +87,7 @@ def find_differences(
             "FROM {stage} s\n"
             "{join} JOIN (SELECT b.ctid AS entry, b.* FROM {base} b WHERE {in_scope}) b\n"
             "  ON {match}\n"
-            "WHERE CASE WHEN {row} IS NULL THEN {own} ELSE {different} OR {missing} END{left}"
+            "WHERE CASE WHEN {row} IS NULL THEN {own} ELSE {different} END{left}"
         ).format(
             join=sql.SQL("FULL" if joins else "LEFT"),
             left=sql.SQL("") if joins else sql.SQL("\nUNION ALL\n") + _left(work, in_scope, own),
@@ -99,7 +99,7 @@ def find_differences(
             match=entry_match(work),
             missing=missing,
             own=own,
-            different=sql.SQL("true") if refresh else _different(work),
+            different=any_of([TRUE if refresh else _different(work), missing]),
         )
     )
     row = connection.execute(
@@ -156,8 +156,12 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
     ).format(
         base=work.base.relation,
         live=work.table.rows,
-        live_here=sql.SQL("{} AND {} AND NOT ({})").format(
-            work.at_primary_key("l", "b"), work.in_scope("l"), work.soft_deleted("l")
+        live_here=all_of(
+            [
+                work.at_primary_key("l", "b"),
+                work.in_scope("l"),
+                negated(work.soft_deleted("l")),
+            ]
         ),
         scope=sql.Literal(work.scope),
         first=sql.Identifier("l", work.base.primary_key[0]),

@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from psycopg import sql
 
+from seeder.database.schema.equality import FALSE, TRUE
 from seeder.merge.rules import Rule
 
 Fact: TypeAlias = sql.Composable | bool
@@ -20,7 +21,7 @@ def verdict_number(rules: Sequence[Rule[Verdict]], facts: Mapping[str, Fact]) ->
     """The number of the first rule that holds, as a CASE expression.
 
     Conditions must never be NULL. Facts that are the same for every row are decided here,
-    so that the SQL holds only rules that can still match.
+    so that the SQL holds only rules that can still match, each in a line that ends with its name.
     """
     branches: list[sql.Composable] = []
     for number, rule in enumerate(rules):
@@ -28,6 +29,8 @@ def verdict_number(rules: Sequence[Rule[Verdict]], facts: Mapping[str, Fact]) ->
         possible = True
         for name, wanted in rule.conditions:
             fact = facts[name]
+            if not isinstance(fact, bool) and fact in (TRUE, FALSE):
+                fact = fact == TRUE
             if isinstance(fact, bool):
                 possible = possible and fact is wanted
             else:
@@ -35,15 +38,14 @@ def verdict_number(rules: Sequence[Rule[Verdict]], facts: Mapping[str, Fact]) ->
         if not possible:
             continue
         if not conditions:
-            otherwise = sql.SQL("ELSE {}").format(sql.Literal(number))
             if not branches:
-                return sql.SQL("{}::smallint").format(sql.Literal(number))
-            return sql.SQL("CASE {} {} END::smallint").format(
-                sql.SQL(" ").join(branches), otherwise
+                return sql.SQL("{}::smallint{}").format(sql.Literal(number), _comment(rule.name))
+            return sql.SQL("CASE{}\n    ELSE {}{}\n  END::smallint").format(
+                sql.SQL("").join(branches), sql.Literal(number), _comment(rule.name)
             )
         branches.append(
-            sql.SQL("WHEN {} THEN {}").format(
-                sql.SQL(" AND ").join(conditions), sql.Literal(number)
+            sql.SQL("\n    WHEN {} THEN {}{}").format(
+                sql.SQL(" AND ").join(conditions), sql.Literal(number), _comment(rule.name)
             )
         )
     raise AssertionError("a table of rules ends with a rule that always holds")
@@ -53,6 +55,13 @@ def numbers(
     rules: Sequence[Rule[Verdict]], verdicts: frozenset[Verdict] | set[Verdict]
 ) -> sql.Composed:
     """The numbers of all rules with one of these verdicts, for `= ANY (...)`."""
-    return sql.SQL("{}::smallint[]").format(
-        sql.Literal([n for n, rule in enumerate(rules) if rule.verdict in verdicts])
+    wanted = [str(n) for n, rule in enumerate(rules) if rule.verdict in verdicts]
+    names = dict.fromkeys(rule.verdict.value for rule in rules if rule.verdict in verdicts)
+    return sql.SQL("{}::smallint[]{}").format(
+        sql.Literal(f"{{{','.join(wanted)}}}"), _comment(", ".join(names))
     )
+
+
+def _comment(text: str) -> sql.SQL:
+    """For whoever reads the statement; between the signs that no name of ours has."""
+    return sql.SQL(f" /* {text} */")

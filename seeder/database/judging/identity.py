@@ -10,7 +10,17 @@ from psycopg import sql
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import Fact, numbers, verdict_number
-from seeder.database.schema.equality import Pair, all_equal, all_of, canonical, equal, found_in
+from seeder.database.schema.equality import (
+    FALSE,
+    Pair,
+    all_equal,
+    all_of,
+    any_of,
+    canonical,
+    equal,
+    found_in,
+    negated,
+)
 from seeder.database.staging.work import SetWork
 from seeder.merge.rules import IDENTITY_RULES, EntryState, Identity
 
@@ -32,23 +42,26 @@ def sources(work: SetWork, *, gone: bool) -> sql.Composable:
         "FROM {diff}\n"
         "LEFT JOIN {stage} s ON {row} = d.s\n"
         "LEFT JOIN {base} b ON b.ctid = d.b\n"
-        "LEFT JOIN {live} lp ON {by_primary_key} AND {scope_lp}\n"
-        "LEFT JOIN {live} lk ON {by_key} AND {scope_lk} AND NOT ({deleted}) AND NOT {moving}"
+        "LEFT JOIN {live} lp ON {by_primary_key}\n"
+        "LEFT JOIN {live} lk ON {by_key}"
     ).format(
         diff=sql.SQL("{} d").format(work.diff) if gone else documents.differing(work),
         row=work.stage.row(),
         stage=work.stage.relation,
         base=work.base.relation,
         live=work.table.rows,
-        by_primary_key=work.at_primary_key("lp", "b"),
-        scope_lp=work.in_scope("lp"),
+        by_primary_key=all_of([work.at_primary_key("lp", "b"), work.in_scope("lp")]),
         by_key=all_of(
-            equal(sql.Identifier("lk", name), key, work.live(name))
-            for name, key in _keys(work, gone=gone).items()
+            [
+                *(
+                    equal(sql.Identifier("lk", name), key, work.live(name))
+                    for name, key in _keys(work, gone=gone).items()
+                ),
+                work.in_scope("lk"),
+                negated(work.soft_deleted("lk")),
+                negated(_moving_away(work, "lk")),
+            ]
         ),
-        scope_lk=work.in_scope("lk"),
-        deleted=work.soft_deleted("lk"),
-        moving=_moving_away(work, "lk"),
     )
 
 
@@ -58,7 +71,7 @@ def _moving_away(work: SetWork, live: str) -> sql.Composable:
     Whoever asks for that key from now on, in whichever set, means another row.
     """
     if not work.any_moves:
-        return sql.SQL("false")
+        return FALSE
     still = [
         sql.SQL(
             "({now})::text OPERATOR(pg_catalog.=)"
@@ -108,8 +121,12 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
         ]
 
     # The key that the entry itself knows is no other's, even if a reference in it leads nowhere.
-    other_key = sql.SQL("({} AND NOT coalesce({}, false) AND NOT {})").format(
-        owned_by(key_of("o")), all_equal(key_of("b")), _moving_away(work, "lp")
+    other_key = all_of(
+        [
+            owned_by(key_of("o")),
+            sql.SQL("NOT coalesce({}, false)").format(all_equal(key_of("b"))),
+            negated(_moving_away(work, "lp")),
+        ]
     )
     owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND {})").format(
         owned_by(work.primary_keys("lk", "o"))
@@ -129,14 +146,17 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
         ),
     )
     # A row that the set itself has marked as deleted is there, unless it was made anew since.
-    at_primary_key = sql.SQL(
-        "({} IS NOT NULL AND (NOT ({}) OR (NOT {} AND {})) AND NOT {})"
-    ).format(
-        sql.Identifier("lp", first),
-        work.soft_deleted("lp"),
-        at_key,
-        work.marked("lp", "b"),
-        claimed,
+    at_primary_key = all_of(
+        [
+            sql.SQL("{} IS NOT NULL").format(sql.Identifier("lp", first)),
+            any_of(
+                [
+                    negated(work.soft_deleted("lp")),
+                    all_of([negated(at_key), work.marked("lp", "b")]),
+                ]
+            ),
+            negated(claimed),
+        ]
     )
     # No rule asks for the other key of a row that has its own, nor for the owner of none: so
     # the whole base is read for these two only where some row needs it.
@@ -159,8 +179,8 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
             sql.Identifier("lk", first),
             found_in(
                 [(key, sql.Identifier("ls", name), work.live(name)) for name, key in keys.items()],
-                sql.SQL("FROM {} ls WHERE {} AND {}").format(
-                    work.table.rows, work.in_scope("ls"), work.soft_deleted("ls")
+                sql.SQL("FROM {} ls WHERE {}").format(
+                    work.table.rows, all_of([work.in_scope("ls"), work.soft_deleted("ls")])
                 ),
             ),
         ),

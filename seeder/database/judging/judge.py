@@ -90,7 +90,8 @@ def _judge(
         **_entry_facts(),
         "live": sql.SQL("c.live"),
         "soft_deleted": sql.SQL("c.soft_deleted"),
-        "blocked": sql.SQL("({} = {})").format(work.stage.missing(), sql.Literal(BLOCKED)),
+        "blocked": work.stage.references != ()
+        and sql.SQL("({} = {})").format(work.stage.missing(), sql.Literal(BLOCKED)),
         "held": False,
         "told": work.was_told(Why.REFERENCE) if work.told.get(Why.REFERENCE) else False,
         "refresh": refresh,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from psycopg import sql
 
 from seeder.database.judging.facts import numbers
-from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.equality import TRUE, all_of, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
-EVERY = sql.SQL("true")
+EVERY = TRUE
 """The condition that every row meets."""
 
 

@@ -216,7 +216,7 @@ ADDRESS = Column(
 """What a row key is, in pairs."""
 
 
-def all_equal(pairs: Iterable[Pair]) -> sql.Composed:
+def all_equal(pairs: Iterable[Pair]) -> sql.Composable:
     """Condition: the values of every pair are one key, as `equal` says."""
     return all_of(equal(one, other, column) for one, other, column in pairs)
 
@@ -254,7 +254,7 @@ def compared_by(
     return sql.SQL("{} {} {}{}").format(*parts)
 
 
-def refers(key: ForeignKey, referring: str, target: str) -> sql.Composed:
+def refers(key: ForeignKey, referring: str, target: str) -> sql.Composable:
     """Condition: a row refers to another by the foreign key; both are aliases."""
     return all_of(
         compared_by(sql.Identifier(target, there), operator, sql.Identifier(referring, here))
@@ -264,6 +264,28 @@ def refers(key: ForeignKey, referring: str, target: str) -> sql.Composed:
     )
 
 
-def all_of(conditions: Iterable[sql.Composable]) -> sql.Composed:
+TRUE, FALSE = sql.SQL("true"), sql.SQL("false")
+"""Conditions that hold always and never; the functions below leave them out of what they make."""
+
+
+def all_of(conditions: Iterable[sql.Composable]) -> sql.Composable:
     """Conditions joined by AND."""
-    return sql.SQL(" AND ").join(conditions)
+    left = [each for each in conditions if each != TRUE]
+    if FALSE in left:
+        return FALSE
+    return sql.SQL(" AND ").join(left) if left else TRUE
+
+
+def any_of(conditions: Iterable[sql.Composable]) -> sql.Composable:
+    """Conditions joined by OR, in parentheses."""
+    left = [each for each in conditions if each != FALSE]
+    if TRUE in left:
+        return TRUE
+    return sql.SQL("({})").format(sql.SQL(" OR ").join(left)) if left else FALSE
+
+
+def negated(condition: sql.Composable) -> sql.Composable:
+    """Whether a condition, which is never NULL, does not hold."""
+    if condition in (TRUE, FALSE):
+        return FALSE if condition == TRUE else TRUE
+    return sql.SQL("NOT ({})").format(condition)

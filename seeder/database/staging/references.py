@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.schema.equality import all_of, cast, equal, found_in
+from seeder.database.schema.equality import all_of, any_of, cast, equal, found_in, negated
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork, TableTarget
@@ -182,37 +182,44 @@ def _in_table(
 
 def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Composable:
     stored = sql.Identifier(target.stored)
+    asked = sql.SQL("b.addr IN (SELECT q.addr FROM {} q)").format(other.stage.relation)
     through_ledger = sql.SQL(
         "  SELECT b.addr, l.{stored} AS value, false AS awaited,"
         " CASE WHEN {gone} THEN 2 ELSE 0 END AS rank\n"
-        "  FROM {base} b JOIN {live} l ON {at_primary_key} AND {in_scope}"
-        " AND (NOT {gone} OR ({marked} AND b.addr IN (SELECT q.addr FROM {stage} q)))\n"
+        "  FROM {base} b JOIN {live} l ON {live_here}\n"
         "  WHERE b.scope = {scope} AND b.state IN ('a', 'k', 's'){judged}"
     ).format(
         judged=_where_it_was(other) if other.name in judged else sql.SQL(""),
         stored=stored,
         base=other.base.relation,
         live=other.table.rows,
-        at_primary_key=other.at_primary_key("l", "b"),
-        in_scope=other.in_scope("l"),
+        live_here=all_of(
+            [
+                other.at_primary_key("l", "b"),
+                other.in_scope("l"),
+                any_of([negated(other.soft_deleted("l")), all_of([other.marked("l", "b"), asked])]),
+            ]
+        ),
         gone=other.soft_deleted("l"),
-        marked=other.marked("l", "b"),
-        stage=other.stage.relation,
         scope=sql.Literal(other.scope),
     )
     by_key = sql.SQL(
         "  SELECT q.addr, l.{stored}, false, 1\n"
-        "  FROM {stage} q JOIN {live} l ON {match} AND {in_scope} AND NOT {gone}\n  WHERE {own}"
+        "  FROM {stage} q JOIN {live} l ON {match}\n  WHERE {own}"
     ).format(
         stored=stored,
         stage=other.stage.relation,
         live=other.table.rows,
         match=all_of(
-            equal(sql.Identifier("l", name), other.stage.d(name, "q"), other.live(name))
-            for name in other.seed_set.key
+            [
+                *(
+                    equal(sql.Identifier("l", name), other.stage.d(name, "q"), other.live(name))
+                    for name in other.seed_set.key
+                ),
+                other.in_scope("l"),
+                negated(other.soft_deleted("l")),
+            ]
         ),
-        in_scope=other.in_scope("l"),
-        gone=other.soft_deleted("l"),
         own=_own(other),
     )
     awaited = sql.SQL("  SELECT q.addr, NULL, true, 3 FROM {} q{}").format(
@@ -253,16 +260,20 @@ def _found_again(target: SetTarget, other: SetWork) -> sql.Composable:
     ]
     return sql.SQL(
         "  SELECT b.addr, l.{stored}, false, 2\n"
-        "  FROM {base} b JOIN {live} l ON {at_primary_key} AND {in_scope} AND NOT {gone}\n"
+        "  FROM {base} b JOIN {live} l ON {live_here}\n"
         "  WHERE b.scope = {scope} AND b.state IN ('d', 'r')"
         " AND b.addr IN (SELECT q.addr FROM {stage} q) AND NOT ({claims})"
     ).format(
         stored=sql.Identifier(target.stored),
         base=other.base.relation,
         live=other.table.rows,
-        at_primary_key=other.at_primary_key("l", "b"),
-        in_scope=other.in_scope("l"),
-        gone=other.soft_deleted("l"),
+        live_here=all_of(
+            [
+                other.at_primary_key("l", "b"),
+                other.in_scope("l"),
+                negated(other.soft_deleted("l")),
+            ]
+        ),
         scope=sql.Literal(other.scope),
         stage=other.stage.relation,
         claims=sql.SQL(" OR ").join(claims),
@@ -367,7 +378,7 @@ def fill_inserted(
         connection.execute(
             sql.SQL(
                 "UPDATE {stage} s SET {d} = {value} FROM {target} q JOIN {live} l ON {match}"
-                " AND {in_scope} WHERE q.addr = {r} AND {staged} IS NULL"
+                " WHERE q.addr = {r} AND {staged} IS NULL"
             ).format(
                 stage=work.stage.relation,
                 d=sql.Identifier(f"d{work.stage.position(column.name)}"),
@@ -379,10 +390,15 @@ def fill_inserted(
                 target=other.stage.relation,
                 live=other.table.rows,
                 match=all_of(
-                    equal(sql.Identifier("l", name), other.stage.d(name, "q"), other.live(name))
-                    for name in other.seed_set.key
+                    [
+                        *(
+                            equal(sql.Identifier("l", each), other.stage.d(each, "q"), kind)
+                            for each in other.seed_set.key
+                            for kind in (other.live(each),)
+                        ),
+                        other.in_scope("l"),
+                    ]
                 ),
-                in_scope=other.in_scope("l"),
             )
         )
 

@@ -200,16 +200,14 @@ def update(
     return connection.execute(
         sql.SQL(
             "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
-            "WHERE {at} AND {writing} AND {among}"
+            "WHERE {wanted}"
         ).format(
             live=work.table.rows,
             sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
             verdict=work.verdict,
             stage=work.stage.relation,
             row=work.stage.row(),
-            at=at_live(work),
-            writing=writing(work),
-            among=among,
+            wanted=all_of([at_live(work), writing(work), among]),
         )
     ).rowcount
 
@@ -222,13 +220,16 @@ def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: froz
     """Fill in references that had to wait for the rows they refer to."""
     for name in columns:
         key = all_of(
-            equal(sql.Identifier("t", each), work.stage.d(each), work.live(each))
-            for each in work.seed_set.key
+            [
+                *(
+                    equal(sql.Identifier("t", each), work.stage.d(each), work.live(each))
+                    for each in work.seed_set.key
+                ),
+                work.in_scope("t"),
+            ]
         )
         connection.execute(
-            sql.SQL(
-                "UPDATE {} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL AND {}"
-            ).format(
+            sql.SQL("UPDATE {} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL").format(
                 work.table.rows,
                 sql.Identifier(name),
                 work.stage.d(name),
@@ -236,7 +237,6 @@ def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: froz
                 is_inserted(work),
                 key,
                 work.stage.d(name),
-                work.in_scope("t"),
             )
         )
 
