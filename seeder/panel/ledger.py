@@ -17,6 +17,10 @@ from msgspec.structs import replace
 from psycopg import sql
 from psycopg.rows import tuple_row
 
+from seeder.database.ledger.past import history, run_history
+from seeder.database.ledger.runs import requests
+from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING
+from seeder.database.ledger.tables import ledger as tables
 from seeder.errors import (
     AccessDenied,
     ConfigurationInvalid,
@@ -28,11 +32,7 @@ from seeder.merge.documents import within
 from seeder.merge.found import AppliedRelease, RequestRecord
 from seeder.merge.plan import Plan, Referring
 from seeder.merge.plan_document import from_document
-from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
-from seeder.report.markup import LONGEST
-
-READS = 1
-"""The ledger format that this code knows."""
+from seeder.merge.settled import RowRecord, RunRecord
 
 _ACTOR_LENGTH = 200
 """Characters that the ledger takes."""
@@ -46,18 +46,6 @@ Connect = Callable[[], AbstractContextManager[psycopg.Connection[Any]]]
 
 class LedgerMissing(ConfigurationInvalid):
     """No run of the job has been here yet; or it is another database, or another schema."""
-
-
-class Marker(Struct, frozen=True, kw_only=True):
-    """What the ledger says of its database."""
-
-    database: str
-    environment: str
-    format: int
-    revisions: tuple[str, ...]
-    version_table: str | None
-    """None without Alembic migrations."""
-    marked_at: datetime.datetime
 
 
 class PendingPlan(Struct, frozen=True, kw_only=True):
@@ -132,7 +120,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """
         with self._opened("ISOLATION LEVEL READ COMMITTED, READ WRITE") as look:
             # One at a time: a second click finds the request of the first.
-            look.rows(
+            look.cursor.execute(
                 "SELECT pg_advisory_xact_lock(hashtext('seeder.requests'), hashtext(%s))",
                 [self.schema],
             )
@@ -140,11 +128,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             if pending is None or pending.id != plan_id or not pending.approvable:
                 return Approval(request=None, pending=pending)
             if look.open_request(plan_id) is None:
-                look.rows(
-                    "INSERT INTO {s}.requests (project, plan_id, actor) VALUES ({p}, %s, %s)"
-                    " RETURNING id",
-                    [plan_id, actor[:_ACTOR_LENGTH]],
-                )
+                requests.approve(look.cursor, look.ledger, plan_id, actor=actor[:_ACTOR_LENGTH])
             return Approval(request=look.open_request(plan_id), pending=pending)
 
     @contextmanager
@@ -155,11 +139,11 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 connection.transaction(),
                 connection.cursor(row_factory=tuple_row) as cursor,
             ):
-                look = Look(cursor=cursor, schema=self.schema)
-                look.rows(f"SET TRANSACTION {characteristics}")
-                look.rows("SELECT set_config('statement_timeout', %s, true)", [_PATIENCE])
-                look.require_readable()
-                yield look.of(self.project)
+                cursor.execute(f"SET TRANSACTION {characteristics}")
+                cursor.execute("SELECT set_config('statement_timeout', %s, true)", [_PATIENCE])
+                ledger = tables.Ledger(schema=self.schema)
+                _require_readable(ledger.meta(cursor))
+                yield Look(cursor=cursor, ledger=ledger).of(self.project)
         except psycopg.Error as error:
             # Without its cause: driver errors may hold row values and passwords.
             raise _translated(error) from None
@@ -169,32 +153,13 @@ class Look(Struct, frozen=True, kw_only=True):
     """An open transaction on the ledger."""
 
     cursor: psycopg.Cursor[tuple[Any, ...]]
-    schema: str
-    project: int = 0
-    """Its number in the ledger's list."""
+    ledger: tables.Ledger
 
     def rows(
         self, text: str, values: Sequence[object] = (), **parts: sql.Composable
     ) -> list[tuple[Any, ...]]:
-        """Run a statement in which `{s}` is the ledger's schema, `{p}` the project."""
-        statement = sql.SQL(text).format(
-            s=sql.Identifier(self.schema), p=sql.Literal(self.project), **parts
-        )
-        self.cursor.execute(statement, values or None)
-        return self.cursor.fetchall() if self.cursor.description else []
-
-    def require_readable(self) -> None:
-        """Raise ConfigurationInvalid unless there is a ledger that this code may read."""
-        name = sql.Identifier(self.schema, "meta").as_string(self.cursor)
-        if self.rows("SELECT pg_catalog.to_regclass(%s)", [name]) == [(None,)]:
-            raise LedgerMissing("seeder has not run on this database yet.", code="ledger-unusable")
-        ((minimum_reader,),) = self.rows("SELECT minimum_reader FROM {s}.meta")
-        if minimum_reader > READS:
-            raise ConfigurationInvalid(
-                "The ledger of this database belongs to a newer seeder than this panel does.",
-                hint="Update the package `seeder` in this application.",
-                code="ledger-unusable",
-            )
+        """The rows of a statement in which `{s}` is the ledger's schema, `{p}` the project."""
+        return self.cursor.execute(self.ledger.sql(text, **parts), values or None).fetchall()
 
     def of(self, identity: str | None) -> Look:
         """The same on the record of one project; raises ConfigurationInvalid without it."""
@@ -206,31 +171,15 @@ class Look(Struct, frozen=True, kw_only=True):
                 f"The ledger of this database is of these projects: {names}.",
                 hint="Name one of them: panel(..., project=...).",
             )
-        return replace(self, project=wanted[0]) if wanted else self
+        return replace(self, ledger=replace(self.ledger, project=wanted[0])) if wanted else self
 
-    def marker(self) -> Marker:
+    def marker(self) -> tables.Meta | None:
         """What the ledger says of its database."""
-        (row,) = self.rows(
-            "SELECT database_name, environment, format, coalesce(revisions, '{{}}'),"
-            " version_table, marked_at"
-            " FROM {s}.meta LEFT JOIN {s}.projects p ON p.id = {p}"
-        )
-        return Marker(
-            database=row[0],
-            environment=row[1],
-            format=row[2],
-            revisions=tuple(row[3]),
-            version_table=row[4],
-            marked_at=row[5],
-        )
+        return self.ledger.meta(self.cursor)
 
     def releases(self) -> tuple[AppliedRelease, ...]:
         """Every release that was applied here, newest first."""
-        rows = self.rows(
-            "SELECT release, applied_at, run FROM {s}.releases WHERE project = {p}"
-            " ORDER BY run DESC, release"
-        )
-        return tuple(AppliedRelease(release=row[0], applied_at=row[1], run=row[2]) for row in rows)
+        return history.releases(self.cursor, self.ledger)
 
     # -- the plan and what people said to it --------------------------------------------
 
@@ -249,80 +198,25 @@ class Look(Struct, frozen=True, kw_only=True):
 
     def requests(self, *, limit: int, before: int | None = None) -> tuple[RequestRecord, ...]:
         """The last requests, newest first; those older than request `before`."""
-        return self._requests(_older_than(before), limit=limit)
+        return requests.last_requests(self.cursor, self.ledger, limit=limit, before=before)
 
     def open_request(self, plan_id: str | None = None) -> RequestRecord | None:
         """The request that no run has settled yet: for this plan, or for any."""
-        wanted = sql.SQL("true") if plan_id is None else sql.SQL("plan_id = {}").format(plan_id)
-        found = self._requests(sql.SQL("state = 'open' AND {}").format(wanted), limit=1)
-        return found[0] if found else None
-
-    def _requests(self, which: sql.Composable, *, limit: int) -> tuple[RequestRecord, ...]:
-        rows = self.rows(
-            "SELECT id, plan_id, actor, requested_at, state, run, settled_at, role"
-            " FROM {s}.requests"
-            " WHERE project = {p} AND {which} ORDER BY id DESC LIMIT {limit}",
-            which=which,
-            limit=sql.Literal(limit),
-        )
-        return tuple(
-            RequestRecord(
-                id=row[0],
-                plan_id=row[1],
-                actor=row[2],
-                requested_at=row[3],
-                state=row[4],
-                run=row[5],
-                settled_at=row[6],
-                role=row[7],
-            )
-            for row in rows
-        )
+        return requests.open_request(self.cursor, self.ledger, plan_id)
 
     # -- the past -----------------------------------------------------------------------
 
     def runs(self, *, limit: int, before: int | None = None) -> tuple[RunRecord, ...]:
         """The last runs, newest first; those older than run `before`."""
-        return self._runs(_older_than(before), limit=limit)
+        return run_history.read_runs(self.cursor, self.ledger, limit=limit, before=before)
 
     def run(self, number: int) -> RunRecord | None:
         """One run."""
-        found = self._runs(sql.SQL("id = {}").format(number), limit=1)
-        return found[0] if found else None
-
-    def _runs(self, which: sql.Composable, *, limit: int) -> tuple[RunRecord, ...]:
-        rows = self.rows(
-            "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
-            " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary"
-            " FROM {s}.runs WHERE coalesce(project, {p}) = {p} AND {which}"
-            " ORDER BY id DESC LIMIT {limit}",
-            which=which,
-            limit=sql.Literal(limit),
-        )
-        return tuple(_run(row) for row in rows)
+        return run_history.read_run(self.cursor, self.ledger, number)
 
     def written(self, run: int, *, start: int, limit: int) -> tuple[tuple[RowRecord, ...], int]:
         """Rows that a run wrote other than by inserting them, and how many there are in all."""
-        ((total,),) = self.rows("SELECT pg_catalog.count(*) FROM {s}.changes WHERE run = %s", [run])
-        rows = self.rows(
-            "SELECT set_name, addr, action, reason, {before}, {after}, merged FROM {s}.changes"
-            " WHERE run = %s ORDER BY seq OFFSET %s LIMIT %s",
-            [run, start, limit],
-            before=_cut("before"),
-            after=_cut("after"),
-        )
-        found = tuple(
-            RowRecord(
-                address=f"{row[0]}/{row[1]}",
-                action=row[2],
-                reason=row[3],
-                before=before,
-                after=after,
-            )
-            for row in rows
-            for before, after in [in_parts(*row[4:])]
-        )
-        return found, int(total)
+        return run_history.read_written(self.cursor, self.ledger, run, start=start, limit=limit)
 
     # -- conflicts that stand -----------------------------------------------------------
 
@@ -332,9 +226,9 @@ class Look(Struct, frozen=True, kw_only=True):
         Rows that are not there since another one holds their unique value come first.
         """
         held = self.rows(
-            "SELECT w.set_name, w.addr, w.holder, pg_catalog.count(*) OVER () FROM {s}.waiting w"
-            " JOIN {s}.bases b ON b.id = w.base"
-            " WHERE b.project = {p} AND w.why = 'value' ORDER BY 1, 2 LIMIT {limit}",
+            f"SELECT w.set_name, w.addr, w.holder, pg_catalog.count(*) OVER () {WAITING}"
+            " ORDER BY 1, 2 LIMIT {limit}",
+            why=VALUE,
             limit=sql.Literal(limit),
         )
         found = [
@@ -348,11 +242,9 @@ class Look(Struct, frozen=True, kw_only=True):
         for number, columns in self.rows(
             "SELECT id, columns FROM {s}.bases WHERE project = {p} ORDER BY id"
         ):
-            base = sql.Identifier(self.schema, f"base_{number}")
+            base = sql.Identifier(self.ledger.schema, f"base_{number}")
             ((here,),) = self.rows(
-                "SELECT pg_catalog.count(*) FROM {base}"
-                " WHERE notes ?| ARRAY['offered', 'removal_blocked'] AND state = 'a'",
-                base=base,
+                "SELECT pg_catalog.count(*) FROM {base} b WHERE {open}", base=base, open=OPEN
             )
             if here and len(found) < limit:
                 found += self._conflicts(base, columns, live, limit=limit - len(found))
@@ -381,10 +273,10 @@ class Look(Struct, frozen=True, kw_only=True):
             " FROM {base} b LEFT JOIN {s}.sets s ON s.id = b.seed_set"
             " LEFT JOIN LATERAL pg_catalog.jsonb_each_text(b.notes -> 'offered'::text) o"
             " ON NOT b.notes ? 'removal_blocked'::text"
-            " WHERE b.notes ?| ARRAY['offered', 'removal_blocked'] AND b.state = 'a'"
-            " ORDER BY s.name, b.addr, o.key LIMIT %s",
+            " WHERE {open} ORDER BY s.name, b.addr, o.key LIMIT %s",
             [limit],
             base=base,
+            open=OPEN,
             asked=asked,
         )
         for set_name, addr, column, offered, unknown, was, parts in rows:
@@ -412,16 +304,16 @@ class Look(Struct, frozen=True, kw_only=True):
                 )
 
 
-def _cut(column: str) -> sql.Composed:
-    """An image whose values are no longer than a page shows."""
-    return sql.SQL(
-        "(SELECT pg_catalog.jsonb_object_agg(key, pg_catalog.left(value, {}))"
-        " FROM pg_catalog.jsonb_each_text({}))"
-    ).format(sql.Literal(LONGEST + 1), sql.Identifier(column))
-
-
-def _older_than(before: int | None) -> sql.Composable:
-    return sql.SQL("true") if before is None else sql.SQL("id < {}").format(before)
+def _require_readable(meta: tables.Meta | None) -> None:
+    """Raise ConfigurationInvalid unless there is a ledger that this code may read."""
+    if meta is None:
+        raise LedgerMissing("seeder has not run on this database yet.", code="ledger-unusable")
+    if not meta.readable:
+        raise ConfigurationInvalid(
+            "The ledger of this database belongs to a newer seeder than this panel does.",
+            hint="Update the package `seeder` in this application.",
+            code="ledger-unusable",
+        )
 
 
 def _plan(document: object) -> tuple[Plan | None, str | None]:
@@ -429,35 +321,6 @@ def _plan(document: object) -> tuple[Plan | None, str | None]:
         return from_document(document), None
     except (ConfigurationInvalid, PlanStale) as error:
         return None, error.message
-
-
-def _run(row: tuple[Any, ...]) -> RunRecord:
-    counts, summary = row[13] or {}, row[14] or {}
-    return RunRecord(
-        id=row[0],
-        started_at=row[1],
-        finished_at=row[2],
-        result=row[3],
-        exit_code=row[4],
-        mode=row[5],
-        environment=row[6],
-        release=row[7],
-        seeder_version=row[8],
-        actor=row[9],
-        plan_id=row[10],
-        revisions_before=tuple(row[11] or ()),
-        revisions_after=tuple(row[12] or ()),
-        counts={name: number for name, number in counts.items() if isinstance(number, int)},
-        sets=tuple(_set(each) for each in summary.get("sets") or ()),
-        tasks=tuple(summary.get("tasks") or ()),
-        migrations=tuple(summary.get("migrations") or ()),
-        warnings=tuple(summary.get("warnings") or ()),
-    )
-
-
-def _set(each: Mapping[str, Any]) -> SetRecord:
-    counts = {name: number for name, number in each.items() if isinstance(number, int)}
-    return SetRecord(name=each["name"], decision=each.get("decision", ""), counts=counts)
 
 
 def _translated(error: psycopg.Error) -> SeederError:

@@ -382,7 +382,7 @@ def record_end(
         counts=result.counts,
         summary={
             "sets": [
-                {"name": each.name, "decision": each.decision.value, **each.counts}
+                {"name": each.name, "decision": each.decision.value, "counts": each.counts}
                 for each in result.sets
             ],
             "tasks": list(result.tasks),

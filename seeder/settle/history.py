@@ -29,5 +29,6 @@ def show(settings: Settings, *, log: Log, run: int, limit: int = SHOWN) -> RunDe
         opened.meta()
         ledger = projects.of_run(opened.connection, opened.ledger, run)
         found = read_run(opened.connection, ledger, run)
+        assert found is not None  # noqa: S101  # it has a project
         rows, total = read_rows(opened.connection, ledger, run, limit=limit)
     return RunDetails(run=found, rows=rows, total=total)

@@ -11,10 +11,9 @@ import pytest
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from seeder.database.ledger.tables import ledger as job_ledger
 from seeder.merge.plan import ColumnCase, RowAction, RowChange, SetDecision
 from seeder.merge.plan_document import to_document
-from seeder.panel import ledger, words
+from seeder.panel import words
 from tests.panel.conftest import BEFORE, Site, panel_url, run
 from tests.support.plans import a_column, a_plan, a_row, a_set
 from tests.support.shop import Shop
@@ -431,10 +430,6 @@ def test_a_ledger_of_a_newer_seeder_is_named(waiting: Shop, visit: Visit) -> Non
     answer = visit(waiting).get()
     assert answer.status_code == 500
     assert "belongs to a newer seeder" in answer.text
-
-
-def test_the_panel_reads_the_format_that_the_job_writes() -> None:
-    assert ledger.READS == job_ledger.FORMAT
 
 
 @pytest.mark.parametrize("schema", ["elsewhere", 'else"where', "public"])

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.ledger.runs.conflicts import WAITING
-from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger, Session, records
 from seeder.merge.found import AppliedRelease, KeptRow, RunSummary
 from seeder.merge.plan import SetDecision, Why
 
@@ -19,43 +19,28 @@ _NAMED = 20
 """Rows that a status names."""
 
 
-def releases(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[AppliedRelease, ...]:
+def releases(connection: Session, ledger: Ledger) -> tuple[AppliedRelease, ...]:
     """Every release that was applied here, newest first."""
-    rows = connection.execute(
+    found = connection.execute(
         ledger.sql(
             "SELECT release, applied_at, run, taken_back FROM {s}.releases WHERE project = {p}"
             " ORDER BY run DESC, release"
         )
-    ).fetchall()
-    return tuple(
-        AppliedRelease(release=row[0], applied_at=row[1], run=row[2], taken_back=row[3])
-        for row in rows
     )
+    return records(found, AppliedRelease)
 
 
-def last_runs(
-    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _RUNS
-) -> tuple[RunSummary, ...]:
+def last_runs(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[RunSummary, ...]:
     """The last runs, newest first."""
-    rows = connection.execute(
+    found = connection.execute(
         ledger.sql(
-            "SELECT id, started_at, finished_at, result, mode, release, counts FROM {s}.runs"
+            "SELECT id, started_at, finished_at, result, mode, release,"
+            " coalesce(counts, '{{}}') AS counts FROM {s}.runs"
             " WHERE coalesce(project, {p}) = {p} ORDER BY id DESC LIMIT %s"
         ),
-        [limit],
-    ).fetchall()
-    return tuple(
-        RunSummary(
-            id=row[0],
-            started_at=row[1],
-            finished_at=row[2],
-            result=row[3],
-            mode=row[4],
-            release=row[5],
-            counts=row[6] or {},
-        )
-        for row in rows
+        [_RUNS],
     )
+    return records(found, RunSummary)
 
 
 def skipped(

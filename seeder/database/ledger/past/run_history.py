@@ -6,72 +6,50 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
+from msgspec import convert
 from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import image, read_bases
 from seeder.database.ledger.bases.reference_keys import keys_of_rows
-from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger, Session, older_than
 from seeder.database.schema.equality import cut
-from seeder.merge.settled import RowRecord, RunRecord, SetRecord, in_parts
+from seeder.merge.settled import RowRecord, RunRecord, in_parts
 
 LONGEST = 20_000
 """Characters of a value of a run in the past; what differs in two longer ones is not looked for."""
 
-_RUNS = (
-    "SELECT id, started_at, finished_at, result, exit_code, mode, environment, release,"
-    " seeder_version, actor, plan_id, revisions_before, revisions_after, counts, summary,"
-    " (SELECT p.identity FROM {s}.projects p WHERE p.id = runs.project)"
-    " FROM {s}.runs WHERE {which} ORDER BY id DESC LIMIT {limit}"
-)
-
 
 def read_runs(
-    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int
+    connection: Session, ledger: Ledger, *, limit: int, before: int | None = None
 ) -> tuple[RunRecord, ...]:
-    """The last runs, newest first."""
-    statement = ledger.sql(_RUNS, which=sql.SQL("true"), limit=sql.Literal(limit))
-    return tuple(_run(row) for row in connection.execute(statement).fetchall())
+    """The last runs, newest first; those older than run `before`."""
+    return _read(connection, ledger, older_than(before), limit=limit)
 
 
-def read_run(connection: psycopg.Connection[Any], ledger: Ledger, number: int) -> RunRecord:
-    """One run that the ledger knows."""
+def read_run(connection: Session, ledger: Ledger, number: int) -> RunRecord | None:
+    """One run."""
     which = sql.SQL("id = {}").format(sql.Literal(number))
-    ((*row,),) = connection.execute(ledger.sql(_RUNS, which=which, limit=sql.Literal(1))).fetchall()
-    return _run(tuple(row))
+    return next(iter(_read(connection, ledger, which, limit=1)), None)
 
 
-def _run(row: tuple[Any, ...]) -> RunRecord:
-    counts, summary = row[13] or {}, row[14] or {}
-    return RunRecord(
-        id=row[0],
-        started_at=row[1],
-        finished_at=row[2],
-        result=row[3],
-        exit_code=row[4],
-        mode=row[5],
-        environment=row[6],
-        release=row[7],
-        seeder_version=row[8],
-        actor=row[9],
-        plan_id=row[10],
-        revisions_before=tuple(row[11] or ()),
-        revisions_after=tuple(row[12] or ()),
-        counts=counts,
-        sets=tuple(_set(each) for each in summary.get("sets") or ()),
-        tasks=tuple(summary.get("tasks") or ()),
-        migrations=tuple(summary.get("migrations") or ()),
-        warnings=tuple(summary.get("warnings") or ()),
-        project=row[15],
-    )
-
-
-def _set(each: Mapping[str, Any]) -> SetRecord:
-    counts = {name: number for name, number in each.items() if isinstance(number, int)} | dict(
-        each.get("counts") or {}
-    )
-    return SetRecord(name=each["name"], decision=each.get("decision", ""), counts=counts)
+def _read(
+    connection: Session, ledger: Ledger, which: sql.Composable, *, limit: int
+) -> tuple[RunRecord, ...]:
+    rows = connection.execute(
+        ledger.sql(
+            # A run that did not end has no counts, and so on: those are left out.
+            "SELECT pg_catalog.jsonb_strip_nulls(coalesce(summary, '{{}}') ||"
+            " pg_catalog.to_jsonb(runs) || pg_catalog.jsonb_build_object('project',"
+            " (SELECT p.identity FROM {s}.projects p WHERE p.id = runs.project)))"
+            " FROM {s}.runs WHERE {p} IN (0, coalesce(project, {p})) AND {which}"
+            " ORDER BY id DESC LIMIT {limit}",
+            which=which,
+            limit=sql.Literal(limit),
+        )
+    ).fetchall()
+    return tuple(convert(document, RunRecord) for (document,) in rows)
 
 
 def read_rows(
@@ -82,18 +60,13 @@ def read_rows(
     Inserted rows are found by their entries, which forget the run once a row was deleted
     and restored, or pruned with its table.
     """
-    row = connection.execute(
-        ledger.sql(
-            "SELECT pg_catalog.count(*) FROM {s}.changes WHERE run = {run}", run=sql.Literal(number)
-        )
-    ).fetchone()
-    total = int(row[0]) if row else 0
+    total = _number_written(connection, ledger, number)
     bases = read_bases(connection, ledger).open
-    found = _with_keys(connection, bases, _written(connection, ledger, number, limit))
+    found = _with_keys(connection, bases, _written(connection, ledger, number, limit=limit))
     for base in bases:
-        inserted, records = _inserted(connection, ledger, base, number, max(0, limit - len(found)))
+        inserted, rows = _inserted(connection, ledger, base, number, max(0, limit - len(found)))
         total += inserted
-        found += _with_keys(connection, bases, [(base.id, each) for each in records])
+        found += _with_keys(connection, bases, [(base.id, each) for each in rows])
     return tuple(found), total
 
 
@@ -134,16 +107,34 @@ def _with_keys(
     ]
 
 
+def read_written(
+    connection: Session, ledger: Ledger, number: int, *, start: int, limit: int
+) -> tuple[tuple[RowRecord, ...], int]:
+    """Rows that a run wrote other than by inserting them, and how many there are in all.
+
+    What references store is not translated, for which the tables themselves would be read.
+    """
+    found = _written(connection, ledger, number, start=start, limit=limit)
+    return tuple(each for _, each in found), _number_written(connection, ledger, number)
+
+
+def _number_written(connection: Session, ledger: Ledger, number: int) -> int:
+    statement = ledger.sql("SELECT pg_catalog.count(*) FROM {s}.changes WHERE run = %s")
+    ((total,),) = connection.execute(statement, [number]).fetchall()
+    return int(total)
+
+
 def _written(
-    connection: psycopg.Connection[Any], ledger: Ledger, number: int, limit: int
+    connection: Session, ledger: Ledger, number: int, *, start: int = 0, limit: int
 ) -> Iterator[tuple[int, RowRecord]]:
     rows = connection.execute(
         ledger.sql(
             "SELECT base, set_name, addr, action, reason, {before}, {after}, merged"
-            " FROM {s}.changes WHERE run = {run} ORDER BY seq LIMIT {limit}",
+            " FROM {s}.changes WHERE run = {run} ORDER BY seq OFFSET {start} LIMIT {limit}",
             before=_cut("before"),
             after=_cut("after"),
             run=sql.Literal(number),
+            start=sql.Literal(start),
             limit=sql.Literal(limit),
         )
     ).fetchall()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.ledger.tables.ledger import Ledger, Request
+from seeder.database.ledger.tables.ledger import Ledger, Request, Session, older_than, records
 from seeder.merge.model import Task
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
@@ -33,9 +33,7 @@ def tasks_wait(connection: psycopg.Connection[Any], ledger: Ledger, tasks: Seque
     return not ledger.tasks(connection).keys() >= {task.name for task in tasks}
 
 
-def approve(
-    connection: psycopg.Connection[Any], ledger: Ledger, plan_id: str, *, actor: str | None
-) -> int:
+def approve(connection: Session, ledger: Ledger, plan_id: str, *, actor: str | None) -> int:
     """Ask for a plan to be applied; returns the number of the request.
 
     Without an actor it is the role that is logged in.
@@ -52,48 +50,37 @@ def approve(
 
 
 def open_request(
-    connection: psycopg.Connection[Any], ledger: Ledger, plan_id: str
+    connection: Session, ledger: Ledger, plan_id: str | None = None
 ) -> RequestRecord | None:
-    """The open request for a plan, if there is one."""
-    wanted = sql.SQL("state = 'open' AND plan_id = {}").format(sql.Literal(plan_id))
-    return next(iter(_requests(connection, ledger, wanted, limit=1)), None)
+    """The request that no run has settled yet, if there is one: for this plan, or for any."""
+    wanted = sql.SQL("true") if plan_id is None else sql.SQL("plan_id = {}").format(plan_id)
+    which = sql.SQL("state = 'open' AND {}").format(wanted)
+    return next(iter(_requests(connection, ledger, which, limit=1)), None)
 
 
 def last_requests(
-    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int
+    connection: Session, ledger: Ledger, *, limit: int, before: int | None = None
 ) -> tuple[RequestRecord, ...]:
-    """The last so many requests, newest first."""
-    return _requests(connection, ledger, sql.SQL("true"), limit=limit)
+    """The last so many requests, newest first; those older than request `before`."""
+    return _requests(connection, ledger, older_than(before), limit=limit)
 
 
 def _requests(
-    connection: psycopg.Connection[Any], ledger: Ledger, which: sql.Composable, *, limit: int
+    connection: Session, ledger: Ledger, which: sql.Composable, *, limit: int
 ) -> tuple[RequestRecord, ...]:
     # Here, since a run settles requests without it.
     from seeder.merge.found import RequestRecord
 
-    rows = connection.execute(
+    found = connection.execute(
         ledger.sql(
             "SELECT id, plan_id, actor, requested_at, state, run, settled_at, role"
             " FROM {s}.requests"
-            " WHERE {which} ORDER BY id DESC LIMIT {limit}",
+            " WHERE {p} IN (0, project) AND {which} ORDER BY id DESC LIMIT {limit}",
             which=which,
             limit=sql.Literal(limit),
         )
-    ).fetchall()
-    return tuple(
-        RequestRecord(
-            id=row[0],
-            plan_id=row[1],
-            actor=row[2],
-            requested_at=row[3],
-            state=row[4],
-            run=row[5],
-            settled_at=row[6],
-            role=row[7],
-        )
-        for row in rows
     )
+    return records(found, RequestRecord)
 
 
 def settle(

@@ -8,12 +8,13 @@ every format: the table `meta`, with `format`, `minimum_reader` and `environment
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import psycopg
-from msgspec import Struct
-from msgspec.structs import asdict, replace
+from msgspec import Struct, convert
+from msgspec.structs import asdict
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -27,6 +28,19 @@ if TYPE_CHECKING:
 FORMAT = 1
 MINIMUM_READER = 1
 
+Session: TypeAlias = psycopg.Connection[Any] | psycopg.Cursor[Any]
+"""Runs statements and answers with tuples: a connection of seeder's own, or a cursor on one that
+may have another row factory."""
+
+Record = TypeVar("Record")
+
+
+def records(found: psycopg.Cursor[Any], kind: type[Record]) -> tuple[Record, ...]:
+    """The rows of an answer as values of a class, whose fields are called like its columns."""
+    names = [column.name for column in found.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in found]
+    return convert(rows, tuple[kind, ...])  # type: ignore[valid-type]  # a class at run time
+
 
 class Meta(Struct, frozen=True, kw_only=True):
     """What the ledger says of the database, and of one project in it."""
@@ -37,7 +51,7 @@ class Meta(Struct, frozen=True, kw_only=True):
     """These three are there in every format; the rest only where it is `readable`."""
     system_identifier: str | None = None
     database_name: str = ""
-    database_oid: int = 0
+    marked_at: datetime.datetime | None = None
     first_run: int | None = None
     completed_run: int | None = None
     fingerprint: str | None = None
@@ -83,10 +97,11 @@ class Ledger(Struct, frozen=True, kw_only=True):
             s=sql.Identifier(self.schema), p=sql.Literal(self.project), **parts
         )
 
-    def exists(self, connection: psycopg.Connection[Any]) -> bool:
+    def exists(self, connection: Session) -> bool:
         """Whether this database has a ledger."""
         row = connection.execute(
-            "SELECT pg_catalog.to_regclass(%s) IS NOT NULL", [f'"{self.schema}".meta']
+            "SELECT pg_catalog.to_regclass(%s) IS NOT NULL",
+            [sql.Identifier(self.schema, "meta").as_string()],
         ).fetchone()
         return bool(row and row[0])
 
@@ -109,46 +124,31 @@ class Ledger(Struct, frozen=True, kw_only=True):
             [FORMAT, MINIMUM_READER, environment, system_identifier(connection)],
         )
 
-    def meta(self, connection: psycopg.Connection[Any]) -> Meta | None:
+    def meta(self, connection: Session) -> Meta | None:
         """The meta row, or None where there is no ledger yet.
 
         Of a ledger that this code may not read, only what every format has.
         """
         return self.read(connection) if self.exists(connection) else None
 
-    def read(self, connection: psycopg.Connection[Any]) -> Meta | None:
+    def read(self, connection: Session) -> Meta | None:
         """The same of a ledger that is there."""
-        every = connection.execute(
+        found = connection.execute(
             self.sql("SELECT format, minimum_reader, environment FROM {s}.meta")
-        ).fetchone()
-        if every is None:
-            return None
-        meta = Meta(format=every[0], minimum_reader=every[1], environment=every[2])
-        if not meta.readable:
+        )
+        (meta,) = records(found, Meta) or (None,)
+        if meta is None or not meta.readable:
             return meta
-        row = connection.execute(
+        found = connection.execute(
             self.sql(
-                "SELECT system_identifier, database_name, database_oid, first_run, completed_run,"
-                " fingerprint, coalesce(env_names, '{{}}'), env_digest, version_table,"
-                " coalesce(revisions, '{{}}'), tables_before"
+                "SELECT format, minimum_reader, environment, system_identifier, database_name,"
+                " marked_at, first_run, completed_run, fingerprint,"
+                " coalesce(env_names, '{{}}') AS env_names, env_digest, version_table,"
+                " coalesce(revisions, '{{}}') AS revisions, tables_before"
                 " FROM {s}.meta LEFT JOIN {s}.projects p ON p.id = {p}"
             )
-        ).fetchone()
-        assert row is not None  # noqa: S101  # it was there a moment ago
-        return replace(
-            meta,
-            system_identifier=row[0],
-            database_name=row[1],
-            database_oid=row[2],
-            first_run=row[3],
-            completed_run=row[4],
-            fingerprint=row[5],
-            env_names=tuple(row[6]),
-            env_digest=row[7],
-            version_table=row[8],
-            revisions=tuple(row[9]),
-            tables_before=None if row[10] is None else tuple(row[10]),
         )
+        return records(found, Meta)[0]
 
     def open_run(
         self,
@@ -308,13 +308,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def tasks(self, connection: psycopg.Connection[Any]) -> dict[str, AppliedTask]:
         """The tasks that this database has behind it, by name."""
-        rows = connection.execute(
+        found = connection.execute(
             self.sql("SELECT name, release, digest, state FROM {s}.tasks WHERE project = {p}")
-        ).fetchall()
-        return {
-            name: AppliedTask(name=name, release=release, digest=digest, state=state)
-            for name, release, digest, state in rows
-        }
+        )
+        return {each.name: each for each in records(found, AppliedTask)}
 
     def record_task(
         self, connection: psycopg.Connection[Any], task: AppliedTask, *, run: int
@@ -330,13 +327,13 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def open_requests(self, connection: psycopg.Connection[Any]) -> tuple[Request, ...]:
         """Approvals that no run has settled yet, oldest first."""
-        rows = connection.execute(
+        found = connection.execute(
             self.sql(
                 "SELECT id, plan_id, actor FROM {s}.requests"
                 " WHERE project = {p} AND state = 'open' ORDER BY id"
             )
-        ).fetchall()
-        return tuple(Request(id=row[0], plan_id=row[1], actor=row[2]) for row in rows)
+        )
+        return records(found, Request)
 
     def settle_requests(
         self,
@@ -414,6 +411,11 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 ),
                 [plan_id, Jsonb(dict(document)), run],
             )
+
+
+def older_than(number: int | None) -> sql.Composable:
+    """Condition on a row of a list that is read backwards; None: all of it."""
+    return sql.SQL("true") if number is None else sql.SQL("id < {}").format(number)
 
 
 def system_identifier(connection: psycopg.Connection[Any]) -> str | None:
