@@ -6,6 +6,7 @@ import click
 
 from seeder.command_line import flags
 from seeder.command_line.invocation import Invocation
+from seeder.configuration.whereabouts import STARTER
 
 
 @click.command(
@@ -40,11 +41,5 @@ def command(invocation: Invocation, /, *, kind: str, **given: object) -> None:
       #:schema ./seeder.schema.json
     """
     invocation.open("schema", given, database_required=False)
-    # Imported here, as in `run`.
-    import json
-
-    from seeder.catalog.authoring.json_schema import json_schema
-    from seeder.catalog.authoring.project_schema import project_schema
-
-    schema = project_schema() if kind == "project" else json_schema()
-    invocation.print(json.dumps(schema, indent=2) + "\n")
+    name = {"seeds": "seeds.schema.json", "project": "seeder.schema.json"}[kind]
+    invocation.print((STARTER / name).read_text(encoding="utf-8"))

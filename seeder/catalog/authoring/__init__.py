@@ -1,1 +1,1 @@
-"""What helps to write seed files: JSON Schemas for editors, and sets written as YAML."""
+"""What helps to write seed files: sets written as YAML."""

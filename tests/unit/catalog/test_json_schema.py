@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,16 @@ import yaml
 from jsonschema import Draft202012Validator
 
 import seeder
-from seeder.catalog.authoring.json_schema import json_schema
+from seeder.catalog.declaring.columns import COLUMN_KEYS
+from seeder.catalog.declaring.declaration import KEYS
 from seeder.cli import main
+from seeder.merge.model import Conflict, Nulls, Removed, Update, Way, When
 
 HERE = Path(seeder.__file__).parent
-VALIDATOR = Draft202012Validator(json_schema())
+TEXT = (HERE / "starter" / "seeds.schema.json").read_text(encoding="utf-8")
+SCHEMA: dict[str, Any] = json.loads(TEXT)
+COLUMN = SCHEMA["properties"]["columns"]["additionalProperties"]["properties"]
+VALIDATOR = Draft202012Validator(SCHEMA)
 
 
 class Loader(yaml.SafeLoader):
@@ -50,9 +56,37 @@ def test_every_seed_file_that_seeder_brings_names_the_schema_to_editors(file: Pa
     assert (file.parent / named).resolve() == file.parents[2] / "seeds.schema.json"
 
 
-def test_the_schema_that_the_starter_brings_is_the_one_of_today() -> None:
-    kept = json.loads((HERE / "starter" / "seeds.schema.json").read_text(encoding="utf-8"))
-    assert kept == json_schema(), "seeder schema > seeder/starter/seeds.schema.json"
+def test_the_schema_has_the_keys_that_the_reader_knows_in_its_order() -> None:
+    assert list(SCHEMA["properties"]) == list(KEYS)
+    assert list(COLUMN) == list(COLUMN_KEYS)
+
+
+@pytest.mark.parametrize(
+    ("schema", "kind"),
+    [
+        (SCHEMA["properties"]["nulls"], Nulls),
+        (SCHEMA["properties"]["when"], When),
+        (SCHEMA["properties"]["conflict"], Conflict),
+        (COLUMN["update"], Update),
+        (COLUMN["merge"], Way),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_the_schema_has_the_choices_that_the_reader_knows(
+    schema: dict[str, Any], kind: type[StrEnum]
+) -> None:
+    assert schema["enum"] == [each.value for each in kind]
+    assert schema["default"] in schema["enum"]
+
+
+def test_the_schema_has_the_choices_of_removed_and_of_paths() -> None:
+    removed = SCHEMA["properties"]["removed"]["oneOf"][0]["enum"]
+    assert removed == [each.value for each in Removed if each is not Removed.SET]
+    path = COLUMN["paths"]["additionalProperties"]["properties"]
+    choices = {"merge": Way, "update": Update, "conflict": Conflict}
+    assert {name: path[name]["enum"] for name in choices} == {
+        name: [each.value for each in kind] for name, kind in choices.items()
+    }
 
 
 def test_all_keys_at_once_are_valid() -> None:
@@ -114,10 +148,9 @@ def test_a_mistake_is_marked(mistake: str, text: str) -> None:
 
 
 def test_the_schema_itself_is_valid() -> None:
-    Draft202012Validator.check_schema(json_schema())
+    Draft202012Validator.check_schema(SCHEMA)
 
 
 def test_the_command_prints_it(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["schema"], {}) == 0
-    printed: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert printed == json_schema()
+    assert capsys.readouterr().out == TEXT
