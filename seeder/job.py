@@ -7,7 +7,7 @@ says the exit code; "nothing to do" is a result.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -52,14 +52,13 @@ def run(
     settings: Settings,
     *,
     log: Log,
-    clock: Callable[[], float] = time.monotonic,
     rehearsal: bool = False,
 ) -> RunResult:
     """Run the job once; in a `rehearsal` the database is gone afterwards.
 
     Raises SeederError; nothing is seeded then, and migrations that were applied stay.
     """
-    job = _Job(settings=settings, log=log, clock=clock, rehearsal=rehearsal)
+    job = _Job(settings=settings, log=log, rehearsal=rehearsal)
     log.info("run.started", version=seeder.__version__, mode=settings.mode, project=job.project)
     with ExitStack() as stack:
         try:
@@ -75,7 +74,6 @@ class _Job:
 
     settings: Settings
     log: Log
-    clock: Callable[[], float]
     rehearsal: bool
     phases: dict[str, float] = field(default_factory=dict)
     deadline: float = 0.0
@@ -91,7 +89,7 @@ class _Job:
 
     def run(self, stack: ExitStack) -> RunResult:
         settings = self.settings
-        self.deadline = self.clock() + settings.deadline
+        self.deadline = time.monotonic() + settings.deadline
         with self.phase("start"):
             # Files are hashed while the driver is being imported.
             hashing = Background(self.fingerprint)
@@ -121,19 +119,12 @@ class _Job:
         importing = Background(_import_what_seeds)
         with self.phase("wait"):
             connection = stack.enter_context(
-                connected(settings, target, log=self.log, deadline=self.deadline, clock=self.clock)
+                connected(settings, target, log=self.log, deadline=self.deadline)
             )
         ledger: Ledger | None = None
         try:
             with self.phase("lock"):
-                ledger = locked(
-                    settings,
-                    connection,
-                    target,
-                    log=self.log,
-                    deadline=self.deadline,
-                    clock=self.clock,
-                )
+                ledger = locked(settings, connection, target, log=self.log, deadline=self.deadline)
                 opened = self.open_ledger(connection, ledger, catalog, graph)
                 if opened is None:
                     return self.left_alone(catalog, "its ledger is of a newer seeder")
@@ -153,7 +144,6 @@ class _Job:
                 return Seeding(
                     settings=settings,
                     log=self.log,
-                    clock=self.clock,
                     deadline=self.deadline,
                     phases=self.phases,
                     number=self.number,
@@ -174,11 +164,11 @@ class _Job:
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Measure a phase, in seconds."""
-        started = self.clock()
+        started = time.monotonic()
         try:
             yield
         finally:
-            self.phases[name] = round(self.clock() - started, 3)
+            self.phases[name] = round(time.monotonic() - started, 3)
             self.log.debug("phase.ended", phase=name, seconds=self.phases[name])
 
     @contextmanager
@@ -191,7 +181,7 @@ class _Job:
             translated(
                 doing={"migrate": "migrating", "seed": "seeding"}[name], otherwise=otherwise
             ),
-            alarm(self.deadline - self.clock()),
+            alarm(self.deadline - time.monotonic()),
         ):
             yield
 
@@ -320,7 +310,6 @@ class _Job:
                 environment=self.child_environment(target),
                 log=self.log,
                 deadline=self.deadline,
-                clock=self.clock,
             )
         except SeederError:
             # For the record of the failure alone, which is the one to be told.
@@ -351,7 +340,6 @@ class _Job:
                 log=self.log,
                 doing="inserting rows between migrations",
                 deadline=self.deadline,
-                clock=self.clock,
             )
         except SeederError as error:
             error.message = f"Between two migrations: {error.message}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -39,8 +39,6 @@ def ready(
     *,
     log: Log,
     release: bool = False,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Readiness:
     """Wait, `wait_timeout` seconds in all, until this image's head and first sets are there.
 
@@ -54,7 +52,7 @@ def ready(
     """
     from seeder.database.migrations.revisions import read_graph
 
-    started = clock()
+    started = time.monotonic()
     project = read_project(settings.project)
     if release and project.release is None:
         raise ConfigurationInvalid(
@@ -70,8 +68,6 @@ def ready(
         log=log,
         limit=started + min(settings.wait_timeout, settings.deadline),
         at_deadline=settings.deadline < settings.wait_timeout,
-        clock=clock,
-        sleep=sleep,
     )
     with target_of(settings) as target:
         return waiting.wait(target)
@@ -88,15 +84,13 @@ class _Waiting(Struct, kw_only=True):
     log: Log
     limit: float
     at_deadline: bool
-    clock: Callable[[], float]
-    sleep: Callable[[float], None]
     told: str = ""
     told_at: float = 0.0
 
     def wait(self, target: Target) -> Readiness:
         """Look again and again, on a new connection where one was lost."""
         while True:
-            left = max(0.001, self.limit - self.clock())
+            left = max(0.001, self.limit - time.monotonic())
             try:
                 with connected(
                     replace(self.settings, wait_timeout=left),
@@ -104,7 +98,6 @@ class _Waiting(Struct, kw_only=True):
                     log=self.log,
                     deadline=self.limit + 1.0,  # so that the wait's own timeout comes first
                     writable=False,
-                    clock=self.clock,
                 ) as connection:
                     return self.poll(connection)
             except ConnectionLost:
@@ -188,13 +181,13 @@ class _Waiting(Struct, kw_only=True):
 
     def pause(self, reason: str) -> None:
         """Wait a moment, or give up."""
-        now = self.clock()
+        now = time.monotonic()
         if now >= self.limit:
             raise self.given_up(reason)
         if reason != self.told or now - self.told_at >= _TELL_EVERY:
             self.log.awaited("readiness.awaited", f"Not ready yet: {reason}", reason=reason)
             self.told, self.told_at = reason, now
-        self.sleep(min(_PAUSE, self.limit - now))
+        time.sleep(min(_PAUSE, self.limit - now))
 
     def given_up(self, reason: str) -> SeederError:
         kind = DeadlineExceeded if self.at_deadline else DatabaseUnavailable

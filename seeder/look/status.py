@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from seeder.configuration.settings import Settings
@@ -32,7 +30,6 @@ def status(
     *,
     log: Log,
     values: bool = False,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Status:
     """Say where the database stands; for a role that may only read, and on a standby too.
 
@@ -40,7 +37,7 @@ def status(
     tables. Raises ConfigurationInvalid and MigrationsInvalid for this image's own files, and what
     connecting raises.
     """
-    with reading(settings, log=log, clock=clock) as opened:
+    with reading(settings, log=log) as opened:
         return _read(settings, *opened, values=values)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from seeder.configuration.settings import DEFAULT_ENVIRONMENT, Settings
 from seeder.errors import ConfigurationInvalid, DatabaseUnavailable
@@ -44,7 +44,6 @@ def connected(
     log: Log,
     deadline: float,
     writable: bool = True,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Connection]:
     """Wait for the database and prepare the one connection that does all the work.
 
@@ -59,7 +58,6 @@ def connected(
         deadline=deadline,
         log=log,
         writable=writable,
-        clock=clock,
     )
     try:
         if writable:
@@ -71,22 +69,38 @@ def connected(
             connection.close()
 
 
+class Opened(NamedTuple):
+    """A database on which a command works."""
+
+    connection: Connection
+    target: Target
+    deadline: float
+    """Of the command, as `time.monotonic` counts."""
+
+
+@contextmanager
+def opened(settings: Settings, *, log: Log, writable: bool = True) -> Iterator[Opened]:
+    """Find the database and connect to it; see `connected`."""
+    deadline = time.monotonic() + settings.deadline
+    with (
+        target_of(settings) as target,
+        connected(settings, target, log=log, deadline=deadline, writable=writable) as connection,
+    ):
+        yield Opened(connection, target, deadline)
+
+
 @contextmanager
 def reading(
-    settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic
+    settings: Settings, *, log: Log
 ) -> Iterator[tuple[Connection, Ledger, Catalog, RevisionGraph]]:
     """Connect to read only, all of it as of one moment; a standby will do."""
     from seeder.database.connection.failures import translated
     from seeder.database.ledger.tables import projects
     from seeder.database.ledger.tables.ledger import Ledger
 
-    deadline = clock() + settings.deadline
     catalog, graph = read_catalog(settings)
     with (
-        target_of(settings) as target,
-        connected(
-            settings, target, log=log, deadline=deadline, writable=False, clock=clock
-        ) as connection,
+        opened(settings, log=log, writable=False) as (connection, *_),
         translated(doing="reading where the database stands", otherwise=DatabaseUnavailable),
         connection.transaction(),
     ):
@@ -105,7 +119,6 @@ def locked(
     *,
     log: Log,
     deadline: float,
-    clock: Callable[[], float] = time.monotonic,
 ) -> Ledger:
     """Take the advisory lock; from here on all state is read again.
 
@@ -123,7 +136,6 @@ def locked(
         timeout=settings.lock_timeout,
         deadline=deadline,
         log=log,
-        clock=clock,
     )
     ledger = Ledger(schema=settings.schema)
     if not require_own(connection, ledger):

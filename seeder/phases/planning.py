@@ -6,8 +6,6 @@ approved, to see whether it still holds, and of the update that waits after a ru
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -22,11 +20,10 @@ from seeder.merge.plan_document import ROWS
 from seeder.merge.plan_id import plan_id
 from seeder.merge.release_order import Brought, ReleaseOrder
 from seeder.phases.opening import (
-    connected,
     image_of,
+    opened,
     read_catalog,
     require_same_environment,
-    target_of,
 )
 from seeder.phases.shown_plan import require_same
 from seeder.runtime.log import Log
@@ -42,7 +39,7 @@ _REPORTED = 1_000
 """Rows of a set that a run's report shows."""
 
 
-def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic) -> Plan:
+def plan(settings: Settings, *, log: Log) -> Plan:
     """Say what `seeder run` would do now; takes no lock and writes nothing.
 
     Needs a role that may read, and create temporary tables. Raises what the run would raise.
@@ -53,15 +50,9 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
     from seeder.database.ledger.tables import projects
     from seeder.database.ledger.tables.ledger import Ledger
 
-    deadline = clock() + settings.deadline
     catalog, graph = read_catalog(settings)
     ledger = Ledger(schema=settings.schema)
-    with (
-        target_of(settings) as target,
-        connected(
-            settings, target, log=log, deadline=deadline, writable=False, clock=clock
-        ) as connection,
-    ):
+    with opened(settings, log=log, writable=False) as (connection, target, _):
         row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
         if row and row[0]:
             raise DatabaseUnavailable(
@@ -71,7 +62,7 @@ def plan(settings: Settings, *, log: Log, clock: Callable[[], float] = time.mono
             )
         # The form of values depends on settings of the session, which a pooler may change.
         pooler.require_direct(connection, target)
-        progress = Progress(log, clock=clock)
+        progress = Progress(log)
         with translated(doing="planning", otherwise=SeedingFailed), progress.followed():
             ledger = projects.opened(connection, ledger, image_of(catalog, graph))
             found = make_plan(

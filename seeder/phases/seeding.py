@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -44,7 +43,6 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
     settings: Settings
     log: Log
-    clock: Callable[[], float] = time.monotonic
     deadline: float
     phases: Mapping[str, float]
     """Of the run so far, in seconds."""
@@ -93,7 +91,6 @@ class Seeding(Struct, frozen=True, kw_only=True):
                 log=self.log,
                 doing="seeding",
                 deadline=self.deadline,
-                clock=self.clock,
             )
 
         try:
@@ -144,7 +141,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         ran: tuple[str, ...] = ()
         warnings: tuple[str, ...] = ()
         if choice.mode is not Mode.NONE:
-            progress = Progress(self.log, clock=self.clock)
+            progress = Progress(self.log)
             with progress.followed():
                 outcomes, warnings = seed(
                     connection,

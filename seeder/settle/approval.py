@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,7 @@ from msgspec.structs import replace
 from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, PlanStale
 from seeder.merge.found import RequestRecord, Requests
-from seeder.phases.opening import connected, target_of
+from seeder.phases.opening import opened
 from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
@@ -28,7 +26,6 @@ def approve(
     *,
     actor: str | None,
     log: Log,
-    clock: Callable[[], float] = time.monotonic,
 ) -> RequestRecord:
     """Ask for the pending plan to be applied; the request that is open now.
 
@@ -45,7 +42,7 @@ def approve(
         raise ConfigurationInvalid(
             f"The actor's name is {len(actor)} characters long; it may be {_ACTOR_LENGTH}."
         )
-    with _opened(settings, log=log, writable=True, clock=clock) as (connection, ledger):
+    with _opened(settings, log=log, writable=True) as (connection, ledger):
         pending = asked.pending_plans(connection, ledger)
         project, stored = next((p for p in pending if _names(plan_id, p[1].id)), (0, None))
         if stored is None or stored.provisional:
@@ -82,13 +79,11 @@ _ACTOR_LENGTH = 200
 """Characters that the ledger takes."""
 
 
-def requests(
-    settings: Settings, *, log: Log, clock: Callable[[], float] = time.monotonic
-) -> Requests:
+def requests(settings: Settings, *, log: Log) -> Requests:
     """What waits for an approval, and what was approved last; raises ConfigurationInvalid."""
     from seeder.database.ledger.runs import requests as asked
 
-    with _opened(settings, log=log, writable=False, clock=clock) as (connection, ledger):
+    with _opened(settings, log=log, writable=False) as (connection, ledger):
         found = asked.last_requests(connection, ledger, limit=_SHOWN + 1)
         return Requests(
             pending=tuple(plan.id for _, plan in asked.pending_plans(connection, ledger)),
@@ -98,20 +93,14 @@ def requests(
 
 
 @contextmanager
-def _opened(
-    settings: Settings, *, log: Log, writable: bool, clock: Callable[[], float]
-) -> Iterator[tuple[Connection, Ledger]]:
+def _opened(settings: Settings, *, log: Log, writable: bool) -> Iterator[tuple[Connection, Ledger]]:
     """A connection in a transaction, and the ledger that must be there."""
     from seeder.database.connection.failures import translated
     from seeder.database.ledger.tables.ledger import Ledger
 
     ledger = Ledger(schema=settings.schema)
-    deadline = clock() + settings.deadline
     with (
-        target_of(settings) as target,
-        connected(
-            settings, target, log=log, deadline=deadline, writable=writable, clock=clock
-        ) as connection,
+        opened(settings, log=log, writable=writable) as (connection, *_),
         translated(doing="reading the requests", otherwise=DatabaseUnavailable),
         connection.transaction(),
     ):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -17,7 +16,7 @@ from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.plan import RowChange
 from seeder.merge.settled import Settlement
-from seeder.phases.opening import connected, locked, require_same_environment, target_of
+from seeder.phases.opening import locked, opened, require_same_environment
 from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from seeder.merge.ownership import Image
 
 Outcome = TypeVar("Outcome")
-Clock = Callable[[], float]
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -54,7 +52,6 @@ class Held(Struct, frozen=True, kw_only=True):
     settings: Settings
     log: Log
     deadline: float
-    clock: Clock
 
     def in_transaction(self, work: Callable[[], Outcome], *, doing: str) -> Outcome:
         """Run `work` in one transaction, again where others were in the way."""
@@ -66,7 +63,6 @@ class Held(Struct, frozen=True, kw_only=True):
             log=self.log,
             doing=doing,
             deadline=self.deadline,
-            clock=self.clock,
         )
 
     def settle(
@@ -173,43 +169,31 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def held(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iterator[Held]:
+def held(settings: Settings, *, log: Log) -> Iterator[Held]:
     """Wait for the database and take its advisory lock."""
-    deadline = clock() + settings.deadline
-    with (
-        target_of(settings) as target,
-        connected(settings, target, log=log, deadline=deadline, clock=clock) as connection,
-    ):
-        ledger = locked(settings, connection, target, log=log, deadline=deadline, clock=clock)
+    with opened(settings, log=log) as (connection, target, deadline):
+        ledger = locked(settings, connection, target, log=log, deadline=deadline)
         yield Held(
             connection=connection,
             ledger=ledger,
             settings=settings,
             log=log,
             deadline=deadline,
-            clock=clock,
         )
 
 
 @contextmanager
-def looking(settings: Settings, *, log: Log, clock: Clock = time.monotonic) -> Iterator[Held]:
+def looking(settings: Settings, *, log: Log) -> Iterator[Held]:
     """Connect to read only: no lock, and a standby will do."""
     from seeder.database.ledger.tables.ledger import Ledger
 
-    deadline = clock() + settings.deadline
-    with (
-        target_of(settings) as target,
-        connected(
-            settings, target, log=log, deadline=deadline, writable=False, clock=clock
-        ) as connection,
-    ):
+    with opened(settings, log=log, writable=False) as (connection, _, deadline):
         yield Held(
             connection=connection,
             ledger=Ledger(schema=settings.schema),
             settings=settings,
             log=log,
             deadline=deadline,
-            clock=clock,
         )
 
 

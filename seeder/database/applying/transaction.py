@@ -44,8 +44,6 @@ def in_transaction(
     log: Log,
     doing: str,
     deadline: float,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Outcome:
     """Run `work` in one transaction, again when a conflict with others rolled it back.
 
@@ -60,7 +58,7 @@ def in_transaction(
             with connection.transaction():
                 return work()
         except Unforeseen:
-            if clock() >= deadline:
+            if time.monotonic() >= deadline:
                 raise DeadlineExceeded(
                     "The deadline passed while seeding tried again what it could not foresee.",
                     hint=_AGAIN,
@@ -75,13 +73,13 @@ def in_transaction(
                 raise as_seeder_error(error, doing=doing, otherwise=SeedingFailed) from None
             reason = describe(error)
         pause = random.uniform(0.05, 0.2) * 2**attempt  # noqa: S311  # jitter
-        if clock() + pause >= deadline:
+        if time.monotonic() + pause >= deadline:
             raise DeadlineExceeded(
                 "The deadline passed while seeding waited for other sessions.",
                 hint=_AGAIN,
             )
         log.warning("seeding.retried", attempt=attempt, reason=reason)
-        sleep(pause)
+        time.sleep(pause)
         attempt += 1
 
 

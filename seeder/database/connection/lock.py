@@ -89,15 +89,14 @@ def acquire(
     timeout: float,
     log: Log,
     deadline: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> float:
     """Take the lock, waiting at most `timeout` seconds, and return the seconds waited.
 
     Raises LockNotAcquired, naming the holder, after the timeout, and DeadlineExceeded at
-    the deadline (a value of `clock`).
+    the deadline (a value of `time.monotonic`).
     """
-    started = clock()
+    started = time.monotonic()
     limit = started + timeout
     if deadline is not None:
         limit = min(limit, deadline)
@@ -106,7 +105,7 @@ def acquire(
         # Poll: a blocked pg_advisory_lock would hang the holder's CREATE INDEX CONCURRENTLY.
         while not _try(connection, key):
             held_by = holder(connection, key)
-            now = clock()
+            now = time.monotonic()
             if now >= limit:
                 raise _given_up(held_by, waited=now - started, at_deadline=limit == deadline)
             if held_by is not None and (held_by != told or now - told_at >= _TELL_EVERY):
@@ -121,7 +120,7 @@ def acquire(
                 told, told_at = held_by, now
             sleep(min(pause * random.uniform(0.5, 1.0), max(0.0, limit - now)))  # noqa: S311  # jitter
             pause = min(pause * 1.5, _LONGEST_PAUSE)
-    waited = clock() - started
+    waited = time.monotonic() - started
     log.info("lock.acquired", waited_s=round(waited, 1))
     return waited
 

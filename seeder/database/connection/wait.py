@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from time import monotonic
 
 import psycopg
 import tenacity
@@ -38,37 +37,35 @@ def wait_until_ready(
     deadline: float | None = None,
     grace: float = 10.0,
     writable: bool = True,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> Connection:
     """Try to connect until the database is ready, for at most `timeout` seconds.
 
     Ready means: this role may log in to this database, it answers a query, and (unless
-    `writable` is false) it is a primary that takes writes. `deadline` is a value of `clock`
+    `writable` is false) it is a primary that takes writes. `deadline` is a value of `monotonic`
     that no attempt starts behind. A refused login or a missing database is final only after
     `grace` seconds, since roles and databases may still be being created.
 
     Raises DatabaseUnavailable when the timeout ends the wait, DeadlineExceeded when the
     deadline does, and at once or after the grace what `connect` raises.
     """
-    started = clock()
+    started = monotonic()
     limit = started + timeout
     if deadline is not None:
         limit = min(limit, deadline)
 
     def attempt() -> Connection:
-        seconds = min(_LONGEST_ATTEMPT, max(0.0, limit - clock()) / target.addresses)
+        seconds = min(_LONGEST_ATTEMPT, max(0.0, limit - monotonic()) / target.addresses)
         return _attempt(target, timeout=seconds, writable=writable)
 
     def may_succeed_later(error: BaseException) -> bool:
         if isinstance(error, (AccessDenied, DatabaseMissing)):
-            return clock() - started < grace
+            return monotonic() - started < grace
         return isinstance(error, DatabaseUnavailable)
 
     def time_left(state: tenacity.RetryCallState) -> float:
         # An address that swallows packets takes libpq's shortest timeout, whatever is left.
         slow = _failure_of(state).facts.get("reason") == "no answer in time"
-        return limit - clock() - (SHORTEST_TIMEOUT if slow else 0.0)
+        return limit - monotonic() - (SHORTEST_TIMEOUT if slow else 0.0)
 
     def out_of_time(state: tenacity.RetryCallState) -> bool:
         return time_left(state) <= _LEAST_USEFUL
@@ -78,7 +75,7 @@ def wait_until_ready(
         return max(0.0, min(_BETWEEN_ATTEMPTS(state), time_left(state)))
 
     def tell(state: tenacity.RetryCallState) -> None:
-        reason, waited = _failure_of(state).facts.get("reason"), round(clock() - started, 1)
+        reason, waited = _failure_of(state).facts.get("reason"), round(monotonic() - started, 1)
         log.awaited(
             "database.awaited",
             f"Waiting for the database, {waited:.0f} s: {reason}",
@@ -91,18 +88,17 @@ def wait_until_ready(
         retry=tenacity.retry_if_exception(may_succeed_later),
         stop=out_of_time,
         wait=pause,
-        sleep=sleep,
         before_sleep=tell,
         reraise=True,
     )
     try:
         connection = retrying(attempt)
     except DatabaseUnavailable as error:
-        raise _gave_up(error, waited=clock() - started, at_deadline=limit == deadline) from None
+        raise _gave_up(error, waited=monotonic() - started, at_deadline=limit == deadline) from None
     log.info(
         "database.ready",
         attempts=retrying.statistics.get("attempt_number", 1),
-        waited_s=round(clock() - started, 1),
+        waited_s=round(monotonic() - started, 1),
         server_version=connection.info.server_version,
     )
     return connection

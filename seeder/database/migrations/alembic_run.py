@@ -56,7 +56,6 @@ def upgrade_by_seeder(
     log: Log,
     check_time: Callable[[], None],
     environment: Mapping[str, str] | None = None,
-    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Apply what is pending, one transaction per revision, and note it in `progress`.
 
@@ -69,14 +68,14 @@ def upgrade_by_seeder(
     def steps(heads: Any, _: MigrationContext) -> Iterator[MigrationStep]:
         for step in script._upgrade_revs(migrations.target, heads):
             check_time()
-            _begin(progress, step, now=clock())
+            _begin(progress, step, now=time.monotonic())
             operations.require(migrations, Path(step.revision.path))
             yield step
             # Alembic has committed the revision by the time it asks for the next one, unless the
             # revision committed by itself: what came after that, the version with it, is not.
             if sqlalchemy_connection.in_transaction():
                 sqlalchemy_connection.commit()
-            _end(progress, log, now=clock())
+            _end(progress, log, now=time.monotonic())
 
     def recorded(*_: Any, **__: Any) -> None:
         _require_built(connection, progress)
@@ -121,7 +120,6 @@ def upgrade_by_project(
     lock_key: int,
     log: Log,
     environment: Mapping[str, str] | None = None,
-    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Run the project's env.py, as `alembic upgrade` or `flask db upgrade` runs it.
 
@@ -146,7 +144,7 @@ def upgrade_by_project(
 
         def steps(heads: Any, _: MigrationContext) -> Iterator[MigrationStep]:
             for step in script._upgrade_revs(migrations.target, heads):
-                _begin(progress, step, now=clock())
+                _begin(progress, step, now=time.monotonic())
                 yield step
             progress.running = progress.file = None
 

@@ -7,11 +7,11 @@ import than an unchanged deploy takes.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
@@ -68,8 +68,6 @@ def upgrade(
     behind: Callable[[frozenset[str]], None] = lambda _: None,
     environment: Mapping[str, str] | None = None,
     deadline: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> MigrationOutcome:
     """Apply what this image has and the database lacks; the caller holds the advisory lock.
 
@@ -102,8 +100,6 @@ def upgrade(
                 look=told.look,
                 environment=environment,
                 deadline=deadline,
-                clock=clock,
-                sleep=sleep,
             )
         told.look()
         _require_valid_indexes(connection)
@@ -142,8 +138,6 @@ def upgrade(
                     log=log,
                     environment=environment,
                     deadline=deadline,
-                    clock=clock,
-                    sleep=sleep,
                 )
             if target in stops:
                 behind(graph.ancestors([*done, target]))
@@ -223,8 +217,6 @@ def _apply(
     log: Log,
     environment: Mapping[str, str] | None,
     deadline: float | None,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
 ) -> tuple[str, ...]:
     # 270 ms of imports, see above
     from seeder.database.migrations import alembic_run
@@ -234,7 +226,7 @@ def _apply(
     attempt = count = 0
 
     def check_time() -> None:
-        if deadline is None or clock() < deadline:
+        if deadline is None or monotonic() < deadline:
             return
         if failure is not None and len(progress.applied) == count:
             raise failure  # the conflict is what took the time
@@ -256,7 +248,6 @@ def _apply(
                     lock_key=lock_key,
                     log=log,
                     environment=environment,
-                    clock=clock,
                 )
                 return pending
             alembic_run.upgrade_by_seeder(
@@ -268,7 +259,6 @@ def _apply(
                 log=log,
                 check_time=check_time,
                 environment=environment,
-                clock=clock,
             )
             return tuple(progress.applied)
         except RevisionConflict as conflict:
@@ -280,7 +270,7 @@ def _apply(
             raise
         pause = min(0.2 * 2.0**attempt, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
         # A try that can only end at the deadline would end as one, and hide the conflict.
-        out_of_time = deadline is not None and clock() + pause + ddl_lock_timeout >= deadline
+        out_of_time = deadline is not None and monotonic() + pause + ddl_lock_timeout >= deadline
         if migrations.project_env or out_of_time or attempt > _MOST_RETRIES:
             raise failure
         log.warning(

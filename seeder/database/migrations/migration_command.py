@@ -32,8 +32,6 @@ def run_command(
     look: Callable[[], None] = lambda: None,
     environment: Mapping[str, str] | None = None,
     deadline: float | None = None,
-    clock: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
 ) -> None:
     """Run the command without a shell, in the project directory, and log what it prints.
 
@@ -63,16 +61,16 @@ def run_command(
     assert child.stdout is not None  # noqa: S101  # a pipe was asked for
     reader = threading.Thread(target=_log_lines, args=(child.stdout, log), daemon=True)
     reader.start()
-    verified = clock()
+    verified = time.monotonic()
     try:
         while child.poll() is None:
-            if deadline is not None and clock() >= deadline:
+            if deadline is not None and time.monotonic() >= deadline:
                 raise DeadlineExceeded("The migration command ran into the overall deadline.")
-            if clock() - verified >= _VERIFY_EVERY:
+            if time.monotonic() - verified >= _VERIFY_EVERY:
                 lock.verify(connection, lock_key)
                 look()
-                verified = clock()
-            sleep(_LOOK_EVERY)
+                verified = time.monotonic()
+            time.sleep(_LOOK_EVERY)
     finally:
         _stop(child)
         reader.join(timeout=_TIME_TO_STOP)
