@@ -36,13 +36,13 @@ def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> No
     if any(each.rows for each in locked):
         # Judged again in any case: another row may refer to one of them by now.
         for work in works:
-            connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.verdict))
+            connection.execute(work.compose("DELETE FROM {verdict} WHERE s IS NULL"))
         judge_leaving(seeding, works)
     for work in works:
         if early:
             connection.execute(
-                sql.SQL("DELETE FROM {} w WHERE s IS NULL AND NOT ({})").format(
-                    work.verdict, verdict_rows.removing()
+                work.compose(
+                    "DELETE FROM {verdict} w WHERE s IS NULL AND NOT ({})", verdict_rows.removing()
                 )
             )
     left = [_left(seeding, work) for work in works]
@@ -137,9 +137,11 @@ def _let_pass(seeding: Seeding, works: Sequence[SetWork]) -> None:
         changes = collisions.changes_of(work, write.written_columns(connection, work))
         others = [other for other in works if other is not work]
         for guard in collisions.guarding(changes):
-            among = sql.SQL(
-                "EXISTS (SELECT FROM {} t WHERE {} AND (t.tableoid, t.ctid) IN ({}))"
-            ).format(work.table.rows, changes.at, collisions.wanted_by(others, guard))
+            among = work.compose(
+                "EXISTS (SELECT FROM {live} t WHERE {} AND (t.tableoid, t.ctid) IN ({}))",
+                changes.at,
+                collisions.wanted_by(others, guard),
+            )
             moving = sql.SQL("SELECT FROM {} WHERE {} AND {}").format(
                 changes.source, changes.changing, among
             )

@@ -75,12 +75,8 @@ def changes_of(work: SetWork, written: Iterable[str]) -> Changes:
         table=work.table,
         primary_key=work.base.primary_key,
         relation=work.verdict,
-        source=sql.SQL("{} w JOIN {} s ON {} = w.s JOIN {} t ON {}").format(
-            work.verdict,
-            work.stage.relation,
-            work.stage.row(),
-            work.table.rows,
-            at_live(work),
+        source=work.compose(
+            "{verdict} w JOIN {stage} s ON {row} = w.s JOIN {live} t ON {}", at_live(work)
         ),
         at=at_live(work),
         changing=writing(work),
@@ -221,8 +217,8 @@ def guarding(changes: Changes) -> list[Guard]:
 
 def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> list[str]:
     """Row keys of the set's own rows that hold what the row `key` wants; at most five."""
-    wanted = sql.SQL("n.seeder_row IN (SELECT {} FROM {} s WHERE s.addr = {})").format(
-        work.stage.row(), work.stage.relation, sql.Literal(key)
+    wanted = work.compose(
+        "n.seeder_row IN (SELECT {row} FROM {stage} s WHERE s.addr = {})", sql.Literal(key)
     )
     selects = []
     for guard in asked(work):
@@ -232,14 +228,11 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
     if not selects:
         return []
     rows = connection.execute(
-        sql.SQL(
-            "SELECT b.addr FROM {} b JOIN {} t ON {} WHERE b.scope = {} AND b.seed_set = ANY ({})"
-            " AND b.state IN ('a', 'k', 's') AND (t.tableoid, t.ctid) IN ({}) ORDER BY 1 LIMIT 5"
-        ).format(
-            work.base.relation,
-            work.table.rows,
+        work.compose(
+            "SELECT b.addr FROM {base} b JOIN {live} t ON {} WHERE b.scope = {scope} AND"
+            " b.seed_set = ANY ({})"
+            " AND b.state IN ('a', 'k', 's') AND (t.tableoid, t.ctid) IN ({}) ORDER BY 1 LIMIT 5",
             work.at_primary_key("t", "b"),
-            sql.Literal(work.scope),
             sql.Literal(list(work.own_ids)),
             sql.SQL(" UNION ALL ").join(selects),
         )
@@ -397,7 +390,7 @@ def brought_back(work: SetWork, guard: Guard) -> sql.Composable:
     }
     changes = changes_of(work, ())
     keys = [sql.Identifier("t", name) for name in changes.primary_key]
-    marked = sql.SQL("{} JOIN {} b ON b.ctid = w.b").format(changes.source, work.base.relation)
+    marked = work.compose("{} JOIN {base} b ON b.ctid = w.b", changes.source)
     where = sql.SQL("w.live AND b.state = 's' AND w.verdict = ANY ({})").format(MARKS_FREED)
     return takers(guard, columns, keys, changes.row, marked, where)
 

@@ -176,17 +176,13 @@ def _holding(
     held = sql.SQL(" OR ").join(
         _refers(key, _others(work, key, works, written=written)) for key in keys
     )
-    return sql.SQL(
+    return work.compose(
         "UPDATE {verdict} w SET verdict = CASE WHEN EXISTS (SELECT FROM {base} b"
         " WHERE b.ctid = w.b AND b.notes ? 'removal_blocked'::text)"
         " THEN {before} ELSE {held} END FROM {live} t\n"
-        "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})"
-    ).format(
-        verdict=work.verdict,
-        base=work.base.relation,
+        "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})",
         held=sql.Literal(HELD),
         before=sql.Literal(_STILL_HELD),
-        live=work.table.rows,
         leaving=_LEAVING,
         at_live=at_live(work),
         condition=held,
@@ -244,6 +240,8 @@ def _excused(
 
 
 def _not_leaving(work: SetWork) -> sql.Composable:
-    return sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND w.verdict = ANY ({}))").format(
-        work.verdict, at_live(work, "c"), _LEAVING
+    return work.compose(
+        "NOT EXISTS (SELECT FROM {verdict} w WHERE {} AND w.verdict = ANY ({}))",
+        at_live(work, "c"),
+        _LEAVING,
     )

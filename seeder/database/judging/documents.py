@@ -87,16 +87,14 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
 def differing(work: SetWork) -> sql.Composable:
     """The diff with its outcomes, as a source of rows `d`."""
     if not merging(work):
-        return sql.SQL("{} d").format(work.diff)
+        return work.compose("{diff} d")
     # OFFSET 0: planned by itself. As one more join of the verdict, whose estimate is huge, it makes
     # no difference to the planner, which may take each outcome for each row then.
-    return sql.SQL(
-        "(\n  SELECT d.*, j.row_at, j.row_by, {}\n  FROM {} d LEFT JOIN {} j ON j.s = d.s OFFSET 0"
-        "\n) d"
-    ).format(
+    return work.compose(
+        "(\n  SELECT d.*, j.row_at, j.row_by, {}\n  FROM {diff} d LEFT JOIN {merged} j ON j.s"
+        " = d.s OFFSET 0"
+        "\n) d",
         sql.SQL(", ").join(sql.Identifier("j", name) for name in outcome_names(work)),
-        work.diff,
-        work.merged,
     )
 
 
@@ -211,9 +209,10 @@ def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
     if not columns or not _any(connection, work, pending):
         return False
     # DELETE, since a plan is made in a read-only transaction, where nothing is truncated.
-    connection.execute(sql.SQL("DELETE FROM {}").format(work.merged))
-    into = sql.SQL("COPY {} (s, row_at, row_by, {}) FROM STDIN").format(
-        work.merged, sql.SQL(", ").join(map(sql.Identifier, outcome_names(work)))
+    connection.execute(work.compose("DELETE FROM {merged}"))
+    into = work.compose(
+        "COPY {merged} (s, row_at, row_by, {}) FROM STDIN",
+        sql.SQL(", ").join(map(sql.Identifier, outcome_names(work))),
     )
     with connection.cursor(name="seeder_documents") as cursor:
         cursor.execute(_pending(work, columns, pending))
@@ -222,7 +221,7 @@ def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
                 for row in rows:
                     copy.write_row([*row[:3], *_outcomes(work, columns, row[3:])])
     # One outcome for a row, which nothing else would tell the planner.
-    connection.execute(sql.SQL("ANALYZE {} (s)").format(work.merged))
+    connection.execute(work.compose("ANALYZE {merged} (s)"))
     return True
 
 
@@ -230,8 +229,8 @@ def _any(
     connection: psycopg.Connection[Any], work: SetWork, pending: Sequence[sql.Composable]
 ) -> bool:
     row = connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} w WHERE {})").format(
-            work.verdict, sql.SQL(" OR ").join(pending)
+        work.compose(
+            "SELECT EXISTS (SELECT FROM {verdict} w WHERE {})", sql.SQL(" OR ").join(pending)
         )
     ).fetchone()
     return bool(row and row[0])
@@ -260,16 +259,11 @@ def _pending(
                 sql.Literal(column.name)
             )
         )
-    return sql.SQL(
+    return work.compose(
         "SELECT w.s::text, w.row_at::text, w.row_by::text, {pieces}\nFROM {verdict} w\n"
         "JOIN {stage} s ON {row} = w.s\nJOIN {base} b ON b.ctid = w.b\n"
-        "JOIN {live} t ON {at_live} AND t.ctid = w.row_at\nWHERE {pending}"
-    ).format(
+        "JOIN {live} t ON {at_live} AND t.ctid = w.row_at\nWHERE {pending}",
         pieces=sql.SQL(", ").join(pieces),
-        verdict=work.verdict,
-        stage=work.stage.relation,
-        row=work.stage.row(),
-        base=work.base.relation,
         live=work.table.identifier,
         at_live=at_live(work),
         pending=sql.SQL(" OR ").join(pending),

@@ -86,25 +86,21 @@ def require_distinct(connection: psycopg.Connection[Any], work: SetWork) -> None
     """
     stages = (work.stage, *work.siblings)
     matches = [
-        sql.SQL(
+        work.compose(
             "SELECT d.b, {place} AS place, s.addr FROM known d JOIN {base} b ON b.ctid = d.b"
-            " JOIN {stage} s ON {match}"
-        ).format(
+            " JOIN {stage} s ON {match}",
             place=sql.Literal(place),
-            base=work.base.relation,
             stage=stage.relation,
             match=entry_match(work, stage_number=stage.number),
         )
         for place, stage in enumerate(stages)
     ]
     found = connection.execute(
-        sql.SQL(
+        work.compose(
             "WITH known AS MATERIALIZED"
             " (SELECT DISTINCT b FROM {diff} WHERE s IS NOT NULL AND b IS NOT NULL)"
             " SELECT pg_catalog.array_agg(place), pg_catalog.array_agg(addr)"
-            " FROM ({matches}) m GROUP BY b HAVING pg_catalog.count(*) > 1 LIMIT {limit}"
-        ).format(
-            diff=work.diff,
+            " FROM ({matches}) m GROUP BY b HAVING pg_catalog.count(*) > 1 LIMIT {limit}",
             matches=sql.SQL(" UNION ALL ").join(matches),
             limit=sql.Literal(_NAMED),
         )
@@ -119,14 +115,10 @@ def require_distinct_adoptions(connection: psycopg.Connection[Any], work: SetWor
     """
     same_row = [sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)]
     found = connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT pg_catalog.array_agg(s.addr) FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             " WHERE w.b IS NULL AND w.row_at IS NOT NULL"
-            " GROUP BY {same_row} HAVING pg_catalog.count(*) > 1 LIMIT {limit}"
-        ).format(
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
+            " GROUP BY {same_row} HAVING pg_catalog.count(*) > 1 LIMIT {limit}",
             same_row=sql.SQL(", ").join(same_row),
             limit=sql.Literal(_NAMED),
         )

@@ -53,15 +53,12 @@ def untouched(
         (sql.SQL("b.{}").format(column.symbol), sql.SQL("e.addr"), ADDRESS),
         (cast(live, stored_there), sql.Identifier("t", target.stored), stored_there),
     ]
-    source = sql.SQL(
+    source = other.compose(
         "FROM {base} e JOIN {table} t ON {at_primary_key} AND {in_scope}"
-        " WHERE e.scope = {scope} AND e.state IN ('a', 'k', 's')"
-    ).format(
-        base=other.base.relation,
+        " WHERE e.scope = {scope} AND e.state IN ('a', 'k', 's')",
         table=other.table.rows,
         at_primary_key=other.at_primary_key("t", "e"),
         in_scope=other.in_scope("t"),
-        scope=sql.Literal(other.scope),
     )
     return sql.SQL("({} OR {})").format(as_stored, found_in(pairs, source))
 
@@ -101,11 +98,13 @@ def offer(work: SetWork, name: str) -> sql.Composable:
 
 def offered(work: SetWork, name: str) -> sql.Composed:
     """Condition on verdict row `w`: the very value of stage row `s` was kept out before."""
-    return sql.SQL(
+    return work.compose(
         "coalesce((SELECT b.notes -> 'offered'::text ? {name}::text AND"
         " b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
-        " FROM {base} b WHERE b.ctid = w.b), false)"
-    ).format(name=sql.Literal(name), offer=offer(work, name), base=work.base.relation)
+        " FROM {base} b WHERE b.ctid = w.b), false)",
+        name=sql.Literal(name),
+        offer=offer(work, name),
+    )
 
 
 def places(work: SetWork) -> sql.Composable:

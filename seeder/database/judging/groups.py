@@ -85,7 +85,7 @@ def _waits_for_pending(seeding: Seeding, work: SetWork) -> bool:
     ):
         return False
     row = seeding.connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} s WHERE s.missing <> 0)").format(work.stage.relation)
+        work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
     ).fetchone()
     return bool(row and row[0])
 
@@ -114,7 +114,7 @@ def judge_set(seeding: Seeding, work: SetWork) -> None:
     )
     if work.decision is SetDecision.INSERT_MISSING:
         seeding.connection.execute(
-            sql.SQL("DELETE FROM {} WHERE verdict <> ALL ({})").format(work.verdict, _OF_MISSING)
+            work.compose("DELETE FROM {verdict} WHERE verdict <> ALL ({})", _OF_MISSING)
         )
     require_single(seeding, work)
     if work.decision is not SetDecision.INSERT_MISSING:
@@ -140,11 +140,11 @@ def _require_presence(seeding: Seeding, work: SetWork, found: diff.Differences) 
 def require_single(seeding: Seeding, work: SetWork) -> None:
     """Raise SeedingFailed where two live rows could be the one that a row means."""
     rows = seeding.connection.execute(
-        sql.SQL(
-            "SELECT coalesce(s.addr, b.addr) FROM (SELECT s, b FROM {} GROUP BY s, b"
-            " HAVING pg_catalog.count(*) > 1) w LEFT JOIN {} s ON {} = w.s"
-            " LEFT JOIN {} b ON b.ctid = w.b ORDER BY 1 LIMIT 5"
-        ).format(work.verdict, work.stage.relation, work.stage.row(), work.base.relation)
+        work.compose(
+            "SELECT coalesce(s.addr, b.addr) FROM (SELECT s, b FROM {verdict} GROUP BY s, b"
+            " HAVING pg_catalog.count(*) > 1) w LEFT JOIN {stage} s ON {row} = w.s"
+            " LEFT JOIN {base} b ON b.ctid = w.b ORDER BY 1 LIMIT 5"
+        )
     ).fetchall()
     if rows:
         addresses = ", ".join(work.seed_set.address(row[0]) for row in rows)

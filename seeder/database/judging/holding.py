@@ -54,7 +54,7 @@ def meet_others(seeding: Seeding, names: Sequence[str]) -> None:
             reason = "never seeded here, and other rows hold unique values that triggers give it"
         elif fired and collisions.exists(
             seeding.connection,
-            sql.SQL("SELECT FROM {} t WHERE {}").format(work.table.rows, work.in_scope("t")),
+            work.compose("SELECT FROM {live} t WHERE {}", work.in_scope("t")),
         ):
             reason = "never seeded here, and triggers have made rows of the table"
         elif may_meet(work):
@@ -112,10 +112,11 @@ def _find_marked(seeding: Seeding, name: str) -> None:
     if unique <= marks.union(work.names, work.base.primary_key):
         return
     rows = seeding.connection.execute(
-        sql.SQL(
-            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM {} w"
-            " JOIN {} b ON b.ctid = w.b WHERE w.s IS NOT NULL AND b.state = 's'"
-        ).format(work.verdict, work.base.relation)
+        work.compose(
+            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM"
+            " {verdict} w"
+            " JOIN {base} b ON b.ctid = w.b WHERE w.s IS NOT NULL AND b.state = 's'"
+        )
     ).fetchall()
     marked = unique.intersection(column for (column,) in rows)
     seeding.works[name] = replace(work, marks=frozenset(marked))
@@ -144,13 +145,10 @@ def _leaving(seeding: Seeding, works: Sequence[SetWork]) -> Iterator[list[SetWor
         staying = [key for name, key in seeding.orders.staying if name == work.name]
         if staying:
             seeding.connection.execute(
-                sql.SQL(
-                    "UPDATE {} w SET verdict = {} FROM {} b"
-                    " WHERE w.s IS NULL AND b.ctid = w.b AND b.addr = ANY ({})"
-                ).format(
-                    work.verdict,
+                work.compose(
+                    "UPDATE {verdict} w SET verdict = {} FROM {base} b"
+                    " WHERE w.s IS NULL AND b.ctid = w.b AND b.addr = ANY ({})",
                     sql.Literal(departures.HELD),
-                    work.base.relation,
                     sql.Literal(staying),
                 )
             )
@@ -194,13 +192,9 @@ def staying(seeding: Seeding) -> frozenset[tuple[str, str]]:
 
 
 def _in_the_way(work: SetWork, wanted: sql.Composable, *conditions: sql.Composable) -> sql.Composed:
-    return sql.SQL(
-        "SELECT b.addr FROM {} w JOIN {} b ON b.ctid = w.b JOIN {} t ON {}"
-        " WHERE w.s IS NULL AND (t.tableoid, t.ctid) IN ({}) AND {}"
-    ).format(
-        work.verdict,
-        work.base.relation,
-        work.table.rows,
+    return work.compose(
+        "SELECT b.addr FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {}"
+        " WHERE w.s IS NULL AND (t.tableoid, t.ctid) IN ({}) AND {}",
         at_live(work),
         wanted,
         all_of(list(conditions)),
@@ -248,13 +242,10 @@ def _hold_obstructed(seeding: Seeding, work: SetWork) -> int:
         found = _remembered(seeding, work) | found
     if not found:
         return 0
-    obstructed = sql.SQL(
-        "SELECT {} AS seeder_row, o.holder FROM {} s"
+    obstructed = work.compose(
+        "SELECT {row} AS seeder_row, o.holder FROM {stage} s"
         " JOIN ROWS FROM (pg_catalog.unnest({}::text[]), pg_catalog.unnest({}::text[]))"
-        " o (addr, holder) ON o.addr = s.addr"
-    ).format(
-        work.stage.row(),
-        work.stage.relation,
+        " o (addr, holder) ON o.addr = s.addr",
         sql.Literal([*found]),
         sql.Literal([*found.values()]),
     )
@@ -269,14 +260,11 @@ def _remembered(seeding: Seeding, work: SetWork) -> dict[str, str]:
     if not work.told.get(Why.VALUE):
         return {}
     rows = seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT w.addr, w.holder FROM {waiting} w WHERE (w.base, w.scope) = ({base}, {scope})"
-            " AND w.made AND EXISTS (SELECT FROM {live} t WHERE {name} = w.holder)"
-        ).format(
+            " AND w.made AND EXISTS (SELECT FROM {live} t WHERE {name} = w.holder)",
             waiting=sql.Identifier(seeding.ledger.schema, "waiting"),
             base=sql.Literal(work.base.id),
-            scope=sql.Literal(work.scope),
-            live=work.table.rows,
             name=collisions.holder_name(work),
         )
     ).fetchall()
@@ -286,18 +274,14 @@ def _remembered(seeding: Seeding, work: SetWork) -> dict[str, str]:
 def _hold_new(seeding: Seeding, work: SetWork, holders: sql.Composable) -> int:
     """Rows of `holders` are not inserted."""
     return seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {verdict} w SET verdict = CASE WHEN {told} THEN {before} ELSE {held} END,"
             " holder = q.holder FROM {stage} s JOIN ({holders}) q ON q.seeder_row = {row}\n"
-            "WHERE w.s = q.seeder_row AND w.verdict = ANY ({inserting})"
-        ).format(
-            verdict=work.verdict,
+            "WHERE w.s = q.seeder_row AND w.verdict = ANY ({inserting})",
             told=work.was_told(Why.VALUE),
             before=_row("new_held_before"),
             held=_row("new_held"),
-            stage=work.stage.relation,
             holders=holders,
-            row=work.stage.row(),
             inserting=INSERTING,
         )
     ).rowcount
@@ -308,16 +292,12 @@ def _hold_columns(
 ) -> int:
     """These columns are not written where a row of `holders` has what they want."""
     return seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {verdict} w SET {columns}, holder = q.holder FROM {stage} s"
             " JOIN ({holders}) q ON q.seeder_row = {row}\n"
-            "WHERE w.s = q.seeder_row AND ({written})"
-        ).format(
-            verdict=work.verdict,
+            "WHERE w.s = q.seeder_row AND ({written})",
             columns=sql.SQL(", ").join(_held_column(work, name) for name in names),
-            stage=work.stage.relation,
             holders=holders,
-            row=work.stage.row(),
             written=sql.SQL(" OR ").join(
                 sql.SQL("coalesce({}, false)").format(is_written(work, name)) for name in names
             ),
@@ -331,20 +311,16 @@ def _hold_marks(seeding: Seeding, work: SetWork, guard: Guard, staying: sql.Comp
         return 0
     wanting = collisions.brought_back(work, guard)
     return seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {verdict} w SET verdict = CASE w.verdict WHEN {unset} THEN {unset_held}"
             " ELSE {recorded_held} END, holder = q.holder FROM {stage} s"
             " JOIN ({holders}) q ON q.seeder_row = {row}\n"
-            "WHERE w.s = q.seeder_row AND w.verdict IN ({unset}, {recorded})"
-        ).format(
-            verdict=work.verdict,
+            "WHERE w.s = q.seeder_row AND w.verdict IN ({unset}, {recorded})",
             unset=_row("unset"),
             unset_held=_row("unset_held"),
             recorded=_row("unset_recorded"),
             recorded_held=_row("unset_recorded_held"),
-            stage=work.stage.relation,
             holders=_holders(work, guard, wanting, staying, others=True),
-            row=work.stage.row(),
         )
     ).rowcount
 
@@ -432,15 +408,13 @@ def _judge_rows_again(seeding: Seeding, work: SetWork) -> None:
         )
 
     seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {verdict} w SET verdict = CASE WHEN w.verdict = {unset} THEN {unset_recorded}"
             " WHEN w.verdict = {unset_held} THEN {unset_recorded_held}"
             " WHEN {conflict} THEN {held} ELSE {nothing} END"
             " WHERE w.holder IS NOT NULL"
             " AND w.verdict IN ({unset}, {unset_held}, {moved}, {changed})"
-            " AND NOT {writes}"
-        ).format(
-            verdict=work.verdict,
+            " AND NOT {writes}",
             unset=_row("unset"),
             unset_recorded=_row("unset_recorded"),
             unset_held=_row("unset_held"),

@@ -45,7 +45,7 @@ def judge(
     """
     _judge(connection, work, others, refresh=refresh)
     while documents.merge_pending(connection, work):
-        connection.execute(sql.SQL("DELETE FROM {}").format(work.verdict))
+        connection.execute(work.compose("DELETE FROM {verdict}"))
         _judge(connection, work, others, refresh=refresh)
 
 
@@ -173,8 +173,8 @@ def judge_gone(
         "on_removal_delete": work.seed_set.removed is Removed.DELETE,
         "on_removal_set": work.seed_set.removed is Removed.SET,
         "modified": False if decided else sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
-        "referenced": sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND ({}))").format(
-            work.table.rows,
+        "referenced": work.compose(
+            "EXISTS (SELECT FROM {live} t WHERE {} AND ({}))",
             all_of(
                 equal(sql.Identifier("t", name), sql.Identifier("c", f"k{n}"), work.live(name))
                 for n, name in enumerate(work.base.primary_key, start=1)
@@ -250,16 +250,14 @@ def _insert_verdicts(
     outcomes = [] if gone else documents.outcome_names(work)
     # Each step is a row of facts that the next one builds on; OFFSET 0 keeps the planner from
     # writing a step's expressions out wherever they are used, which would double at each step.
-    statement = sql.SQL(
+    statement = work.compose(
         "INSERT INTO {verdict} ({names}, verdict)\n"
         "SELECT {selected}, {row}\n{sources}\n"
         "CROSS JOIN LATERAL (\n{facts} OFFSET 0\n) placed\n"
         "CROSS JOIN LATERAL (\n{identity} OFFSET 0\n) found\n"
         "CROSS JOIN LATERAL (\n{live} OFFSET 0\n) v\n"
         "CROSS JOIN LATERAL (\n  SELECT v.*{outcomes}{verdicts} OFFSET 0\n) c\n"
-        "WHERE d.s IS {gone} NULL"
-    ).format(
-        verdict=work.verdict,
+        "WHERE d.s IS {gone} NULL",
         names=sql.SQL(", ").join(map(sql.Identifier, [*targets, *verdict_names, *outcomes])),
         selected=sql.SQL(", ").join(
             sql.Identifier("c", name) for name in [*targets, *verdict_names, *outcomes]

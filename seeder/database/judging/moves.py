@@ -64,15 +64,11 @@ def follow_references(seeding: Seeding, work: SetWork) -> None:
         for name in names
     ]
     found = connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT b.addr, s.addr FROM {base} b, {stage} s\n"
             "WHERE b.scope = {scope} AND {same_values} AND ({written_otherwise})\n"
             "AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = s.addr)\n"
-            "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr = b.addr)"
-        ).format(
-            base=work.base.relation,
-            stage=work.stage.relation,
-            scope=sql.Literal(work.scope),
+            "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr = b.addr)",
             same_values=all_of(same_values),
             written_otherwise=sql.SQL(" OR ").join(written_otherwise),
         )
@@ -81,11 +77,9 @@ def follow_references(seeding: Seeding, work: SetWork) -> None:
         return
     pairs = rekey.as_relation(found)
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {base} b SET {sets} FROM {pairs} m JOIN {stage} s ON s.addr = m.addr"
-            " WHERE b.scope = {scope} AND b.addr = m.old"
-        ).format(
-            base=work.base.relation,
+            " WHERE b.scope = {scope} AND b.addr = m.old",
             sets=sql.SQL(", ").join(
                 [
                     sql.SQL("addr = s.addr"),
@@ -98,8 +92,6 @@ def follow_references(seeding: Seeding, work: SetWork) -> None:
                 ]
             ),
             pairs=pairs,
-            stage=work.stage.relation,
-            scope=sql.Literal(work.scope),
         )
     )
     rekey.follow_everywhere(seeding, work, pairs)
@@ -202,13 +194,11 @@ def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> boo
         )
     return bool(
         connection.execute(
-            sql.SQL(
+            work.compose(
                 "UPDATE {base} SET {sets} WHERE scope = {scope} AND addr = {old}"
-                " AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = {new})"
-            ).format(
+                " AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = {new})",
                 base=base.relation,
                 sets=sql.SQL(", ").join(sets),
-                scope=sql.Literal(work.scope),
                 old=sql.Literal(move.old),
                 new=sql.Literal(move.new),
             )

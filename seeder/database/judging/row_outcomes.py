@@ -63,23 +63,24 @@ def counts(
     """
     if work.decision is SetDecision.INSERT:
         row = connection.execute(
-            sql.SQL(
+            work.compose(
                 "SELECT pg_catalog.count(*) FILTER (WHERE {m} <> {b}), pg_catalog.count(*) FILTER"
                 " (WHERE {m} = {b})"
-                " FROM {stage} s"
-            ).format(m=work.stage.missing(), b=sql.Literal(BLOCKED), stage=work.stage.relation)
+                " FROM {stage} s",
+                m=work.stage.missing(),
+                b=sql.Literal(BLOCKED),
+            )
         ).fetchone()
         inserted, skipped = row or (0, 0)
         found = {RowAction.INSERT.value: inserted, RowAction.SKIP.value: skipped}
         return {name: number for name, number in found.items() if number}
     rows = connection.execute(
-        sql.SQL(
-            "SELECT verdict, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {}) FROM {} w"
+        work.compose(
+            "SELECT verdict, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {}) FROM"
+            " {verdict} w"
             " WHERE {}"
-            " GROUP BY verdict"
-        ).format(
+            " GROUP BY verdict",
             _column_conflict(work),
-            work.verdict,
             sql.SQL("s IS NULL" if gone_only else "true"),
         )
     ).fetchall()
@@ -188,21 +189,15 @@ def _query(
         )
     if gone_only:
         where = sql.SQL("w.s IS NULL AND {}").format(where)
-    return sql.SQL(
+    return work.compose(
         "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, w.holder, {missing},"
         " {told}, {texts}\n"
         "FROM {verdict} w\nLEFT JOIN {stage} s ON {row} = w.s\n"
         "LEFT JOIN {base} b ON b.ctid = w.b\nLEFT JOIN {live} t ON w.live AND {at}\n"
-        "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}"
-    ).format(
+        "WHERE {where}\nORDER BY w.s NULLS LAST, b.addr LIMIT {limit}",
         missing=missing(work),
         told=told,
         texts=sql.SQL(", ").join(texts),
-        verdict=work.verdict,
-        row=work.stage.row(),
-        stage=work.stage.relation,
-        base=work.base.relation,
-        live=work.table.rows,
         at=at_live(work),
         where=where,
         limit=sql.Literal(limit),
@@ -336,13 +331,12 @@ def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.
         else _desired(work, name, unless=sql.SQL("false"))
         for name in work.names
     ]
-    return sql.SQL("SELECT s.addr, {}, {}, {} FROM {} s WHERE {} ORDER BY {} LIMIT {}").format(
+    return work.compose(
+        "SELECT s.addr, {}, {}, {} FROM {stage} s WHERE {} ORDER BY {row} LIMIT {}",
         blocked,
         missing(work),
         sql.SQL(", ").join(texts),
-        work.stage.relation,
         blocked if conflicts_only else sql.SQL("true"),
-        work.stage.row(),
         sql.Literal(limit),
     )
 

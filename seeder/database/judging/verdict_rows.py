@@ -51,10 +51,8 @@ def at_live(work: SetWork, alias: str = "t") -> sql.Composable:
 def inserted_rows(work: SetWork) -> sql.Composable:
     """FROM clause of the stage rows `s` that are inserted, with verdict `w` where judged."""
     if work.decision is SetDecision.INSERT:
-        return sql.SQL("{} s").format(work.stage.relation)
-    return sql.SQL("{} w JOIN {} s ON {} = w.s").format(
-        work.verdict, work.stage.relation, work.stage.row()
-    )
+        return work.compose("{stage} s")
+    return work.compose("{verdict} w JOIN {stage} s ON {row} = w.s")
 
 
 def is_inserted(work: SetWork) -> sql.Composable:

@@ -144,8 +144,8 @@ def _place(work: SetWork) -> Place:
 def _only_settle(connection: psycopg.Connection[Any], work: SetWork) -> None:
     """Leave of the verdicts that a value is as this catalog has it, and was not as a newer one."""
     connection.execute(
-        sql.SQL("UPDATE {} SET {}").format(
-            work.verdict,
+        work.compose(
+            "UPDATE {verdict} SET {}",
             sql.SQL(", ").join(
                 sql.SQL("{0} = CASE WHEN {0} = {1} THEN {0} ELSE {2} END").format(
                     sql.Identifier(f"v{work.stage.position(name)}"),
@@ -179,10 +179,12 @@ def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: boo
         )
     # A row that refers to one that is not there is here all the same.
     sets_of_live = sql.SQL("verdict = {}").format(row_rule("adopted"))
-    connection.execute(sql.SQL("UPDATE {} SET {}").format(work.verdict, sql.SQL(", ").join(sets)))
+    connection.execute(work.compose("UPDATE {verdict} SET {}", sql.SQL(", ").join(sets)))
     connection.execute(
-        sql.SQL("UPDATE {} SET {} WHERE live AND b IS NULL AND verdict = ANY ({})").format(
-            work.verdict, sets_of_live, numbers(ROW_RULES, {RowAction.SKIP})
+        work.compose(
+            "UPDATE {verdict} SET {} WHERE live AND b IS NULL AND verdict = ANY ({})",
+            sets_of_live,
+            numbers(ROW_RULES, {RowAction.SKIP}),
         )
     )
 
@@ -200,13 +202,9 @@ def _tell(
         connection, work, conflicts_only=True, limit=max(0, _ROOM - len(rows))
     )
     for addr, verdict in connection.execute(
-        sql.SQL(
-            "SELECT s.addr, w.verdict FROM {} w JOIN {} s ON {} = w.s"
-            " WHERE w.verdict = ANY ({}) ORDER BY w.s LIMIT {}"
-        ).format(
-            work.verdict,
-            work.stage.relation,
-            work.stage.row(),
+        work.compose(
+            "SELECT s.addr, w.verdict FROM {verdict} w JOIN {stage} s ON {row} = w.s"
+            " WHERE w.verdict = ANY ({}) ORDER BY w.s LIMIT {}",
             numbers(ROW_RULES, {RowAction.INSERT, RowAction.RECORD}),
             sql.Literal(max(0, _ROOM - len(rows))),
         )

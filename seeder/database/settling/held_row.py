@@ -32,9 +32,7 @@ def holders_of_new(connection: psycopg.Connection[Any], work: SetWork) -> list[K
         return []
     key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     return connection.execute(
-        sql.SQL("SELECT {} FROM {} t WHERE (t.tableoid, t.ctid) IN ({})").format(
-            key, work.table.rows, select
-        )
+        work.compose("SELECT {} FROM {live} t WHERE (t.tableoid, t.ctid) IN ({})", key, select)
     ).fetchall()
 
 
@@ -42,8 +40,10 @@ def holders_remembered(connection: psycopg.Connection[Any], work: SetWork) -> li
     """Primary keys of the rows that hold what triggers give to the judged rows, as was found."""
     key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     return connection.execute(
-        sql.SQL("SELECT {} FROM {} w JOIN {} t ON {} = w.holder WHERE NOT w.live").format(
-            key, work.verdict, work.table.rows, collisions.holder_name(work)
+        work.compose(
+            "SELECT {} FROM {verdict} w JOIN {live} t ON {} = w.holder WHERE NOT w.live",
+            key,
+            collisions.holder_name(work),
         )
     ).fetchall()
 
@@ -59,7 +59,7 @@ def take(
     """Settle the conflict of the one judged row, which is held back by now."""
     connection = seeding.connection
     row = connection.execute(
-        sql.SQL("SELECT holder FROM {} WHERE holder IS NOT NULL").format(work.verdict)
+        work.compose("SELECT holder FROM {verdict} WHERE holder IS NOT NULL")
     ).fetchone()
     address = work.seed_set.address(key)
     why_not = None
@@ -92,14 +92,11 @@ def _unfit(connection: psycopg.Connection[Any], work: SetWork, holder: Key) -> s
     """Why the row that holds the value cannot be the seeded one."""
     key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     found = connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT {in_scope}, (SELECT b.addr FROM {base} b WHERE b.state IN ('a', 'k', 's')"
-            " AND {at} LIMIT 1) FROM {live} t WHERE ({key}) = ({holder})"
-        ).format(
+            " AND {at} LIMIT 1) FROM {live} t WHERE ({key}) = ({holder})",
             in_scope=work.in_scope("t"),
-            base=work.base.relation,
             at=work.at_primary_key("t", "b"),
-            live=work.table.rows,
             key=key,
             holder=sql.SQL(", ").join(map(sql.Literal, holder)),
         )
@@ -115,11 +112,7 @@ def _unfit(connection: psycopg.Connection[Any], work: SetWork, holder: Key) -> s
 def _adopt(seeding: Seeding, work: SetWork, holder: Key) -> None:
     """Record the row that holds the value as this one; the catalog's values count as asked."""
     connection = seeding.connection
-    connection.execute(
-        sql.SQL("DELETE FROM {} b USING {} w WHERE b.ctid = w.b").format(
-            work.base.relation, work.verdict
-        )
-    )
+    connection.execute(work.compose("DELETE FROM {base} b USING {verdict} w WHERE b.ctid = w.b"))
     columns: list[sql.Composable] = [
         sql.SQL("{} = {}").format(sql.Identifier(f"v{n}"), column_rule("nothing_new"))
         for n in range(1, len(work.names) + 1)
@@ -129,8 +122,10 @@ def _adopt(seeding: Seeding, work: SetWork, holder: Key) -> None:
         for n, value in enumerate(holder, start=1)
     ]
     connection.execute(
-        sql.SQL("UPDATE {} SET verdict = {}, b = NULL, live = true, {}").format(
-            work.verdict, row_rule("adopted"), sql.SQL(", ").join([*columns, *keys])
+        work.compose(
+            "UPDATE {verdict} SET verdict = {}, b = NULL, live = true, {}",
+            row_rule("adopted"),
+            sql.SQL(", ").join([*columns, *keys]),
         )
     )
     record.record_adopted(connection, work, run=seeding.run)

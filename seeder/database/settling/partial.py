@@ -88,8 +88,9 @@ def find_few(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> None:
     """Fill the diff with the rows of these keys, as far as they could need anything."""
     diff.find_differences(seeding.connection, work)
     seeding.connection.execute(
-        sql.SQL("DELETE FROM {} d USING {} s WHERE {} = d.s AND s.addr <> ALL ({}::text[])").format(
-            work.diff, work.stage.relation, work.stage.row(), sql.Literal(list(keys))
+        work.compose(
+            "DELETE FROM {diff} d USING {stage} s WHERE {row} = d.s AND s.addr <> ALL ({}::text[])",
+            sql.Literal(list(keys)),
         )
     )
 

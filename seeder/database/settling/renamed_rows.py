@@ -37,12 +37,9 @@ def settle(connection: psycopg.Connection[Any], work: SetWork, renamed: Renamed)
     """
     missing = dict(
         connection.execute(
-            sql.SQL(
-                "SELECT s.addr, w.s::text FROM {} w JOIN {} s ON {} = w.s WHERE {} LIMIT {}"
-            ).format(
-                work.verdict,
-                work.stage.relation,
-                work.stage.row(),
+            work.compose(
+                "SELECT s.addr, w.s::text FROM {verdict} w JOIN {stage} s ON {row} = w.s"
+                " WHERE {} LIMIT {}",
                 _is_missing(),
                 sql.Literal(_SEARCHED + 1),
             )
@@ -100,13 +97,11 @@ def _free(work: SetWork) -> sql.Composable:
         (sql.Identifier("l", name), base_key(work, name, "o"), work.live(name))
         for name in work.seed_set.key
     ]
-    entries = sql.SQL("FROM {} o WHERE o.scope = {}").format(
-        work.base.relation, sql.Literal(work.scope)
-    )
+    entries = work.compose("FROM {base} o WHERE o.scope = {scope}")
     return sql.SQL("{} AND NOT ({}) AND NOT {} AND NOT {} AND NOT {}").format(
         work.in_scope("l"),
         work.soft_deleted("l"),
-        found_in(keys, sql.SQL("FROM {} q WHERE true").format(work.stage.relation)),
+        found_in(keys, work.compose("FROM {stage} q WHERE true")),
         found_in(known, entries),
         found_in(work.primary_keys("l", "o"), entries),
     )
@@ -146,17 +141,14 @@ def _look_alikes(
         )
 
     rows = connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT s.addr, ARRAY[{keys}]::text[] FROM {stage} s JOIN {live} l ON {alike}\n"
             "WHERE s.addr = ANY (%s) AND ({says_something}) AND {free}\n"
-            "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr <> s.addr AND {twin})"
-        ).format(
+            "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr <> s.addr AND {twin})",
             keys=sql.SQL(", ").join(
                 sql.SQL("({})::text").format(canonical(sql.Identifier("l", name), work.live(name)))
                 for name in work.seed_set.key
             ),
-            stage=work.stage.relation,
-            live=work.table.rows,
             alike=alike("l", lambda name, alias: sql.Identifier(alias, name)),
             twin=alike("o", work.stage.d),
             says_something=sql.SQL(" OR ").join(
@@ -196,15 +188,10 @@ def _take(connection: psycopg.Connection[Any], work: SetWork, addr: str, key: st
         ),
     ]
     cursor = connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {verdict} w SET {sets} FROM {stage} s, {live} l\n"
-            "WHERE {row} = w.s AND s.addr = %s AND {same_key} AND {free}"
-        ).format(
-            verdict=work.verdict,
+            "WHERE {row} = w.s AND s.addr = %s AND {same_key} AND {free}",
             sets=sql.SQL(", ").join(sets),
-            stage=work.stage.relation,
-            live=work.table.rows,
-            row=work.stage.row(),
             same_key=same_key,
             free=_free(work),
         ),

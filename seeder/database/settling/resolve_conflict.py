@@ -81,11 +81,11 @@ def take(
     find_few(seeding, work, [key])
     judge_set(seeding, work)
     connection.execute(
-        sql.SQL("SELECT FROM {} t JOIN {} w ON {} FOR NO KEY UPDATE OF t").format(
-            work.table.rows, work.verdict, at_live(work)
+        work.compose(
+            "SELECT FROM {live} t JOIN {verdict} w ON {} FOR NO KEY UPDATE OF t", at_live(work)
         )
     )
-    connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
+    connection.execute(work.compose("TRUNCATE {verdict}"))
     judge_set(seeding, work)
     address = work.seed_set.address(key)
     holders = held_row.holders_of_new(connection, work)
@@ -154,17 +154,12 @@ def _conflicts(
         for name in names
     ]
     row = connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT w.verdict, w.live, w.b IS NOT NULL, {missing}, w.holder, {pieces}"
             " FROM {verdict} w"
-            " JOIN {stage} s ON {row} = w.s LEFT JOIN {live} t ON w.live AND {at}"
-        ).format(
+            " JOIN {stage} s ON {row} = w.s LEFT JOIN {live} t ON w.live AND {at}",
             missing=work.stage.missing(),
             pieces=sql.SQL(", ").join(pieces),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
-            live=work.table.rows,
             at=at_live(work),
         )
     ).fetchone()
@@ -250,8 +245,10 @@ def _by_verdict(
                 )
             )
     connection.execute(
-        sql.SQL("UPDATE {} SET verdict = {}, {}").format(
-            work.verdict, row_rule("settled" if live else "changed"), sql.SQL(", ").join(sets)
+        work.compose(
+            "UPDATE {verdict} SET verdict = {}, {}",
+            row_rule("settled" if live else "changed"),
+            sql.SQL(", ").join(sets),
         )
     )
     if not live:

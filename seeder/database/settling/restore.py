@@ -82,26 +82,22 @@ def restore(
 def _let_back_in(connection: psycopg.Connection[Any], work: SetWork) -> None:
     """Judge rows that a person deleted like rows that seeder had removed."""
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {verdict} w SET verdict = CASE WHEN {missing} = {blocked} THEN {skip}"
             " ELSE {restore} END FROM {stage} s WHERE {row} = w.s AND w.b IS NOT NULL"
-            " AND w.verdict IN ({stands}, {found_gone})"
-        ).format(
-            verdict=work.verdict,
+            " AND w.verdict IN ({stands}, {found_gone})",
             missing=work.stage.missing(),
             blocked=sql.Literal(BLOCKED),
             skip=row_rule("returned_blocked"),
             restore=row_rule("returned"),
-            stage=work.stage.relation,
-            row=work.stage.row(),
             stands=row_rule("deleted_before"),
             found_gone=row_rule("deleted_here"),
         )
     )
     # Rows that were never here are an update's business, and so are all other changes.
     connection.execute(
-        sql.SQL("DELETE FROM {} WHERE verdict IN ({}, {})").format(
-            work.verdict,
+        work.compose(
+            "DELETE FROM {verdict} WHERE verdict IN ({}, {})",
             row_rule("new"),
             row_rule("new_blocked"),
         )
@@ -116,8 +112,9 @@ def _told(
     known = {
         row[0]
         for row in connection.execute(
-            sql.SQL("SELECT s.addr FROM {} s JOIN {} b ON b.scope = {} AND {}").format(
-                work.stage.relation, work.base.relation, sql.Literal(work.scope), entry_match(work)
+            work.compose(
+                "SELECT s.addr FROM {stage} s JOIN {base} b ON b.scope = {scope} AND {}",
+                entry_match(work),
             )
         ).fetchall()
     }
@@ -179,8 +176,8 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
     relation = sql.Identifier("pg_temp", name)
     _find_marked(connection, work, name, keys)
     connection.execute(
-        sql.SQL("SELECT FROM {} t JOIN {} w ON {} ORDER BY {} FOR NO KEY UPDATE OF t").format(
-            work.table.rows,
+        work.compose(
+            "SELECT FROM {live} t JOIN {} w ON {} ORDER BY {} FOR NO KEY UPDATE OF t",
             relation,
             at_live(work),
             sql.SQL(", ").join(sql.Identifier("t", each) for each in work.base.primary_key),
@@ -208,8 +205,8 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
         )
     ).fetchall()
     connection.execute(
-        sql.SQL("UPDATE {} t SET {} = {} FROM {} w WHERE {}").format(
-            work.table.rows,
+        work.compose(
+            "UPDATE {live} t SET {} = {} FROM {} w WHERE {}",
             sql.Identifier(column),
             _not_deleted(live),
             relation,
@@ -217,8 +214,8 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
         )
     )
     connection.execute(
-        sql.SQL("UPDATE {} b SET state = 'a', run = {}, {} FROM {} w WHERE b.ctid = w.b").format(
-            work.base.relation,
+        work.compose(
+            "UPDATE {base} b SET state = 'a', run = {}, {} FROM {} w WHERE b.ctid = w.b",
             sql.Literal(seeding.run),
             sql.SQL(", ").join(
                 sql.SQL("{} = {}").format(
@@ -266,24 +263,19 @@ def _find_marked(
         for alias in ("l", "o")
     }
     connection.execute(
-        sql.SQL(
+        work.compose(
             "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT DISTINCT ON (s.addr) s.addr,"
             " b.ctid AS b, {keys} FROM {stage} s JOIN {base} b ON b.scope = {scope} AND {match}"
             " JOIN {live} l ON ({at_primary_key} OR ({has_key})) AND {in_scope} AND {marked}"
             " WHERE s.addr = ANY ({wanted}::text[]) AND NOT EXISTS (SELECT FROM {live} o"
             " WHERE {other_has_key} AND {other_in_scope} AND NOT {other_marked})"
-            " ORDER BY s.addr, ({at_primary_key}) DESC"
-        ).format(
+            " ORDER BY s.addr, ({at_primary_key}) DESC",
             name=sql.Identifier(name),
             keys=sql.SQL(", ").join(
                 sql.SQL("{} AS {}").format(sql.Identifier("l", each), sql.Identifier(f"k{n}"))
                 for n, each in enumerate(work.base.primary_key, start=1)
             ),
-            stage=work.stage.relation,
-            base=work.base.relation,
-            scope=sql.Literal(work.scope),
             match=entry_match(work),
-            live=work.table.rows,
             at_primary_key=work.at_primary_key("l", "b"),
             has_key=has_key["l"],
             in_scope=work.in_scope("l"),

@@ -94,11 +94,9 @@ def _held(work: SetWork, name: str) -> sql.Composable:
         return sql.SQL("false")
     live = work.live(name)
     default = sql.SQL("NULL") if work.stage.varies(name) else default_text(live)
-    return sql.SQL(
+    return work.compose(
         "EXISTS (SELECT FROM {base} b WHERE b.seed_set = {id} AND b.state IN ('a', 'k', 's')"
-        " AND NOT {unknown} AND NOT {same})"
-    ).format(
-        base=work.base.relation,
+        " AND NOT {unknown} AND NOT {same})",
         id=sql.Literal(work.set_id),
         unknown=unknown(column),
         same=same(asked(column), canonical(default, live), live),

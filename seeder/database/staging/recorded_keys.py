@@ -13,7 +13,6 @@ from typing import Any
 import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
-from psycopg import sql
 
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import (
@@ -109,9 +108,7 @@ class RecordedKeys:
             for each in work.seed_set.moved
         ]
         known = self._connection.execute(
-            sql.SQL("SELECT addr FROM {} WHERE scope = %s AND addr = ANY (%s)").format(
-                work.base.relation
-            ),
+            work.compose("SELECT addr FROM {base} WHERE scope = %s AND addr = ANY (%s)"),
             [work.scope, [key for move in moves for key in move]],
         ).fetchall()
         now: dict[str, _Old | None] = {key: None for (key,) in known}

@@ -78,10 +78,12 @@ def _rekey(
     )
     # Of rows that nothing tells apart by the new key, one remains known.
     connection.execute(
-        sql.SQL(
+        work.compose(
             "DELETE FROM {base} b WHERE b.scope = {scope}"
-            " AND b.ctid NOT IN (SELECT entry FROM {pairs})"
-        ).format(base=base.relation, scope=sql.Literal(work.scope), pairs=pairs)
+            " AND b.ctid NOT IN (SELECT entry FROM {pairs})",
+            base=base.relation,
+            pairs=pairs,
+        )
     )
     former = [name for name in old_key if name in base.columns and name not in work.seed_set.key]
     sets, notes = _assignments(work)
@@ -131,11 +133,10 @@ def _same_rows(seeding: Seeding, target: SetTarget, work: SetWork) -> bool:
 
 def _entries(work: SetWork, old_key: Sequence[str], recorded: Sequence[str]) -> sql.Composable:
     base, key = work.base, work.seed_set.key
-    return sql.SQL(
+    return work.compose(
         "  SELECT b.ctid AS entry, b.addr, b.state IN ('a', 'k', 's') AS owning,\n"
         "    {before} AS before, {parts} AS parts, {live} AS live\n"
-        "  FROM {base} b LEFT JOIN {table} t ON {at} AND {in_scope} WHERE b.scope = {scope}"
-    ).format(
+        "  FROM {base} b LEFT JOIN {table} t ON {at} AND {in_scope} WHERE b.scope = {scope}",
         before=_array([_known(work, base, name) for name in old_key]),
         parts=_array(
             [
@@ -157,7 +158,6 @@ def _entries(work: SetWork, old_key: Sequence[str], recorded: Sequence[str]) -> 
         table=work.table.rows,
         at=work.at_primary_key("t", "b"),
         in_scope=work.in_scope("t"),
-        scope=sql.Literal(work.scope),
     )
 
 
@@ -251,14 +251,11 @@ def _follow(seeding: Seeding, other: SetWork, name: str, pairs: sql.Composable) 
     if column is None or not column.reference:
         return
     seeding.connection.execute(
-        sql.SQL(
+        other.compose(
             "UPDATE {base} b SET {symbol} = m.addr FROM {pairs} m"
-            " WHERE b.scope = {scope} AND b.{symbol} = m.old"
-        ).format(
-            base=other.base.relation,
+            " WHERE b.scope = {scope} AND b.{symbol} = m.old",
             symbol=column.symbol,
             pairs=pairs,
-            scope=sql.Literal(other.scope),
         )
     )
     if name in other.seed_set.key:
@@ -279,12 +276,13 @@ def _readdress(seeding: Seeding, work: SetWork) -> None:
         parts.append(sql.SQL("coalesce({}, {})").format(part, null) if nulls_equal else part)
     whole = sql.SQL(" || ',' || ").join(parts)
     found = seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "WITH m AS (SELECT b.ctid AS entry, b.addr AS old, {whole} AS addr FROM {base} b"
             " WHERE b.scope = {scope} AND b.addr <> {whole}),\n"
             "e AS (UPDATE {base} b SET addr = m.addr FROM m WHERE b.ctid = m.entry)\n"
-            "SELECT old, addr FROM m"
-        ).format(whole=whole, base=work.base.relation, scope=sql.Literal(work.scope))
+            "SELECT old, addr FROM m",
+            whole=whole,
+        )
     ).fetchall()
     if found:
         follow_everywhere(seeding, work, as_relation(found))

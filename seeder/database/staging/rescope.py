@@ -111,15 +111,13 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     before = seeding.rescoped[work.name]
     connection, base = seeding.connection, work.base.relation
     at = work.at_primary_key("t", "b")
-    carried: sql.Composable = sql.SQL("EXISTS (SELECT FROM {} t WHERE {} AND {})").format(
-        work.table.rows, at, work.in_scope("t")
+    carried: sql.Composable = work.compose(
+        "EXISTS (SELECT FROM {live} t WHERE {} AND {})", at, work.in_scope("t")
     )
     if before.scope in former_scopes(work.seed_set, work.table):
         carried = sql.SQL("true")
     elif _agree(work.seed_set, work.table, before.scope):
-        carried = sql.SQL("({} OR NOT EXISTS (SELECT FROM {} t WHERE {}))").format(
-            carried, work.table.rows, at
-        )
+        carried = work.compose("({} OR NOT EXISTS (SELECT FROM {live} t WHERE {}))", carried, at)
     named = {
         "base": base,
         "scope": sql.Literal(work.scope),
@@ -185,8 +183,6 @@ def _leave_behind(seeding: Seeding, work: SetWork, before: Known) -> None:
     if row is None:
         return
     connection.execute(
-        sql.SQL("UPDATE {} SET seed_set = {} WHERE {}").format(
-            work.base.relation, sql.Literal(row[0]), left
-        )
+        work.compose("UPDATE {base} SET seed_set = {} WHERE {}", sql.Literal(row[0]), left)
     )
     seeding.known += (replace(before, id=row[0]),)

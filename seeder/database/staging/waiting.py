@@ -144,18 +144,18 @@ _BY_VERDICT = {
 
 def _waiting(seeding: Seeding, work: SetWork) -> list[Waiting]:
     if work.decision is SetDecision.INSERT:
-        query = sql.SQL("SELECT s.addr, NULL, {} FROM {} s WHERE {} = {}").format(
-            missing(work), work.stage.relation, work.stage.missing(), sql.Literal(BLOCKED)
+        query = work.compose(
+            "SELECT s.addr, NULL, {} FROM {stage} s WHERE {} = {}",
+            missing(work),
+            work.stage.missing(),
+            sql.Literal(BLOCKED),
         )
     else:
-        query = sql.SQL(
-            "SELECT s.addr, w.verdict, coalesce(w.holder, {}) FROM {} w JOIN {} s ON {} = w.s"
-            " WHERE w.verdict = ANY ({}::smallint[])"
-        ).format(
+        query = work.compose(
+            "SELECT s.addr, w.verdict, coalesce(w.holder, {}) FROM {verdict} w JOIN {stage} s"
+            " ON {row} = w.s"
+            " WHERE w.verdict = ANY ({}::smallint[])",
             missing(work),
-            work.verdict,
-            work.stage.relation,
-            work.stage.row(),
             sql.Literal(sorted(_BY_VERDICT)),
         )
     return [

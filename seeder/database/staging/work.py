@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct, field
@@ -128,6 +128,15 @@ class SetWork(Struct, frozen=True, kw_only=True):
         """Whether rows of this set, or of one beside it, change their keys."""
         return any(each.seed_set.moved for each in (self.stage, *self.siblings))
 
+    def compose(self, text: str, *others: sql.Composable, **parts: sql.Composable) -> sql.Composed:
+        """Compose a statement about the set, which has names for what is its own.
+
+        `{stage}` and `{row}`, which tells its rows apart, `{base}`, `{scope}`, `{live}`, `{diff}`,
+        `{verdict}` and `{merged}`. All else is given, and may take the place of one of these.
+        """
+        own = {name: part(self) for name, part in _OWN.items() if f"{{{name}}}" in text}
+        return sql.SQL(text).format(*others, **(own | parts))
+
     def was_told(self, why: Why, alias: str = "s") -> sql.Composable:
         """Condition on a stage row: that it waits was reported."""
         keys = self.told.get(why)
@@ -199,6 +208,19 @@ class SetWork(Struct, frozen=True, kw_only=True):
                 (name, self.live(name)) for name in self.base.primary_key
             )
         ]
+
+
+_OWN: Mapping[str, Callable[[SetWork], sql.Composable]] = {
+    "stage": lambda work: work.stage.relation,
+    "row": lambda work: work.stage.row(),
+    "base": lambda work: work.base.relation,
+    "scope": lambda work: sql.Literal(work.scope),
+    "live": lambda work: work.table.rows,
+    "diff": lambda work: work.diff,
+    "verdict": lambda work: work.verdict,
+    "merged": lambda work: work.merged,
+}
+"""What `SetWork.compose` has names for."""
 
 
 def constant(value: Cell | Generator, column: Column) -> sql.Composed:

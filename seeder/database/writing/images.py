@@ -48,11 +48,8 @@ def record(
             for name in written
         )
 
-    source = sql.SQL("{} w JOIN {} s ON {} = w.s\nJOIN {} t ON {}\nWHERE {}").format(
-        work.verdict,
-        work.stage.relation,
-        work.stage.row(),
-        work.table.rows,
+    source = work.compose(
+        "{verdict} w JOIN {stage} s ON {row} = w.s\nJOIN {live} t ON {}\nWHERE {}",
         at_live(work),
         writing(work),
     )

@@ -31,11 +31,9 @@ def make(connection: psycopg.Connection[Any], work: SetWork) -> None:
     for column in made:
         number = work.stage.position(column.name)
         rows = connection.execute(
-            sql.SQL(
+            work.compose(
                 "SELECT {row}, {value}::text FROM {source} WHERE {inserted} AND {value} IS NOT NULL"
-                " AND NOT EXISTS (SELECT FROM {made} m WHERE m.s = {row} AND m.n = {number})"
-            ).format(
-                row=work.stage.row(),
+                " AND NOT EXISTS (SELECT FROM {made} m WHERE m.s = {row} AND m.n = {number})",
                 value=work.stage.d(column.name),
                 source=inserted_rows(work),
                 inserted=is_inserted(work),
@@ -64,8 +62,10 @@ def value(work: SetWork, name: str) -> sql.Composable:
     """What is inserted into a column: what was made of stage row `s`, or what that gives."""
     if work.seed_set.column(name).make is None:
         return work.stage.d(name)
-    found = sql.SQL("(SELECT m.value FROM {} m WHERE m.s = {} AND m.n = {})").format(
-        _table(work), work.stage.row(), sql.Literal(work.stage.position(name))
+    found = work.compose(
+        "(SELECT m.value FROM {} m WHERE m.s = {row} AND m.n = {})",
+        _table(work),
+        sql.Literal(work.stage.position(name)),
     )
     return cast(found, work.live(name))
 

@@ -46,7 +46,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
     ]
     # One statement: what to write depends on entry and live row as both were before.
     connection.execute(
-        sql.SQL(
+        work.compose(
             "WITH marked AS MATERIALIZED (\n"
             "  SELECT w.b, {keys}, {remembered} AS removed{flags}\n"
             "  FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {at_live}\n"
@@ -56,8 +56,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
             " notes = {notes} || pg_catalog.jsonb_build_object('removed', w.removed){asked}\n"
             "  FROM marked w WHERE b.ctid = w.b\n"
             ")\n"
-            "UPDATE {live} t SET {sets}\nFROM marked w WHERE {at_live} AND w.removed <> {empty}"
-        ).format(
+            "UPDATE {live} t SET {sets}\nFROM marked w WHERE {at_live} AND w.removed <> {empty}",
             keys=sql.SQL(", ").join(
                 sql.Identifier("w", f"k{n}") for n in range(1, len(work.base.primary_key) + 1)
             ),
@@ -67,9 +66,6 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
                 sql.SQL(", {} AS {}").format(condition, sql.Identifier(f"w{column.n}"))
                 for column, condition, _ in bases
             ),
-            verdict=work.verdict,
-            base=work.base.relation,
-            live=work.table.rows,
             at_live=at_live(work),
             removing=removing(),
             run=sql.Literal(run),
@@ -122,20 +118,16 @@ def _reread_marks(
             ).format(sql.Literal(name), now)
         )
         connection.execute(
-            sql.SQL(
+            work.compose(
                 "UPDATE {base} b SET notes = pg_catalog.jsonb_set(b.notes, ARRAY['removed',"
                 " {name}, '1'],"
                 " coalesce(pg_catalog.to_jsonb({now}), 'null')) || {noted}\nFROM {live} t"
                 " WHERE b.scope = {scope} AND b.state = 's' AND b.run = {run} AND {at}"
                 " AND b.notes -> 'removed'::text ? {name}::text"
-                " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}"
-            ).format(
-                base=work.base.relation,
+                " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}",
                 name=sql.Literal(name),
                 now=now,
                 noted=noted,
-                live=work.table.rows,
-                scope=sql.Literal(work.scope),
                 run=sql.Literal(run),
                 at=work.at_primary_key("t", "b"),
             )
@@ -168,11 +160,13 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
     """
     unique = {name for guard in work.table.guards for name in guard.columns}
     rows = connection.execute(
-        sql.SQL(
-            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM {} w"
-            " JOIN {} b ON b.ctid = w.b"
-            " WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND w.verdict = ANY ({})"
-        ).format(work.verdict, work.base.relation, MARKS_LEAVING)
+        work.compose(
+            "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM"
+            " {verdict} w"
+            " JOIN {base} b ON b.ctid = w.b"
+            " WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND w.verdict = ANY ({})",
+            MARKS_LEAVING,
+        )
     ).fetchall()
     written = 0
     for (name,) in rows:
@@ -180,19 +174,15 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
             continue
         live = work.live(name)
         written += connection.execute(
-            sql.SQL(
+            work.compose(
                 "UPDATE {live} t SET {col} = {before}\n"
                 "FROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
                 "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live} AND {as_marked}"
-                " AND w.verdict = ANY ({leaving})"
-            ).format(
-                live=work.table.rows,
+                " AND w.verdict = ANY ({leaving})",
                 col=sql.Identifier(name),
                 before=cast(
                     sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(sql.Literal(name)), live
                 ),
-                verdict=work.verdict,
-                base=work.base.relation,
                 at_live=at_live(work),
                 leaving=MARKS_FREED if name in unique else MARKS_LEAVING,
                 as_marked=same_text(

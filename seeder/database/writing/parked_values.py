@@ -36,12 +36,11 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
         return
     names = _columns(work)
     seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "CREATE TEMP TABLE {aside} ON COMMIT DROP AS"
             " SELECT pg_catalog.row_number() OVER () AS n, b.addr, {keys}, {before} AS before"
             " FROM {diff} d JOIN {base} b ON b.ctid = d.b JOIN {live} t ON {at}"
-            " WHERE d.s IS NULL AND (t.tableoid, t.ctid) IN ({wanted}) AND {untouched}"
-        ).format(
+            " WHERE d.s IS NULL AND (t.tableoid, t.ctid) IN ({wanted}) AND {untouched}",
             aside=sql.Identifier(_name(work)),
             keys=sql.SQL(", ").join(
                 sql.SQL("t.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"k{n}"))
@@ -53,9 +52,6 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
             )
             if names
             else sql.SQL("NULL::jsonb"),
-            diff=work.diff,
-            base=work.base.relation,
-            live=work.table.rows,
             at=work.at_primary_key("t", "b"),
             wanted=wanted,
             untouched=all_of(
@@ -65,7 +61,7 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
             else sql.SQL("false"),
         )
     )
-    seeding.connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
+    seeding.connection.execute(work.compose("DELETE FROM {diff} WHERE s IS NULL"))
     seeding.aside.append(work.name)
     changes = _changes(work, names)
     for guard in collisions.guarding(changes):
@@ -84,8 +80,10 @@ def settle(seeding: Seeding) -> None:
         work = seeding.works[name]
         at = _at(work)
         rows = seeding.connection.execute(
-            sql.SQL("SELECT w.addr FROM {} w JOIN {} t ON {} ORDER BY 1 LIMIT 5").format(
-                _relation(work), work.table.rows, at
+            work.compose(
+                "SELECT w.addr FROM {} w JOIN {live} t ON {} ORDER BY 1 LIMIT 5",
+                _relation(work),
+                at,
             )
         ).fetchall()
         if rows:
@@ -137,7 +135,7 @@ def _changes(work: SetWork, names: list[str]) -> Changes:
         table=work.table,
         primary_key=work.base.primary_key,
         relation=_relation(work),
-        source=sql.SQL("{} w JOIN {} t ON {}").format(_relation(work), work.table.rows, _at(work)),
+        source=work.compose("{} w JOIN {live} t ON {}", _relation(work), _at(work)),
         at=_at(work),
         changing=EVERY,
         row=sql.SQL("w.n"),
@@ -152,20 +150,16 @@ def _note(connection: psycopg.Connection[Any], work: SetWork, name: str) -> None
     """Let the entry know the made-up value as what is stored: it is no edit of a person."""
     now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {base} b SET notes = coalesce(b.notes, '{{}}') ||"
             " pg_catalog.jsonb_build_object('stored',"
             " coalesce(b.notes -> 'stored'::text, '{{}}') || pg_catalog.jsonb_build_object({name},"
             " {now}))"
             " FROM {aside} w JOIN {live} t ON {at} WHERE b.scope = {scope} AND b.addr = w.addr"
-            " AND w.before ->> {name}::text IS DISTINCT FROM {now}"
-        ).format(
-            base=work.base.relation,
+            " AND w.before ->> {name}::text IS DISTINCT FROM {now}",
             name=sql.Literal(name),
             now=now,
             aside=_relation(work),
-            live=work.table.rows,
             at=_at(work),
-            scope=sql.Literal(work.scope),
         )
     )

@@ -64,9 +64,11 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
     """
     if work.decision is not SetDecision.INSERT:
         connection.execute(
-            sql.SQL(
-                "DELETE FROM {} b USING {} w WHERE b.ctid = w.b AND w.verdict = ANY ({})"
-            ).format(work.base.relation, work.verdict, INSERTING)
+            work.compose(
+                "DELETE FROM {base} b USING {verdict} w WHERE b.ctid = w.b AND w.verdict ="
+                " ANY ({})",
+                INSERTING,
+            )
         )
     return connection.execute(new_entries(work, run=run)).rowcount
 
@@ -76,9 +78,11 @@ def record_dropped(connection: psycopg.Connection[Any], work: SetWork, *, run: i
 
     Returns their row keys.
     """
-    statement = sql.SQL(
-        "{} AND NOT EXISTS (SELECT FROM {} b WHERE b.scope = {} AND b.addr = s.addr) RETURNING addr"
-    ).format(new_entries(work, run=run, dropped=True), work.base.relation, sql.Literal(work.scope))
+    statement = work.compose(
+        "{} AND NOT EXISTS (SELECT FROM {base} b WHERE b.scope = {scope} AND b.addr = s.addr)"
+        " RETURNING addr",
+        new_entries(work, run=run, dropped=True),
+    )
     return sorted(addr for (addr,) in connection.execute(statement).fetchall())
 
 
@@ -121,17 +125,17 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
             if by_key
             else {name: value for name, value in keys.items() if value is not None}
         )
-        source = sql.SQL("{} JOIN {} l ON {} AND {}").format(
+        source = work.compose(
+            "{} JOIN {live} l ON {} AND {}",
             source,
-            work.table.rows,
             all_of(
                 equal(sql.Identifier("l", name), value, work.live(name))
                 for name, value in pairs.items()
             ),
             work.in_scope("l") if by_key else sql.SQL("true"),
         )
-    return sql.SQL("INSERT INTO {} ({})\nSELECT {}\nFROM {}\nWHERE {}").format(
-        work.base.relation,
+    return work.compose(
+        "INSERT INTO {base} ({})\nSELECT {}\nFROM {}\nWHERE {}",
         sql.SQL(", ").join(map(sql.Identifier, values)),
         sql.SQL(", ").join(values.values()),
         source,
@@ -203,18 +207,12 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
         {"unknown": unknown, "stored": stored_now(work, keep=False), "offered": offered(work)}
     )
     connection.execute(
-        sql.SQL(
+        work.compose(
             "INSERT INTO {base} ({names})\nSELECT {values}\nFROM {verdict} w\n"
             "JOIN {stage} s ON {row} = w.s\nLEFT JOIN {live} l ON {at_live}\n"
-            "WHERE w.b IS NULL AND w.verdict = ANY ({adopting})"
-        ).format(
-            base=work.base.relation,
+            "WHERE w.b IS NULL AND w.verdict = ANY ({adopting})",
             names=sql.SQL(", ").join(map(sql.Identifier, values)),
             values=sql.SQL(", ").join(values.values()),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
-            live=work.table.rows,
             at_live=at_live(work, "l"),
             adopting=numbers(ROW_RULES, {RowAction.ADOPT, RowAction.RECORD}),
         )
@@ -258,16 +256,11 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
             )
     sets.append(sql.SQL("notes = {}").format(later_notes(work)))
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {base} b SET {sets}\nFROM {verdict} w\nJOIN {stage} s ON {row} = w.s{live}\n"
-            "WHERE b.ctid = w.b AND (w.verdict = ANY ({recorded}) OR {kept_conflicts})"
-        ).format(
-            base=work.base.relation,
+            "WHERE b.ctid = w.b AND (w.verdict = ANY ({recorded}) OR {kept_conflicts})",
             sets=sql.SQL(",\n  ").join(sets),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
-            live=sql.SQL("\nLEFT JOIN {} l ON {}").format(work.table.rows, at_live_now(work))
+            live=work.compose("\nLEFT JOIN {live} l ON {}", at_live_now(work))
             if work.table.rewrites
             else sql.SQL(""),
             recorded=recorded,

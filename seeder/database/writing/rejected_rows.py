@@ -99,8 +99,9 @@ def refused(
         if kind_of(error) is not Kind.OTHER:
             raise
         keys = connection.execute(
-            sql.SQL("SELECT s.addr FROM {} s WHERE {} = ANY (%s::{}[]) ORDER BY {} LIMIT 5").format(
-                work.stage.relation, work.stage.row(), work.stage.row_type, work.stage.row()
+            work.compose(
+                "SELECT s.addr FROM {stage} s WHERE {row} = ANY (%s::{}[]) ORDER BY {row} LIMIT 5",
+                work.stage.row_type,
             ),
             [list(rows)],
         ).fetchall()
@@ -112,12 +113,9 @@ def always_generated(
 ) -> SeedingFailed:
     """What to say of rows that are to have another value in a GENERATED ALWAYS identity."""
     rows = connection.execute(
-        sql.SQL(
-            "SELECT s.addr FROM {} w JOIN {} s ON {} = w.s WHERE {} AND {} ORDER BY w.s LIMIT 5"
-        ).format(
-            work.verdict,
-            work.stage.relation,
-            work.stage.row(),
+        work.compose(
+            "SELECT s.addr FROM {verdict} w JOIN {stage} s ON {row} = w.s WHERE {} AND {}"
+            " ORDER BY w.s LIMIT 5",
             verdict_rows.writing(work),
             verdict_rows.is_written(work, name),
         )
@@ -192,8 +190,10 @@ def _first_inserted(
     connection: psycopg.Connection[Any], work: SetWork, late: frozenset[str]
 ) -> tuple[str, psycopg.Error] | None:
     rows = connection.execute(
-        sql.SQL("SELECT s.addr FROM {} WHERE {} ORDER BY {}").format(
-            verdict_rows.inserted_rows(work), verdict_rows.is_inserted(work), work.stage.row()
+        work.compose(
+            "SELECT s.addr FROM {} WHERE {} ORDER BY {row}",
+            verdict_rows.inserted_rows(work),
+            verdict_rows.is_inserted(work),
         )
     ).fetchall()
     return _first_rejected(
@@ -211,14 +211,14 @@ def _first_updated(
     chosen = sql.SQL("w.s <> ALL ({}::{}[])").format(sql.Literal(waiting), work.stage.row_type)
     ordered = sql.SQL("{} AND {} ORDER BY w.s").format(verdict_rows.writing(work), chosen)
     rows = connection.execute(
-        sql.SQL("SELECT s.addr FROM {} w JOIN {} s ON {} = w.s WHERE {}").format(
-            work.verdict, work.stage.relation, work.stage.row(), ordered
+        work.compose(
+            "SELECT s.addr FROM {verdict} w JOIN {stage} s ON {row} = w.s WHERE {}", ordered
         )
     ).fetchall()
 
     def update_first(number: int) -> None:
-        among = sql.SQL("w.s IN (SELECT w.s FROM {} w WHERE {} LIMIT {})").format(
-            work.verdict, ordered, sql.Literal(number)
+        among = work.compose(
+            "w.s IN (SELECT w.s FROM {verdict} w WHERE {} LIMIT {})", ordered, sql.Literal(number)
         )
         write.update(connection, work, written, among=among)
 
