@@ -56,12 +56,12 @@ def undo(
         _judge_updated(connection, work)
         if comes_after_changes(connection, work):
             set_back_first.add(work.name)
-            set_back(connection, ledger, work.base, work.relation, by=by)
-        bring_back(connection, ledger, work.base, work.relation, by=by)
+            set_back(connection, ledger, work, by=by)
+        bring_back(connection, ledger, work, by=by)
     for work in works:
         if work.name not in set_back_first:
             _judge_updated(connection, work, brought_back=True)
-            set_back(connection, ledger, work.base, work.relation, by=by)
+            set_back(connection, ledger, work, by=by)
     _delete(connection, ledger, works, by=by)
     notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)
     rows: list[RowChange] = []
@@ -99,5 +99,5 @@ def _delete(
     """Delete the inserted rows that nothing else refers to, all in one statement."""
     keep_referenced(connection, works)
     for work in works:
-        record_deleted(connection, ledger, work.base, work.relation, by=by)
-    delete(connection, [(work.base, work.relation) for work in works], by=by)
+        record_deleted(connection, ledger, work, by=by)
+    delete(connection, works, by=by)

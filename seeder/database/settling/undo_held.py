@@ -18,19 +18,13 @@ from seeder.database.judging.collisions import (
     takers,
 )
 from seeder.database.ledger.bases.bases import Base
-from seeder.database.ledger.bases.entries import at_key, from_text
+from seeder.database.ledger.bases.entries import at_key
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.schema.tables import Guard
-from seeder.database.settling.undo_list import Undoing
+from seeder.database.settling.undo_list import Undoing, before
 
 HELD = "another row holds a unique value that it had"
 _DELETED = sql.SQL("w.kind = 'deleted' AND w.verdict = 'do'")
-
-
-def from_image(base: Base, side: str, name: str) -> sql.Composable:
-    """What an image of row `w` has in a column."""
-    text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), sql.Literal(name))
-    return from_text(base, name, text)
 
 
 def changes_of(base: Base, work: sql.Composable, names: Iterable[str]) -> Changes:
@@ -45,7 +39,7 @@ def changes_of(base: Base, work: sql.Composable, names: Iterable[str]) -> Change
         if name not in written:
             return now
         return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-            is_written(name), from_image(base, "before", name), now
+            is_written(name), before(base, name), now
         )
 
     at = at_key(base, "t", "w")
@@ -160,6 +154,6 @@ def _place(work: Undoing) -> Place:
 
 
 def _brought_back(work: Undoing, guard: Guard) -> sql.Composable:
-    columns = {name: from_image(work.base, "before", name) for name in guard.columns}
+    columns = {name: before(work.base, name) for name in guard.columns}
     source = sql.SQL("{} w").format(work.relation)
     return takers(guard, columns, (), sql.SQL("w.n"), source, _DELETED)

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.ledger.bases.bases import Base
-from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
+from seeder.database.ledger.bases.entries import at_key, is_stored
 from seeder.database.ledger.bases.entry_values import omitted, unknown
 from seeder.database.schema.equality import (
     all_of,
@@ -19,7 +19,7 @@ from seeder.database.schema.equality import (
     same_text,
 )
 from seeder.database.schema.tables import ForeignKey
-from seeder.database.settling.undo_list import Undoing
+from seeder.database.settling.undo_list import Undoing, before
 from seeder.merge.plan import CHANGED
 
 REFERENCED = "other rows refer to it"
@@ -51,7 +51,6 @@ def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " WHEN {changed} THEN {since} ELSE 'the run inserted it' END"
             " FROM {base} b, {live} t WHERE w.kind = 'inserted'"
             " AND b.scope = w.scope AND b.addr = w.addr AND {at}",
-            run=sql.Literal(work.run),
             since=sql.Literal(CHANGED),
             changed=sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
         )
@@ -127,7 +126,7 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
         )
     )
     same_key = all_of(
-        equal_or_null(sql.Identifier("t", name), _before(base, name), base.table.columns[name])
+        equal_or_null(sql.Identifier("t", name), before(base, name), base.table.columns[name])
         for name in base.key
     )
     keep(
@@ -155,15 +154,11 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
         pass
 
 
-def _before(base: Base, name: str) -> sql.Composable:
-    return from_text(base, name, sql.SQL("w.before ->> {}::text").format(sql.Literal(name)))
-
-
 def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
     """Condition on `w`: the row that its image refers to is neither there nor coming."""
     base = work.base
     here = all_of(
-        compared_by(sql.Identifier("p", other), operator, _before(base, one))
+        compared_by(sql.Identifier("p", other), operator, before(base, one))
         for one, other, operator in zip(key.columns, key.target_columns, key.operators, strict=True)
     )
     coming: sql.Composable = sql.SQL("true")
@@ -299,7 +294,7 @@ def _parent_is_there(base: Base, name: str) -> sql.Composable:
             name=sql.Literal(name),
             target=sql.Identifier(*key.target.parts),
             there=compared_by(
-                sql.Identifier("p", key.target_columns[0]), key.operators[0], _before(base, name)
+                sql.Identifier("p", key.target_columns[0]), key.operators[0], before(base, name)
             ),
         )
         for key in base.table.foreign_keys

@@ -10,7 +10,7 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.ledger.bases.bases import Base
-from seeder.database.ledger.bases.entries import at_key, is_stored
+from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
 from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.ledger.tables.ledger import Ledger
@@ -39,14 +39,24 @@ class Undoing(Struct, frozen=True, kw_only=True):
         return sql.Identifier("pg_temp", self.name)
 
     def compose(self, text: str, **parts: sql.Composable) -> sql.Composed:
-        """Compose a statement: `{w}` the temporary table, `{base}`, `{live}`, `{at}` (row `t`)."""
-        return sql.SQL(text).format(
-            w=self.relation,
-            base=self.base.relation,
-            live=self.base.table.rows,
-            at=at_key(self.base, "t", "w"),
-            **parts,
-        )
+        """Compose a statement.
+
+        `{w}` is the temporary table, `{base}` and `{live}` are the base and its table, `{at}` says
+        where row `t` of that is; `{run}` is the run that is undone.
+        """
+        own = {
+            "w": self.relation,
+            "base": self.base.relation,
+            "live": self.base.table.rows,
+            "at": at_key(self.base, "t", "w"),
+            "run": sql.Literal(self.run),
+        }
+        return sql.SQL(text).format(**(own | parts))
+
+
+def before(base: Base, name: str) -> sql.Composable:
+    """What the image of row `w` says that a column held before the run."""
+    return from_text(base, name, sql.SQL("w.before ->> {}::text").format(sql.Literal(name)))
 
 
 def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) -> bool:

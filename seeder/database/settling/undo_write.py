@@ -1,7 +1,6 @@
 """What an undo writes: rows, ledger entries and images, one statement per action and base.
 
-`w` is the temporary table of `undo.py` beside this; only its rows with the verdict `do`
-are written.
+`w` is the temporary table of a base; only its rows with the verdict `do` are written.
 """
 
 from __future__ import annotations
@@ -13,23 +12,22 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, image, live_text
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
-from seeder.database.settling.undo_held import changes_of, from_image
+from seeder.database.settling.undo_held import changes_of
+from seeder.database.settling.undo_list import Undoing, before
 from seeder.database.writing.ordered_updates import in_turn
-
-_Work = sql.Identifier
 
 
 def record_deleted(
-    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+    connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing, *, by: int
 ) -> None:
     """Keep images of the rows about to be deleted: what seeder had given them, and their keys.
 
     Other columns may be secret, though nothing has told the ledger so.
     """
+    base = work.base
     names = dict.fromkeys([*base.primary_key, *base.columns])
     pieces = [
         (name, live_text(base, name))
@@ -45,16 +43,14 @@ def record_deleted(
             by=sql.Literal(by),
             id=sql.Literal(base.id),
             image=image(pieces),
-            w=work,
+            w=work.relation,
             live=base.table.rows,
             at=at_key(base, "t", "w"),
         )
     )
 
 
-def delete(
-    connection: psycopg.Connection[Any], works: Sequence[tuple[Base, _Work]], *, by: int
-) -> None:
+def delete(connection: psycopg.Connection[Any], works: Sequence[Undoing], *, by: int) -> None:
     """Delete inserted rows of all bases; their entries say that they are not to come back.
 
     One statement, at whose end foreign keys are checked, so that rows may refer to each
@@ -63,46 +59,50 @@ def delete(
     if not works:
         return
     deletes = [
-        sql.SQL(
-            "{} AS (DELETE FROM {} t USING {} w WHERE {} AND w.kind = 'inserted'"
-            " AND w.verdict = 'do')"
-        ).format(sql.Identifier(f"d{n}"), base.table.rows, work, at_key(base, "t", "w"))
-        for n, (base, work) in enumerate(works)
+        work.compose(
+            "{name} AS (DELETE FROM {live} t USING {w} w WHERE {at} AND w.kind = 'inserted'"
+            " AND w.verdict = 'do')",
+            name=sql.Identifier(f"d{n}"),
+        )
+        for n, work in enumerate(works)
     ]
     connection.execute(sql.SQL("WITH {} SELECT").format(sql.SQL(",\n").join(deletes)))
-    for base, work in works:
+    for work in works:
         connection.execute(
-            sql.SQL(
-                "UPDATE {} b SET state = 'd', run = {} FROM {} w WHERE w.kind = 'inserted'"
-                " AND w.verdict = 'do' AND b.scope = w.scope AND b.addr = w.addr"
-            ).format(base.relation, sql.Literal(by), work)
+            work.compose(
+                "UPDATE {base} b SET state = 'd', run = {by} FROM {w} w WHERE w.kind = 'inserted'"
+                " AND w.verdict = 'do' AND b.scope = w.scope AND b.addr = w.addr",
+                by=sql.Literal(by),
+            )
+        )
+        forgotten = sql.SQL(", ").join(
+            sql.SQL("{} = NULL").format(sql.Identifier(f"k{n}"))
+            for n in range(1, len(work.base.primary_key) + 1)
         )
         connection.execute(
-            sql.SQL("UPDATE {} w SET {} WHERE w.kind = 'inserted' AND w.verdict = 'do'").format(
-                work,
-                sql.SQL(", ").join(
-                    sql.SQL("{} = NULL").format(sql.Identifier(f"k{n}"))
-                    for n in range(1, len(base.primary_key) + 1)
-                ),
+            work.compose(
+                "UPDATE {w} w SET {keys} WHERE w.kind = 'inserted' AND w.verdict = 'do'",
+                keys=forgotten,
             )
         )
 
 
 def bring_back(
-    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+    connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing, *, by: int
 ) -> None:
     """Insert deleted rows from their images, old primary keys and all.
 
     What a run deleted had left the catalog: its entry says that it is kept now. What an
     undo had deleted is looked after again.
     """
+    base = work.base
     held = {
         row[0]
         for row in connection.execute(
-            sql.SQL(
-                "SELECT DISTINCT pg_catalog.jsonb_object_keys(before) FROM {}"
+            work.compose(
+                "SELECT DISTINCT pg_catalog.jsonb_object_keys(before) FROM {w}"
                 " WHERE kind = 'deleted' AND verdict = 'do'"
-            ).format(work)
+            )
         ).fetchall()
     }
     columns = {
@@ -113,10 +113,9 @@ def bring_back(
     if not columns:
         return
     connection.execute(
-        sql.SQL(
+        work.compose(
             "INSERT INTO {live} ({names}){always}\nSELECT {values} FROM {w} w"
-            " WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n"
-        ).format(
+            " WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n",
             live=base.table.identifier,
             names=sql.SQL(", ").join(map(sql.Identifier, columns)),
             always=sql.SQL(
@@ -124,16 +123,16 @@ def bring_back(
                 if any(column.identity == "a" for column in columns.values())
                 else ""
             ),
-            values=sql.SQL(", ").join(from_image(base, "before", name) for name in columns),
-            w=work,
+            values=sql.SQL(", ").join(before(base, name) for name in columns),
         )
     )
     connection.execute(
-        sql.SQL(
-            "UPDATE {} b SET state = CASE b.state WHEN 'd' THEN 'a' ELSE 'k' END::\"char\","
-            " run = {} FROM {} w WHERE w.kind = 'deleted' AND w.verdict = 'do'"
-            " AND b.scope = w.scope AND b.addr = w.addr"
-        ).format(base.relation, sql.Literal(by), work)
+        work.compose(
+            "UPDATE {base} b SET state = CASE b.state WHEN 'd' THEN 'a' ELSE 'k' END::\"char\","
+            " run = {by} FROM {w} w WHERE w.kind = 'deleted' AND w.verdict = 'do'"
+            " AND b.scope = w.scope AND b.addr = w.addr",
+            by=sql.Literal(by),
+        )
     )
     connection.execute(
         ledger.sql(
@@ -142,21 +141,20 @@ def bring_back(
             " w.before FROM {w} w WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n",
             by=sql.Literal(by),
             id=sql.Literal(base.id),
-            w=work,
+            w=work.relation,
         )
     )
 
 
 def set_back(
-    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, work: _Work, *, by: int
+    connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing, *, by: int
 ) -> None:
     """Set columns back to what they were before the run; the base stays, so that it sticks."""
+    base = work.base
     names = [
         row[0]
         for row in connection.execute(
-            sql.SQL("SELECT DISTINCT pg_catalog.unnest(names) FROM {} WHERE verdict = 'do'").format(
-                work
-            )
+            work.compose("SELECT DISTINCT pg_catalog.unnest(names) FROM {w} WHERE verdict = 'do'")
         ).fetchall()
     ]
     if not names:
@@ -174,22 +172,20 @@ def set_back(
             " WHERE w.kind = 'updated' AND w.verdict = 'do' ORDER BY w.n",
             by=sql.Literal(by),
             id=sql.Literal(base.id),
-            w=work,
+            w=work.relation,
         )
     )
-    changes = changes_of(base, work, names)
+    changes = changes_of(base, work.relation, names)
 
     def write(among: sql.Composable) -> int:
         return connection.execute(
-            sql.SQL(
-                "UPDATE {live} t SET {sets} FROM {w} w WHERE {at} AND {changing} AND {among}"
-            ).format(
-                live=base.table.rows,
+            work.compose(
+                "UPDATE {live} t SET {sets} FROM {w} w WHERE {at} AND {changing} AND {among}",
                 sets=sql.SQL(", ").join(
                     sql.SQL("{} = {}").format(sql.Identifier(name), changes.after(name))
                     for name in names
                 ),
-                w=work,
+                w=work.relation,
                 at=at_key(base, "t", "w"),
                 changing=changes.changing,
                 among=among,
@@ -197,56 +193,55 @@ def set_back(
         ).rowcount
 
     in_turn(connection, changes, write, refused=lambda _: nullcontext())
-    _follow(connection, base, work, names)
-    _unmark(connection, base, work)
+    _follow(connection, work, names)
+    _unmark(connection, work)
 
 
-def _follow(
-    connection: psycopg.Connection[Any], base: Base, work: _Work, names: Sequence[str]
-) -> None:
+def _follow(connection: psycopg.Connection[Any], work: Undoing, names: Sequence[str]) -> None:
     """Entries know the primary keys that were set back with the rest."""
+    base = work.base
     for position, name in enumerate(base.primary_key):
         if name not in names:
             continue
         connection.execute(
-            sql.SQL(
-                "UPDATE {b} b SET {p} = {value} FROM {w} w WHERE w.kind = 'updated'"
+            work.compose(
+                "UPDATE {base} b SET {p} = {value} FROM {w} w WHERE w.kind = 'updated'"
                 " AND w.verdict = 'do' AND {name} = ANY (w.names)"
-                " AND b.scope = w.scope AND b.addr = w.addr"
-            ).format(
-                b=base.relation,
+                " AND b.scope = w.scope AND b.addr = w.addr",
                 p=base.p(position),
                 name=sql.Literal(name),
-                value=canonical(from_image(base, "before", name), base.table.columns[name]),
-                w=work,
+                value=canonical(before(base, name), base.table.columns[name]),
+                w=work.relation,
             )
         )
 
 
-def _unmark(connection: psycopg.Connection[Any], base: Base, work: _Work) -> None:
+def _unmark(connection: psycopg.Connection[Any], work: Undoing) -> None:
     """Rows whose removal marks are gone are kept, with the base they had before."""
+    base = work.base
     asked = [
         sql.SQL("{c} = CASE WHEN {name} = ANY (w.names) THEN {value} ELSE b.{c} END").format(
             c=column.asked,
             name=sql.Literal(name),
-            value=canonical(from_image(base, "before", name), base.table.columns[name]),
+            value=canonical(before(base, name), base.table.columns[name]),
         )
         for name, column in base.columns.items()
         if name in base.table.columns and column.type == base.table.columns[name].base
     ]
     connection.execute(
-        sql.SQL(
-            "UPDATE {b} b SET {asked}, state = CASE WHEN q.left_over = '{{}}' THEN 'k'"
+        work.compose(
+            "UPDATE {base} b SET {asked}, state = CASE WHEN q.left_over = '{{}}' THEN 'k'"
             " ELSE 's' END::\"char\", notes = (SELECT"
             " nullif(coalesce(pg_catalog.jsonb_object_agg(n.key, n.value), '{{}}'), '{{}}')"
             " FROM (SELECT"
             " each.key, CASE each.key WHEN 'removed' THEN q.left_over WHEN 'stored'"
             " THEN each.value - w.names ELSE each.value END AS value"
             " FROM pg_catalog.jsonb_each(b.notes) each) n WHERE n.value <> '{{}}')"
-            " FROM {w} w JOIN {b} o ON o.scope = w.scope AND o.addr = w.addr,"
+            " FROM {w} w JOIN {base} o ON o.scope = w.scope AND o.addr = w.addr,"
             " LATERAL (SELECT coalesce(o.notes -> 'removed'::text, '{{}}') - w.names"
             " AS left_over) q"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.action = 'remove'"
-            " AND b.ctid = o.ctid AND b.state = 's'"
-        ).format(b=base.relation, asked=sql.SQL(", ").join(asked), w=work)
+            " AND b.ctid = o.ctid AND b.state = 's'",
+            asked=sql.SQL(", ").join(asked),
+        )
     )
