@@ -205,5 +205,21 @@ SET = click.option(
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 
+ALLOW_MISSING = option(
+    "allow_missing",
+    "SET",
+    "Go on although rows of this set are gone from the database. May be repeated.",
+    multiple=True,
+    shell_complete=completion.sets,
+)
+
+DATABASE_NAMED = click.option(
+    "--database",
+    "database_name",
+    metavar="NAME",
+    required=True,
+    help="The name of the connected database, to be sure that it is the one you mean.",
+)
+
 BY_HAND = all_of(AS_JSON, ACTOR, WRITING)
 """Of a command with which somebody settles something."""

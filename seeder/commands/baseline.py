@@ -10,13 +10,7 @@ from seeder.command_line.invocation import Invocation
 
 @click.command("baseline", short_help="Say which revision a schema is at, after a squash.")
 @click.argument("revisions", metavar="REVISION...", nargs=-1, required=True)
-@click.option(
-    "--database",
-    "database_name",
-    metavar="NAME",
-    required=True,
-    help="The name of the connected database, to be sure that it is the one you mean.",
-)
+@flags.DATABASE_NAMED
 @flags.PROJECT
 @flags.BY_HAND
 @click.pass_obj

@@ -9,13 +9,7 @@ from seeder.command_line.invocation import Invocation
 
 
 @click.command("claim", short_help="Hand a database over to this project.")
-@click.option(
-    "--database",
-    "database_name",
-    metavar="NAME",
-    required=True,
-    help="The name of the connected database, to be sure that it is the one you mean.",
-)
+@flags.DATABASE_NAMED
 @click.option(
     "--beside",
     is_flag=True,

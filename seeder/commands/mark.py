@@ -10,13 +10,7 @@ from seeder.command_line.invocation import Invocation
 
 @click.command("mark", short_help="Mark a copied database with its own environment.")
 @click.argument("environment")
-@click.option(
-    "--database",
-    "database_name",
-    metavar="NAME",
-    required=True,
-    help="The name of the connected database, to be sure that it is the one you mean.",
-)
+@flags.DATABASE_NAMED
 @flags.BY_HAND
 @click.pass_obj
 def command(

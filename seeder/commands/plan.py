@@ -55,13 +55,7 @@ CHANGES, CONFLICTS = 20, 21
     help=f"Exit with {CHANGES} if changes are pending, {CONFLICTS} if there are conflicts to"
     " review.",
 )
-@flags.option(
-    "allow_missing",
-    "SET",
-    "Go on although rows of this set are gone from the database. May be repeated.",
-    multiple=True,
-    shell_complete=completion.sets,
-)
+@flags.ALLOW_MISSING
 @flags.PROJECT
 @flags.READING
 @click.pass_obj

@@ -30,13 +30,7 @@ from seeder.command_line.invocation import Invocation
     "Write the full result there: JSON, or a page if it ends in .html.",
     shell_complete=completion.files,
 )
-@flags.option(
-    "allow_missing",
-    "SET",
-    "Go on although rows of this set are gone from the database. May be repeated.",
-    multiple=True,
-    shell_complete=completion.sets,
-)
+@flags.ALLOW_MISSING
 @click.option("--dry-run", is_flag=True, help="Show what would be done, as `seeder plan` does.")
 @flags.PROJECT
 @flags.WRITING

@@ -103,6 +103,13 @@ def line(*pieces: Piece, indent: int = 0, hang: int | None = None) -> Line:
     return Line((*lead, *_spans(pieces)), indent + 2 if hang is None else hang)
 
 
+def unshown(number: int, noun: str = "", *, indent: int = 4) -> Iterator[Line]:
+    """Say how many more there are than were shown, if any: `... and 3 more rows`."""
+    if number > 0:
+        noun = f" {noun}{'' if number == 1 else 's'}" if noun else ""
+        yield line(Span(f"... and {number:,} more{noun}", Ink.DIM), indent=indent)
+
+
 def fixed(*pieces: Piece, indent: int = 0) -> Line:
     """Make a line that is never wrapped."""
     return Line(line(*pieces, indent=indent).spans, None)

@@ -8,7 +8,7 @@ from seeder.merge.choices import EXPLAINED
 from seeder.merge.found import RequestRecord, Requests
 from seeder.merge.model import Mode
 from seeder.merge.plan import Plan, SetDecision, SetPlan
-from seeder.report.layout import PLAIN, Ink, Line, Piece, Screen, Span, line, prose, table
+from seeder.report.layout import PLAIN, Ink, Line, Piece, Screen, Span, line, prose, table, unshown
 from seeder.report.rows_text import rows
 from seeder.report.words import (
     DECISIONS,
@@ -103,8 +103,7 @@ def _set(each: SetPlan, *, full: bool) -> Iterator[Line]:
         Span("" if each.decision is SetDecision.MERGE else f"  {each.reason}", Ink.DIM),
     )
     yield from rows(each.rows, full=full)
-    if each.left_out:
-        yield line(Span(f"... and {each.left_out:,} more rows", Ink.DIM), indent=2)
+    yield from unshown(each.left_out, "row", indent=2)
 
 
 def _waiting(found: Plan) -> Iterator[Line]:
@@ -119,8 +118,7 @@ def _waiting(found: Plan) -> Iterator[Line]:
         ],
         indent=2,
     )
-    if len(left) > LISTED:
-        yield line(Span(f"... and {count(len(left) - LISTED, 'more set')}", Ink.DIM), indent=2)
+    yield from unshown(len(left) - LISTED, "set", indent=2)
 
 
 def summary(found: Plan) -> Iterator[Piece]:

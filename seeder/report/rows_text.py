@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from seeder.merge.choices import Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.report.differences import of_columns, of_row, words
-from seeder.report.layout import Ink, Line, Piece, Span, line, prose, table
+from seeder.report.layout import Ink, Line, Piece, Span, line, prose, table, unshown
 from seeder.report.values import change, one, shown
 from seeder.report.words import (
     ACTIONS,
     Group,
     Kind,
-    count,
     groups,
     in_conflict,
     is_new,
@@ -170,8 +169,7 @@ def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
             yield from _three_values(column)
         if kind_of(row) is Kind.CONFLICT:
             yield from choices(row, indent=8)
-    if len(changes) > limit:
-        yield line(Span(f"... and {count(len(changes) - limit, 'more row')}", Ink.DIM), indent=4)
+    yield from unshown(len(changes) - limit, "row")
 
 
 def standing(found: Sequence[OpenConflict], *, limit: int) -> Iterator[Line]:
@@ -193,8 +191,7 @@ def standing(found: Sequence[OpenConflict], *, limit: int) -> Iterator[Line]:
                 yield from _three_values(column)
         for told in each.commands:
             yield line(Span(told, Ink.NOTE, whole=True), indent=8)
-    if len(found) > limit:
-        yield line(Span(f"... and {count(len(found) - limit, 'more row')}", Ink.DIM), indent=4)
+    yield from unshown(len(found) - limit, "row")
 
 
 def _what(each: OpenConflict) -> str:
@@ -224,8 +221,7 @@ def skips(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
         ],
         indent=4,
     )
-    if len(changes) > limit:
-        yield line(Span(f"... and {count(len(changes) - limit, 'more row')}", Ink.DIM), indent=4)
+    yield from unshown(len(changes) - limit, "row")
 
 
 def _others(row: RowChange | OpenConflict) -> Iterator[Line]:

@@ -20,7 +20,19 @@ from seeder.merge.found import (
 from seeder.merge.plan import RowAction, SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
 from seeder.report.excerpt import Excerpts
-from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, line, prose, table
+from seeder.report.layout import (
+    PLAIN,
+    Cell,
+    Ink,
+    Line,
+    Piece,
+    Screen,
+    Span,
+    line,
+    prose,
+    table,
+    unshown,
+)
 from seeder.report.rows_text import attention, skips, standing
 from seeder.report.words import (
     DECISIONS,
@@ -262,9 +274,7 @@ def _open_conflicts(found: Status | Conflicts) -> Iterator[Line]:
         )
     )
     yield from standing(found.in_conflict, limit=len(found.in_conflict))
-    more = found.conflicts - len(found.in_conflict)
-    if more > 0:
-        yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
+    yield from unshown(found.conflicts - len(found.in_conflict))
     if any(each.columns or each.left_catalog for each in found.in_conflict):
         yield line(*prose(EXPLAINED, Ink.DIM), indent=2, hang=2)
     if any(each.holder for each in found.in_conflict):
@@ -299,8 +309,7 @@ def _kept_rows(told: str, rows: tuple[KeptRow, ...], number: int) -> Iterator[Li
         ],
         indent=4,
     )
-    if number > len(rows):
-        yield line(Span(f"... and {number - len(rows):,} more", Ink.DIM), indent=4)
+    yield from unshown(number - len(rows))
 
 
 def _listed(told: str, addresses: tuple[str, ...], number: int) -> Iterator[Line]:
@@ -309,9 +318,7 @@ def _listed(told: str, addresses: tuple[str, ...], number: int) -> Iterator[Line
     yield line(*prose(told, Ink.STRONG))
     for address in addresses:
         yield line(Span(address, whole=True), indent=4)
-    more = number - len(addresses)
-    if more > 0:
-        yield line(Span(f"... and {more:,} more", Ink.DIM), indent=4)
+    yield from unshown(number - len(addresses))
 
 
 def _unfit(found: Status) -> Iterator[Line]:
@@ -327,8 +334,7 @@ def _unfit(found: Status) -> Iterator[Line]:
             indent=2,
             hang=2,
         )
-    if len(found.unfit) > LISTED:
-        yield line(Span(f"... and {len(found.unfit) - LISTED:,} more", Ink.DIM), indent=4)
+    yield from unshown(len(found.unfit) - LISTED)
 
 
 def _release(each: AppliedRelease) -> str:

@@ -54,24 +54,22 @@ class Target:
         """
         text = text.strip()
         if not text:
-            raise ConfigurationInvalid("The database URL is empty.", code="database-url-invalid")
+            raise _invalid("The database URL is empty.")
         scheme = _SCHEME.match(text)
         if scheme:
             text = f"{scheme[1].lower()}://{text[scheme.end() :]}"
             _check_url(text)
         elif "://" in text.partition("=")[0]:
-            raise ConfigurationInvalid(
+            raise _invalid(
                 "The database URL is not one of Postgres.",
                 hint="It starts with postgres:// or postgresql://.",
-                code="database-url-invalid",
             )
         try:
             given = {name: str(value) for name, value in conninfo_to_dict(text).items()}
         except psycopg.Error:
-            raise ConfigurationInvalid(
+            raise _invalid(
                 "The database URL or conninfo cannot be read.",
                 hint=f"{_ENCODE} Options must be ones that libpq knows.",
-                code="database-url-invalid",
             ) from None
         _check(given)
         return cls(
@@ -143,20 +141,15 @@ def _check_url(url: str) -> None:
     rest, _, query = url.partition("://")[2].partition("?")
     authority, _, path = rest.partition("/")
     if authority.count("@") > 1 or "@" in path:
-        raise ConfigurationInvalid(
-            "The database URL has a misplaced @.", hint=_ENCODE, code="database-url-invalid"
-        )
+        raise _invalid("The database URL has a misplaced @.", hint=_ENCODE)
     if "@" in query:  # most likely a part of the password
-        raise ConfigurationInvalid(
-            "The database URL has a misplaced ? or @.", hint=_ENCODE, code="database-url-invalid"
-        )
+        raise _invalid("The database URL has a misplaced ? or @.", hint=_ENCODE)
     found = list(dict.fromkeys(complaints(query)))
     if found:
-        raise ConfigurationInvalid(
+        raise _invalid(
             f"The database URL has options that libpq cannot take: {'; '.join(found)}.",
             hint="The options are those of libpq:"
             " https://www.postgresql.org/docs/current/libpq-connect.html",
-            code="database-url-invalid",
         )
 
 
@@ -164,20 +157,14 @@ def _check(parameters: Mapping[str, str]) -> None:
     hosts = parameters.get("host", "").split(",")
     ports = parameters.get("port", "").split(",")
     if not all(_HOST.fullmatch(host) for host in hosts):
-        raise ConfigurationInvalid(
-            "The database URL has an invalid host.", hint=_ENCODE, code="database-url-invalid"
-        )
+        raise _invalid("The database URL has an invalid host.", hint=_ENCODE)
     if not all(_PORT.fullmatch(port) and int(port or 1) in range(1, 65536) for port in ports):
-        raise ConfigurationInvalid(
-            "The database URL has an invalid port.", hint=_ENCODE, code="database-url-invalid"
-        )
+        raise _invalid("The database URL has an invalid port.", hint=_ENCODE)
     if "@" in parameters.get("dbname", "") and "://" in parameters.get("dbname", ""):
-        raise ConfigurationInvalid(
-            "The conninfo's dbname is a URL.",
-            hint="Give the URL alone.",
-            code="database-url-invalid",
-        )
+        raise _invalid("The conninfo's dbname is a URL.", hint="Give the URL alone.")
     if not re.fullmatch(r"-?\d{0,9}", parameters.get("connect_timeout", "")):
-        raise ConfigurationInvalid(
-            "connect_timeout of the database URL is not a number.", code="database-url-invalid"
-        )
+        raise _invalid("connect_timeout of the database URL is not a number.")
+
+
+def _invalid(message: str, *, hint: str | None = None) -> ConfigurationInvalid:
+    return ConfigurationInvalid(message, hint=hint, code="database-url-invalid")
