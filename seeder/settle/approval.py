@@ -12,6 +12,7 @@ from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, PlanStale
 from seeder.merge.found import RequestRecord, Requests
 from seeder.phases.opening import opened
 from seeder.runtime.log import Log
+from seeder.settle.recorded import require_readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,13 +105,5 @@ def _opened(settings: Settings, *, log: Log, writable: bool) -> Iterator[tuple[C
         translated(doing="reading the requests", otherwise=DatabaseUnavailable),
         connection.transaction(),
     ):
-        meta = ledger.meta(connection)
-        if meta is None or not meta.readable:
-            raise ConfigurationInvalid(
-                "This database has no ledger yet."
-                if meta is None
-                else "This database's ledger is of a newer seeder.",
-                hint="`seeder run` creates it." if meta is None else "Use the newer one.",
-                code="ledger-unusable",
-            )
+        require_readable(ledger.meta(connection))
         yield connection, ledger

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from msgspec.structs import replace
 
-from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.ledger import Ledger, records
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.ownership import Image, Recorded, own_record
 
@@ -65,25 +65,15 @@ def add(
 
 def recorded(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[Recorded, ...]:
     """The ledger's list."""
-    rows = connection.execute(
+    found = connection.execute(
         ledger.sql(
             "SELECT p.id, p.identity, p.began_nameless, p.search_path,"
-            " ARRAY(SELECT r.revision FROM {s}.revisions r WHERE r.project = p.id),"
+            " ARRAY(SELECT r.revision FROM {s}.revisions r WHERE r.project = p.id) AS revisions,"
             " ARRAY(SELECT s.name FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base"
-            " WHERE b.project = p.id) FROM {s}.projects p ORDER BY p.id"
+            " WHERE b.project = p.id) AS sets FROM {s}.projects p ORDER BY p.id"
         )
-    ).fetchall()
-    return tuple(
-        Recorded(
-            id=number,
-            identity=identity,
-            began_nameless=began_nameless,
-            search_path=None if search_path is None else tuple(search_path),
-            revisions=frozenset(revisions),
-            sets=frozenset(sets),
-        )
-        for number, identity, began_nameless, search_path, revisions, sets in rows
     )
+    return records(found, Recorded)
 
 
 def reached(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
