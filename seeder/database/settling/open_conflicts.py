@@ -20,7 +20,7 @@ from seeder.database.ledger.bases.bases import Base, BaseColumn
 from seeder.database.ledger.bases.entries import is_stored, read_bases
 from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
 from seeder.database.ledger.bases.reference_keys import keys_of_rows
-from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING, left_open
+from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING, base_relations, left_open
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import all_of, bounded, canonical, cast, equal
 from seeder.database.schema.referring import read as read_referring
@@ -121,9 +121,7 @@ def _conflict(row: _Row) -> OpenConflict:
 def _rows(
     connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int | None
 ) -> Sequence[_Row]:
-    bases = connection.execute(
-        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
-    ).fetchall()
+    bases = base_relations(connection, ledger)
     if not bases:
         return ()
     each = (
@@ -136,13 +134,8 @@ def _rows(
         " FROM {base} b JOIN {s}.sets s ON s.id = b.seed_set WHERE {open}"
     )
     found = [
-        ledger.sql(
-            each,
-            id=sql.Literal(number),
-            base=sql.Identifier(ledger.schema, f"base_{number}"),
-            open=OPEN,
-        )
-        for (number,) in bases
+        ledger.sql(each, id=sql.Literal(number), base=relation, open=OPEN)
+        for number, relation in bases
     ]
     found.append(
         ledger.sql(

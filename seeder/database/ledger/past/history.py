@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.ledger.runs.conflicts import WAITING
+from seeder.database.ledger.runs.conflicts import WAITING, base_relations
 from seeder.database.ledger.tables.ledger import Ledger, Session, records
 from seeder.merge.found import AppliedRelease, KeptRow, RunSummary
 from seeder.merge.plan import SetDecision, Why
@@ -62,18 +62,15 @@ def deleted(
     limit: int = _NAMED,
 ) -> tuple[int, tuple[KeptRow, ...]]:
     """How many rows of these sets are known as deleted here, and the first of them."""
-    bases = connection.execute(
-        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
-    ).fetchall()
     statements = [
         ledger.sql(
             "SELECT s.name, b.addr, b.run, NULL::text AS holder FROM {base} b"
             " JOIN {s}.sets s ON s.id = b.seed_set"
             " WHERE b.state = 'd' AND s.name = ANY ({names})",
-            base=sql.Identifier(ledger.schema, f"base_{number}"),
+            base=relation,
             names=sql.SQL("{}::text[]").format(sql.Literal(list(names))),
         )
-        for (number,) in bases
+        for _, relation in base_relations(connection, ledger)
     ]
     return _kept(connection, statements, "deleted here; stays deleted", limit)
 

@@ -23,6 +23,16 @@ WAITING = (
 VALUE = sql.Literal(Why.VALUE.value)
 
 
+def base_relations(
+    connection: psycopg.Connection[Any], ledger: Ledger
+) -> list[tuple[int, sql.Identifier]]:
+    """The tables with the entries of the project, each with its number."""
+    rows = connection.execute(
+        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
+    ).fetchall()
+    return [(number, sql.Identifier(ledger.schema, f"base_{number}")) for (number,) in rows]
+
+
 class LeftOpen(NamedTuple):
     """Rows that are not as the catalog asks, and that nobody has settled."""
 
@@ -34,9 +44,7 @@ class LeftOpen(NamedTuple):
 
 def left_open(connection: psycopg.Connection[Any], ledger: Ledger) -> LeftOpen:
     """How many rows are open, of all sets of the project."""
-    bases = connection.execute(
-        ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
-    ).fetchall()
+    bases = base_relations(connection, ledger)
     if not bases:
         return LeftOpen(0, 0)
     waiting = ledger.sql(
@@ -47,10 +55,7 @@ def left_open(connection: psycopg.Connection[Any], ledger: Ledger) -> LeftOpen:
         reference=sql.Literal(Why.REFERENCE.value),
     )
     each = "SELECT pg_catalog.count(*), 0 FROM {base} b WHERE {open}"
-    counts = [
-        ledger.sql(each, base=sql.Identifier(ledger.schema, f"base_{number}"), open=OPEN)
-        for (number,) in bases
-    ]
+    counts = [ledger.sql(each, base=relation, open=OPEN) for _, relation in bases]
     row = connection.execute(
         sql.SQL(
             "SELECT pg_catalog.sum(conflicts)::bigint, pg_catalog.sum(skipped)::bigint FROM ({}) q"
