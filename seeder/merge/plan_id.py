@@ -38,14 +38,6 @@ class RowsDigest:
         return self._hash.hexdigest()
 
 
-def rows_digest(rows: Iterable[RowChange]) -> str:
-    """The digest of a set's rows."""
-    digest = RowsDigest()
-    for row in rows:
-        digest.add(row)
-    return digest.hexdigest()
-
-
 def plan_id(plan: Plan) -> str:
     """SHA-256, hex, over all that makes a plan this plan; the order of sets does not count.
 

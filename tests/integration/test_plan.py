@@ -12,7 +12,7 @@ import pytest
 from seeder.database.connection.lock import key_of
 from seeder.merge.plan import Plan, RowAction, SetDecision
 from seeder.merge.plan_document import from_document
-from seeder.merge.plan_id import rows_digest
+from tests.support.plans import rows_digest
 from tests.support.shop import ROLES_SEED, Done, Shop
 
 NEW_ROLES = """

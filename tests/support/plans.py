@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from seeder.merge.plan import (
     SetDecision,
     SetPlan,
 )
-from seeder.merge.plan_id import plan_id, rows_digest
+from seeder.merge.plan_id import RowsDigest, plan_id
 
 
 def a_column(name: str = "label", **fields: Any) -> ColumnChange:
@@ -38,6 +39,14 @@ def a_row(address: str = "roles/viewer", **fields: Any) -> RowChange:
         "columns": (a_column(),),
     }
     return RowChange(address=address, **(known | fields))
+
+
+def rows_digest(rows: Iterable[RowChange]) -> str:
+    """The digest of a set's rows."""
+    digest = RowsDigest()
+    for row in rows:
+        digest.add(row)
+    return digest.hexdigest()
 
 
 def a_set(name: str = "roles", *rows: RowChange, **fields: Any) -> SetPlan:
