@@ -109,8 +109,8 @@ def test_a_signal_during_the_imports_ends_the_process_without_a_traceback(
 def test_an_alarm_breaks_into_what_is_going_on():
     started = time.monotonic()
     with pytest.raises(DeadlineExceeded) as caught, interruptible(), alarm(0.1):
-        time.sleep(5)
-    assert time.monotonic() - started < 2
+        time.sleep(60)
+    assert time.monotonic() - started < 30
     assert caught.value.exit_code == 34
 
 
