@@ -20,7 +20,7 @@ from seeder.database.judging import diff, holding, moves, row_outcomes, verdict_
 from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
 from seeder.database.ledger.tables.ledger import Ledger
-from seeder.database.staging import departed, references, waiting
+from seeder.database.staging import applied_lines, departed, references, waiting
 from seeder.database.staging.context import MERGING, WRITTEN, Left, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.stage import RESOLVED
@@ -80,6 +80,7 @@ def seed(
         outcomes[left.set] = _with_left(seeding, outcomes[left.set], left)
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     waiting.remember(seeding)
+    applied_lines.remember(seeding)
     return tuple(outcomes.values()), tuple(seeding.warnings)
 
 

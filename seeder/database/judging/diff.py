@@ -14,8 +14,11 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.judging import documents
-from seeder.database.judging.expressions import base_key, desired_is_asked, entry_match
-from seeder.database.schema.equality import TRUE, all_of, any_of, equal, negated, type_sql
+from seeder.database.judging.expressions import desired_is_asked, entry_match
+from seeder.database.schema.equality import TRUE, any_of, type_sql
+from seeder.database.staging import applied_lines
+from seeder.database.staging.line_blocks import Lines
+from seeder.database.staging.vanished import vanished
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Update
 
@@ -74,6 +77,8 @@ def find_differences(
     connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False
 ) -> Differences:
     """Fill the empty diff with the desired rows that could need anything."""
+    lines = work.stage.lines
+    partly = lines is not None and lines.known is not None
     missing = _missing(connection, work)
     joins = all(work.joins(name) for name in work.seed_set.key)
     own = sql.SQL("b.state = 'a' AND b.seed_set = ANY ({})").format(sql.Literal(list(work.own_ids)))
@@ -85,12 +90,16 @@ def find_differences(
             "INSERT INTO {diff} (s, b, missing)\n"
             "SELECT {row}, b.entry, {missing}\n"
             "FROM {stage} s\n"
-            "{join} JOIN (SELECT b.ctid AS entry, b.* FROM {base} b WHERE {in_scope}) b\n"
+            "{join} JOIN (SELECT b.ctid AS entry, {noted} AS noted, {own} AS own, b.*"
+            " FROM {base} b WHERE {in_scope} OFFSET 0) b\n"
             "  ON {match}\n"
-            "WHERE CASE WHEN {row} IS NULL THEN {own} ELSE {different} END{left}"
+            "WHERE CASE WHEN {row} IS NULL THEN b.own ELSE {different} END{left}"
         ).format(
-            join=sql.SQL("FULL" if joins else "LEFT"),
-            left=sql.SQL("") if joins else sql.SQL("\nUNION ALL\n") + _left(work, in_scope, own),
+            # Of a part nothing tells what has left; `_adds_up` does.
+            join=sql.SQL("FULL" if joins and not partly else "LEFT"),
+            left=sql.SQL("")
+            if joins or partly
+            else sql.SQL("\nUNION ALL\n") + _left(work, in_scope, own),
             diff=work.diff,
             row=work.stage.row(),
             stage=work.stage.relation,
@@ -98,10 +107,17 @@ def find_differences(
             in_scope=in_scope,
             match=entry_match(work),
             missing=missing,
+            # Of the notes, for which Postgres reckons with 32 bytes where all are NULL, only this
+            # goes into the hash; without OFFSET 0 it would be asked behind the join.
+            noted=sql.SQL("(b.state <> 'a' OR b.notes IS NOT NULL)"),
             own=own,
-            different=any_of([TRUE if refresh else _different(work), missing]),
+            different=any_of([TRUE if refresh else _different(work, partly=partly), missing]),
         )
     )
+    if lines is not None and partly and not _adds_up(connection, work, lines):
+        connection.execute(sql.SQL("DELETE FROM {}").format(work.diff))
+        applied_lines.stage_whole(connection, work)
+        return find_differences(connection, work, refresh=refresh)
     row = connection.execute(
         sql.SQL(
             "SELECT CASE WHEN pg_catalog.bool_or(missing) THEN"
@@ -115,6 +131,28 @@ def find_differences(
     if leaving:
         connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
     return Differences(entries=entries, missing=missing_rows, leaving=leaving, known=known)
+
+
+def _adds_up(connection: psycopg.Connection[Any], work: SetWork, lines: Lines) -> bool:
+    """Whether every active entry is that of a row that was skipped, or of one that was staged.
+
+    A staged row may be spelt otherwise than its entry is: then that may be one of those skipped.
+    """
+    in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
+    active = connection.execute(
+        sql.SQL("SELECT pg_catalog.count(*) FROM {} b WHERE {} AND b.state = 'a'").format(
+            work.base.relation, in_scope
+        )
+    ).fetchone()
+    found = connection.execute(
+        sql.SQL(
+            "SELECT pg_catalog.count(*) FILTER (WHERE b.state IS DISTINCT FROM 'a'),"
+            " pg_catalog.count(*) FILTER (WHERE b.addr <> s.addr) FROM {} d"
+            " JOIN {} s ON {} = d.s LEFT JOIN {} b ON b.ctid = d.b"
+        ).format(work.diff, work.stage.relation, work.stage.row(), work.base.relation)
+    ).fetchone()
+    (entries,), (without, respelt) = active or (0,), found or (0, 0)
+    return bool(entries == lines.skipped + lines.sent - without and not respelt)
 
 
 def _left(work: SetWork, in_scope: sql.Composable, own: sql.Composable) -> sql.Composable:
@@ -138,50 +176,28 @@ _NAMED = 1_000
 def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composable:
     """Condition: the live row of entry `b.entry` is gone, or has another key by now.
 
-    Most often there is none or a few, so they are asked for first: in a query of its own, which
-    Postgres may share among workers, as it may not where temporary tables take part.
-
-    It has to expect few as well. Of `IS NULL OR NOT ...` it expects that it holds of every row: a
-    LIMIT would then be reached at once, row by row through the index, and workers would have too
-    much to hand over. A CASE compared with a number is expected of one row in two hundred, and
-    the query within WITH is planned to its end.
+    Most often there is none or a few, so they are asked for first, in a query of its own.
     """
     if work.base.fresh:
         return sql.SQL("false")
-    entries = sql.SQL(
-        "SELECT b.ctid FROM {base} b LEFT JOIN {live} l ON {live_here}\n"
-        "WHERE b.scope = {scope} AND b.state = 'a'\n"
-        "AND CASE WHEN {first} IS NULL OR NOT ({same_key}) THEN 1 ELSE 0 END"
-        " OPERATOR(pg_catalog.=) 1"
-    ).format(
-        base=work.base.relation,
-        live=work.table.rows,
-        live_here=all_of(
-            [
-                work.at_primary_key("l", "b"),
-                work.in_scope("l"),
-                negated(work.soft_deleted("l")),
-            ]
-        ),
-        scope=sql.Literal(work.scope),
-        first=sql.Identifier("l", work.base.primary_key[0]),
-        same_key=all_of(
-            equal(sql.Identifier("l", name), base_key(work, name), work.live(name))
-            for name in work.seed_set.key
-        ),
-    )
-    found = connection.execute(
-        sql.SQL("WITH vanished AS MATERIALIZED (\n{}\n) SELECT ctid FROM vanished LIMIT {}").format(
-            entries, sql.Literal(_NAMED + 1)
-        )
-    ).fetchall()
+    lines = work.stage.lines
+    if lines is not None and lines.known is not None:
+        found = list(lines.known.missing)
+    else:
+        few = sql.SQL("SELECT ctid FROM ({}) v LIMIT {}")
+        found = [
+            entry
+            for (entry,) in connection.execute(
+                few.format(vanished(work), sql.Literal(_NAMED + 1))
+            ).fetchall()
+        ]
     if not found:
         return sql.SQL("false")
     if len(found) > _NAMED:
-        return sql.SQL("coalesce(b.entry IN ({}), false)").format(entries)
-    return sql.SQL("coalesce(b.entry = ANY ({}::tid[]), false)").format(
-        sql.Literal([entry for (entry,) in found])
-    )
+        return sql.SQL("coalesce(b.entry IN (SELECT ctid FROM ({}) v), false)").format(
+            vanished(work)
+        )
+    return sql.SQL("coalesce(b.entry = ANY ({}::tid[]), false)").format(sql.Literal(found))
 
 
 def take_over(connection: psycopg.Connection[Any], work: SetWork) -> None:
@@ -240,12 +256,13 @@ def find_gone(
     return cursor.rowcount
 
 
-def _different(work: SetWork) -> sql.Composable:
+def _different(work: SetWork, *, partly: bool = False) -> sql.Composable:
     conditions: list[sql.Composable] = [
         sql.SQL("b.entry IS NULL"),
-        sql.SQL("b.state <> 'a'"),
-        sql.SQL("b.notes IS NOT NULL"),
+        sql.SQL("b.noted"),
     ]
+    if partly:
+        conditions.append(sql.SQL("b.addr <> s.addr"))
     for column in work.seed_set.columns:
         if column.update is Update.NEVER:
             continue

@@ -80,6 +80,8 @@ class Known(Struct, frozen=True, kw_only=True):
     """Those that its own rows gave when it was last applied."""
     waits: bool = False
     """Rows of it wait for other rows."""
+    lined: bool = False
+    """The ledger has the lines of its file."""
 
 
 class Left(Struct, frozen=True, kw_only=True):

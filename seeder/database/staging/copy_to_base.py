@@ -60,7 +60,7 @@ def _fits(work: SetWork) -> bool:
         and not work.stage.references
         and len(work.seed_set.shapes) <= 1
         and set(work.names) == set(source.header) == set(own)
-        and all(_plain(work.live(name)) for name in {*work.names, *work.base.primary_key})
+        and all(is_plain(work.live(name)) for name in {*work.names, *work.base.primary_key})
         and not any(own[name].reference for name in work.names)
         and all(
             position in work.stage.allocated or work.stage.has(name)
@@ -69,7 +69,8 @@ def _fits(work: SetWork) -> bool:
     )
 
 
-def _plain(column: Column) -> bool:
+def is_plain(column: Column) -> bool:
+    """Whether the ledger keeps the column's values as the table does."""
     if column.base not in (column.storage, _SHORTENED):
         return False
     # Not a domain, whose own length a stage does not apply.

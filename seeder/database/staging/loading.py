@@ -133,12 +133,18 @@ def _copy_file(
         step = progress.step("loading", stage.seed_set.name, total=size, unit="bytes")
         places = _moments(stage, source)
         doubtful, tail = False, b""
-        while chunk := file.read(_CHUNK):
-            copy.write(chunk)
+        lines = stage.lines
+        if lines is not None:
+            lines.begin()
+        # What is split into lines takes many times its size.
+        while chunk := file.read(_CHUNK if lines is None else _CHUNK // 4):
             step.done += len(chunk)
+            copy.write(chunk if lines is None else lines.feed(chunk))
             if places and not doubtful:
                 text = tail + chunk.lower()
                 doubtful, tail = any(word in text for word in _MOVING_BYTES), text[-9:]
+        if lines is not None:
+            copy.write(lines.feed(b""))
         _require_same(stage, source, file)
         if doubtful and _has_moving(stage, places):
             raise NotRepresentable("a moment moves")

@@ -14,6 +14,7 @@ from seeder.database.ledger.bases.entries import read_bases
 from seeder.database.ledger.runs.digests import FIRST_ROWS, digest_of
 from seeder.database.schema.tables import Column, read_tables
 from seeder.database.staging import (
+    applied_lines,
     copy_to_base,
     departed,
     loading,
@@ -301,6 +302,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     if seeding.orders.mode is not Mode.INIT:
         registry.warn_of_leftovers(seeding)
     departed.with_defaults(seeding)
+    applied_lines.use(seeding)
     _load(seeding)
     rekey.follow_new_keys(seeding)
 
@@ -333,18 +335,22 @@ def _load(seeding: Seeding) -> None:
             for work in staged
         ],
     )
+    apart = [work for work in staged if work.stage.lines and work.stage.lines.known]
+    staged = [work for work in staged if work not in apart]
     unfit = loading.load_together(connection, [work.stage for work in staged], progress=progress)
     # Once more, each on its own: all values that do not fit are to be named. Those before the
     # first are needed again by a survey alone, which goes on without the others.
     again = [] if unfit is None else staged[0 if seeding.orders.migrations_pending else unfit :]
     rejections: dict[str, ConfigurationInvalid] = {}
-    names = {work.name for work in again}
+    names = {work.name for work in (*again, *apart)}
     for work in seeding.works.values():
         if work.stage.stand_in is None and work.name not in names:
             continue
         try:
             if work.stage.stand_in is not None:
                 copy_to_base.load(connection, work, run=seeding.run, progress=progress)
+            elif work in apart:
+                applied_lines.load(seeding, work)
             else:
                 loading.load(connection, work.stage, progress=progress)
         except ConfigurationInvalid as error:

@@ -28,7 +28,8 @@ def read_known(seeding: Seeding) -> None:
         seeding.ledger.sql(
             "SELECT s.id, b.table_schema, b.table_name, b.key, s.scope, s.name, s.digest, b.id,"
             " EXISTS (SELECT FROM {s}.waiting w WHERE w.base = b.id AND w.scope = s.scope"
-            " AND w.set_name = s.name), b.secrets, b.columns, s.columns, b.project = {p}"
+            " AND w.set_name = s.name), b.secrets, b.columns, s.columns, b.project = {p},"
+            " EXISTS (SELECT FROM {s}.applied_lines a WHERE a.set_id = s.id)"
             " FROM {s}.sets s JOIN {s}.bases b ON b.id = s.base ORDER BY s.id"
         )
     ).fetchall()
@@ -49,6 +50,7 @@ def _known(row: tuple[Any, ...]) -> Known:
         secrets=frozenset(row[9]),
         columns=tuple(column["name"] for column in row[10]),
         given=tuple(row[11]),
+        lined=row[13],
     )
 
 

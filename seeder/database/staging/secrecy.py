@@ -82,14 +82,16 @@ def conceal(seeding: Seeding) -> None:
         secrets = seeding.secrets[known.table]
         _conceal(seeding.connection, seeding.ledger, number, secrets, secrets - known.secrets)
     if found:
-        # They may show values; the end of this run stores others.
+        # They may show values, or be hashes of such; the end of this run stores others.
         seeding.connection.execute(
             seeding.ledger.sql(
                 "WITH told AS (SELECT b.project FROM {s}.bases b WHERE b.id = ANY (%s)),"
-                " gone AS (DELETE FROM {s}.pending_plan WHERE project IN (TABLE told))"
+                " gone AS (DELETE FROM {s}.pending_plan WHERE project IN (TABLE told)),"
+                " hashed AS (DELETE FROM {s}.applied_lines a USING {s}.sets s"
+                " WHERE s.id = a.set_id AND s.base = ANY (%s))"
                 " UPDATE {s}.projects SET live_values = '{{}}' WHERE id IN (TABLE told)"
             ),
-            [list(found)],
+            [list(found), list(found)],
         )
 
 

@@ -18,6 +18,7 @@ from psycopg import sql
 
 from seeder.database.schema.equality import cast, staged_type, type_sql
 from seeder.database.schema.tables import Column, Table
+from seeder.database.staging.line_blocks import Lines
 from seeder.merge.model import CsvFile, SeedColumn, SeedSet
 
 RESOLVED, BLOCKED, AWAITED = 0, 1, 2
@@ -51,6 +52,8 @@ class Stage(Struct, frozen=True, kw_only=True):
     """By the references to rows that no set owns: the columns by which those are found."""
     left_out: Mapping[str, str] = field(default_factory=dict)
     """By column that some rows leave out: its constant default, as text."""
+    lines: Lines | None = None
+    """Of a large file: what is sent of it, and what is noted for the next update."""
 
     @property
     def name(self) -> str:

@@ -81,6 +81,13 @@ CREATE TABLE {s}.sets (
     seeded_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
     UNIQUE (base, scope, name)
 );
+CREATE TABLE {s}.applied_lines (   -- of large CSV files: what an update need not look at
+    set_id integer PRIMARY KEY REFERENCES {s}.sets ON DELETE CASCADE,
+    form text NOT NULL,            -- a hash of what the lines meant: table, columns, types
+    run bigint NOT NULL,           -- the number of the run that applied the file
+    blocks bytea NOT NULL          -- hashes of its blocks of lines, in order
+);
+ALTER TABLE {s}.applied_lines ALTER blocks SET STORAGE EXTERNAL;
 CREATE TABLE {s}.changes (         -- writes other than inserts, with images for undo
     run bigint NOT NULL REFERENCES {s}.runs,
     seq bigint GENERATED ALWAYS AS IDENTITY,
