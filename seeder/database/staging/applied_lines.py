@@ -177,12 +177,15 @@ def _known(seeding: Seeding, work: SetWork) -> Known | None:
     ).fetchall()
     if len(found) > _LOOKED_AT:
         return None
-    return Known(
-        blocks,
-        [addr for _, addr, _ in found],
-        [place for place, _, missing in found if missing],
-        numeric=work.live(work.seed_set.key[0]).base in _NUMBERS,
-    )
+    numeric = work.live(work.seed_set.key[0]).base in _NUMBERS
+    addresses = [addr for _, addr, _ in found]
+    if numeric:
+        # An entry has its key as the file wrote it when the row was new, and be it `01`.
+        if not all(each.isdecimal() for each in addresses):
+            return None
+        addresses = [str(int(each)) for each in addresses]
+    missing_at = [place for place, _, missing in found if missing]
+    return Known(blocks, addresses, missing_at, numeric=numeric)
 
 
 def load(seeding: Seeding, work: SetWork) -> None:

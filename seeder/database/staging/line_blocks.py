@@ -21,6 +21,7 @@ _MOST = 1024
 """Lines without an end that are held."""
 _DIGEST = 12
 """Bytes of a block's hash: two blocks in a trillion times a trillion are taken for each other."""
+_ZERO = ord("0")
 _AHEAD = 64 * _DIGEST
 """How far on a block is looked for; beyond, the two files have little in common."""
 
@@ -29,7 +30,7 @@ _Key: TypeAlias = tuple[int, bytes]
 
 
 class Unordered(Exception):  # no failure: the file is read in another way
-    """Keys do not ascend, so that one may stand there twice."""
+    """Keys do not ascend, so that one may stand there twice, or are not told by how they look."""
 
 
 class Known:
@@ -151,6 +152,8 @@ class Lines:
             )
         except IndexError:  # a line without that field
             raise Unordered from None
+        if self._numeric and not all(map(_is_plain_number, keys)):
+            raise Unordered
         return _ordered(keys, numeric=self._numeric)
 
     def _follow(self, keys: list[_Key]) -> None:
@@ -162,6 +165,11 @@ class Lines:
 
 def _digest(block: list[bytes]) -> bytes:
     return blake2b(b"\n".join(block), digest_size=_DIGEST).digest()
+
+
+def _is_plain_number(key: bytes) -> bool:
+    """Whether a number is written as it is shown, and not as `01`, `+1` or `1_000`."""
+    return key.isdigit() and (key[0] != _ZERO or len(key) == 1)
 
 
 def _ordered(keys: Iterable[bytes], *, numeric: bool) -> list[_Key]:

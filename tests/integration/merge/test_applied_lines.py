@@ -152,6 +152,27 @@ def test_a_key_that_is_written_in_two_ways_is_refused_as_ever(
         updated(project, read)
 
 
+@pytest.mark.parametrize("zeros", ["in the file", "in the ledger"])
+def test_a_deleted_row_whose_key_was_written_otherwise_is_looked_at(
+    project: Project, read: list[Lines], zeros: str
+) -> None:
+    given = rows(1000)
+    padded = {f"0{key}": values for key, values in given.items()}
+    before, after = (given, padded) if zeros == "in the file" else (padded, given)
+    project.sql(TABLE.format(key="integer", more=""))
+    write(project, before)
+    project.init()
+    write(project, after)
+    assert counts(project.update(), "items") == {}
+    project.sql("DELETE FROM items WHERE code = 100500")
+    assert counts(project.update(), "items") == {"record": 1}
+    assert {row["addr"] for row in project.entries("items") if row["state"] == "d"} <= {
+        "100500",
+        "0100500",
+    }
+    assert counts(project.update(), "items") == {"keep": 1}
+
+
 def test_keys_that_do_not_ascend_are_staged_as_a_whole(project: Project, read: list[Lines]) -> None:
     given = begun(project)
     lines = [",".join([key, *values]) for key, values in sorted(given.items(), reverse=True)]
