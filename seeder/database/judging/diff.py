@@ -15,10 +15,9 @@ from psycopg import sql
 
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import desired_is_asked, entry_match
+from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.schema.equality import TRUE, any_of, type_sql
 from seeder.database.staging import applied_lines
-from seeder.database.staging.line_blocks import Lines
-from seeder.database.staging.vanished import vanished
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Update
 
@@ -188,14 +187,14 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
         found = [
             entry
             for (entry,) in connection.execute(
-                few.format(vanished(work), sql.Literal(_NAMED + 1))
+                few.format(applied_lines.vanished(work), sql.Literal(_NAMED + 1))
             ).fetchall()
         ]
     if not found:
         return sql.SQL("false")
     if len(found) > _NAMED:
         return sql.SQL("coalesce(b.entry IN (SELECT ctid FROM ({}) v), false)").format(
-            vanished(work)
+            applied_lines.vanished(work)
         )
     return sql.SQL("coalesce(b.entry = ANY ({}::tid[]), false)").format(sql.Literal(found))
 

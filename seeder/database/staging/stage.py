@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 from psycopg import sql
 
+from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.schema.equality import cast, staged_type, type_sql
 from seeder.database.schema.tables import Column, Table
-from seeder.database.staging.line_blocks import Lines
 from seeder.merge.model import CsvFile, SeedColumn, SeedSet
 
 RESOLVED, BLOCKED, AWAITED = 0, 1, 2

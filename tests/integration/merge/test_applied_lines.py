@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.staging import applied_lines
-from seeder.database.staging.line_blocks import Lines
 from tests.support.merge import Project, counts
 
 TABLE = (

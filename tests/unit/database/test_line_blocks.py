@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from seeder.database.staging.line_blocks import Known, Lines, Unordered
+from seeder.database.ledger.runs.line_blocks import Known, Lines, Unordered
 
 HEADER = b"note,code\n"
 
