@@ -55,6 +55,23 @@ def test_a_pruned_run_has_no_updates_left_to_undo(tiers: Project) -> None:
     assert settled.rows == ()
 
 
+def test_the_run_since_which_a_row_waits_stays(tiers: Project) -> None:
+    tiers.sql("CREATE TABLE users (name text PRIMARY KEY, tier_id integer REFERENCES tiers)")
+    tiers.sql("DELETE FROM tiers")
+    users = "table: users\nkey: name\ncolumns: {tier_id: {ref: tiers}}\nrows:\n"
+    users += "  - {name: ann, tier_id: a}\n"
+    tiers.write("users", users)
+    tiers.update()
+    run = tiers.value("SELECT run FROM seeder.waiting")
+    # Later runs take its place in all else that the ledger keeps.
+    tiers.write("users", users + "  - {name: bob, tier_id: null}\n")
+    tiers.write("tiers", "table: tiers\nkey: name\nrows: [{name: a, seats: 3}, {name: b}]\n")
+    tiers.update()
+    tiers.sql("UPDATE seeder.runs SET started_at = now() - interval '91 days'")
+    forget(tiers, "90d")
+    assert tiers.rows("SELECT id FROM seeder.runs WHERE id = %s", run) == [(run,)]
+
+
 def test_nothing_old_means_nothing_done_and_nothing_recorded(tiers: Project) -> None:
     settled = forget(tiers, "36h")
     assert (settled.run, settled.subject) == (None, "older than 36 hours")

@@ -61,6 +61,7 @@ def prune(
             "requests",
             "revisions",
             "pending_plan",
+            "waiting",
         )
     )
     runs = connection.execute(
