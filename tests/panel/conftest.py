@@ -16,6 +16,7 @@ import pytest
 from flask import Flask, redirect, request, session
 from flask.testing import FlaskClient
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from seeder.panel import panel
 from tests.support.postgres import Database
@@ -148,8 +149,23 @@ class Site:
         )
 
 
+Visit = Callable[..., Site]
+
+
+def visible(html: str) -> str:
+    """A page's text, tags and runs of space taken out."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", html))
+
+
+def store(shop: Shop, plan_id: str, document: dict[str, object]) -> None:
+    """Put a document in the place of the pending plan."""
+    shop.database.execute(
+        "UPDATE seeder.pending_plan SET plan_id = %s, document = %s", plan_id, Jsonb(document)
+    )
+
+
 @pytest.fixture
-def visit() -> Callable[..., Site]:
+def visit() -> Visit:
     """Visit an application on this shop's database: `visit(shop, "jo")`."""
 
     def visit(shop: Shop, user: str | None = "jo", **options: Any) -> Site:
@@ -161,6 +177,6 @@ def visit() -> Callable[..., Site]:
 
 
 @pytest.fixture
-def site(waiting: Shop, visit: Callable[..., Site]) -> Site:
+def site(waiting: Shop, visit: Visit) -> Site:
     """Jo, logged in, while a plan waits."""
     return visit(waiting)

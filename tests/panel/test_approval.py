@@ -9,8 +9,7 @@ from typing import Any
 from psycopg.types.json import Jsonb
 
 from seeder.merge.plan_document import to_document
-from tests.panel.conftest import AFTER, Site, run
-from tests.panel.test_pages import store, visible
+from tests.panel.conftest import AFTER, Site, run, store, visible
 from tests.support.plans import a_plan
 from tests.support.shop import Shop
 

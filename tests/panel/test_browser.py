@@ -9,8 +9,8 @@ import pytest
 
 from seeder.merge.plan import ColumnCase
 from seeder.merge.plan_document import to_document
-from tests.panel.conftest import AFTER, application, panel_url, run
-from tests.panel.test_pages import HOSTILE, store
+from tests.panel.conftest import AFTER, application, panel_url, run, store
+from tests.panel.test_pages import HOSTILE
 from tests.support.plans import a_column, a_plan, a_row, a_set
 from tests.support.shop import Shop
 
