@@ -47,7 +47,12 @@ def outside_of_event_loops(work: Callable[[], T]) -> T:
     caller waits for; it sees the caller's context variables.
     """
     asyncio = sys.modules.get("asyncio")  # who has a loop has imported it
-    if asyncio is None or asyncio._get_running_loop() is None:  # documented
+    try:
+        if asyncio is not None:
+            asyncio.get_running_loop()
+    except RuntimeError:  # none runs
+        asyncio = None
+    if asyncio is None:
         return work()
     context = contextvars.copy_context()
     return Background(lambda: context.run(work)).result()
