@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.judging.verdict_rows import (
     EVERY,
     after_update,
@@ -244,12 +245,12 @@ def holder_name(work: SetWork) -> sql.Composable:
     """What people are told of live row `t` of the set's table: table and primary key."""
     secret = {column.name for column in work.seed_set.columns if column.secret}
     known: list[sql.Composable] = [
-        sql.SQL("{} || ({})::text").format(sql.Literal(f"{name} "), sql.Identifier("t", name))
+        sql.SQL("{} || ({})::text").format(Named(f"{name} "), sql.Identifier("t", name))
         for name in work.base.primary_key
         if name not in secret
     ]
     return sql.SQL("{} || ' (' || pg_catalog.concat_ws(', ', {}) || ')'").format(
-        sql.Literal(str(work.table)), sql.SQL(", ").join(known or [sql.Literal("secret")])
+        Named(str(work.table)), sql.SQL(", ").join(known or [Named("secret")])
     )
 
 
@@ -342,10 +343,10 @@ def collide(guard: Guard, one: str, other: str) -> sql.Composable:
 def _values(guard: Guard) -> sql.Composable:
     """What the index holds of row `r`."""
     values = [
-        sql.SQL("{} AS {}").format(sql.SQL(expression), sql.Identifier(f"u{number}"))
+        sql.SQL("{} AS {}").format(Theirs(expression), sql.Identifier(f"u{number}"))
         for number, expression in enumerate(guard.expressions, start=1)
     ]
-    values.append(sql.SQL("({}) AS guarded").format(sql.SQL(guard.predicate or "true")))
+    values.append(sql.SQL("({}) AS guarded").format(Theirs(guard.predicate or "true")))
     return sql.SQL(", ").join(values)
 
 
@@ -379,9 +380,9 @@ def brought_back(work: SetWork, guard: Guard) -> sql.Composable:
         else sql.SQL(
             "CASE WHEN b.notes -> 'removed'::text ? {name}::text THEN {value} ELSE {now} END"
         ).format(
-            name=sql.Literal(name),
+            name=Named(name),
             value=cast(
-                sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(sql.Literal(name)),
+                sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(Named(name)),
                 work.live(name),
             ),
             now=sql.Identifier("t", name),
@@ -423,7 +424,7 @@ def takers(
     columns_then = sql.SQL("SELECT {}").format(sql.SQL(", ").join(renamed))
     if guard.generated:
         made = [
-            sql.SQL("({}) AS {}").format(sql.SQL(expression), sql.Identifier(name))
+            sql.SQL("({}) AS {}").format(Theirs(expression), sql.Identifier(name))
             for name, expression in guard.generated
         ]
         columns_then = sql.SQL("SELECT m.*, {} FROM ({}) m").format(
@@ -449,7 +450,7 @@ def _new_value(work: SetWork, name: str) -> sql.Composable:
     live = work.live(name)
     default: sql.Composable = sql.SQL("NULL")
     if live.default is not None and live.constant_default:
-        default = sql.SQL(live.default)
+        default = Theirs(live.default)
     default = cast(default, live)
     if not work.stage.has(name):
         return default

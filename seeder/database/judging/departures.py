@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, writing
 from seeder.database.ledger.bases.entries import is_stored
@@ -129,7 +130,7 @@ def _pairs(
             sql.SQL(
                 "CASE WHEN {} THEN pg_catalog.jsonb_build_object({}::text,"
                 " ARRAY[{}]::text[]) ELSE {} END"
-            ).format(condition, sql.Literal(name), sql.SQL(", ").join(texts), EMPTY)
+            ).format(condition, Named(name), sql.SQL(", ").join(texts), EMPTY)
         )
     return sql.SQL("({})").format(sql.SQL(" || ").join(pieces or (EMPTY,)))
 

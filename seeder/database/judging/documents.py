@@ -15,6 +15,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.facts import Fact, numbers
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.bases.entry_values import last_asked, stored
@@ -171,7 +172,7 @@ def images(work: SetWork) -> sql.Composable:
         ).format(
             v=sql.Identifier(f"v{work.stage.position(column.name)}"),
             c=sql.Identifier(f"c{work.stage.position(column.name)}"),
-            name=sql.Literal(column.name),
+            name=Named(column.name),
             how=sql.Literal(msgspec.json.encode(column.merge).decode()),
             writes=numbers(COLUMN_RULES, COLUMN_WRITES),
             writes_part=sql.Literal(sorted(COLUMN_WRITES)),
@@ -242,7 +243,7 @@ def _pending(
     pieces: list[sql.Composable] = []
     for column, condition in zip(columns, pending, strict=True):
         base, live = work.base.columns[column.name], work.live(column.name)
-        note = sql.SQL("b.notes -> 'offered'::text ->> {}::text").format(sql.Literal(column.name))
+        note = sql.SQL("b.notes -> 'offered'::text ->> {}::text").format(Named(column.name))
         pieces.append(sql.SQL("coalesce({}, false)").format(condition))
         pieces += [
             as_json(cast(value, live), live)
@@ -256,7 +257,7 @@ def _pending(
         ]
         pieces.append(
             sql.SQL("coalesce(b.notes -> 'offered'::text ? {}::text, false)").format(
-                sql.Literal(column.name)
+                Named(column.name)
             )
         )
     return work.compose(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.entry_values import asked, last_asked, stored
 from seeder.database.schema.equality import ADDRESS, all_of, canonical, cast, equal, found_in, same
 from seeder.database.staging.work import SetTarget, SetWork
@@ -79,9 +80,7 @@ def desired_is_asked(work: SetWork, name: str, *, noted: bool = True) -> sql.Com
     return sql.SQL(
         "((NOT {moved} AND {r} IS NOT DISTINCT FROM b.{symbol}) OR ({d} IS NOT NULL AND {equal}))"
     ).format(
-        moved=sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(
-            sql.Literal(name)
-        ),
+        moved=sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(Named(name)),
         r=work.stage.r(name),
         symbol=column.symbol,
         d=work.stage.d(name),
@@ -102,7 +101,7 @@ def offered(work: SetWork, name: str) -> sql.Composed:
         "coalesce((SELECT b.notes -> 'offered'::text ? {name}::text AND"
         " b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
         " FROM {base} b WHERE b.ctid = w.b), false)",
-        name=sql.Literal(name),
+        name=Named(name),
         offer=offer(work, name),
     )
 

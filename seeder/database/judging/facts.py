@@ -8,6 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.schema.equality import FALSE, TRUE
 from seeder.merge.rules import Rule
 
@@ -58,7 +59,7 @@ def numbers(
     wanted = [str(n) for n, rule in enumerate(rules) if rule.verdict in verdicts]
     names = dict.fromkeys(rule.verdict.value for rule in rules if rule.verdict in verdicts)
     return sql.SQL("{}::smallint[]{}").format(
-        sql.Literal(f"{{{','.join(wanted)}}}"), _comment(", ".join(names))
+        Named(f"{{{','.join(wanted)}}}"), _comment(", ".join(names))
     )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import Fact, numbers, verdict_number
@@ -78,7 +79,7 @@ def _moving_away(work: SetWork, live: str) -> sql.Composable:
             " coalesce(o.notes -> 'moved'::text ->> {name}::text, ({asked})::text)"
         ).format(
             now=canonical(sql.Identifier(live, name), work.live(name)),
-            name=sql.Literal(name),
+            name=Named(name),
             asked=sql.SQL("o.{}").format(work.base.columns[name].asked),
         )
         for name in work.seed_set.key

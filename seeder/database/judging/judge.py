@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents, identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
 from seeder.database.judging.facts import Fact, numbers, verdict_number
@@ -82,7 +83,7 @@ def _judge(
         }.items()
     }
     moved_keys = [
-        sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(sql.Literal(name))
+        sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(Named(name))
         for name in work.seed_set.key
     ]
     row_facts: dict[str, Fact] = {
@@ -192,7 +193,7 @@ def _offer_withdrawn(columns: dict[str, int]) -> sql.Composable:
         sql.SQL(" OR ").join(
             sql.SQL(
                 "coalesce(b.notes -> 'offered'::text ? {}::text AND c.{} = ANY ({}), false)"
-            ).format(sql.Literal(name), sql.Identifier(f"v{n}"), nothing)
+            ).format(Named(name), sql.Identifier(f"v{n}"), nothing)
             for name, n in columns.items()
         )
     )
@@ -323,7 +324,7 @@ def _column_facts(
                 "coalesce(b.notes -> 'offered'::text ? {name}::text AND"
                 " (b.notes -> 'offered'::text ->> {name}::text)"
                 " IS NOT DISTINCT FROM {offer}, false)"
-            ).format(name=sql.Literal(name), offer=offer(work, name)),
+            ).format(name=Named(name), offer=offer(work, name)),
         }
     if work.identifies(name) and facts["never"] is False:
         # Others may refer to a number that is the application's: it is never written over.

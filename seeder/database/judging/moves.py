@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import writing
@@ -182,7 +183,7 @@ def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> boo
         if old != new:
             notes.append(
                 sql.SQL("pg_catalog.jsonb_build_object({}, ({})::text)").format(
-                    sql.Literal(name), column.asked
+                    Named(name), column.asked
                 )
             )
     if notes:

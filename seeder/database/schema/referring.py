@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.schema.equality import all_of, refers
 from seeder.database.schema.tables import ForeignKey
 from seeder.merge.model import TableName
@@ -30,7 +31,7 @@ def referring(keys: Iterable[ForeignKey], restricted: Restricted) -> sql.Composa
         sql.SQL(
             "({}::text, (SELECT pg_catalog.count(*) FROM (SELECT FROM {} c WHERE {} LIMIT {}) x))"
         ).format(
-            sql.Literal(str(table)),
+            Named(str(table)),
             sql.Identifier(*table.parts),
             sql.SQL(" OR ").join(conditions),
             sql.Literal(COUNTED + 1),

@@ -15,6 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.ledger.bases.bases import Base, BaseColumn
 from seeder.database.ledger.bases.entries import is_stored, read_bases
@@ -269,7 +270,7 @@ def _others(base: Base, key: ForeignKey) -> list[sql.Composable]:
 
 def _facts_of(base: Base, column: BaseColumn) -> sql.Composable:
     now = base.table.columns[column.name]
-    name = sql.Literal(column.name)
+    name = Named(column.name)
     live = sql.Identifier("t", column.name)
     offered = sql.SQL("(b.notes -> 'offered'::text ->> {}::text)").format(name)
     sides = [last_asked(column), stored(column), live, offered]

@@ -9,6 +9,7 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import holding, row_outcomes
 from seeder.database.judging.expressions import entry_match
 from seeder.database.judging.groups import judge_set
@@ -194,9 +195,9 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
             run=sql.Literal(seeding.run),
             base=sql.Literal(work.base.id),
             scope=sql.Literal(work.scope),
-            set=sql.Literal(work.name),
+            set=Named(work.name),
             reason=sql.Literal(_REASON),
-            column=sql.Literal(column),
+            column=Named(column),
             now=canonical(sql.Identifier("t", column), live),
             none=sql.SQL("'false'" if live.base == "boolean" else "NULL::text"),
             w=relation,

@@ -13,6 +13,7 @@ import msgspec
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.documents import as_json, as_text
 from seeder.database.ledger.bases.entries import from_text, live_text
 from seeder.database.schema.equality import canonical, same_text
@@ -70,7 +71,7 @@ def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -
     column = work.base.table.columns[name]
 
     def image(side: str) -> sql.Composable:
-        text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), sql.Literal(name))
+        text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), Named(name))
         return as_json(from_text(work.base, name, text), column)
 
     rows = connection.execute(
@@ -78,13 +79,13 @@ def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -
             "SELECT w.n, (w.merged -> {name}::text -> 'how'::text)::text, {before}, {after}, {now}"
             " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated' AND w.merged ? {name}::text"
             " AND w.after ? {name}::text AND NOT {same}",
-            name=sql.Literal(name),
+            name=Named(name),
             before=image("before"),
             after=image("after"),
             now=as_json(sql.Identifier("t", name), column),
             same=same_text(
                 sql.Identifier("t", name),
-                sql.SQL("w.after ->> {}::text").format(sql.Literal(name)),
+                sql.SQL("w.after ->> {}::text").format(Named(name)),
                 column,
             ),
         )
@@ -112,7 +113,7 @@ def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -
                 " after = w.after || pg_catalog.jsonb_build_object({name}, {now}),"
                 " merged = pg_catalog.jsonb_set(w.merged, ARRAY[{name}, 'parts'], %s::jsonb),"
                 " partly = w.partly OR %s FROM {live} t WHERE {at} AND w.n = %s",
-                name=sql.Literal(name),
+                name=Named(name),
                 becomes=sql.SQL("({})::text").format(
                     canonical(from_text(work.base, name, sql.SQL("%s")), column)
                 ),

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.collisions import (
     Changes,
     Place,
@@ -32,7 +33,7 @@ def changes_of(base: Base, work: sql.Composable, names: Iterable[str]) -> Change
     written = frozenset(names)
 
     def is_written(name: str) -> sql.Composable:
-        return sql.SQL("{} = ANY (w.names)").format(sql.Literal(name))
+        return sql.SQL("{} = ANY (w.names)").format(Named(name))
 
     def after(name: str) -> sql.Composable:
         now = sql.Identifier("t", name)
@@ -120,7 +121,7 @@ def _keep_updated(
             " FROM {w} x WHERE x.n IN ({held_rows})) q"
             " WHERE q.n = w.n AND w.verdict = 'do' AND w.names OPERATOR(pg_catalog.&&) {columns}",
             held=sql.Literal(HELD),
-            columns=sql.SQL("{}::text[]").format(sql.Literal(list(guard.columns))),
+            columns=sql.SQL("{}::text[]").format(Named(list(guard.columns))),
             held_rows=_wanting(work, changes, guard, wanted, others=True),
         )
     ).rowcount

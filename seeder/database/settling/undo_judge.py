@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, is_stored
 from seeder.database.ledger.bases.entry_values import omitted, unknown
@@ -136,7 +137,7 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
     for name, column in base.table.columns.items():
         if column.not_null and not column.fills_itself:
             keep(
-                sql.SQL("w.before ->> {}::text IS NULL").format(sql.Literal(name)),
+                sql.SQL("w.before ->> {}::text IS NULL").format(Named(name)),
                 f"no value of the column {name} was kept, which must not be NULL",
             )
     held = _held(connection, work, "before", "deleted")
@@ -144,7 +145,7 @@ def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
     if not set(base.table.columns) <= {*held, *base.columns}:
         for name in [name for name in held if name not in base.table.columns]:
             keep(
-                sql.SQL("w.before ? {}::text").format(sql.Literal(name)),
+                sql.SQL("w.before ? {}::text").format(Named(name)),
                 f"the column {name} {LOST}",
             )
     while sum(
@@ -173,8 +174,7 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
             ),
         )
     given = sql.SQL(" AND ").join(
-        sql.SQL("w.before ->> {}::text IS NOT NULL").format(sql.Literal(name))
-        for name in key.columns
+        sql.SQL("w.before ->> {}::text IS NOT NULL").format(Named(name)) for name in key.columns
     )
     return sql.SQL("{} AND NOT EXISTS (SELECT FROM {} p WHERE {}) AND {}").format(
         given, sql.Identifier(*key.target.parts), here, coming
@@ -194,7 +194,7 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
         if column is None or column.generated:
             continue
         parts = {
-            "name": sql.Literal(name),
+            "name": Named(name),
             "written": _holds(base, name, "after"),
             "before": _holds(base, name, "before"),
         }
@@ -265,7 +265,7 @@ def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
 
 def _holds(base: Base, name: str, side: str) -> sql.Composable:
     """Condition: live row `t` holds what the image of `w` says of a column."""
-    text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), sql.Literal(name))
+    text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), Named(name))
     return same_text(sql.Identifier("t", name), text, base.table.columns[name])
 
 
@@ -278,7 +278,7 @@ def _held(connection: psycopg.Connection[Any], work: Undoing, side: str, kind: s
                 "SELECT DISTINCT pg_catalog.jsonb_object_keys({side}) FROM {w} WHERE kind ="
                 " {kind} ORDER BY 1",
                 side=sql.Identifier(side),
-                kind=sql.Literal(kind),
+                kind=Named(kind),
             )
         ).fetchall()
     ]
@@ -291,7 +291,7 @@ def _parent_is_there(base: Base, name: str) -> sql.Composable:
         sql.SQL(
             "(w.before ->> {name}::text IS NULL OR EXISTS (SELECT FROM {target} p WHERE {there}))"
         ).format(
-            name=sql.Literal(name),
+            name=Named(name),
             target=sql.Identifier(*key.target.parts),
             there=compared_by(
                 sql.Identifier("p", key.target_columns[0]), key.operators[0], before(base, name)

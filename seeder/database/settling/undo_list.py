@@ -9,6 +9,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
 from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
@@ -56,7 +57,7 @@ class Undoing(Struct, frozen=True, kw_only=True):
 
 def before(base: Base, name: str) -> sql.Composable:
     """What the image of row `w` says that a column held before the run."""
-    return from_text(base, name, sql.SQL("w.before ->> {}::text").format(sql.Literal(name)))
+    return from_text(base, name, sql.SQL("w.before ->> {}::text").format(Named(name)))
 
 
 def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) -> bool:
@@ -85,7 +86,7 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
     )
     kept = sql.SQL(", ").join(
         sql.SQL("(c.before ->> {}::text)::{}").format(
-            sql.Literal(name), sql.SQL(base.table.columns[name].storage)
+            Named(name), sql.SQL(base.table.columns[name].storage)
         )
         for name in base.primary_key
     )
@@ -131,7 +132,7 @@ def lock(connection: psycopg.Connection[Any], work: Undoing) -> None:
             work.compose(
                 "SELECT FROM {live} t JOIN {w} w ON {at} WHERE w.kind = {kind}"
                 " ORDER BY {order} FOR {strength} OF t",
-                kind=sql.Literal(kind),
+                kind=Named(kind),
                 order=order,
                 strength=sql.SQL(strength),
             )
@@ -145,7 +146,7 @@ def _changed(work: Undoing) -> sql.Composable:
     for name, column in base.table.columns.items():
         if column.generated:
             continue
-        key = sql.Literal(name)
+        key = Named(name)
         text = sql.SQL("w.after ->> {}::text").format(key)
         now = bounded(canonical(sql.Identifier("t", name), column), column)
         pair = sql.SQL("ARRAY[{}, {}]::text[]")

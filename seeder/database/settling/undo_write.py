@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.entries import at_key, image, live_text
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
@@ -209,7 +210,7 @@ def _follow(connection: psycopg.Connection[Any], work: Undoing, names: Sequence[
                 " AND w.verdict = 'do' AND {name} = ANY (w.names)"
                 " AND b.scope = w.scope AND b.addr = w.addr",
                 p=base.p(position),
-                name=sql.Literal(name),
+                name=Named(name),
                 value=canonical(before(base, name), base.table.columns[name]),
                 w=work.relation,
             )
@@ -222,7 +223,7 @@ def _unmark(connection: psycopg.Connection[Any], work: Undoing) -> None:
     asked = [
         sql.SQL("{c} = CASE WHEN {name} = ANY (w.names) THEN {value} ELSE b.{c} END").format(
             c=column.asked,
-            name=sql.Literal(name),
+            name=Named(name),
             value=canonical(before(base, name), base.table.columns[name]),
         )
         for name, column in base.columns.items()

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.schema.equality import canonical
 from seeder.database.staging.context import Seeding
@@ -168,7 +169,7 @@ def _known(work: SetWork, base: Base, name: str) -> sql.Composable:
     return sql.SQL(
         "CASE WHEN coalesce(b.notes -> 'unknown'::text ? {}::text, false) THEN NULL"
         " ELSE (b.{})::text END"
-    ).format(sql.Literal(name), own)
+    ).format(Named(name), own)
 
 
 def _refers(work: SetWork, name: str) -> bool:
@@ -208,12 +209,12 @@ def _plain_again(base: Base, names: Sequence[str]) -> list[sql.Composable]:
             " THEN {before} ELSE b.{own} END"
         )
         before = sql.SQL("(b.notes -> 'moved'::text ->> {}::text)::{}").format(
-            sql.Literal(name), sql.SQL(column.storage)
+            Named(name), sql.SQL(column.storage)
         )
-        sets.append(noted.format(own=column.asked, name=sql.Literal(name), before=before))
+        sets.append(noted.format(own=column.asked, name=Named(name), before=before))
         if column.reference:
             none = sql.SQL("NULL")
-            sets.append(noted.format(own=column.symbol, name=sql.Literal(name), before=none))
+            sets.append(noted.format(own=column.symbol, name=Named(name), before=none))
     return sets
 
 
@@ -240,7 +241,7 @@ def _assignments(work: SetWork) -> tuple[list[sql.Composable], sql.Composable]:
             sql.SQL(
                 "CASE WHEN m.how = 2 AND {} THEN pg_catalog.jsonb_build_object({}, (b.{})::text)"
                 " ELSE '{{}}'::jsonb END"
-            ).format(differs, sql.Literal(name), column.asked)
+            ).format(differs, Named(name), column.asked)
         )
     return sets, sql.SQL("({})").format(sql.SQL(" || ").join(moved))
 

@@ -14,6 +14,7 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import BaseColumn, document
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.staging.context import Known, Seeding
@@ -114,7 +115,7 @@ def _conceal(
                     base, column.asked, column.symbol
                 )
             )
-    names = {"names": sql.SQL("{}::text[]").format(sql.Literal(sorted(new)))}
+    names = {"names": sql.SQL("{}::text[]").format(Named(sorted(new)))}
     connection.execute(
         sql.SQL(
             "UPDATE {base} SET notes = (SELECT pg_catalog.jsonb_object_agg(part.key,"

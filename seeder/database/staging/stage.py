@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Theirs
 from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.schema.equality import cast, staged_type, type_sql
 from seeder.database.schema.tables import Column, Table
@@ -172,7 +173,7 @@ def next_value(column: Column) -> sql.Composable | None:
             sql.Literal(column.sequence), type_sql(column)
         )
     if column.default is not None and not column.generated:
-        return sql.SQL("({})").format(sql.SQL(column.default))
+        return sql.SQL("({})").format(Theirs(column.default))
     return None
 
 

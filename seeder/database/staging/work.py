@@ -9,6 +9,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.schema.equality import (
     Pair,
@@ -182,11 +183,11 @@ class SetWork(Struct, frozen=True, kw_only=True):
             " AND {as_marked})"
         ).format(
             base=sql.Identifier(base),
-            name=sql.Literal(name),
+            name=Named(name),
             as_marked=same_text(
                 sql.Identifier(live, name),
                 sql.SQL("{}.notes #>> ARRAY['removed', {}, '1']").format(
-                    sql.Identifier(base), sql.Literal(name)
+                    sql.Identifier(base), Named(name)
                 ),
                 self.live(name),
             ),

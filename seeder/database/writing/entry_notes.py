@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import offer
 from seeder.database.judging.facts import numbers
@@ -55,7 +56,7 @@ def left_out(work: SetWork, name: str) -> sql.Composable:
     live = work.live(name)
     if live.default is None or _varies(work, name):
         return sql.SQL("NULL")
-    return canonical(cast(sql.SQL(live.default), live), live)
+    return canonical(cast(Theirs(live.default), live), live)
 
 
 def unknown_when_left_out(work: SetWork) -> list[sql.Composable]:
@@ -101,7 +102,7 @@ def _rewritten(work: SetWork, name: str) -> sql.Composable:
 
 def later_notes(work: SetWork) -> sql.Composable:
     """Notes of an entry that is there, once its verdict `w` is carried out."""
-    names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
+    names = sql.SQL("{}::text[]").format(Named(list(work.names)))
     unknown: list[sql.Composable] = [
         sql.SQL("(coalesce(b.notes -> 'unknown'::text, '[]') - {})").format(names)
     ]
@@ -117,8 +118,8 @@ def later_notes(work: SetWork) -> sql.Composable:
         )
         unknown.append(
             sql.SQL(kept).format(
-                part=sql.Literal("unknown"),
-                name=sql.Literal(column.name),
+                part=Named("unknown"),
+                name=Named(column.name),
                 verdict=verdict,
                 applied=applied(),
                 value=as_array(column.name),
@@ -131,14 +132,14 @@ def later_notes(work: SetWork) -> sql.Composable:
             piece = sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END")
             unknown.append(piece.format(lets_go, as_array(column.name)))
             still = sql.SQL("({} OR b.notes -> 'omitted'::text ? {}::text AND NOT {})").format(
-                lets_go, sql.Literal(column.name), given
+                lets_go, Named(column.name), given
             )
             omitted.append(piece.format(still, as_array(column.name)))
         if column.name in work.seed_set.key:
             moved.append(
                 sql.SQL(kept).format(
-                    part=sql.Literal("moved"),
-                    name=sql.Literal(column.name),
+                    part=Named("moved"),
+                    name=Named(column.name),
                     verdict=verdict,
                     applied=applied(),
                     value=_kept("moved", column.name),
@@ -161,12 +162,12 @@ def later_notes(work: SetWork) -> sql.Composable:
 def _kept(part: str, name: str) -> sql.Composable:
     return sql.SQL(
         "pg_catalog.jsonb_build_object({name}, b.notes -> {part}::text -> {name}::text)"
-    ).format(name=sql.Literal(name), part=sql.Literal(part))
+    ).format(name=Named(name), part=Named(part))
 
 
 def stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
     """Pieces of the notes' `stored`: rewritten values, and those that stay as they were."""
-    names = sql.SQL("{}::text[]").format(sql.Literal(list(work.names)))
+    names = sql.SQL("{}::text[]").format(Named(list(work.names)))
     pieces: list[sql.Composable] = []
     if keep:
         pieces.append(sql.SQL("(coalesce(b.notes -> 'stored'::text, '{{}}') - {})").format(names))
@@ -175,7 +176,7 @@ def stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
         rewritten = _rewritten(work, column.name) if work.table.rewrites else EMPTY
         before = (
             sql.SQL("CASE WHEN b.notes -> 'stored'::text ? {}::text THEN {} ELSE {} END").format(
-                sql.Literal(column.name), _kept("stored", column.name), EMPTY
+                Named(column.name), _kept("stored", column.name), EMPTY
             )
             if keep
             else EMPTY
@@ -217,9 +218,9 @@ def _since(work: SetWork) -> list[sql.Composable]:
             " THEN pg_catalog.jsonb_build_object({name}, {since}) ELSE {empty} END"
         ).format(
             kept_out=_kept_out(work, name),
-            name=sql.Literal(name),
+            name=Named(name),
             offer=offer(work, name),
-            since=since(sql.Literal(name)),
+            since=since(Named(name)),
             empty=EMPTY,
         )
         for name in _offering(work)
@@ -251,7 +252,7 @@ def _parts(work: SetWork) -> list[sql.Composable]:
     return [
         sql.SQL("CASE WHEN {} THEN pg_catalog.jsonb_build_object({}, {}) ELSE {} END").format(
             documents.kept_out(work, column.name),
-            sql.Literal(column.name),
+            Named(column.name),
             documents.parts_kept_out(work, column.name),
             EMPTY,
         )

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, new_value, writing
@@ -89,7 +90,7 @@ def keep(
             run=sql.Literal(run),
             base=sql.Literal(work.base.id),
             scope=sql.Literal(work.scope),
-            set=sql.Literal(work.name),
+            set=Named(work.name),
             action=_rule_text([rule.verdict.value for rule in ROW_RULES]),
             reason=sql.Literal(reason) if reason else _rule_text([r.reason for r in ROW_RULES]),
             before=before,
@@ -103,7 +104,7 @@ def keep(
 
 def _rule_text(texts: list[str]) -> sql.Composable:
     """The text that belongs to the verdict of row `w`."""
-    return sql.SQL("({}::text[])[w.verdict + 1]").format(sql.Literal(texts))
+    return sql.SQL("({}::text[])[w.verdict + 1]").format(Named(texts))
 
 
 def reread(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
@@ -112,7 +113,7 @@ def reread(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *
         return
     pieces = sql.SQL(" || ").join(
         sql.SQL("CASE WHEN c.after ? {}::text THEN {} ELSE {} END").format(
-            sql.Literal(name),
+            Named(name),
             as_object(name, canonical(sql.Identifier("l", name), work.live(name))),
             EMPTY,
         )

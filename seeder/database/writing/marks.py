@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import departures
 from seeder.database.judging.collisions import MARKS_FREED, MARKS_LEAVING
 from seeder.database.judging.expressions import places
@@ -32,7 +33,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
             " {})) ELSE {} END"
         ).format(
             condition,
-            sql.Literal(name),
+            Named(name),
             sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name))),
             sql.SQL("({})::text").format(canonical(value, work.live(name))),
             EMPTY,
@@ -73,7 +74,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
             asked=_asked_after(bases),
             sets=sql.SQL(", ").join(
                 sql.SQL("{0} = CASE WHEN w.removed ? {1}::text THEN {2} ELSE t.{0} END").format(
-                    sql.Identifier(name), sql.Literal(name), value
+                    sql.Identifier(name), Named(name), value
                 )
                 for name, (_, value) in marked.items()
             ),
@@ -93,7 +94,7 @@ def _notes_without(
         notes = sql.SQL(
             "CASE WHEN w.{w} THEN {notes} #- ARRAY['stored', {name}] #- ARRAY['offered', {name}]"
             " #- ARRAY['since', {name}] #- ARRAY['parts', {name}] ELSE {notes} END"
-        ).format(w=sql.Identifier(f"w{column.n}"), notes=notes, name=sql.Literal(column.name))
+        ).format(w=sql.Identifier(f"w{column.n}"), notes=notes, name=Named(column.name))
     return sql.SQL("({})").format(notes)
 
 
@@ -115,7 +116,7 @@ def _reread_marks(
                 "pg_catalog.jsonb_build_object('stored',"
                 " coalesce(b.notes -> 'stored'::text, '{{}}')"
                 " || pg_catalog.jsonb_build_object({}, {}))"
-            ).format(sql.Literal(name), now)
+            ).format(Named(name), now)
         )
         connection.execute(
             work.compose(
@@ -125,7 +126,7 @@ def _reread_marks(
                 " WHERE b.scope = {scope} AND b.state = 's' AND b.run = {run} AND {at}"
                 " AND b.notes -> 'removed'::text ? {name}::text"
                 " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}",
-                name=sql.Literal(name),
+                name=Named(name),
                 now=now,
                 noted=noted,
                 run=sql.Literal(run),
@@ -181,13 +182,13 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
                 " AND w.verdict = ANY ({leaving})",
                 col=sql.Identifier(name),
                 before=cast(
-                    sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(sql.Literal(name)), live
+                    sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(Named(name)), live
                 ),
                 at_live=at_live(work),
                 leaving=MARKS_FREED if name in unique else MARKS_LEAVING,
                 as_marked=same_text(
                     sql.Identifier("t", name),
-                    sql.SQL("b.notes #>> ARRAY['removed', {}, '1']").format(sql.Literal(name)),
+                    sql.SQL("b.notes #>> ARRAY['removed', {}, '1']").format(Named(name)),
                     live,
                 ),
             )

@@ -12,6 +12,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Theirs
 from seeder.database.judging.collisions import holder_name
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.work import SetWork
@@ -47,7 +48,7 @@ def obstruction(
     shown = sql.SQL(", ").join(
         sql.SQL(
             "CASE WHEN ({0}) IS NULL THEN 'null' ELSE pg_catalog.format('%%s', {0}) END"
-        ).format(sql.SQL(each.replace("%", "%%")))
+        ).format(Theirs(each.replace("%", "%%")))
         for each in expressions
     )
     seeded = sql.SQL("(SELECT b.inserted_by FROM {} b WHERE {} AND b.state = 'a' LIMIT 1)").format(
@@ -68,8 +69,8 @@ def obstruction(
             name=holder_name(work),
             seeded=seeded,
             very_row=very_row,
-            relation=sql.SQL(relation.replace("%", "%%")),
-            predicate=sql.SQL((predicate or "true").replace("%", "%%")),
+            relation=Theirs(relation.replace("%", "%%")),
+            predicate=Theirs((predicate or "true").replace("%", "%%")),
             shown=shown,
         ),
         [key, values],

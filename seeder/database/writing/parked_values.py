@@ -12,6 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import collisions, diff
 from seeder.database.judging.collisions import Changes
 from seeder.database.judging.expressions import untouched
@@ -157,7 +158,7 @@ def _note(connection: psycopg.Connection[Any], work: SetWork, name: str) -> None
             " {now}))"
             " FROM {aside} w JOIN {live} t ON {at} WHERE b.scope = {scope} AND b.addr = w.addr"
             " AND w.before ->> {name}::text IS DISTINCT FROM {now}",
-            name=sql.Literal(name),
+            name=Named(name),
             now=now,
             aside=_relation(work),
             at=_at(work),

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.departures import STAYING, marking
 from seeder.database.judging.expressions import places
 from seeder.database.judging.facts import numbers
@@ -158,7 +159,7 @@ def _record_images(
     whole: sql.Composable = sql.SQL("pg_catalog.jsonb_build_object({})").format(
         sql.SQL(", ").join(
             sql.SQL("{}, ({})::text").format(
-                sql.Literal(name), canonical(sql.Identifier("t", name), column)
+                Named(name), canonical(sql.Identifier("t", name), column)
             )
             for name, column in visible.items()
         )

@@ -9,6 +9,7 @@ import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.ledger.bases.bases import (
     Base,
     BaseColumn,
@@ -249,10 +250,10 @@ def _add(connection: psycopg.Connection[Any], base: Base, column: BaseColumn, li
     if not live.constant_default:
         connection.execute(
             sql.SQL("UPDATE {} SET ").format(base.relation)
-            + _UNASKED.format(name=sql.Literal(column.name))
+            + _UNASKED.format(name=Named(column.name))
         )
     elif live.default is not None:
-        default = sql.SQL("({})").format(sql.SQL(live.default))
+        default = sql.SQL("({})").format(Theirs(live.default))
         connection.execute(
             sql.SQL("UPDATE {} SET {} = {}").format(
                 base.relation, column.asked, canonical(cast(default, live), live)
@@ -287,7 +288,7 @@ def _recast(
     except psycopg.DataError:
         connection.execute(
             sql.SQL("UPDATE {} SET ").format(base.relation)
-            + _UNKNOWN.format(name=sql.Literal(new.name))
+            + _UNKNOWN.format(name=Named(new.name))
             + symbols
         )
     for gone in (old.asked, old.symbol) if old.reference else (old.asked,):
@@ -297,7 +298,7 @@ def _recast(
 def _recast_stored(
     connection: psycopg.Connection[Any], base: Base, column: BaseColumn, live: Column
 ) -> None:
-    stored = sql.SQL("notes -> 'stored'::text ->> {}::text").format(sql.Literal(column.name))
+    stored = sql.SQL("notes -> 'stored'::text ->> {}::text").format(Named(column.name))
     connection.execute(
         sql.SQL(
             "UPDATE {} SET notes = pg_catalog.jsonb_set(notes, ARRAY['stored', {name}],"
@@ -305,7 +306,7 @@ def _recast_stored(
             " WHERE notes -> 'stored'::text ? {name}::text"
         ).format(
             base.relation,
-            name=sql.Literal(column.name),
+            name=Named(column.name),
             value=canonical(cast(stored, live), live),
         )
     )

@@ -9,6 +9,7 @@ import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base, BaseColumn
 from seeder.database.ledger.bases.entry_values import stored
 from seeder.database.ledger.tables.ledger import Ledger
@@ -92,7 +93,7 @@ def is_stored(base: Base, column: BaseColumn, live: str = "t") -> sql.Composable
 def image(pieces: Iterable[tuple[str, sql.Composable]]) -> sql.Composable:
     """A JSON object of texts by column."""
     parts = [
-        sql.SQL("pg_catalog.jsonb_build_object({}::text, {})").format(sql.Literal(name), value)
+        sql.SQL("pg_catalog.jsonb_build_object({}::text, {})").format(Named(name), value)
         for name, value in pieces
     ]
     return sql.SQL(" || ").join(parts) if parts else sql.SQL("'{}'::jsonb")

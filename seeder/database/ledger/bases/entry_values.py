@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import BaseColumn
 
 
@@ -14,12 +15,12 @@ def asked(column: BaseColumn) -> sql.Composable:
 
 def noted(part: str, column: BaseColumn, otherwise: sql.Composable) -> sql.Composed:
     """A value that an entry's notes hold under `part`, else another expression."""
-    name = sql.Literal(column.name)
+    name = Named(column.name)
     return sql.SQL(
         "CASE WHEN b.notes -> {part}::text ? {name}::text"
         " THEN (b.notes -> {part}::text ->> {name}::text)::{storage} ELSE {otherwise} END"
     ).format(
-        part=sql.Literal(part),
+        part=Named(part),
         name=name,
         storage=sql.SQL(column.storage),
         otherwise=otherwise,
@@ -39,12 +40,12 @@ def stored(column: BaseColumn) -> sql.Composable:
 def unknown(column: BaseColumn) -> sql.Composable:
     """Condition: what was last applied to the column is not known."""
     return sql.SQL("coalesce(b.notes -> 'unknown'::text ? {}::text, false)").format(
-        sql.Literal(column.name)
+        Named(column.name)
     )
 
 
 def omitted(column: BaseColumn) -> sql.Composable:
     """Condition: the row never gave the column, and its default varies from row to row."""
     return sql.SQL("coalesce(b.notes -> 'omitted'::text ? {}::text, false)").format(
-        sql.Literal(column.name)
+        Named(column.name)
     )

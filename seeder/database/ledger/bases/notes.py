@@ -6,12 +6,14 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
+
 EMPTY = sql.SQL("'{}'::jsonb")
 
 
 def as_object(name: str, value: sql.Composable) -> sql.Composable:
     """An object of one member: a column's name, and its value as text."""
-    return sql.SQL("pg_catalog.jsonb_build_object({}, ({})::text)").format(sql.Literal(name), value)
+    return sql.SQL("pg_catalog.jsonb_build_object({}, ({})::text)").format(Named(name), value)
 
 
 def objects(
@@ -26,7 +28,7 @@ def objects(
 
 def as_array(name: str) -> sql.Composable:
     """An array of one member: a column's name."""
-    return sql.SQL("pg_catalog.jsonb_build_array({}::text)").format(sql.Literal(name))
+    return sql.SQL("pg_catalog.jsonb_build_array({}::text)").format(Named(name))
 
 
 def since(name: sql.Composable) -> sql.Composable:
@@ -47,7 +49,7 @@ def joined(parts: dict[str, list[sql.Composable]]) -> sql.Composable:
             sql.SQL(
                 "CASE WHEN {whole} IN ('[]', '{{}}') THEN {empty} ELSE"
                 " pg_catalog.jsonb_build_object({name}, {whole}) END"
-            ).format(whole=sql.SQL("({})").format(whole), name=sql.Literal(name), empty=EMPTY)
+            ).format(whole=sql.SQL("({})").format(whole), name=Named(name), empty=EMPTY)
         )
     if not pieces:
         return sql.SQL("NULL::jsonb")

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.runs.conflicts import WAITING, base_relations
 from seeder.database.ledger.tables.ledger import Ledger, Session, records
 from seeder.merge.found import AppliedRelease, KeptRow, RunSummary
@@ -49,7 +50,7 @@ def skipped(
     """How many rows wait for a row that they refer to, and the first of them."""
     statement = ledger.sql(
         f"SELECT w.set_name AS name, w.addr, w.run, w.holder {WAITING}",
-        why=sql.Literal(Why.REFERENCE.value),
+        why=Named(Why.REFERENCE.value),
     )
     return _kept(connection, [statement], "refers to a row that is not there", limit)
 

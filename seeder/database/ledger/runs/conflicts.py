@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.merge.plan import Why
 
@@ -20,7 +21,7 @@ WAITING = (
 )
 """Rows of the catalog that wait for other rows, for one reason."""
 
-VALUE = sql.Literal(Why.VALUE.value)
+VALUE = Named(Why.VALUE.value)
 
 
 def base_relations(
@@ -52,7 +53,7 @@ def left_open(connection: psycopg.Connection[Any], ledger: Ledger) -> LeftOpen:
         " pg_catalog.count(*) FILTER (WHERE w.why = {reference}::text) AS skipped"
         " FROM {s}.waiting w JOIN {s}.bases b ON b.id = w.base WHERE b.project = {p}",
         value=VALUE,
-        reference=sql.Literal(Why.REFERENCE.value),
+        reference=Named(Why.REFERENCE.value),
     )
     each = "SELECT pg_catalog.count(*), 0 FROM {base} b WHERE {open}"
     counts = [ledger.sql(each, base=relation, open=OPEN) for _, relation in bases]

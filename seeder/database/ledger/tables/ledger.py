@@ -18,6 +18,7 @@ from msgspec.structs import asdict
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.tables.ledger_tables import TABLES
 from seeder.database.migrations.lineage import KnownRevision
 
@@ -189,7 +190,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             self.sql(
                 "SELECT pg_catalog.pg_get_serial_sequence({name}, 'id')::regclass AS number,"
                 " pg_catalog.max(id)::bigint AS top FROM {table}",
-                name=sql.Literal(sql.Identifier(self.schema, each).as_string(None)),
+                name=Named(sql.Identifier(self.schema, each).as_string(None)),
                 table=sql.Identifier(self.schema, each),
             )
             for each in ("runs", "bases", "sets", "requests")
