@@ -155,6 +155,7 @@ def settings_table() -> str:
 _DEFAULTS = {
     "project": "the nearest",
     "log_format": "json",
+    "log_level": "info",
 }
 
 

@@ -218,6 +218,10 @@ class _Job:
             connection = connect(target, timeout=min(3.0, settings.wait_timeout))
         except SeederError:
             return None
+        if self.log.tells_statements:
+            from seeder.database.connection.statements import tell
+
+            tell(connection, self.log)
         with suppress(psycopg.Error), connection:
             return if_unchanged(
                 connection,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from seeder.command_line.invocation import Invocation
-from seeder.runtime.log import LogFormat
+from seeder.runtime.log import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     # Every command comes by here, and hardly any of them completes a word.
@@ -50,6 +50,13 @@ def log_formats(
 ) -> list[CompletionItem]:
     """Offer the forms of events."""
     return [_offer(each) for each in LogFormat if each.startswith(incomplete)]
+
+
+def log_levels(
+    _context: click.Context, _parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Offer which events there may be."""
+    return [_offer(each) for each in LogLevel if each.startswith(incomplete)]
 
 
 def files(

@@ -24,6 +24,7 @@ PLAIN = (
     "ddl_lock_timeout",
     "schema",
     "log_format",
+    "log_level",
 )
 """Options of `seeder run` that take one value, and are given once."""
 

@@ -117,6 +117,15 @@ LOG_FORMAT = all_of(
         parse=True,
         shell_complete=completion.log_formats,
     ),
+    option(
+        "log_level",
+        "warning|info|debug|sql",
+        "Which events are written; sql: the statements that are sent to the database as well,"
+        " without values.",
+        default="as -q and -v say, else warning on a terminal with text, and info elsewhere",
+        parse=True,
+        shell_complete=completion.log_levels,
+    ),
     click.option(
         "-q",
         "--quiet",

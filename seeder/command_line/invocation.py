@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 from seeder.configuration.options import NAMING_FILES
 from seeder.errors import ConfigurationInvalid
 from seeder.runtime import log as logs
-from seeder.runtime.log import Log, LogFormat
+from seeder.runtime.log import Log, LogFormat, LogLevel
 
 if TYPE_CHECKING:
     # Usage errors come this way and do not wait for these; nor for the reports below.
@@ -52,6 +52,8 @@ class Invocation:
         self._termination_log = termination_log
         self._command: str | None = None
         self._format = LogFormat.TEXT
+        self._level: LogLevel | None = None
+        """None: nothing was read yet."""
         self._log: Log | None = None
         self._report: Path | None = None
         self._project: Path | None = None
@@ -59,7 +61,7 @@ class Invocation:
         self._named: str | None = None
         """The project's directory as it was given, before the settings are read."""
         self._finished = False
-        self._quiet = self._verbose = False
+        self._quiet = False
 
     def open(
         self,
@@ -77,10 +79,12 @@ class Invocation:
         from seeder.configuration.settings import read_output, read_settings
 
         self._command = command
-        self._quiet, self._verbose = bool(flags.get("quiet")), bool(flags.get("verbose"))
+        self._quiet = bool(flags.get("quiet"))
         terminal = self._stderr.isatty()
         self._named = str(flags.get("project") or "") or None
-        self._format, self._report = read_output(flags, self.environ, terminal=terminal)
+        self._format, self._level, self._report = read_output(
+            flags, self.environ, terminal=terminal
+        )
         if self._alone and listens:
             self._listen()
         # `run` takes them all, and is given those alone that are there.
@@ -140,9 +144,9 @@ class Invocation:
 
     @property
     def _least(self) -> logs.Least:
-        if self._verbose:
-            return logs.Least.DEBUG
-        return logs.Least.WARNING if self._quiet or self._for_a_person else logs.Least.INFO
+        if self._level is not None:
+            return logs.Least[self._level.name]
+        return logs.Least.WARNING if self._for_a_person else logs.Least.INFO
 
     @property
     def screen(self) -> Screen:

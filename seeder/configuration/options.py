@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from seeder.configuration.whereabouts import STARTER, STARTER_NAME
 from seeder.merge.given import Mode
-from seeder.runtime.log import LogFormat, redact
+from seeder.runtime.log import LogFormat, LogLevel, redact
 
 EMBEDDED_DIRECTORY = ".seeder/postgres"
 """Where `--embedded` without a directory keeps its data, below the working directory."""
@@ -93,6 +93,12 @@ def _log_format(text: str) -> LogFormat:
     return LogFormat(text)
 
 
+def _log_level(text: str) -> LogLevel:
+    if text not in list(LogLevel):
+        _refuse(text, "not a log level", f"Use one of {', '.join(LogLevel)}.")
+    return LogLevel(text)
+
+
 def _project(text: str) -> Path:
     if text == STARTER_NAME:
         if os.path.isfile(f"{text}/seeder.toml"):  # noqa: PTH113  # as below
@@ -165,6 +171,7 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "project": _project,
     "mode": _mode,
     "log_format": _log_format,
+    "log_level": _log_level,
     "report": Path,
     "set_role": _role,
     "plan": _file,

@@ -21,7 +21,7 @@ from seeder.configuration.options import PARSERS
 from seeder.configuration.whereabouts import NotFound, nearest
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge.given import Mode
-from seeder.runtime.log import LogFormat
+from seeder.runtime.log import LogFormat, LogLevel
 
 DEFAULT_ENVIRONMENT = "production"
 
@@ -95,6 +95,8 @@ class Settings:
     """Absolute; for a command that works on one."""
     mode: Mode = Mode.AUTO
     log_format: LogFormat = LogFormat.JSON
+    log_level: LogLevel | None = None
+    """None: as `-q`, `-v` and the terminal have it."""
     report: Path | None = None
     set_role: str | None = None
     plan: Path | None = None
@@ -169,11 +171,19 @@ def read_settings(
 
 def read_output(
     flags: Mapping[str, object], environ: Mapping[str, str], *, terminal: bool
-) -> tuple[LogFormat, Path | None]:
-    """Where a failure is to be told, even that of reading the settings: format and report."""
+) -> tuple[LogFormat, LogLevel, Path | None]:
+    """How and where a failure is to be told, even that of reading the settings."""
     given = _Given(flags, environ)
     log_format = given.parse("log_format") or _default_format(terminal=terminal)
-    return log_format, given.parse("report")
+    level = None
+    if "log_level" not in given.flags and flags.get("verbose"):
+        level = LogLevel.DEBUG
+    elif "log_level" not in given.flags and flags.get("quiet"):
+        level = LogLevel.WARNING
+    # Above the summary, a person reads only what is out of the ordinary.
+    silent = log_format is LogFormat.TEXT and terminal
+    usual = LogLevel.WARNING if silent else LogLevel.INFO
+    return log_format, level or given.parse("log_level") or usual, given.parse("report")
 
 
 def _default_format(*, terminal: bool) -> LogFormat:

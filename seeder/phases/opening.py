@@ -59,6 +59,10 @@ def connected(
         log=log,
         writable=writable,
     )
+    if log.tells_statements:
+        from seeder.database.connection.statements import tell
+
+        tell(connection, log)
     try:
         if writable:
             pooler.require_direct(connection, target)

@@ -19,6 +19,10 @@ from typing import Protocol, TextIO, TypeAlias, assert_never, cast
 class Log(Protocol):
     """Where events go."""
 
+    @property
+    def tells_statements(self) -> bool:
+        """Whether each statement that is sent to the database is to be an event, too."""
+
     def debug(self, event: str, **fields: object) -> object:
         """Write an event that only a developer of seeder wants."""
 
@@ -57,9 +61,24 @@ class LogFormat(StrEnum):
     """One line for people, in colour where the terminal wants it."""
 
 
+class LogLevel(StrEnum):
+    """Which events are written."""
+
+    WARNING = "warning"
+    """What a person should look at."""
+    INFO = "info"
+    """What an ordinary run tells."""
+    DEBUG = "debug"
+    """Those for developers, too."""
+    SQL = "sql"
+    """And each statement that is sent to the database."""
+
+
 class Least(IntEnum):
     """The least that an event must be to be written; the values are the standard library's."""
 
+    SQL = 5
+    """Debugging, and each statement."""
     DEBUG = 10
     INFO = 20
     WARNING = 30
@@ -192,15 +211,30 @@ _BARE = re.compile(r"[\w./:@+*-]+")
 
 def _text(event: Mapping[str, object]) -> str:
     time, level, name, *fields = event.items()
-    told = (f"{key}={_bare(value)}" for key, value in fields)
-    return " ".join((str(time[1]), f"{level[1]:<7}", str(name[1]), *told))
+    told = (f"{key}={_bare(value)}" for key, value in fields if key != _BELOW)
+    line = " ".join((str(time[1]), f"{level[1]:<7}", str(name[1]), *told))
+    return line + _below(event)
 
 
 def _coloured(event: Mapping[str, object]) -> str:
     time, level, name, *fields = event.items()
-    told = (f"{_DIM}{key}={_RESET}{_bare(value)}" for key, value in fields)
+    told = (f"{_DIM}{key}={_RESET}{_bare(value)}" for key, value in fields if key != _BELOW)
     coloured = f"{_COLOURS[str(level[1])]}{level[1]:<7}{_RESET}"
-    return " ".join((f"{_DIM}{time[1]}{_RESET}", coloured, f"{_BOLD}{name[1]}{_RESET}", *told))
+    line = " ".join((f"{_DIM}{time[1]}{_RESET}", coloured, f"{_BOLD}{name[1]}{_RESET}", *told))
+    return line + _below(event)
+
+
+_BELOW = "sql"
+"""The field that people read on lines of its own."""
+
+
+def _below(event: Mapping[str, object]) -> str:
+    lines = str(event.get(_BELOW, "")).splitlines()
+    return "".join(f"\n    {_printable(line)}" for line in lines)
+
+
+def _printable(line: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def _bare(value: object) -> str:
@@ -249,6 +283,11 @@ class _Lines:
         self._told = -math.inf
         self._carrying: Log | None = None
 
+    @property
+    def tells_statements(self) -> bool:
+        """Whether each statement is to be an event."""
+        return self._least <= Least.SQL
+
     def debug(self, event: str, **fields: object) -> None:
         """Write an event that only a developer of seeder wants."""
         self._write("debug", event, fields)
@@ -282,7 +321,7 @@ class _Lines:
 
     def _draw(self, line: str) -> None:
         self._drawn = True
-        shown = "".join(c if c.isprintable() else "?" for c in self._redacted(line))
+        shown = _printable(self._redacted(line))
         self._send(f"{_ERASE}{shown[: (self._live or 1) - 1]}")
 
     def progress_ended(self) -> None:

@@ -14,6 +14,7 @@ class Events:
 
     all: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
     carried: dict[str, Any] = field(default_factory=dict)
+    tells_statements: bool = False
 
     def debug(self, event: str, **fields: object) -> None:
         self.all.append(("debug", event, fields))

@@ -30,6 +30,15 @@ def test_a_text_event_is_one_line_that_quotes_only_what_needs_it():
     assert "\x1b" not in line
 
 
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_statement_stands_below_its_event_in_text_and_in_one_field_of_json(colour):
+    sql = "SELECT 1,\n  '\x1b[2J'"
+    first, *lines = written(LogFormat.TEXT, colour=colour, rows=1, sql=sql).splitlines()
+    assert "sql" not in first
+    assert lines == ["    SELECT 1,", "      '?[2J'"]
+    assert json.loads(written(rows=1, sql=sql))["sql"] == sql
+
+
 def test_text_is_coloured_only_when_asked():
     assert "\x1b[32m" in written(LogFormat.TEXT, colour=True)
 

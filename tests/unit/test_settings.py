@@ -314,4 +314,4 @@ def test_the_help_tells_the_defaults_that_the_settings_have():
         assert told.pop(name) == f"{defaults[name]:g}"
     for name in ("schema", "mode", "environment"):
         assert told.pop(name) == str(defaults[name])
-    assert told.keys() == {"log_format", "actor"}
+    assert told.keys() == {"log_format", "log_level", "actor"}
