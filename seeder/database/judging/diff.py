@@ -15,7 +15,7 @@ from psycopg import sql
 
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import desired_is_asked, entry_match
-from seeder.database.ledger.runs.line_blocks import Lines
+from seeder.database.ledger.runs.line_blocks import Part
 from seeder.database.schema.equality import TRUE, any_of, type_sql
 from seeder.database.staging import applied_lines
 from seeder.database.staging.work import SetWork
@@ -76,8 +76,8 @@ def find_differences(
     connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False
 ) -> Differences:
     """Fill the empty diff with the desired rows that could need anything."""
-    lines = work.stage.lines
-    partly = lines is not None and lines.known is not None
+    part = work.stage.lines.part if work.stage.lines is not None else None
+    partly = part is not None
     missing = _missing(connection, work)
     joins = all(work.joins(name) for name in work.seed_set.key)
     own = sql.SQL("b.state = 'a' AND b.seed_set = ANY ({})").format(sql.Literal(list(work.own_ids)))
@@ -113,7 +113,7 @@ def find_differences(
             different=any_of([TRUE if refresh else _different(work, partly=partly), missing]),
         )
     )
-    if lines is not None and partly and not _adds_up(connection, work, lines):
+    if part is not None and not _adds_up(connection, work, part):
         connection.execute(sql.SQL("DELETE FROM {}").format(work.diff))
         applied_lines.stage_whole(connection, work)
         return find_differences(connection, work, refresh=refresh)
@@ -132,17 +132,11 @@ def find_differences(
     return Differences(entries=entries, missing=missing_rows, leaving=leaving, known=known)
 
 
-def _adds_up(connection: psycopg.Connection[Any], work: SetWork, lines: Lines) -> bool:
+def _adds_up(connection: psycopg.Connection[Any], work: SetWork, part: Part) -> bool:
     """Whether every active entry is that of a row that was skipped, or of one that was staged.
 
     A staged row may be spelt otherwise than its entry is: then that may be one of those skipped.
     """
-    in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
-    active = connection.execute(
-        sql.SQL("SELECT pg_catalog.count(*) FROM {} b WHERE {} AND b.state = 'a'").format(
-            work.base.relation, in_scope
-        )
-    ).fetchone()
     found = connection.execute(
         sql.SQL(
             "SELECT pg_catalog.count(*) FILTER (WHERE b.state IS DISTINCT FROM 'a'),"
@@ -150,8 +144,8 @@ def _adds_up(connection: psycopg.Connection[Any], work: SetWork, lines: Lines) -
             " JOIN {} s ON {} = d.s LEFT JOIN {} b ON b.ctid = d.b"
         ).format(work.diff, work.stage.relation, work.stage.row(), work.base.relation)
     ).fetchone()
-    (entries,), (without, respelt) = active or (0,), found or (0, 0)
-    return bool(entries == lines.skipped + lines.sent - without and not respelt)
+    without, respelt = found or (0, 0)
+    return bool(part.entries == part.skipped + part.sent - without and not respelt)
 
 
 def _left(work: SetWork, in_scope: sql.Composable, own: sql.Composable) -> sql.Composable:
@@ -179,9 +173,8 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
     """
     if work.base.fresh:
         return sql.SQL("false")
-    lines = work.stage.lines
-    if lines is not None and lines.known is not None:
-        found = list(lines.known.missing)
+    if work.stage.lines is not None and work.stage.lines.part is not None:
+        found = list(work.stage.lines.part.missing)
     else:
         few = sql.SQL("SELECT ctid FROM ({}) v LIMIT {}")
         found = [

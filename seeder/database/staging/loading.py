@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence, Set, Sized
+from collections.abc import Iterable, Iterator, Sequence, Set, Sized
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -133,21 +133,35 @@ def _copy_file(
         step = progress.step("loading", stage.seed_set.name, total=size, unit="bytes")
         places = _moments(stage, source)
         doubtful, tail = False, b""
-        lines = stage.lines
-        if lines is not None:
-            lines.begin()
-        # What is split into lines takes many times its size.
-        while chunk := file.read(_CHUNK if lines is None else _CHUNK // 4):
-            step.done += len(chunk)
-            copy.write(chunk if lines is None else lines.feed(chunk))
+        part = stage.lines.part if stage.lines is not None else None
+        for chunk in _whole(file) if part is None else _parts(file, part.ranges):
+            step.done = file.tell()
+            copy.write(chunk)
             if places and not doubtful:
                 text = tail + chunk.lower()
                 doubtful, tail = any(word in text for word in _MOVING_BYTES), text[-9:]
-        if lines is not None:
-            copy.write(lines.feed(b""))
         _require_same(stage, source, file)
         if doubtful and _has_moving(stage, places):
             raise NotRepresentable("a moment moves")
+
+
+def _whole(file: BinaryIO) -> Iterator[bytes]:
+    while chunk := file.read(_CHUNK):
+        yield chunk
+
+
+def _parts(file: BinaryIO, ranges: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+    """What stands in these ranges, as few pieces; each is much shorter than the file."""
+    piece = bytearray()
+    for start, end in ranges:
+        file.seek(start)
+        while start < end and (chunk := file.read(min(_CHUNK, end - start))):
+            start += len(chunk)
+            piece += chunk
+            if len(piece) >= _CHUNK:
+                yield bytes(piece)
+                piece.clear()
+    yield bytes(piece)
 
 
 def _require_same(stage: Stage, source: CsvFile, file: BinaryIO) -> None:

@@ -304,6 +304,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     departed.with_defaults(seeding)
     applied_lines.use(seeding)
     _load(seeding)
+    applied_lines.note(seeding)
     rekey.follow_new_keys(seeding)
 
 
@@ -335,7 +336,7 @@ def _load(seeding: Seeding) -> None:
             for work in staged
         ],
     )
-    apart = [work for work in staged if work.stage.lines and work.stage.lines.known]
+    apart = [work for work in staged if work.stage.lines and work.stage.lines.part]
     staged = [work for work in staged if work not in apart]
     unfit = loading.load_together(connection, [work.stage for work in staged], progress=progress)
     # Once more, each on its own: all values that do not fit are to be named. Those before the

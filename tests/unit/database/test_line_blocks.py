@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import pytest
 
-from seeder.database.ledger.runs.line_blocks import Known, Lines, Unordered
+from seeder.database.ledger.runs import line_blocks
+from seeder.database.ledger.runs.line_blocks import Lines
+from seeder.merge.model import CsvFile
 
 HEADER = b"note,code\n"
 
@@ -16,95 +21,124 @@ def file(keys: list[int], *, changed: frozenset[int] = frozenset()) -> bytes:
 
 
 def read(
-    content: bytes, known: Known | None = None, *, size: int = 1000, numeric: bool = True
+    content: bytes, applied: bytes = b"", looked_at: tuple[str, ...] = (), *, numeric: bool = True
 ) -> tuple[Lines, bytes]:
-    """What is noted of a file, and what is sent."""
-    lines = Lines(key=1, numeric=numeric)
-    lines.known = known
-    lines.begin()
-    parts = [content[n : n + size] for n in range(0, len(content), size)]
-    sent = b"".join(map(lines.feed, parts)) + lines.feed(b"")
-    assert lines.ended or not lines.ascends
-    return lines, sent
+    """What is noted of a file, and what of it is staged."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "rows.csv"
+        path.write_bytes(content)
+        status = path.stat()
+        stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
+        lines = Lines(
+            CsvFile(path=path, header=("note", "code"), stamp=stamp), key=1, numeric=numeric
+        )
+        lines.read(applied)
+        if applied:
+            lines.choose(looked_at, entries=0, missing=())
+        blocks = lines.blocks
+    assert (lines.part is not None) == bool(applied and blocks)
+    ranges = [(0, len(content))] if lines.part is None else lines.part.ranges
+    return lines, b"".join(content[start:end] for start, end in ranges)
 
 
-def known(
-    content: bytes, looked_at: tuple[str, ...] = (), *, size: int = 1000, numeric: bool = True
-) -> Known:
+def applied(content: bytes, *, numeric: bool = True) -> bytes:
     """What is known once the content was applied."""
-    noted, sent = read(content, size=size, numeric=numeric)
-    assert sent == content
-    assert noted.ascends
-    return Known(bytes(noted.blocks), looked_at, (), numeric=numeric)
+    noted, staged = read(content, numeric=numeric)
+    assert staged == content
+    assert noted.blocks
+    return noted.blocks
 
 
-@pytest.mark.parametrize("size", [7, 1000, 1 << 20])
-def test_of_a_file_that_was_applied_its_header_alone_is_sent(size: int) -> None:
+def counted(lines: Lines) -> tuple[int, int]:
+    """How many lines are staged, and how many are skipped."""
+    assert lines.part is not None
+    return lines.part.sent, lines.part.skipped
+
+
+@pytest.fixture(params=[7, 1000, 1 << 20], autouse=True)
+def size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read so many bytes at once."""
+    monkeypatch.setattr(line_blocks, "_CHUNK", request.param)
+
+
+def test_of_a_file_that_was_applied_its_header_alone_is_staged() -> None:
     content = file(list(range(5000)))
-    lines, sent = read(content, known(content), size=size)
-    assert sent == HEADER
-    assert (lines.sent, lines.skipped) == (0, 5000)
-    assert read(content.rstrip(b"\n"), known(content), size=size)[1] == HEADER
+    lines, staged = read(content, applied(content))
+    assert staged == HEADER
+    assert counted(lines) == (0, 5000)
+    assert read(content.rstrip(b"\n"), applied(content))[1] == HEADER
 
 
-def test_lines_around_a_changed_one_are_sent_and_no_others() -> None:
+def test_lines_around_a_changed_one_are_staged_and_no_others() -> None:
     keys = list(range(5000))
-    lines, sent = read(file(keys, changed=frozenset({2500})), known(file(keys)))
-    assert b"\nother 2500,2500\n" in sent
-    assert sent.count(b"\n") - 1 == lines.sent < 200
-    assert lines.sent + lines.skipped == 5000
+    lines, staged = read(file(keys, changed=frozenset({2500})), applied(file(keys)))
+    assert b"\nother 2500,2500\n" in staged
+    number, skipped = counted(lines)
+    assert staged.count(b"\n") - 1 == number < 50
+    assert number + skipped == 5000
 
 
-def test_lines_that_come_and_go_move_no_other_block() -> None:
+def test_lines_that_come_and_go_move_few_other_blocks() -> None:
     keys = list(range(0, 10_000, 2))
     more = sorted({*keys, 4001, 4003} - {8000})
-    lines, sent = read(file(more), known(file(keys)))
-    assert b"note 4001,4001\n" in sent
-    assert lines.sent < 300
+    lines, staged = read(file(more), applied(file(keys)))
+    assert b"note 4001,4001\n" in staged
+    assert counted(lines)[0] < 100
 
 
-def test_lines_that_are_looked_at_are_sent_with_their_block() -> None:
+def test_lines_that_are_looked_at_are_staged_once() -> None:
     content = file(list(range(5000)))
-    lines, sent = read(content, known(content, ("99", "4321", "70000")))
-    assert b"note 99,99\n" in sent
-    assert b"note 4321,4321\n" in sent
-    assert lines.sent < 200
+    other = file(list(range(5000)), changed=frozenset({4321}))
+    lines, staged = read(other, applied(content), ("0", "99", "4321", "4999", "70000"))
+    for line in (b"\nnote 0,0\n", b"\nnote 99,99\n", b"\nother 4321,4321\n", b"\nnote 4999,4999\n"):
+        assert staged.count(line) == 1
+    assert counted(lines)[0] == staged.count(b"\n") - 1 < 50
+    assert sum(counted(lines)) == 5000
 
 
-def test_a_block_is_skipped_once() -> None:
+@pytest.mark.parametrize("numeric", [True, False])
+def test_every_line_can_be_looked_at(*, numeric: bool) -> None:
+    content = file(list(range(100, 400))).rstrip(b"\n")
+    keys = tuple(str(n) for n in range(90, 410))
+    lines, staged = read(content, applied(content, numeric=numeric), keys, numeric=numeric)
+    assert staged == content
+    assert counted(lines) == (300, 0)
+
+
+def test_a_block_that_stands_there_twice_has_the_whole_file_staged() -> None:
     content = file(list(range(1000)))
-    with pytest.raises(Unordered):
-        read(content + content.removeprefix(HEADER), known(content))
+    twice = content + content.removeprefix(HEADER)
+    assert read(twice, applied(content))[1] == twice
 
 
-def test_a_key_that_stands_twice_is_not_skipped_over() -> None:
+def test_a_key_that_stands_there_twice_has_the_whole_file_staged() -> None:
     content = file(list(range(1000)))
-    with pytest.raises(Unordered):
-        read(content + b"another,500\n", known(content))
+    twice = content + b"another,500\n"
+    assert read(twice, applied(content))[1] == twice
 
 
 def test_numbers_ascend_by_their_size_and_texts_as_they_are_written() -> None:
     content = file(list(range(5, 105)))
-    assert read(content)[0].ascends
-    assert not read(content, numeric=False)[0].ascends
-    assert read(content, numeric=False)[1] == content
+    assert read(content)[0].blocks
+    assert read(content, numeric=False)[0].blocks is None
 
 
-def test_a_file_whose_keys_do_not_ascend_is_sent_as_it_is_and_not_noted() -> None:
-    content = file([3, 2, 1])
-    lines, sent = read(content)
-    assert sent == content
-    assert not lines.ascends
+@pytest.mark.parametrize(
+    "content", [file([3, 2, 1]), file([1, 2, 3]) + b"no comma\n"], ids=["descending", "no field"]
+)
+def test_what_cannot_be_told_is_not_noted(content: bytes) -> None:
+    assert read(content)[0].blocks is None
 
 
-def test_a_line_without_the_field_is_left_to_postgres() -> None:
-    content = file([1, 2, 3]) + b"no comma\n"
-    lines, sent = read(content)
-    assert sent == content
-    assert not lines.ascends
+def test_a_file_that_changes_while_it_is_read_is_not_noted(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(file([1, 2, 3]))
+    source = CsvFile(path=path, header=("note", "code"), stamp=(0, 0, 0))
+    assert Lines(source, key=1, numeric=True).blocks is None
+    path.unlink()
+    assert Lines(source, key=1, numeric=True).blocks is None
 
 
-def test_lines_without_an_end_of_a_block_are_not_held_for_good() -> None:
+def test_no_block_has_many_lines() -> None:
     content = HEADER + b"".join(b"%d,%d\n" % (n, n) for n in range(100_000))
-    lines, _ = read(content, size=1 << 20)
-    assert len(lines.blocks) > 12 * 5000
+    assert 12 * 100_000 / 8 < len(applied(content)) < 12 * 100_000 / 5

@@ -1,148 +1,215 @@
 """The lines of a CSV file in blocks of a few, each known by a hash.
 
-A block ends behind a line whose own checksum says so. So lines that come, go or change move no
-other block's ends, and most blocks of a file are those of its last version.
+A block ends behind a line whose own checksum says so. So lines that come, go or change move few
+other blocks' ends, and most blocks of a file are those of its last version.
 """
 
 from __future__ import annotations
 
 import operator
+import os
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from itertools import islice, pairwise
-from typing import TypeAlias
-from zlib import crc32
+from itertools import accumulate, islice, pairwise
+from typing import BinaryIO, TypeAlias
+from zlib import adler32
 
-_ENDS = 7
-"""One line in eight ends a block: in a block of many, one changed line takes many with it, and
-blocks of few take room in the ledger."""
-_MOST = 1024
-"""Lines without an end that are held."""
+from msgspec import Struct
+
+from seeder.merge.model import CsvFile
+from seeder.runtime.background import Background
+
+_ENDS = 13
+"""One line in so many ends a block; a prime, so that all of its checksum counts ..."""
+_MOST = 8
+"""... which has so many lines at most: a changed line takes its block with it, and is more often
+in a long one. Blocks of fewer lines would take more room in the ledger."""
 _DIGEST = 12
 """Bytes of a block's hash: two blocks in a trillion times a trillion are taken for each other."""
+_AHEAD = 4096
+"""How many blocks on one is looked for; beyond, the two files have little in common."""
+_CHUNK = 1 << 19
+"""Bytes that are read at once: split into lines they take many times that."""
 _ZERO = ord("0")
-_AHEAD = 64 * _DIGEST
-"""How far on a block is looked for; beyond, the two files have little in common."""
 
-_Key: TypeAlias = tuple[int, bytes]
-"""Of a number, as it is written, its length comes first."""
+Key: TypeAlias = bytes | int
+"""As the lines are ordered: numbers by their size, texts by their bytes."""
+Range: TypeAlias = tuple[int, int]
+"""From one byte of a file up to another one."""
 
 
-class Unordered(Exception):  # no failure: the file is read in another way
+class Unordered(Exception):  # no failure: the file is staged as a whole
     """Keys do not ascend, so that one may stand there twice, or are not told by how they look."""
 
 
-class Known:
-    """The blocks of a file that was applied before, and rows that are looked at all the same."""
+class Part(Struct, frozen=True, kw_only=True):
+    """What of a file has to be staged; the rest was applied before."""
 
-    def __init__(
-        self, blocks: bytes, looked_at: Iterable[str], missing: Sequence[str], *, numeric: bool
-    ) -> None:
-        self.missing = missing
-        """Places of entries whose live rows have vanished; they are among those looked at."""
-        self._blocks = blocks
-        self._at = 0
-        self._looked_at = sorted(_ordered(map(str.encode, looked_at), numeric=numeric))
-
-    def passes(self, digest: bytes, first: _Key, last: _Key) -> bool:
-        """Whether the file had the block, further on than the last one, and none is looked at."""
-        found = self._blocks.find(digest, self._at, self._at + _AHEAD)
-        while found >= 0 and found % _DIGEST:
-            found = self._blocks.find(digest, found + 1, self._at + _AHEAD)
-        if found < 0:
-            return False
-        self._at = found + _DIGEST
-        place = bisect_left(self._looked_at, first)
-        return place == len(self._looked_at) or self._looked_at[place] > last
+    ranges: Sequence[Range]
+    """The header among them."""
+    sent: int
+    """Lines in them, without the header."""
+    skipped: int
+    entries: int
+    """Active entries of the ledger."""
+    missing: Sequence[str]
+    """Places of entries whose live rows have vanished; their lines are sent."""
 
 
 class Lines:
-    """What of a file's bytes is sent, while its blocks are noted."""
+    """The blocks of a file, which is read in a thread while the server is at work."""
 
-    def __init__(self, *, key: int, numeric: bool) -> None:
+    def __init__(self, source: CsvFile, *, key: int, numeric: bool) -> None:
         """`key` is the place of the key's field; `numeric`: keys ascend as numbers do."""
+        self._source = source
         self._key = key
         self._numeric = numeric
-        self.known: Known | None = None
-        """Blocks that are not sent."""
-        self.begin()
+        self._reading: Background[_Blocks | None] | None = None
+        self.part: Part | None = None
+        """What is staged; None: the whole file."""
 
-    def begin(self) -> None:
-        """The file is read from its beginning."""
-        self.blocks = bytearray()
-        """The hashes of all blocks, one behind the other."""
-        self.ascends = True
-        self.skipped = 0
-        """Rows that were not sent."""
-        self.sent = 0
-        self.ended = False
-        self._header = True
-        self._rest = b""
-        self._block: list[bytes] = []
-        self._last: _Key | None = None
+    def read(self, applied: bytes = b"") -> None:
+        """Begin to read, unless that has begun; `applied` are the hashes of the last version."""
+        if self._reading is None:
+            self._reading = Background(lambda: self._read(applied))
 
-    def feed(self, chunk: bytes) -> bytes:
-        """The next bytes of the file, or none at its end; returns what is sent of them.
+    @property
+    def blocks(self) -> bytes | None:
+        """The hashes of all blocks, once the file is read; None where its keys do not ascend."""
+        blocks = self._blocks()
+        return None if blocks is None else bytes(blocks.digests)
 
-        Raises Unordered where blocks are to be skipped and keys do not ascend.
+    def choose(self, looked_at: Iterable[str], *, entries: int, missing: Sequence[str]) -> None:
+        """Have only a part of the file staged: blocks that are new, and the lines of these keys.
+
+        Where keys do not ascend it is staged as a whole.
         """
-        if not self.ascends:
-            return chunk
+        blocks = self._blocks()
+        if blocks is None:
+            return
+        with self._source.path.open("rb") as file:
+            lines = [blocks.line(file, key) for key in looked_at]
+        more = [each for each in lines if each is not None and not _within(each, blocks.sent)]
+        self.part = Part(
+            ranges=[(0, blocks.first), *sorted([*blocks.sent, *more])],
+            sent=blocks.lines_sent + len(more),
+            skipped=blocks.lines - blocks.lines_sent - len(more),
+            entries=entries,
+            missing=missing,
+        )
+
+    def _blocks(self) -> _Blocks | None:
+        self.read()
+        assert self._reading is not None  # noqa: S101  # `read` has begun it
+        return self._reading.result()
+
+    def _read(self, applied: bytes) -> _Blocks | None:
+        blocks = _Blocks(applied, key=self._key, numeric=self._numeric)
         try:
-            return self._feed(chunk)
-        except Unordered:
-            self.ascends = False
-            if self.known is not None:
-                raise
-            return chunk
+            with self._source.path.open("rb") as file:
+                blocks.read(file)
+                status = os.fstat(file.fileno())
+        except (Unordered, OSError):  # who copies the file says what is wrong with it
+            return None
+        unchanged = (status.st_size, status.st_mtime_ns, status.st_ino) == self._source.stamp
+        return blocks if unchanged else None
 
-    def _feed(self, chunk: bytes) -> bytes:
-        lines = (self._rest + chunk).split(b"\n")
-        self._rest = b"" if not chunk else lines.pop()
-        if not chunk and not lines[-1]:
-            lines.pop()
-        found = [b""]
-        if self._header and lines:
-            self._header = False
-            found.append(lines.pop(0) + b"\n")
-        lines[:0] = self._block
-        ends = [n for n, sum_ in enumerate(map(crc32, lines), 1) if not sum_ & _ENDS]
-        if not chunk or len(lines) > _MOST + (ends[-1] if ends else 0):
-            ends.append(len(lines))
-        blocks = [lines[n:m] for n, m in pairwise([0, *ends]) if n < m]
-        self._block = lines[ends[-1] :] if ends else lines
-        if self.known is None:
-            self._note(lines[: ends[-1]] if ends else [], blocks)
-        else:
-            for block in blocks:
-                if self._is_sent(block, self.known):
-                    found += [b"\n".join(block), b"\n"]
-        self.ended = not chunk
-        return chunk if self.known is None else b"".join(found)
 
-    def _note(self, lines: list[bytes], blocks: Iterable[list[bytes]]) -> None:
-        """Note what is sent in any case, many blocks at a time."""
-        if lines:
-            self._follow(self._keys(lines))
-        self.blocks += b"".join(map(_digest, blocks))
-        self.sent += len(lines)
+class _Blocks:
+    """What reading a file has found."""
 
-    def _is_sent(self, block: list[bytes], known: Known) -> bool:
-        """Note a block; returns whether it is sent."""
-        digest = _digest(block)
-        self.blocks += digest
-        first, last = self._keys((block[0], block[-1]))
-        if known.passes(digest, first, last):
-            self._follow([first])
-            self._last = last
-            self.skipped += len(block)
-            return False
-        self._follow(self._keys(block))
-        self.sent += len(block)
-        return True
+    def __init__(self, applied: bytes, *, key: int, numeric: bool) -> None:
+        self._applied = applied
+        self._next = 0
+        """Where in `applied` the next block is expected."""
+        self._key = key
+        self._numeric = numeric
+        self._last: Key | None = None
+        self.digests = bytearray()
+        self.sent: list[Range] = []
+        """Blocks that were not applied before."""
+        self.lines_sent = self.lines = 0
+        self.first = self.end = 0
+        """Where the first line begins, and where the last one ends."""
 
-    def _keys(self, lines: Sequence[bytes]) -> list[_Key]:
+    def read(self, file: BinaryIO) -> None:
+        """Raises Unordered and OSError."""
+        self.first = at = len(file.readline())
+        self.end = os.fstat(file.fileno()).st_size
+        lines: list[bytes] = []
+        rest = b""
+        while True:
+            chunk = file.read(_CHUNK)
+            more = (rest + chunk).split(b"\n")
+            rest = more.pop() if chunk else b""
+            if not chunk and not more[-1]:
+                more.pop()
+            lines += more
+            bounds = _bounds(lines, ended=not chunk)
+            if len(bounds) == 1:
+                if not chunk:
+                    return
+                continue
+            texts = [b"\n".join(lines[n:m]) for n, m in pairwise(bounds)]
+            places = list(accumulate((len(text) + 1 for text in texts), initial=at))
+            at = places[-1]
+            self._add(lines, bounds, texts, [min(place, self.end) for place in places])
+            if not chunk:
+                return
+            lines = lines[bounds[-1] :]
+
+    def _add(
+        self,
+        lines: Sequence[bytes],
+        bounds: Sequence[int],
+        texts: Iterable[bytes],
+        places: Sequence[int],
+    ) -> None:
+        """Raises Unordered where keys do not ascend; within blocks that were applied, they do."""
+        digests = [blake2b(text, digest_size=_DIGEST).digest() for text in texts]
+        self.digests += b"".join(digests)
+        self.lines += bounds[-1]
+        if not self._applied:
+            keys = self._keys(lines[: bounds[-1]])
+            self._require_ascending(keys)
+            self._require_between(keys[:1], keys[-1:])
+            return
+        for n in self._unknown(digests):
+            self._require_ascending(self._keys(lines[bounds[n] : bounds[n + 1]]))
+            self.lines_sent += bounds[n + 1] - bounds[n]
+            start, end = places[n], places[n + 1]
+            if self.sent and self.sent[-1][1] == start:
+                start = self.sent.pop()[0]
+            self.sent.append((start, end))
+        self._require_between(
+            self._keys([lines[n] for n in bounds[:-1]]),
+            self._keys([lines[n - 1] for n in bounds[1:]]),
+        )
+
+    def _unknown(self, digests: Sequence[bytes]) -> list[int]:
+        """Which of these blocks were not applied."""
+        applied, step = self._applied, _DIGEST
+        end = min(self._next + (len(digests) + _AHEAD) * step, len(applied))
+        ahead = {applied[n : n + step]: n + step for n in range(self._next, end, step)}
+        found = [ahead.get(digest, 0) for digest in digests]
+        self._next = max(self._next, *found)
+        return [n for n, place in enumerate(found) if not place]
+
+    def _require_between(self, firsts: Sequence[Key], lasts: Sequence[Key]) -> None:
+        """Blocks ascend by their first and last keys."""
+        before = lasts if self._last is None else [self._last, *lasts]
+        after = firsts[1:] if self._last is None else firsts
+        if not all(map(operator.lt, before, after)):
+            raise Unordered
+        self._last = lasts[-1]
+
+    @staticmethod
+    def _require_ascending(keys: Sequence[Key]) -> None:
+        if not all(map(operator.lt, keys, islice(keys, 1, None))):
+            raise Unordered
+
+    def _keys(self, lines: Sequence[bytes]) -> Sequence[Key]:
         at = self._key
         try:
             keys = (
@@ -152,25 +219,58 @@ class Lines:
             )
         except IndexError:  # a line without that field
             raise Unordered from None
-        if self._numeric and not all(map(_is_plain_number, keys)):
+        if not self._numeric:
+            return keys
+        if not all(map(_is_plain_number, keys)):
             raise Unordered
-        return _ordered(keys, numeric=self._numeric)
+        return [int(key) for key in keys]
 
-    def _follow(self, keys: list[_Key]) -> None:
-        ordered = keys if self._last is None else [self._last, *keys]
-        self._last = keys[-1]
-        if not all(map(operator.lt, ordered, islice(ordered, 1, None))):
-            raise Unordered
+    def line(self, file: BinaryIO, key: str) -> Range | None:
+        """Where the line of a key is, found by halves; None where there is none."""
+        wanted: Key = int(key) if self._numeric else key.encode()
+
+        def begins(at: int) -> int:
+            """Where the next line begins."""
+            if at == self.first:
+                return at
+            file.seek(at - 1)
+            file.readline()
+            return file.tell()
+
+        def key_at(start: int) -> Key:
+            file.seek(start)
+            return self._keys([file.readline().rstrip(b"\n")])[0]
+
+        def reached(at: int) -> bool:
+            start = begins(at)
+            return start >= self.end or key_at(start) >= wanted  # type: ignore[operator]  # alike
+
+        places = range(self.first, self.end)
+        at = bisect_left(places, True, key=reached)  # what is looked for
+        if at == len(places):
+            return None
+        start = begins(places[at])
+        if start >= self.end or key_at(start) != wanted:
+            return None
+        return start, begins(start + 1)
 
 
-def _digest(block: list[bytes]) -> bytes:
-    return blake2b(b"\n".join(block), digest_size=_DIGEST).digest()
+def _bounds(lines: Sequence[bytes], *, ended: bool) -> list[int]:
+    """Numbers of the lines between blocks, from 0; the last lines may lack their block's end."""
+    bounds = [last := 0]
+    for number, checksum in enumerate(map(adler32, lines), 1):
+        if not checksum % _ENDS or number - last == _MOST:
+            bounds.append(last := number)
+    if ended and bounds[-1] < len(lines):
+        bounds.append(len(lines))
+    return bounds
+
+
+def _within(line: Range, ranges: Sequence[Range]) -> bool:
+    place = bisect_left(ranges, (line[0] + 1, 0)) - 1
+    return place >= 0 and line[0] < ranges[place][1]
 
 
 def _is_plain_number(key: bytes) -> bool:
     """Whether a number is written as it is shown, and not as `01`, `+1` or `1_000`."""
     return key.isdigit() and (key[0] != _ZERO or len(key) == 1)
-
-
-def _ordered(keys: Iterable[bytes], *, numeric: bool) -> list[_Key]:
-    return [(len(key) if numeric else 0, key) for key in keys]
