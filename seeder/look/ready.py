@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+import tenacity
+from msgspec import Struct, field
 
 from seeder.catalog import Project, read_project
 from seeder.configuration.settings import Settings
@@ -23,6 +24,7 @@ from seeder.merge.found import Readiness
 from seeder.merge.ownership import Image
 from seeder.phases.opening import connected, require_same_environment, target_of
 from seeder.runtime.log import Log
+from seeder.runtime.retry import News, attempts
 
 if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
@@ -30,8 +32,7 @@ if TYPE_CHECKING:
     from seeder.database.ledger.tables.ledger import Ledger
     from seeder.database.migrations.revisions import RevisionGraph
 
-_PAUSE = 1.0
-_TELL_EVERY = 10.0
+_PAUSE = tenacity.wait_fixed(1.0)
 
 
 def ready(
@@ -84,12 +85,13 @@ class _Waiting(Struct, kw_only=True):
     log: Log
     limit: float
     at_deadline: bool
-    told: str = ""
-    told_at: float = 0.0
+    reason: str = ""
+    """Why it is not ready."""
+    is_news: News = field(default_factory=News)
 
     def wait(self, target: Target) -> Readiness:
         """Look again and again, on a new connection where one was lost."""
-        while True:
+        for _ in self.attempts():
             left = max(0.001, self.limit - time.monotonic())
             try:
                 with connected(
@@ -101,7 +103,11 @@ class _Waiting(Struct, kw_only=True):
                 ) as connection:
                     return self.poll(connection)
             except ConnectionLost:
-                self.pause("the connection was lost")
+                self.tell("the connection was lost")
+        raise self.given_up()
+
+    def attempts(self) -> Iterator[int]:
+        return attempts(lambda: self.limit - time.monotonic(), pause=_PAUSE)
 
     def poll(self, connection: Connection) -> Readiness:
         from seeder.database.connection.failures import translated
@@ -109,7 +115,7 @@ class _Waiting(Struct, kw_only=True):
         from seeder.database.ledger.tables.ledger import Ledger
 
         ledger = Ledger(schema=self.settings.schema)
-        while True:
+        for _ in self.attempts():
             with (
                 translated(doing="looking whether it is ready", otherwise=DatabaseUnavailable),
                 connection.transaction(),
@@ -118,7 +124,8 @@ class _Waiting(Struct, kw_only=True):
                 found = self.look(connection, projects.opened(connection, ledger, self.image))
             if isinstance(found, Readiness):
                 return found
-            self.pause(found)
+            self.tell(found)
+        raise self.given_up()
 
     def look(self, connection: Connection, ledger: Ledger) -> Readiness | str:
         """Return how ready it is, or why it is not."""
@@ -179,23 +186,18 @@ class _Waiting(Struct, kw_only=True):
             **history.waiting_sets(connection, ledger),
         )
 
-    def pause(self, reason: str) -> None:
-        """Wait a moment, or give up."""
-        now = time.monotonic()
-        if now >= self.limit:
-            raise self.given_up(reason)
-        if reason != self.told or now - self.told_at >= _TELL_EVERY:
+    def tell(self, reason: str) -> None:
+        self.reason = reason
+        if self.is_news(reason):
             self.log.awaited("readiness.awaited", f"Not ready yet: {reason}", reason=reason)
-            self.told, self.told_at = reason, now
-        time.sleep(min(_PAUSE, self.limit - now))
 
-    def given_up(self, reason: str) -> SeederError:
+    def given_up(self) -> SeederError:
         kind = DeadlineExceeded if self.at_deadline else DatabaseUnavailable
         return kind(
-            f"The database is not ready: {reason}.",
+            f"The database is not ready: {self.reason}.",
             hint="Is `seeder run` of this image still to come, or did it fail? `seeder status`"
             " shows the last runs.",
-            reason=reason,
+            reason=self.reason,
         )
 
 

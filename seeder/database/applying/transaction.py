@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 import psycopg
+import tenacity
 from msgspec import Struct
 
 from seeder.database.connection.connect import Connection
@@ -18,8 +18,12 @@ from seeder.database.writing.rejected_rows import Rejected
 from seeder.errors import DeadlineExceeded, SeederError, SeedingFailed
 from seeder.merge.model import Task, TaskKind
 from seeder.runtime.log import Log
+from seeder.runtime.retry import attempts
 
 ATTEMPTS = 5
+_BETWEEN_ATTEMPTS = tenacity.wait_exponential_jitter(initial=0.2, jitter=0.2)
+_ROOM = 0.2
+"""Seconds before the deadline in which no attempt begins."""
 _RACES = frozenset({"23505", "23503"})
 """Unique and foreign-key violations: a concurrent write of the application may be the cause."""
 
@@ -52,7 +56,28 @@ def in_transaction(
     Raises RetriesExhausted after five attempts, SeedingFailed for a rejected row (tried
     twice where a race may be the cause), ConnectionLost and DeadlineExceeded.
     """
-    attempt = 1
+    reason = ""
+    for number in attempts(lambda: deadline - time.monotonic() - _ROOM, pause=_BETWEEN_ATTEMPTS):
+        if reason:
+            log.warning("seeding.retried", attempt=number - 1, reason=reason)
+        try:
+            return _unless_unforeseen(connection, work, deadline=deadline)
+        except Rejected as error:
+            if error.sqlstate not in _RACES or number > 1:
+                raise
+            reason = "row rejected"
+        except psycopg.Error as error:
+            if kind_of(error) is not Kind.RETRYABLE or number >= ATTEMPTS:
+                raise as_seeder_error(error, doing=doing, otherwise=SeedingFailed) from None
+            reason = describe(error)
+    raise DeadlineExceeded(
+        "The deadline passed while seeding waited for other sessions.", hint=_AGAIN
+    )
+
+
+def _unless_unforeseen(
+    connection: Connection, work: Callable[[], Outcome], *, deadline: float
+) -> Outcome:
     while True:
         try:
             with connection.transaction():
@@ -63,24 +88,6 @@ def in_transaction(
                     "The deadline passed while seeding tried again what it could not foresee.",
                     hint=_AGAIN,
                 ) from None
-            continue
-        except Rejected as error:
-            if error.sqlstate not in _RACES or attempt > 1:
-                raise
-            reason = "row rejected"
-        except psycopg.Error as error:
-            if kind_of(error) is not Kind.RETRYABLE or attempt >= ATTEMPTS:
-                raise as_seeder_error(error, doing=doing, otherwise=SeedingFailed) from None
-            reason = describe(error)
-        pause = random.uniform(0.05, 0.2) * 2**attempt  # noqa: S311  # jitter
-        if time.monotonic() + pause >= deadline:
-            raise DeadlineExceeded(
-                "The deadline passed while seeding waited for other sessions.",
-                hint=_AGAIN,
-            )
-        log.warning("seeding.retried", attempt=attempt, reason=reason)
-        time.sleep(pause)
-        attempt += 1
 
 
 def run_tasks(

@@ -7,13 +7,13 @@ transaction with it, so no two jobs overlap.
 from __future__ import annotations
 
 import hashlib
-import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 
 import psycopg
+import tenacity
 from msgspec import Struct
 
 from seeder.database.connection.connect import Connection
@@ -26,10 +26,11 @@ from seeder.errors import (
     SeederError,
 )
 from seeder.runtime.log import Log
+from seeder.runtime.retry import News, attempts
 
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 1.0
-_TELL_EVERY = 10.0
+_BETWEEN_ATTEMPTS = tenacity.wait_exponential_jitter(
+    initial=0.05, max=1.0, exp_base=1.5, jitter=0.1
+)
 
 _HOLDER = """
     SELECT pid, coalesce(application_name, ''), backend_start
@@ -100,26 +101,24 @@ def acquire(
     limit = started + timeout
     if deadline is not None:
         limit = min(limit, deadline)
-    pause, told_at, told = _FIRST_PAUSE, started, None
+    is_news = News()
     with translated(doing="taking the advisory lock", otherwise=DatabaseUnavailable):
         # Poll: a blocked pg_advisory_lock would hang the holder's CREATE INDEX CONCURRENTLY.
-        while not _try(connection, key):
-            held_by = holder(connection, key)
-            now = time.monotonic()
-            if now >= limit:
-                raise _given_up(held_by, waited=now - started, at_deadline=limit == deadline)
-            if held_by is not None and (held_by != told or now - told_at >= _TELL_EVERY):
+        for _ in attempts(lambda: limit - time.monotonic(), pause=_BETWEEN_ATTEMPTS, sleep=sleep):
+            if _try(connection, key):
+                break
+            held_by, waited = holder(connection, key), time.monotonic() - started
+            if held_by is not None and is_news(held_by):
                 facts = _facts(held_by)
                 log.awaited(
                     "lock.awaited",
-                    f"Waiting for another job, {now - started:.0f} s: "
+                    f"Waiting for another job, {waited:.0f} s: "
                     + ", ".join(f"{name} {value}" for name, value in facts.items()),
-                    waited_s=round(now - started, 1),
+                    waited_s=round(waited, 1),
                     **facts,
                 )
-                told, told_at = held_by, now
-            sleep(min(pause * random.uniform(0.5, 1.0), max(0.0, limit - now)))  # noqa: S311  # jitter
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+        else:
+            raise _given_up(held_by, waited=waited, at_deadline=limit == deadline)
     waited = time.monotonic() - started
     log.info("lock.acquired", waited_s=round(waited, 1))
     return waited

@@ -19,13 +19,12 @@ from seeder.errors import (
     ServerUnsupported,
 )
 from seeder.runtime.log import Log
+from seeder.runtime.retry import attempts
 
 OLDEST_SERVER = 14
 """The oldest major version of Postgres that seeder supports."""
 
 _LONGEST_ATTEMPT = 10.0
-_LEAST_USEFUL = 0.05
-"""Seconds; with less left there is no further attempt."""
 _BETWEEN_ATTEMPTS = tenacity.wait_random_exponential(multiplier=0.2, max=2.0)
 
 
@@ -53,51 +52,38 @@ def wait_until_ready(
     if deadline is not None:
         limit = min(limit, deadline)
 
-    def attempt() -> Connection:
-        seconds = min(_LONGEST_ATTEMPT, max(0.0, limit - monotonic()) / target.addresses)
-        return _attempt(target, timeout=seconds, writable=writable)
+    reason: object = None
 
-    def may_succeed_later(error: BaseException) -> bool:
-        if isinstance(error, (AccessDenied, DatabaseMissing)):
-            return monotonic() - started < grace
-        return isinstance(error, DatabaseUnavailable)
-
-    def time_left(state: tenacity.RetryCallState) -> float:
+    def time_left() -> float:
         # An address that swallows packets takes libpq's shortest timeout, whatever is left.
-        slow = _failure_of(state).facts.get("reason") == "no answer in time"
+        slow = reason == "no answer in time"
         return limit - monotonic() - (SHORTEST_TIMEOUT if slow else 0.0)
 
-    def out_of_time(state: tenacity.RetryCallState) -> bool:
-        return time_left(state) <= _LEAST_USEFUL
-
-    def pause(state: tenacity.RetryCallState) -> float:
-        # The last pause is cut short, so that the last attempt is at the very end.
-        return max(0.0, min(_BETWEEN_ATTEMPTS(state), time_left(state)))
-
-    def tell(state: tenacity.RetryCallState) -> None:
-        reason, waited = _failure_of(state).facts.get("reason"), round(monotonic() - started, 1)
+    for number in attempts(time_left, pause=_BETWEEN_ATTEMPTS):
+        seconds = min(_LONGEST_ATTEMPT, max(0.0, limit - monotonic()) / target.addresses)
+        try:
+            connection = _attempt(target, timeout=seconds, writable=writable)
+            break
+        except (AccessDenied, DatabaseMissing, DatabaseUnavailable) as error:
+            failure, reason = error, error.facts.get("reason")
+        waited = round(monotonic() - started, 1)
+        final = not isinstance(failure, DatabaseUnavailable)
+        if final and monotonic() - started >= grace:
+            raise failure
         log.awaited(
             "database.awaited",
             f"Waiting for the database, {waited:.0f} s: {reason}",
-            attempt=state.attempt_number,
+            attempt=number,
             reason=reason,
             waited_s=waited,
         )
-
-    retrying = tenacity.Retrying(
-        retry=tenacity.retry_if_exception(may_succeed_later),
-        stop=out_of_time,
-        wait=pause,
-        before_sleep=tell,
-        reraise=True,
-    )
-    try:
-        connection = retrying(attempt)
-    except DatabaseUnavailable as error:
-        raise _gave_up(error, waited=monotonic() - started, at_deadline=limit == deadline) from None
+    else:
+        if final:
+            raise failure
+        raise _gave_up(failure, waited=waited, at_deadline=limit == deadline)
     log.info(
         "database.ready",
-        attempts=retrying.statistics.get("attempt_number", 1),
+        attempts=number,
         waited_s=round(monotonic() - started, 1),
         server_version=connection.info.server_version,
     )
@@ -156,13 +142,7 @@ def _unanswered(error: psycopg.Error) -> SeederError:
     return DatabaseUnavailable(failure.message, hint=failure.hint, **failure.facts)  # type: ignore[arg-type]  # facts hold no `problems`
 
 
-def _failure_of(state: tenacity.RetryCallState) -> SeederError:
-    error = state.outcome.exception() if state.outcome else None
-    assert isinstance(error, SeederError)  # noqa: S101  # _attempt raises nothing else
-    return error
-
-
-def _gave_up(error: DatabaseUnavailable, *, waited: float, at_deadline: bool) -> SeederError:
+def _gave_up(error: SeederError, *, waited: float, at_deadline: bool) -> SeederError:
     kind = DeadlineExceeded if at_deadline else DatabaseUnavailable
     reason = error.facts.get("reason")
     return kind(
