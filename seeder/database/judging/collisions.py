@@ -24,6 +24,7 @@ from seeder.database.judging.verdict_rows import (
     is_written,
     writing,
 )
+from seeder.database.ledger.tables.states import SET
 from seeder.database.schema.equality import all_of, cast, compared_by, equal
 from seeder.database.schema.tables import Guard, Table
 from seeder.database.staging.work import SetWork
@@ -232,7 +233,7 @@ def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> 
         work.compose(
             "SELECT b.addr FROM {base} b JOIN {live} t ON {} WHERE b.scope = {scope} AND"
             " b.seed_set = ANY ({})"
-            " AND b.state IN ('a', 'k', 's') AND (t.tableoid, t.ctid) IN ({}) ORDER BY 1 LIMIT 5",
+            " AND b.state IN ({owning}) AND (t.tableoid, t.ctid) IN ({}) ORDER BY 1 LIMIT 5",
             work.at_primary_key("t", "b"),
             sql.Literal(list(work.own_ids)),
             sql.SQL(" UNION ALL ").join(selects),
@@ -392,7 +393,7 @@ def brought_back(work: SetWork, guard: Guard) -> sql.Composable:
     changes = changes_of(work, ())
     keys = [sql.Identifier("t", name) for name in changes.primary_key]
     marked = work.compose("{} JOIN {base} b ON b.ctid = w.b", changes.source)
-    where = sql.SQL("w.live AND b.state = 's' AND w.verdict = ANY ({})").format(MARKS_FREED)
+    where = sql.SQL("w.live AND b.state = {} AND w.verdict = ANY ({})").format(SET, MARKS_FREED)
     return takers(guard, columns, keys, changes.row, marked, where)
 
 

@@ -16,6 +16,7 @@ from psycopg import sql
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import desired_is_asked, entry_match
 from seeder.database.ledger.runs.line_blocks import Part
+from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import TRUE, any_of, type_sql
 from seeder.database.staging import applied_lines
 from seeder.database.staging.work import SetWork
@@ -80,7 +81,9 @@ def find_differences(
     partly = part is not None
     missing = _missing(connection, work)
     joins = all(work.joins(name) for name in work.seed_set.key)
-    own = sql.SQL("b.state = 'a' AND b.seed_set = ANY ({})").format(sql.Literal(list(work.own_ids)))
+    own = sql.SQL("b.state = {} AND b.seed_set = ANY ({})").format(
+        ACTIVE, sql.Literal(list(work.own_ids))
+    )
     in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
     # What has left the catalog is counted only: those entries are found again once everything
     # else is written.
@@ -108,7 +111,7 @@ def find_differences(
             missing=missing,
             # Of the notes, for which Postgres reckons with 32 bytes where all are NULL, only this
             # goes into the hash; without OFFSET 0 it would be asked behind the join.
-            noted=sql.SQL("(b.state <> 'a' OR b.notes IS NOT NULL)"),
+            noted=sql.SQL("(b.state <> {} OR b.notes IS NOT NULL)").format(ACTIVE),
             own=own,
             different=any_of([TRUE if refresh else _different(work, partly=partly), missing]),
         )
@@ -139,10 +142,10 @@ def _adds_up(connection: psycopg.Connection[Any], work: SetWork, part: Part) -> 
     """
     found = connection.execute(
         sql.SQL(
-            "SELECT pg_catalog.count(*) FILTER (WHERE b.state IS DISTINCT FROM 'a'),"
+            "SELECT pg_catalog.count(*) FILTER (WHERE b.state IS DISTINCT FROM {}),"
             " pg_catalog.count(*) FILTER (WHERE b.addr <> s.addr) FROM {} d"
             " JOIN {} s ON {} = d.s LEFT JOIN {} b ON b.ctid = d.b"
-        ).format(work.diff, work.stage.relation, work.stage.row(), work.base.relation)
+        ).format(ACTIVE, work.diff, work.stage.relation, work.stage.row(), work.base.relation)
     ).fetchone()
     without, respelt = found or (0, 0)
     return bool(part.entries == part.skipped + part.sent - without and not respelt)
@@ -233,10 +236,11 @@ def find_gone(
             "INSERT INTO {diff} (s, b, missing)\n"
             "SELECT NULL, gone.entry, false FROM (\n"
             "SELECT b.ctid FROM {base} b\n"
-            "WHERE {in_scope} AND b.state = 'a' AND b.seed_set = ANY ({own})\n"
+            "WHERE {in_scope} AND b.state = {active} AND b.seed_set = ANY ({own})\n"
             "  AND b.addr <> ALL ({excluded})\n"
             "{there}\nORDER BY 1) gone (entry)"
         ).format(
+            active=ACTIVE,
             diff=work.diff,
             base=work.base.relation,
             in_scope=in_scope,

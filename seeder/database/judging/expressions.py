@@ -56,7 +56,7 @@ def untouched(
     ]
     source = other.compose(
         "FROM {base} e JOIN {table} t ON {at_primary_key} AND {in_scope}"
-        " WHERE e.scope = {scope} AND e.state IN ('a', 'k', 's')",
+        " WHERE e.scope = {scope} AND e.state IN ({owning})",
         table=other.table.rows,
         at_primary_key=other.at_primary_key("t", "e"),
         in_scope=other.in_scope("t"),

@@ -17,6 +17,7 @@ from seeder.database.judging import collisions, departures, diff, judge
 from seeder.database.judging.expressions import offered
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, is_written, removing
+from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.schema.tables import Guard
 from seeder.database.staging import references
@@ -115,7 +116,7 @@ def _find_marked(seeding: Seeding, name: str) -> None:
         work.compose(
             "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM"
             " {verdict} w"
-            " JOIN {base} b ON b.ctid = w.b WHERE w.s IS NOT NULL AND b.state = 's'"
+            " JOIN {base} b ON b.ctid = w.b WHERE w.s IS NOT NULL AND b.state = {set}"
         )
     ).fetchall()
     marked = unique.intersection(column for (column,) in rows)
@@ -367,8 +368,13 @@ def _staying(
     if seeding.writes:  # two rows of one catalog: refused once they are written
         conditions += [
             sql.SQL(
-                "NOT EXISTS (SELECT FROM {} b WHERE b.inserted_by = {} AND b.state = 'a' AND {})"
-            ).format(taker.base.relation, sql.Literal(seeding.run), taker.at_primary_key("t", "b"))
+                "NOT EXISTS (SELECT FROM {} b WHERE b.inserted_by = {} AND b.state = {} AND {})"
+            ).format(
+                taker.base.relation,
+                sql.Literal(seeding.run),
+                ACTIVE,
+                taker.at_primary_key("t", "b"),
+            )
             for taker in {id(taker.base): taker for taker in takers}.values()
         ]
     return sql.SQL("LEFT JOIN ({}) a ON {} WHERE {}").format(

@@ -11,6 +11,7 @@ from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.facts import Fact, numbers, verdict_number
+from seeder.database.ledger.tables.states import OWNING, WITHOUT_CLAIM
 from seeder.database.schema.equality import (
     FALSE,
     Pair,
@@ -23,9 +24,8 @@ from seeder.database.schema.equality import (
     negated,
 )
 from seeder.database.staging.work import SetWork
-from seeder.merge.rules import IDENTITY_RULES, EntryState, Identity
+from seeder.merge.rules import IDENTITY_RULES, Identity
 
-OWNING = (EntryState.ACTIVE, EntryState.KEPT, EntryState.SET)
 """States in which an entry still has a claim on a live row."""
 
 
@@ -86,12 +86,12 @@ def _moving_away(work: SetWork, live: str) -> sql.Composable:
     ]
     return sql.SQL(
         "EXISTS (SELECT FROM {} o WHERE o.scope = {} AND"
-        " o.state = ANY ({}) AND o.notes ? 'moved'::text"
+        " o.state IN ({}) AND o.notes ? 'moved'::text"
         " AND {} AND {})"
     ).format(
         work.base.relation,
         sql.Literal(work.scope),
-        _states(OWNING),
+        OWNING,
         work.at_primary_key(live, "o"),
         all_of(still),
     )
@@ -110,8 +110,8 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
     def owned_by(pairs: list[Pair]) -> sql.Composable:
         return found_in(
             pairs,
-            sql.SQL("FROM {} o WHERE o.scope = {} AND o.state = ANY ({})").format(
-                work.base.relation, sql.Literal(work.scope), _states(OWNING)
+            sql.SQL("FROM {} o WHERE o.scope = {} AND o.state IN ({})").format(
+                work.base.relation, sql.Literal(work.scope), OWNING
             ),
         )
 
@@ -129,13 +129,15 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
             negated(_moving_away(work, "lp")),
         ]
     )
-    owned = sql.SQL("(coalesce(b.state IN ('d', 'r'), true) AND {})").format(
-        owned_by(work.primary_keys("lk", "o"))
+    owned = sql.SQL("(coalesce(b.state IN ({}), true) AND {})").format(
+        WITHOUT_CLAIM, owned_by(work.primary_keys("lk", "o"))
     )
     # An entry without a claim gives way to whoever else the row is, or is about to be.
     claimed = sql.SQL(
-        "coalesce(b.state IN ('d', 'r') AND ({owned} OR (NOT ({same_key}) AND {desired})), false)"
+        "coalesce(b.state IN ({without_claim})"
+        " AND ({owned} OR (NOT ({same_key}) AND {desired})), false)"
     ).format(
+        without_claim=WITHOUT_CLAIM,
         owned=owned_by(work.primary_keys("lp", "o")),
         same_key=same,
         desired=found_in(
@@ -225,7 +227,3 @@ def live_row(work: SetWork, columns: dict[str, int]) -> sql.Composable:
             for name, live in chosen
         ),
     )
-
-
-def _states(states: tuple[EntryState, ...]) -> sql.Composable:
-    return sql.SQL('{}::"char"[]').format(sql.Literal([state.value for state in states]))

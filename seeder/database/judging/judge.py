@@ -17,6 +17,7 @@ from seeder.database.judging import documents, identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
 from seeder.database.judging.facts import Fact, numbers, verdict_number
 from seeder.database.ledger.bases.entry_values import omitted, unknown
+from seeder.database.ledger.tables.states import told
 from seeder.database.schema.equality import all_of, canonical, equal, same
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
@@ -210,7 +211,7 @@ _REMOVAL_NOT_ASKED: dict[str, Fact] = {
 
 def _entry_facts() -> dict[str, Fact]:
     def in_state(state: EntryState) -> Fact:
-        return sql.SQL("coalesce(b.state = {}, false)").format(sql.Literal(state.value))
+        return sql.SQL("coalesce(b.state = {}, false)").format(told(state))
 
     identity = sql.SQL("(c.identity = ANY ({}))")
     return {

@@ -93,7 +93,7 @@ def _unfit(connection: psycopg.Connection[Any], work: SetWork, holder: Key) -> s
     key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     found = connection.execute(
         work.compose(
-            "SELECT {in_scope}, (SELECT b.addr FROM {base} b WHERE b.state IN ('a', 'k', 's')"
+            "SELECT {in_scope}, (SELECT b.addr FROM {base} b WHERE b.state IN ({owning})"
             " AND {at} LIMIT 1) FROM {live} t WHERE ({key}) = ({holder})",
             in_scope=work.in_scope("t"),
             at=work.at_primary_key("t", "b"),

@@ -23,6 +23,7 @@ from seeder.database.ledger.bases.entry_values import last_asked, stored, unknow
 from seeder.database.ledger.bases.reference_keys import keys_of_rows
 from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING, base_relations, left_open
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import all_of, bounded, canonical, cast, equal
 from seeder.database.schema.referring import read as read_referring
 from seeder.database.schema.referring import referring
@@ -235,9 +236,10 @@ def _facts(
             "SELECT b.scope, b.addr,"
             " CASE WHEN b.notes ? 'removal_blocked'::text THEN {referring} END,"
             " {facts} FROM {base} b LEFT JOIN {live} t ON {at}"
-            " WHERE b.state = 'a' AND (b.scope, b.addr) IN (SELECT * FROM"
+            " WHERE b.state = {active} AND (b.scope, b.addr) IN (SELECT * FROM"
             " ROWS FROM (pg_catalog.unnest({scopes}::text[]), pg_catalog.unnest({addrs}::text[])))"
         ).format(
+            active=ACTIVE,
             referring=referring(referring_keys, lambda key: _others(base, key)),
             facts=sql.SQL(", ").join(_facts_of(base, base.columns[name]) for name in names),
             base=base.relation,

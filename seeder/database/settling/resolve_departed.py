@@ -16,6 +16,7 @@ from seeder.database.judging import departures, diff
 from seeder.database.judging.expressions import places
 from seeder.database.judging.groups import elsewhere, judge_leaving, require_single
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.states import KEPT
 from seeder.database.settling.partial import open_few, resolve_group
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
@@ -122,6 +123,6 @@ def _release(connection: psycopg.Connection[Any], work: SetWork, *, run: int) ->
     """The ledger lets go of the row; should it be back, it is merged with what was applied."""
     connection.execute(
         sql.SQL(
-            "UPDATE {} b SET state = 'k', run = {}, {} FROM {} w WHERE b.ctid = w.b AND w.live"
-        ).format(work.base.relation, sql.Literal(run), places(work), work.verdict)
+            "UPDATE {} b SET state = {}, run = {}, {} FROM {} w WHERE b.ctid = w.b AND w.live"
+        ).format(work.base.relation, KEPT, sql.Literal(run), places(work), work.verdict)
     )

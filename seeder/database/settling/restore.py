@@ -216,7 +216,7 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
     )
     connection.execute(
         work.compose(
-            "UPDATE {base} b SET state = 'a', run = {}, {} FROM {} w WHERE b.ctid = w.b",
+            "UPDATE {base} b SET state = {active}, run = {}, {} FROM {} w WHERE b.ctid = w.b",
             sql.Literal(seeding.run),
             sql.SQL(", ").join(
                 sql.SQL("{} = {}").format(

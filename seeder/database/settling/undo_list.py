@@ -15,6 +15,7 @@ from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
 from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.states import STATES
 from seeder.database.schema.equality import bounded, canonical, same_text
 from seeder.database.schema.referring import read as read_referring
 from seeder.database.schema.referring import referring
@@ -52,7 +53,7 @@ class Undoing(Struct, frozen=True, kw_only=True):
             "at": at_key(self.base, "t", "w"),
             "run": sql.Literal(self.run),
         }
-        return sql.SQL(text).format(**(own | parts))
+        return sql.SQL(text).format(**{**STATES, **own, **parts})
 
 
 def before(base: Base, name: str) -> sql.Composable:
@@ -96,12 +97,12 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
         "INSERT INTO {w} (kind, addr, scope, set_name, {names})"
         " SELECT 'inserted', b.addr, b.scope, coalesce(s.name, ''), {own} FROM {base} b"
         " LEFT JOIN {s}.sets s ON s.id = b.seed_set"
-        " WHERE b.inserted_by = {run} AND b.state IN ('a', 'k', 's') ORDER BY b.ctid",
+        " WHERE b.inserted_by = {run} AND b.state IN ({owning}) ORDER BY b.ctid",
         "INSERT INTO {w} (kind, addr, scope, set_name, action, before, after, {names})"
         " SELECT 'deleted', c.addr, c.scope, c.set_name, c.action, c.before, c.after, {kept}"
         " FROM {s}.changes c {entry} WHERE c.run = {run} AND c.base = {id}"
         " AND c.before IS NOT NULL AND c.after IS NULL"
-        " AND (b.state = 'r' OR (b.state = 'd' AND b.run = {run})) ORDER BY c.seq",
+        " AND (b.state = {removed} OR (b.state = {deleted} AND b.run = {run})) ORDER BY c.seq",
         "INSERT INTO {w} (kind, addr, scope, set_name, action, before, after, merged, {names})"
         " SELECT 'updated', c.addr, c.scope, c.set_name, c.action, c.before, c.after, c.merged,"
         " {own}"

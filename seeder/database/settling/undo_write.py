@@ -71,8 +71,9 @@ def delete(connection: psycopg.Connection[Any], works: Sequence[Undoing], *, by:
     for work in works:
         connection.execute(
             work.compose(
-                "UPDATE {base} b SET state = 'd', run = {by} FROM {w} w WHERE w.kind = 'inserted'"
-                " AND w.verdict = 'do' AND b.scope = w.scope AND b.addr = w.addr",
+                "UPDATE {base} b SET state = {deleted}, run = {by} FROM {w} w"
+                " WHERE w.kind = 'inserted' AND w.verdict = 'do'"
+                " AND b.scope = w.scope AND b.addr = w.addr",
                 by=sql.Literal(by),
             )
         )
@@ -129,8 +130,9 @@ def bring_back(
     )
     connection.execute(
         work.compose(
-            "UPDATE {base} b SET state = CASE b.state WHEN 'd' THEN 'a' ELSE 'k' END::\"char\","
-            " run = {by} FROM {w} w WHERE w.kind = 'deleted' AND w.verdict = 'do'"
+            "UPDATE {base} b SET state = CASE b.state WHEN {deleted} THEN {active}"
+            ' ELSE {kept} END::"char", run = {by} FROM {w} w'
+            " WHERE w.kind = 'deleted' AND w.verdict = 'do'"
             " AND b.scope = w.scope AND b.addr = w.addr",
             by=sql.Literal(by),
         )
@@ -231,8 +233,8 @@ def _unmark(connection: psycopg.Connection[Any], work: Undoing) -> None:
     ]
     connection.execute(
         work.compose(
-            "UPDATE {base} b SET {asked}, state = CASE WHEN q.left_over = '{{}}' THEN 'k'"
-            " ELSE 's' END::\"char\", notes = (SELECT"
+            "UPDATE {base} b SET {asked}, state = CASE WHEN q.left_over = '{{}}' THEN {kept}"
+            ' ELSE {set} END::"char", notes = (SELECT'
             " nullif(coalesce(pg_catalog.jsonb_object_agg(n.key, n.value), '{{}}'), '{{}}')"
             " FROM (SELECT"
             " each.key, CASE each.key WHEN 'removed' THEN q.left_over WHEN 'stored'"
@@ -242,7 +244,7 @@ def _unmark(connection: psycopg.Connection[Any], work: Undoing) -> None:
             " LATERAL (SELECT coalesce(o.notes -> 'removed'::text, '{{}}') - w.names"
             " AS left_over) q"
             " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.action = 'remove'"
-            " AND b.ctid = o.ctid AND b.state = 's'",
+            " AND b.ctid = o.ctid AND b.state = {set}",
             asked=sql.SQL(", ").join(asked),
         )
     )

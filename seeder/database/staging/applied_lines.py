@@ -16,7 +16,8 @@ from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.ledger.runs.line_blocks import Lines
-from seeder.database.schema.equality import FALSE, all_of, any_of, cast, equal, negated
+from seeder.database.ledger.tables.states import ACTIVE
+from seeder.database.schema.equality import FALSE, TRUE, all_of, any_of, cast, equal, negated
 from seeder.database.staging import loading
 from seeder.database.staging.context import WRITTEN, Seeding
 from seeder.database.staging.copy_to_base import is_plain
@@ -199,11 +200,12 @@ def _to_look_at(
     Most often no row has vanished and none has come by itself, which fingerprints tell in half
     the time that it takes to join all entries with their rows.
     """
-    noted = sql.SQL("(b.state <> 'a' OR b.notes IS NOT NULL OR b.run > {})").format(
-        sql.Literal(since)
+    noted = sql.SQL("(b.state <> {} OR b.notes IS NOT NULL OR b.run > {})").format(
+        ACTIVE, sql.Literal(since)
     )
     own, live = _fingerprints(work)
     facts = {
+        "active": ACTIVE,
         "own": own,
         "live": live,
         "noted": noted,
@@ -214,9 +216,9 @@ def _to_look_at(
     row = connection.execute(
         sql.SQL(
             "SELECT e.active, e.noted, e.active = l.rows AND e.fingerprint = l.fingerprint FROM\n"
-            "(SELECT pg_catalog.count(*) FILTER (WHERE b.state = 'a') AS active,"
+            "(SELECT pg_catalog.count(*) FILTER (WHERE b.state = {active}) AS active,"
             " pg_catalog.count(*) FILTER (WHERE {noted}) AS noted,"
-            " pg_catalog.bit_xor({own}) FILTER (WHERE b.state = 'a') AS fingerprint"
+            " pg_catalog.bit_xor({own}) FILTER (WHERE b.state = {active}) AS fingerprint"
             " FROM {base} b WHERE b.scope = {scope}) e,\n"
             "(SELECT pg_catalog.count(*) AS rows, pg_catalog.bit_xor({live}) AS fingerprint"
             " FROM {rows} l) l"
@@ -274,8 +276,9 @@ def vanished(work: SetWork, *, or_else: sql.Composable | None = None) -> sql.Com
     query within WITH is planned to its end.
     """
     missing = sql.SQL(
-        "(b.state = 'a' AND coalesce({first} IS NULL OR NOT ({same_key}), false))"
+        "(b.state = {active} AND coalesce({first} IS NULL OR NOT ({same_key}), false))"
     ).format(
+        active=ACTIVE,
         first=sql.Identifier("l", work.base.primary_key[0]),
         same_key=all_of(
             equal(
@@ -290,7 +293,7 @@ def vanished(work: SetWork, *, or_else: sql.Composable | None = None) -> sql.Com
         "WITH vanished AS MATERIALIZED (\n"
         "SELECT b.ctid, b.addr, {missing} AS missing\n"
         "FROM {base} b LEFT JOIN {live} l ON {live_here}\n"
-        "WHERE b.scope = {scope} AND {some}\n"
+        "WHERE {some}\n"
         "AND CASE WHEN {either} THEN 1 ELSE 0 END OPERATOR(pg_catalog.=) 1\n"
         ") SELECT * FROM vanished"
     ).format(
@@ -304,8 +307,12 @@ def vanished(work: SetWork, *, or_else: sql.Composable | None = None) -> sql.Com
                 negated(work.soft_deleted("l")),
             ]
         ),
-        scope=sql.Literal(work.scope),
-        some=sql.SQL("b.state = 'a'" if or_else is None else "true"),
+        some=all_of(
+            [
+                sql.SQL("b.scope = {}").format(sql.Literal(work.scope)),
+                TRUE if or_else else sql.SQL("b.state = {}").format(ACTIVE),
+            ]
+        ),
         either=any_of([missing, or_else or FALSE]),
     )
 
@@ -374,7 +381,7 @@ def _left_open(seeding: Seeding, work: SetWork) -> bool:
         sql.SQL(
             "SELECT EXISTS (SELECT FROM {} w LEFT JOIN {} b ON b.ctid = w.b"
             " WHERE w.s IS NOT NULL AND w.verdict = ANY ({}::smallint[])"
-            " AND (b.ctid IS NULL OR (b.state = 'a' AND b.notes IS NULL)))"
-        ).format(work.verdict, work.base.relation, sql.Literal(_OPEN))
+            " AND (b.ctid IS NULL OR (b.state = {} AND b.notes IS NULL)))"
+        ).format(work.verdict, work.base.relation, sql.Literal(_OPEN), ACTIVE)
     ).fetchone()
     return row is None or bool(row[0])

@@ -95,7 +95,7 @@ def _held(work: SetWork, name: str) -> sql.Composable:
     live = work.live(name)
     default = sql.SQL("NULL") if work.stage.varies(name) else default_text(live)
     return work.compose(
-        "EXISTS (SELECT FROM {base} b WHERE b.seed_set = {id} AND b.state IN ('a', 'k', 's')"
+        "EXISTS (SELECT FROM {base} b WHERE b.seed_set = {id} AND b.state IN ({owning})"
         " AND NOT {unknown} AND NOT {same})",
         id=sql.Literal(work.set_id),
         unknown=unknown(column),

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from seeder.database.ledger.tables.states import OWNING, WITHOUT_CLAIM
 from seeder.database.schema.equality import all_of, any_of, cast, equal, found_in, negated
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
@@ -187,8 +188,9 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
         "  SELECT b.addr, l.{stored} AS value, false AS awaited,"
         " CASE WHEN {gone} THEN 2 ELSE 0 END AS rank\n"
         "  FROM {base} b JOIN {live} l ON {live_here}\n"
-        "  WHERE b.scope = {scope} AND b.state IN ('a', 'k', 's'){judged}"
+        "  WHERE b.scope = {scope} AND b.state IN ({owning}){judged}"
     ).format(
+        owning=OWNING,
         judged=_where_it_was(other) if other.name in judged else sql.SQL(""),
         stored=stored,
         base=other.base.relation,
@@ -237,8 +239,8 @@ def _found_again(target: SetTarget, other: SetWork) -> sql.Composable:
     A person gave the row a key that another one claimed, and nobody does any more; the rules of
     identities call that one *renamed*.
     """
-    owning = sql.SQL("FROM {} e WHERE e.scope = {} AND e.state IN ('a', 'k', 's')").format(
-        other.base.relation, sql.Literal(other.scope)
+    owning = sql.SQL("FROM {} e WHERE e.scope = {} AND e.state IN ({})").format(
+        other.base.relation, sql.Literal(other.scope), OWNING
     )
     keys = [(sql.Identifier("l", name), other.live(name)) for name in other.seed_set.key]
     claims = [
@@ -261,9 +263,10 @@ def _found_again(target: SetTarget, other: SetWork) -> sql.Composable:
     return sql.SQL(
         "  SELECT b.addr, l.{stored}, false, 2\n"
         "  FROM {base} b JOIN {live} l ON {live_here}\n"
-        "  WHERE b.scope = {scope} AND b.state IN ('d', 'r')"
+        "  WHERE b.scope = {scope} AND b.state IN ({without_claim})"
         " AND b.addr IN (SELECT q.addr FROM {stage} q) AND NOT ({claims})"
     ).format(
+        without_claim=WITHOUT_CLAIM,
         stored=sql.Identifier(target.stored),
         base=other.base.relation,
         live=other.table.rows,
@@ -296,7 +299,7 @@ def _own(other: SetWork) -> sql.Composable:
     """
     if other.base.fresh:
         return sql.SQL("true")
-    owning = sql.SQL("e.scope = {} AND e.state IN ('a', 'k', 's')").format(sql.Literal(other.scope))
+    owning = sql.SQL("e.scope = {} AND e.state IN ({})").format(sql.Literal(other.scope), OWNING)
     return sql.SQL(
         "(q.addr IN (SELECT e.addr FROM {base} e WHERE {owning}) OR NOT {placed})"
     ).format(

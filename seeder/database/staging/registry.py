@@ -135,7 +135,7 @@ def warn_of_leftovers(seeding: Seeding) -> None:
             continue
         row = seeding.connection.execute(
             seeding.ledger.sql(
-                "SELECT EXISTS (SELECT FROM {s}.{base} WHERE seed_set = %s AND state = 'a')"
+                "SELECT EXISTS (SELECT FROM {s}.{base} WHERE seed_set = %s AND state = {active})"
                 " AND pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', %s::text, %s::text))"
                 " IS NOT NULL",
                 base=sql.Identifier(f"base_{known.base}"),

@@ -135,7 +135,7 @@ def _same_rows(seeding: Seeding, target: SetTarget, work: SetWork) -> bool:
 def _entries(work: SetWork, old_key: Sequence[str], recorded: Sequence[str]) -> sql.Composable:
     base, key = work.base, work.seed_set.key
     return work.compose(
-        "  SELECT b.ctid AS entry, b.addr, b.state IN ('a', 'k', 's') AS owning,\n"
+        "  SELECT b.ctid AS entry, b.addr, b.state IN ({owning}) AS owning,\n"
         "    {before} AS before, {parts} AS parts, {live} AS live\n"
         "  FROM {base} b LEFT JOIN {table} t ON {at} AND {in_scope} WHERE b.scope = {scope}",
         before=_array([_known(work, base, name) for name in old_key]),

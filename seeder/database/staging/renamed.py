@@ -308,7 +308,7 @@ def _any_entry(
     live = sql.SQL("SELECT FROM {} t WHERE {}").format(table.rows, all_of([*at, *same]))
     found = seeding.connection.execute(
         seeding.ledger.sql(
-            "SELECT EXISTS (SELECT FROM {s}.{base} b WHERE b.state <> 'r' AND {condition})",
+            "SELECT EXISTS (SELECT FROM {s}.{base} b WHERE b.state <> {removed} AND {condition})",
             base=sql.Identifier(f"base_{known.base}"),
             condition=condition.format(live),
         )

@@ -73,7 +73,7 @@ def _follows(seeding: Seeding, each: SeedSet, table: Table, known: Known) -> boo
     found = seeding.connection.execute(
         seeding.ledger.sql(
             "SELECT EXISTS (SELECT FROM {s}.{base} b JOIN {live} t ON {same} AND {in_scope}"
-            " WHERE b.scope = %s AND b.seed_set = %s AND b.state IN ('a', 'k', 's'))",
+            " WHERE b.scope = %s AND b.seed_set = %s AND b.state IN ({owning}))",
             base=sql.Identifier(f"base_{known.base}"),
             live=table.rows,
             same=all_of(

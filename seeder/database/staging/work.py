@@ -11,6 +11,7 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.tables.states import SET, STATES
 from seeder.database.schema.equality import (
     Pair,
     all_equal,
@@ -133,10 +134,11 @@ class SetWork(Struct, frozen=True, kw_only=True):
         """Compose a statement about the set, which has names for what is its own.
 
         `{stage}` and `{row}`, which tells its rows apart, `{base}`, `{scope}`, `{live}`, `{diff}`,
-        `{verdict}` and `{merged}`. All else is given, and may take the place of one of these.
+        `{verdict}` and `{merged}`; and for the states of entries: `{active}`, `{owning}`, ... All
+        else is given, and may take the place of one of these.
         """
         own = {name: part(self) for name, part in _OWN.items() if f"{{{name}}}" in text}
-        return sql.SQL(text).format(*others, **(own | parts))
+        return sql.SQL(text).format(*others, **{**STATES, **own, **parts})
 
     def was_told(self, why: Why, alias: str = "s") -> sql.Composable:
         """Condition on a stage row: that it waits was reported."""
@@ -179,10 +181,11 @@ class SetWork(Struct, frozen=True, kw_only=True):
         if name is None or self.seed_set.removed is not Removed.SET:
             return sql.SQL("false")
         return sql.SQL(
-            "({base}.state = 's' AND {base}.notes -> 'removed'::text ? {name}::text"
+            "({base}.state = {set} AND {base}.notes -> 'removed'::text ? {name}::text"
             " AND {as_marked})"
         ).format(
             base=sql.Identifier(base),
+            set=SET,
             name=Named(name),
             as_marked=same_text(
                 sql.Identifier(live, name),

@@ -53,7 +53,7 @@ def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> Non
             "  FROM {verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {at_live}\n"
             "  WHERE w.s IS NULL AND {removing}\n"
             "), entries AS (\n"
-            "  UPDATE {base} b SET state = 's', run = {run}, {places},"
+            "  UPDATE {base} b SET state = {set}, run = {run}, {places},"
             " notes = {notes} || pg_catalog.jsonb_build_object('removed', w.removed){asked}\n"
             "  FROM marked w WHERE b.ctid = w.b\n"
             ")\n"
@@ -123,7 +123,7 @@ def _reread_marks(
                 "UPDATE {base} b SET notes = pg_catalog.jsonb_set(b.notes, ARRAY['removed',"
                 " {name}, '1'],"
                 " coalesce(pg_catalog.to_jsonb({now}), 'null')) || {noted}\nFROM {live} t"
-                " WHERE b.scope = {scope} AND b.state = 's' AND b.run = {run} AND {at}"
+                " WHERE b.scope = {scope} AND b.state = {set} AND b.run = {run} AND {at}"
                 " AND b.notes -> 'removed'::text ? {name}::text"
                 " AND b.notes #>> ARRAY['removed', {name}, '1'] IS DISTINCT FROM {now}",
                 name=Named(name),
@@ -165,7 +165,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
             "SELECT DISTINCT pg_catalog.jsonb_object_keys(b.notes -> 'removed'::text) FROM"
             " {verdict} w"
             " JOIN {base} b ON b.ctid = w.b"
-            " WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND w.verdict = ANY ({})",
+            " WHERE w.live AND w.s IS NOT NULL AND b.state = {set} AND w.verdict = ANY ({})",
             MARKS_LEAVING,
         )
     ).fetchall()
@@ -178,7 +178,7 @@ def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
             work.compose(
                 "UPDATE {live} t SET {col} = {before}\n"
                 "FROM {verdict} w JOIN {base} b ON b.ctid = w.b\n"
-                "WHERE w.live AND w.s IS NOT NULL AND b.state = 's' AND {at_live} AND {as_marked}"
+                "WHERE w.live AND w.s IS NOT NULL AND b.state = {set} AND {at_live} AND {as_marked}"
                 " AND w.verdict = ANY ({leaving})",
                 col=sql.Identifier(name),
                 before=cast(

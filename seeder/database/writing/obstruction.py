@@ -14,6 +14,7 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Theirs
 from seeder.database.judging.collisions import holder_name
+from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.staging.work import SetWork
 
@@ -51,8 +52,8 @@ def obstruction(
         ).format(Theirs(each.replace("%", "%%")))
         for each in expressions
     )
-    seeded = sql.SQL("(SELECT b.inserted_by FROM {} b WHERE {} AND b.state = 'a' LIMIT 1)").format(
-        work.base.relation, work.at_primary_key("t", "b")
+    seeded = sql.SQL("(SELECT b.inserted_by FROM {} b WHERE {} AND b.state = {} LIMIT 1)").format(
+        work.base.relation, work.at_primary_key("t", "b"), ACTIVE
     )
     very_row = sql.SQL("EXISTS (SELECT FROM {} s WHERE s.addr = %s AND {})").format(
         work.stage.relation,

@@ -17,6 +17,7 @@ from seeder.database.judging.verdict_rows import (
 )
 from seeder.database.ledger.bases.bases import BaseColumn
 from seeder.database.ledger.bases.notes import as_array, joined
+from seeder.database.ledger.tables.states import ACTIVE, DELETED
 from seeder.database.schema.equality import all_of, canonical, equal
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
@@ -37,7 +38,6 @@ from seeder.merge.rules import (
     COLUMN_APPLIED,
     COLUMN_RULES,
     ROW_RULES,
-    EntryState,
     number_of,
     numbers_with,
 )
@@ -94,7 +94,7 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
         "seed_set": sql.Literal(work.set_id),
         "inserted_by": sql.Literal(None if dropped else run),
         "run": sql.Literal(run),
-        "state": sql.Literal((EntryState.DELETED if dropped else EntryState.ACTIVE).value),
+        "state": DELETED if dropped else ACTIVE,
     }
     keys = {name: new_key(work, position) for position, name in enumerate(work.base.primary_key)}
     read_back = (work.table.rewrites or None in keys.values()) and not dropped
@@ -167,13 +167,17 @@ def _symbol(work: SetWork, column: BaseColumn) -> sql.Composable:
     return work.stage.r(column.name)
 
 
+_STATE = sql.SQL('CASE WHEN w.live THEN {} ELSE {} END::"char"').format(ACTIVE, DELETED)
+"""Of a row that was met, or that a person deleted."""
+
+
 def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
     """Add entries for rows that were here before, or were soft-deleted before."""
     values: dict[str, sql.Composable] = {
         "scope": sql.Literal(work.scope),
         "addr": sql.SQL("s.addr"),
         "seed_set": sql.Literal(work.set_id),
-        "state": sql.SQL("CASE WHEN w.live THEN 'a' ELSE 'd' END::\"char\""),
+        "state": _STATE,
         "run": sql.Literal(run),
     }
     for position, name in enumerate(work.base.primary_key):
@@ -228,7 +232,7 @@ def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: in
         )
     )
     sets: list[sql.Composable] = [
-        sql.SQL("state = CASE WHEN w.live THEN 'a' ELSE 'd' END::\"char\""),
+        sql.SQL("state = {}").format(_STATE),
         sql.SQL("addr = s.addr"),
         sql.SQL("seed_set = {}").format(sql.Literal(work.set_id)),
         sql.SQL("run = {}").format(sql.Literal(run)),

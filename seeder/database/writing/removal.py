@@ -15,6 +15,7 @@ from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases.notes import EMPTY, objects
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.states import DELETED, KEPT, REMOVED
 from seeder.database.schema.equality import canonical
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork
@@ -110,12 +111,12 @@ def _delete(work: SetWork) -> sql.Composed:
 
 def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
     for action, state in (
-        (RowAction.RELEASE, "k"),
-        (RowAction.RECORD, "d"),
-        (RowAction.DELETE, "r"),
+        (RowAction.RELEASE, KEPT),
+        (RowAction.RECORD, DELETED),
+        (RowAction.DELETE, REMOVED),
     ):
         known: list[sql.Composable] = [
-            sql.SQL("state = {}").format(sql.Literal(state)),
+            sql.SQL("state = {}").format(state),
             sql.SQL("run = {}").format(sql.Literal(run)),
         ]
         if action is RowAction.RELEASE:

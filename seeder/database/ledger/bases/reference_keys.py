@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.tables.states import OWNING
 from seeder.database.schema.equality import all_of, canonical, cast, equal
 from seeder.merge.plan import REFERENCE
 
@@ -43,8 +44,9 @@ def _query(base: Base, column: str, wanted: Sequence[str]) -> sql.Composed:
     return sql.SQL(
         "SELECT q.value, b.addr FROM (SELECT ({value})::text AS value, t.* FROM {live} t) q"
         " JOIN {base} b ON {at}"
-        " WHERE b.state IN ('a', 'k', 's') AND q.value = ANY ({wanted}::text[])"
+        " WHERE b.state IN ({owning}) AND q.value = ANY ({wanted}::text[])"
     ).format(
+        owning=OWNING,
         wanted=sql.Literal(list(wanted)),
         value=canonical(sql.Identifier("t", column), live[column]),
         live=base.table.rows,

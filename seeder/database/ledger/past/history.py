@@ -67,7 +67,7 @@ def deleted(
         ledger.sql(
             "SELECT s.name, b.addr, b.run, NULL::text AS holder FROM {base} b"
             " JOIN {s}.sets s ON s.id = b.seed_set"
-            " WHERE b.state = 'd' AND s.name = ANY ({names})",
+            " WHERE b.state = {deleted} AND s.name = ANY ({names})",
             base=relation,
             names=sql.SQL("{}::text[]").format(sql.Literal(list(names))),
         )

@@ -9,9 +9,10 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.tables.states import ACTIVE
 from seeder.merge.plan import Why
 
-OPEN = sql.SQL("b.state = 'a' AND b.notes ?| ARRAY['offered', 'removal_blocked']")
+OPEN = sql.SQL("b.state = {} AND b.notes ?| ARRAY['offered', 'removal_blocked']").format(ACTIVE)
 """Condition on an entry: its row, or a column of it, was kept against the catalog."""
 
 

@@ -20,6 +20,7 @@ from psycopg.types.json import Jsonb
 
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.tables.ledger_tables import TABLES
+from seeder.database.ledger.tables.states import STATES
 from seeder.database.migrations.lineage import KnownRevision
 
 if TYPE_CHECKING:
@@ -93,10 +94,12 @@ class Ledger(Struct, frozen=True, kw_only=True):
     """Whose record it is, by its number in the ledger's list; 0: of none, and empty."""
 
     def sql(self, text: str, **parts: sql.Composable) -> sql.Composed:
-        """Compose a statement in which `{s}` is the ledger's schema, `{p}` the project."""
-        return sql.SQL(text).format(
-            s=sql.Identifier(self.schema), p=sql.Literal(self.project), **parts
-        )
+        """Compose a statement in which `{s}` is the ledger's schema, `{p}` the project.
+
+        It has names for the states of entries as well: `{active}`, `{owning}`, ...
+        """
+        own = {"s": sql.Identifier(self.schema), "p": sql.Literal(self.project)}
+        return sql.SQL(text).format(**{**STATES, **own, **parts})
 
     def exists(self, connection: Session) -> bool:
         """Whether this database has a ledger."""
