@@ -175,7 +175,9 @@ def attention(changes: Sequence[RowChange], *, limit: int) -> Iterator[Line]:
 def standing(found: Sequence[OpenConflict], *, limit: int) -> Iterator[Line]:
     """List conflicts that stand, with the values and commands that are known of them."""
     for each in found[:limit]:
-        since = "" if each.run is None else f"  since run {each.run}"
+        # Where values are told, each column says since when: they need not be of one run.
+        by_column = each.values and not each.left_catalog
+        since = "" if each.run is None or by_column else f"  since run {each.run}"
         yield line(
             Span("! ", Ink.LOUD),
             Span(each.address, Ink.STRONG, whole=True),

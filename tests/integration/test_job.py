@@ -318,6 +318,17 @@ def test_an_older_image_leaves_the_database_alone_with_a_warning(shop: Shop) -> 
     assert shop.runs() == [("done", 0), ("older-image", 0)]
 
 
+def test_a_quiet_run_tells_that_its_image_is_older_than_the_database(shop: Shop) -> None:
+    newer = shop.scripts.add("0003", "ALTER TABLE roles ADD note text")
+    shop.run()
+    newer.unlink()
+    quiet = shop.run("-q")
+    assert (quiet.exit_code, quiet.stdout) == (0, "")
+    assert {each["level"] for each in quiet.events} == {"warning"}
+    assert "run.older_image" in quiet.names
+    assert quiet.finished["result"] == "older-image"
+
+
 def test_an_older_image_knows_the_way_though_the_newer_one_stopped_half_way(shop: Shop) -> None:
     shop.run()
     added = shop.scripts.add("0003", "ALTER TABLE roles ADD note text")

@@ -63,6 +63,7 @@ def test_a_hotfix_of_an_older_release_leaves_what_the_newer_one_brought(newer: S
         assert "Release 2026.9.1 is left pending" in warning
         assert "2026.10" in warning
         assert "roles" in warning
+    assert warned(newer.run("-q")) == [warning]
     assert roles(newer) == {"guest": 0, "owner": 3}
     assert status(newer)["held_back"] == warning
     assert status(newer)["pending"] == ["roles"]
