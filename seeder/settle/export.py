@@ -60,18 +60,14 @@ def export(
 
 
 def _exported(each: ExportTable, out: Path | None) -> ExportedSet:
-    written = [
-        [_cell(column, value) for column, value in zip(each.columns, row, strict=True)]
-        for row in each.rows
-    ]
+    written = [{c.name: _cell(c, row[c.name]) for c in each.columns} for row in each.rows]
     defaults = _defaults(each, written)
-    names = [column.name for column in each.columns]
     return ExportedSet(
         name=each.name,
-        table=str(each.table),
+        table=str(each.given),
         rows=len(each.rows),
         text=writer.seed_file(
-            table=str(each.table),
+            table=str(each.given),
             key=each.identity.key,
             nulls_equal=each.identity.nulls_equal,
             scope=dict.fromkeys(each.identity.scope, "null"),
@@ -82,13 +78,13 @@ def _exported(each: ExportTable, out: Path | None) -> ExportedSet:
             },
             defaults=defaults,
             rows=[
-                {name: cell for name, cell in zip(names, row, strict=True) if name not in defaults}
+                {name: cell for name, cell in row.items() if name not in defaults}
                 for row in written
             ],
             remarks=(*each.comments, *each.remarks),
         ),
         file=None if out is None else out / f"{each.name}.yaml",
-        remarks=each.remarks,
+        remarks=tuple(each.remarks),
     )
 
 
@@ -105,16 +101,16 @@ def _rule(column: ExportColumn) -> str | None:
     assert_never(column.reference)
 
 
-def _defaults(each: ExportTable, rows: Sequence[Sequence[str]]) -> dict[str, str]:
+def _defaults(each: ExportTable, rows: Sequence[Mapping[str, str]]) -> dict[str, str]:
     """Values that all rows share, where that saves anything."""
     if len(rows) < 2:
         return {}
     return {
-        column.name: rows[0][n]
-        for n, column in enumerate(each.columns)
+        column.name: rows[0][column.name]
+        for column in each.columns
         if column.name not in each.identity.key
         and column.reference is None
-        and all(row[n] == rows[0][n] for row in rows)
+        and all(row[column.name] == rows[0][column.name] for row in rows)
     }
 
 

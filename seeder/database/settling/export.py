@@ -57,36 +57,23 @@ class ExportColumn(Struct, frozen=True, kw_only=True):
     insert_only: bool = False
 
 
-class ExportTable(Struct, frozen=True, kw_only=True):
-    """The rows of one table; cells are aligned with `columns`, None is NULL.
+class ExportTable(Struct, kw_only=True):
+    """A table on its way into a seed set.
 
-    A cell that refers to a row of another set holds the values of that row's key.
+    A cell is NULL where it is None, and holds the values of a row's key where it refers to one.
     """
 
     name: str
     """Of the set."""
-    table: TableName
-    identity: RowIdentity
-    columns: tuple[ExportColumn, ...]
-    secrets: tuple[str, ...] = ()
-    """Columns that are declared secret, and have no values here."""
-    rows: tuple[tuple[ExportCell, ...], ...]
-    remarks: tuple[str, ...] = ()
-    """What a person should know."""
-    comments: tuple[str, ...] = ()
-    """What is as it always is, and stands in the file only."""
-
-
-class _Draft(Struct, kw_only=True):
-    """A table on its way."""
-
-    name: str
     given: TableName
     table: Table
     identity: RowIdentity
     remarks: list[str] = field(default_factory=list)
+    """What a person should know."""
     comments: list[str] = field(default_factory=list)
+    """What is as it always is, and stands in the file only."""
     secrets: list[str] = field(default_factory=list)
+    """Columns that are declared secret, and have no values here."""
     columns: list[ExportColumn] = field(default_factory=list)
     through: dict[str, ForeignKey] = field(default_factory=dict)
     """By column: the foreign key that makes it a reference."""
@@ -96,6 +83,7 @@ class _Draft(Struct, kw_only=True):
 
     @property
     def key(self) -> tuple[str, ...]:
+        """The columns that tell its rows apart."""
         return self.identity.key
 
 
@@ -104,7 +92,7 @@ def read_exports(
     ledger: Ledger,
     names: Sequence[TableName],
     keys: Mapping[TableName, tuple[str, ...]],
-) -> tuple[ExportTable, ...]:
+) -> list[ExportTable]:
     """Read whole tables, in the caller's transaction, but for what the ledger says is secret.
 
     Args:
@@ -125,19 +113,7 @@ def read_exports(
         _read_rows(connection, draft, drafts)
     _resolve_all(connection, drafts)
     _require_distinct(drafts)
-    return tuple(
-        ExportTable(
-            name=draft.name,
-            table=draft.given,
-            identity=draft.identity,
-            columns=tuple(draft.columns),
-            secrets=tuple(draft.secrets),
-            rows=tuple(tuple(row[c.name] for c in draft.columns) for row in draft.rows),
-            remarks=tuple(draft.remarks),
-            comments=tuple(draft.comments),
-        )
-        for draft in drafts
-    )
+    return drafts
 
 
 # -- which tables, and what tells their rows apart ---------------------------------------------
@@ -149,9 +125,9 @@ def _drafts(
     keys: Mapping[TableName, tuple[str, ...]],
     tables: Mapping[TableName, Table],
     secrets: Secrets,
-) -> list[_Draft]:
+) -> list[ExportTable]:
     problems: list[Problem] = []
-    drafts: list[_Draft] = []
+    drafts: list[ExportTable] = []
     for name in names:
         table = tables.get(name)
         if table is None:
@@ -195,7 +171,7 @@ def _drafts(
             )
             continue
         drafts.append(
-            _Draft(name=_set_name(name, names), given=name, table=table, identity=identity)
+            ExportTable(name=_set_name(name, names), given=name, table=table, identity=identity)
         )
         drafts[-1].remarks += _about(connection, table, identity)
     if problems:
@@ -254,8 +230,8 @@ def _set_name(name: TableName, names: Sequence[TableName]) -> str:
 
 def _choose_columns(
     connection: psycopg.Connection[Any],
-    draft: _Draft,
-    drafts: Sequence[_Draft],
+    draft: ExportTable,
+    drafts: Sequence[ExportTable],
     secrets: Secrets,
 ) -> None:
     fixed = {*draft.key, *draft.identity.scope, draft.identity.deleted}
@@ -319,9 +295,9 @@ _SIMPLE_ARRAYS = frozenset(
 
 def _reference(
     connection: psycopg.Connection[Any],
-    draft: _Draft,
+    draft: ExportTable,
     name: str,
-    drafts: Sequence[_Draft],
+    drafts: Sequence[ExportTable],
     secrets: Secrets,
 ) -> SetReference | TableReference | None:
     keys = [key for key in draft.table.foreign_keys if key.columns == (name,)]
@@ -347,7 +323,7 @@ def _reference(
     return None
 
 
-def _own_key(draft: _Draft, other: _Draft) -> tuple[str, ...]:
+def _own_key(draft: ExportTable, other: ExportTable) -> tuple[str, ...]:
     """Key columns that refer to the table itself: a key cannot be made of itself."""
     return draft.key if other is draft else ()
 
@@ -361,7 +337,7 @@ def _is_visible(connection: psycopg.Connection[Any], table: Table) -> bool:
 
 
 def _read_rows(
-    connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]
+    connection: psycopg.Connection[Any], draft: ExportTable, drafts: Sequence[ExportTable]
 ) -> None:
     stored = set(draft.through)
     for other in drafts:
@@ -404,7 +380,7 @@ def _text(column: Column, kind: Kind) -> sql.Composable:
             return sql.SQL("{}::text").format(name)
 
 
-def _resolve_all(connection: psycopg.Connection[Any], drafts: Sequence[_Draft]) -> None:
+def _resolve_all(connection: psycopg.Connection[Any], drafts: Sequence[ExportTable]) -> None:
     """Put row keys in the place of what foreign keys store.
 
     What refers to a row that is left out is left out as well.
@@ -419,7 +395,7 @@ def _resolve_all(connection: psycopg.Connection[Any], drafts: Sequence[_Draft]) 
             draft.remarks.append(f"left out, since they refer to such rows: {_rows(gone)}.")
 
 
-def _require_distinct(drafts: Sequence[_Draft]) -> None:
+def _require_distinct(drafts: Sequence[ExportTable]) -> None:
     problems = [
         Problem(
             message=f"Several rows of {draft.given} have the same {', '.join(draft.key)}.",
@@ -434,7 +410,9 @@ def _require_distinct(drafts: Sequence[_Draft]) -> None:
         )
 
 
-def _resolve(connection: psycopg.Connection[Any], draft: _Draft, drafts: Sequence[_Draft]) -> None:
+def _resolve(
+    connection: psycopg.Connection[Any], draft: ExportTable, drafts: Sequence[ExportTable]
+) -> None:
     kept = [True] * len(draft.rows)
     for column in draft.columns:
         if column.reference is None:
@@ -469,7 +447,7 @@ def _keys_of(
 
 
 def _addresses(
-    draft: _Draft, stored: str, drafts: Sequence[_Draft], seen: tuple[str, ...] = ()
+    draft: ExportTable, stored: str, drafts: Sequence[ExportTable], seen: tuple[str, ...] = ()
 ) -> dict[str, tuple[str | None, ...]]:
     """Key values of a table's rows by the value that foreign keys store."""
     if draft.name in seen:
