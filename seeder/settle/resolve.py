@@ -65,8 +65,7 @@ def resolve(
                 wanted |= {each.address: _places(each, patterns) for each in found}
             done = []
             for address, places in wanted.items():
-                settle = _take_left if may_have_left(catalog, address) else _take
-                done.append(settle(opened, catalog, address, take, places, run=run))
+                done.append(_settled(opened, catalog, address, take, places, run=run))
                 clear_stages(opened.connection)
             return Done.of(
                 [row for each in done for row in each.rows],
@@ -88,7 +87,7 @@ def _places(found: OpenConflict, patterns: Sequence[str]) -> tuple[str, ...]:
     return found.columns if any("#" in each for each in patterns) else ()
 
 
-def _take(
+def _settled(
     opened: Held,
     catalog: Catalog,
     address: str,
@@ -97,45 +96,19 @@ def _take(
     *,
     run: int,
 ) -> Done:
-    from seeder.database.settling.resolve_conflict import take as take_value
+    from seeder.database.settling import resolve_conflict, resolve_departed
 
     name, _, key = address.partition("/")
-    change = take_value(
-        opened.connection,
-        opened.ledger,
-        catalog,
-        set_name=name,
-        key=key,
-        live=take is Take.LIVE,
-        places=places,
-        run=run,
-    )
-    about = f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}"
-    return Done.of([change], notes=(HELD_EXPLAINED if change.rule == "new_held" else about,))
-
-
-def _take_left(
-    opened: Held,
-    catalog: Catalog,
-    address: str,
-    take: Take,
-    places: Sequence[str],
-    *,
-    run: int,
-) -> Done:
-    from seeder.database.settling.resolve_departed import take_left
-
-    name, _, key = address.partition("/")
-    change = take_left(
-        opened.connection,
-        opened.ledger,
-        catalog,
-        set_name=name,
-        key=key,
-        live=take is Take.LIVE,
-        run=run,
-    )
-    if change is None:
+    where = opened.connection, opened.ledger, catalog
+    live = take is Take.LIVE
+    if not may_have_left(catalog, address):
+        change = resolve_conflict.take(
+            *where, set_name=name, key=key, live=live, places=places, run=run
+        )
+        about = f"`--take {take}` {MEANING[take]}. {AFTERWARDS[take]}"
+        return Done.of([change], notes=(HELD_EXPLAINED if change.rule == "new_held" else about,))
+    left = resolve_departed.take_left(*where, set_name=name, key=key, live=live, run=run)
+    if left is None:
         raise unknown(catalog, address)
     if places:
         raise ConfigurationInvalid(
@@ -143,6 +116,5 @@ def _take_left(
             hint=f"Leave out #{places[0]}.",
             code="address-unknown",
         )
-    return Done.of(
-        [change], notes=(f"`--take {take}` {LEFT_MEANING[take]}. {LEFT_AFTERWARDS[take]}",)
-    )
+    about = f"`--take {take}` {LEFT_MEANING[take]}. {LEFT_AFTERWARDS[take]}"
+    return Done.of([left], notes=(about,))
