@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from seeder.configuration.settings import Settings
 from seeder.errors import RevisionUnknown
 from seeder.merge.found import Status, UnfitSet
-from seeder.merge.mode import ModeDecision, ModeFacts, decide_mode
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
 from seeder.phases.opening import reading, require_same_environment
+from seeder.phases.planning import Planner
 from seeder.runtime.log import Log
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
     from seeder.database.ledger.tables.ledger import Ledger, Meta
     from seeder.database.migrations.revisions import RevisionGraph
-    from seeder.merge.release_order import Brought, ReleaseOrder
 
 
+_RUNS = 10
 _DUE = (SetDecision.INSERT, SetDecision.ADOPT, SetDecision.MERGE)
 """What an ordinary run does to a set that is not through: its first rows, or the rest of them."""
 
@@ -53,6 +53,7 @@ def _read(
     from seeder.database.connection import lock
     from seeder.database.connection.open_schemas import open_schemas
     from seeder.database.ledger.past import history
+    from seeder.database.ledger.past.run_history import read_runs
     from seeder.database.migrations.version_table import current
     from seeder.database.settling.open_conflicts import open_conflicts
 
@@ -61,10 +62,16 @@ def _read(
         require_same_environment(meta.environment, settings)
     # A newer seeder's ledger may look otherwise inside: only what it promises is read.
     ours = meta is not None and meta.readable
-    live = current(connection, catalog.migrations)
+    planner: Planner | None = None
+    other_history = None
+    try:
+        planner = Planner.read(settings, connection, ledger, catalog, graph)
+    except RevisionUnknown as error:
+        other_history = error.message
     found: Outlook | None = None
     if ours or meta is None:
-        found = _outlook(connection, ledger, catalog, meta, pending=_pending(catalog, graph, live))
+        pending = planner is not None and planner.may_migrate
+        found = _outlook(connection, ledger, catalog, meta, pending=pending)
     skipped, waiting = history.skipped(connection, ledger) if ours else (0, ())
     names = [each.name for each in catalog.sets]
     deleted, deleted_rows = history.deleted(connection, ledger, names) if ours else (0, ())
@@ -72,23 +79,22 @@ def _read(
         open_conflicts(connection, ledger, catalog, values=values) if ours else ((), 0)
     )
     releases = history.releases(connection, ledger) if ours else ()
-    environment = meta.environment if meta else settings.environment
     next_run = None
-    if ours and _fits(graph, live):
-        next_run = _next(connection, ledger, catalog, environment)
+    if ours and planner is not None and planner.left_alone is None:
+        next_run = planner.decide(Mode.AUTO)
     holder = lock.holder(connection, lock.key_of(settings.schema))
     return Status(
         database=connection.info.dbname,
-        environment=environment,
+        environment=meta.environment if meta else settings.environment,
         project=catalog.identity,
         initialised=meta is not None,
         ledger_format=meta.format if meta else None,
         newer_ledger=meta is not None and not ours,
         releases=releases,
         migrations=_migrated_by(catalog),
-        revision_live=live,
+        revision_live=current(connection, catalog.migrations),
         revision_head=graph.heads,
-        other_history=_other_history(connection, ledger, live, graph) if ours else None,
+        other_history=other_history if ours else None,
         unadopted=_named(found, SetDecision.UNADOPTED),
         pending=_named(found, SetDecision.PENDING),
         due=_named(found, *_DUE) if ours else (),
@@ -104,7 +110,7 @@ def _read(
         waiting=tuple(each.address for each in waiting),
         deleted=deleted,
         deleted_rows=tuple(each.address for each in deleted_rows),
-        last_runs=history.last_runs(connection, ledger) if ours else (),
+        last_runs=read_runs(connection, ledger, limit=_RUNS) if ours else (),
         open_schemas=open_schemas(connection),
         lock_holder=None
         if holder is None
@@ -120,56 +126,6 @@ def _migrated_by(catalog: Catalog) -> str:
     if catalog.migrations.alembic is not None:
         return "alembic"
     return "none" if catalog.migrations.none else "command"
-
-
-def _pending(catalog: Catalog, graph: RevisionGraph, live: tuple[str, ...]) -> bool:
-    """Whether migrations are pending, or may be: those of a command cannot be told."""
-    if catalog.migrations.command is not None:
-        return True
-    return _fits(graph, live) and bool(graph.pending(live))
-
-
-def _fits(graph: RevisionGraph, live: tuple[str, ...]) -> bool:
-    """Whether this image may work here: the database is not ahead, nor another project's."""
-    return not graph.revisions or set(live) <= set(graph.revisions)
-
-
-def _other_history(
-    connection: Connection, ledger: Ledger, live: tuple[str, ...], graph: RevisionGraph
-) -> str | None:
-    """Why a run of this image would be refused for its revisions; None: it would not."""
-    from seeder.database.migrations.lineage import Lineage
-
-    if not graph.revisions:
-        return None
-    try:
-        Lineage(live, graph, known=ledger.revisions(connection)).standing()
-    except RevisionUnknown as error:
-        return error.message
-    return None
-
-
-def _next(
-    connection: Connection, ledger: Ledger, catalog: Catalog, environment: str
-) -> ModeDecision:
-    """What the next ordinary run does, requests apart."""
-    from seeder.database.ledger.runs.releases import read_order, taken_back
-
-    order: ReleaseOrder | None = None
-    lost: tuple[Brought, ...] = ()
-    if catalog.release is not None:
-        order = read_order(connection, ledger, catalog.release, catalog.supersedes)
-        lost = taken_back(connection, ledger, order, catalog)
-    return decide_mode(
-        ModeFacts(
-            asked=Mode.AUTO,
-            environment=environment,
-            release=catalog.release,
-            applied=order.here if order else frozenset(),
-            approved=False,
-            takes_back={each.set: each.release for each in lost},
-        )
-    )
 
 
 def _outlook(

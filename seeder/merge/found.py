@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 
-from msgspec import Struct, field
+from msgspec import Struct
 
 from seeder.errors import Problem
 from seeder.merge.plan import ColumnChange, Referring
+from seeder.merge.settled import RunRecord
 
 
 class RequestRecord(Struct, frozen=True, kw_only=True):
@@ -58,19 +59,6 @@ class AppliedRelease(Struct, frozen=True, kw_only=True):
     run: int
     taken_back: str | None = None
     """The release that took back what this one had brought, without building on it."""
-
-
-class RunSummary(Struct, frozen=True, kw_only=True):
-    """One line of the history."""
-
-    id: int
-    started_at: datetime.datetime
-    finished_at: datetime.datetime | None = None
-    """None while it runs, and for a run that was killed."""
-    result: str
-    mode: str | None = None
-    release: str | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 class OpenConflict(Struct, frozen=True, kw_only=True):
@@ -175,7 +163,7 @@ class Status(Struct, frozen=True, kw_only=True):
     """Rows of the catalog's sets that people deleted, or whose primary key they changed."""
     deleted_rows: tuple[str, ...] = ()
     """Addresses of the first of them."""
-    last_runs: tuple[RunSummary, ...] = ()
+    last_runs: tuple[RunRecord, ...] = ()
     """Newest first."""
     open_schemas: tuple[str, ...] = ()
     """Schemas of the search_path in which every role may create objects."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, LEFT_EXPLAINED
@@ -13,12 +13,12 @@ from seeder.merge.found import (
     KeptRow,
     OpenConflict,
     Readiness,
-    RunSummary,
     Status,
     everybody_may_create,
 )
 from seeder.merge.plan import RowAction, SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
+from seeder.merge.settled import RunRecord
 from seeder.report.excerpt import Excerpts
 from seeder.report.layout import (
     PLAIN,
@@ -228,8 +228,8 @@ def _status(found: Status) -> Iterator[Line]:
     for name in found.open_schemas:
         yield line(Span("! ", Ink.LOUD), *prose(everybody_may_create(name)), hang=2)
     yield from _open_conflicts(found)
-    yield from _listed(SKIPPED, found.waiting, found.skipped)
-    yield from _listed(DELETED, found.deleted_rows, found.deleted)
+    yield from _named(SKIPPED, [(each,) for each in found.waiting], found.skipped)
+    yield from _named(DELETED, [(each,) for each in found.deleted_rows], found.deleted)
     yield from _unfit(found)
     waits = {
         SetDecision.UNADOPTED: found.unadopted,
@@ -287,38 +287,28 @@ def _conflicts_listed(found: Conflicts) -> Iterator[Line]:
     if not found.conflicts:
         yield line(Span("No conflict is open", Ink.GOOD), ".")
     yield from _open_conflicts(found)
-    yield from _kept_rows(SKIPPED, found.skipped_rows, found.skipped)
-    yield from _kept_rows(DELETED, found.deleted_rows, found.deleted)
+    yield from _named(SKIPPED, [_kept(each) for each in found.skipped_rows], found.skipped)
+    yield from _named(DELETED, [_kept(each) for each in found.deleted_rows], found.deleted)
 
 
-def _kept_rows(told: str, rows: tuple[KeptRow, ...], number: int) -> Iterator[Line]:
+def _kept(each: KeptRow) -> tuple[str, str]:
+    why = f"refers to {each.missing}" if each.missing else each.reason
+    return each.address, f"{why}, run {each.run}"
+
+
+def _named(told: str, rows: Sequence[tuple[str, ...]], number: int) -> Iterator[Line]:
+    """Rows, each by its address and perhaps the reason, below what is told of them."""
     if not number:
         return
     yield line(*prose(told, Ink.STRONG))
     yield from table(
         [
-            (
-                Span(each.address, whole=True),
-                Span(
-                    f"{f'refers to {each.missing}' if each.missing else each.reason},"
-                    f" run {each.run}",
-                    Ink.DIM,
-                ),
-            )
-            for each in rows
+            (Span(address, whole=True), *(Span(why, Ink.DIM) for why in more))
+            for address, *more in rows
         ],
         indent=4,
     )
     yield from unshown(number - len(rows))
-
-
-def _listed(told: str, addresses: tuple[str, ...], number: int) -> Iterator[Line]:
-    if not number:
-        return
-    yield line(*prose(told, Ink.STRONG))
-    for address in addresses:
-        yield line(Span(address, whole=True), indent=4)
-    yield from unshown(number - len(addresses))
 
 
 def _unfit(found: Status) -> Iterator[Line]:
@@ -404,7 +394,7 @@ RESULTS: Mapping[str, Ink] = {
 """The ink of a run's result."""
 
 
-def _summary(each: RunSummary) -> tuple[Cell, ...]:
+def _summary(each: RunRecord) -> tuple[Cell, ...]:
     facts = (each.mode, f"release {each.release}" if each.release else None)
     told = "; ".join(fact for fact in facts if fact)
     counts = counted(each.counts)

@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from seeder.merge.found import RunSummary, Status
+from seeder.merge.found import Status
 from seeder.merge.settled import History, RunRecord, SetRecord
 from seeder.report import settled_text, text
 from seeder.report.layout import Screen
@@ -33,8 +33,15 @@ def history() -> str:
 
 
 def status() -> str:
-    run = RunSummary(
-        id=2, started_at=NOON, result="done", mode="update", release="2026.11.1", counts=COUNTS
+    run = RunRecord(
+        id=2,
+        started_at=NOON,
+        result="done",
+        mode="update",
+        environment="production",
+        seeder_version="1.0",
+        release="2026.11.1",
+        counts=COUNTS,
     )
     return text.status(
         Status(database="shop", environment="production", initialised=True, last_runs=(run,)),

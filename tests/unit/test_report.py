@@ -10,13 +10,13 @@ from seeder.merge.found import (
     AppliedRelease,
     CheckResult,
     OpenConflict,
-    RunSummary,
     Status,
     UnfitSet,
 )
 from seeder.merge.model import Mode
 from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
 from seeder.merge.result import Result, RunResult
+from seeder.merge.settled import RunRecord
 from seeder.report import failure_text, files, json_report, termination, text
 from seeder.report.failure import describe, log_fields
 
@@ -124,7 +124,15 @@ def test_a_status_names_what_waits_for_a_person():
         conflicts=22,
         in_conflict=(OpenConflict(address="plans/pro", columns=("price",)),),
         last_runs=(
-            RunSummary(id=7, started_at=NOON, result="done", mode="update", counts={"insert": 3}),
+            RunRecord(
+                id=7,
+                started_at=NOON,
+                result="done",
+                mode="update",
+                environment="production",
+                seeder_version="1.0",
+                counts={"insert": 3},
+            ),
         ),
         lock_holder={"pid": 4711, "application_name": "seeder run"},
     )

@@ -11,10 +11,8 @@ from psycopg import sql
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.runs.conflicts import WAITING, base_relations
 from seeder.database.ledger.tables.ledger import Ledger, Session, records
-from seeder.merge.found import AppliedRelease, KeptRow, RunSummary
+from seeder.merge.found import AppliedRelease, KeptRow
 from seeder.merge.plan import SetDecision, Why
-
-_RUNS = 10
 
 _NAMED = 20
 """Rows that a status names."""
@@ -29,19 +27,6 @@ def releases(connection: Session, ledger: Ledger) -> tuple[AppliedRelease, ...]:
         )
     )
     return records(found, AppliedRelease)
-
-
-def last_runs(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[RunSummary, ...]:
-    """The last runs, newest first."""
-    found = connection.execute(
-        ledger.sql(
-            "SELECT id, started_at, finished_at, result, mode, release,"
-            " coalesce(counts, '{{}}') AS counts FROM {s}.runs"
-            " WHERE coalesce(project, {p}) = {p} ORDER BY id DESC LIMIT %s"
-        ),
-        [_RUNS],
-    )
-    return records(found, RunSummary)
 
 
 def skipped(
