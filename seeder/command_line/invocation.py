@@ -5,9 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 from seeder.configuration.options import NAMING_FILES
 from seeder.errors import ConfigurationInvalid
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from seeder.configuration.settings import Settings
     from seeder.merge.result import Failure, RunResult
     from seeder.merge.settled import Settlement
+    from seeder.report.json_report import Document
     from seeder.report.layout import Screen
 
+Shown = TypeVar("Shown", bound="Document")
 
 _SUMMARISED = frozenset({"run.warned", "run.older_image"})
 """Events that the summary of a run says again, to whoever reads both."""
@@ -211,14 +213,18 @@ class Invocation:
             with contextlib.suppress(OSError):
                 self.print(text.run(result, self.screen))
 
+    def show(self, found: Shown, told: Callable[[Shown, Screen], str], *, as_json: bool) -> None:
+        """Print what a command found: as a document, or told to people."""
+        from seeder.report import json_report
+
+        self.print(json_report.document(found).decode() if as_json else told(found, self.screen))
+
     def settled(self, result: Settlement, *, as_json: bool) -> None:
         """Print what somebody settled by hand."""
-        from seeder.report import json_report, settled_text
+        from seeder.report import settled_text
 
-        if as_json:
-            self.print(json_report.document(result).decode())
-        elif not self._quiet:
-            self.print(settled_text.settlement(result, self.screen))
+        if as_json or not self._quiet:
+            self.show(result, settled_text.settlement, as_json=as_json)
 
     def fail(self, error: BaseException) -> int:
         """Report the error that ended the command and return its exit code."""

@@ -47,7 +47,7 @@ def command(
     settings = invocation.open("conflicts", given)
     # Imported here, as in `run`.
     from seeder.look import conflicts
-    from seeder.report import json_report, text
+    from seeder.report import text
     from seeder.settle.addresses import Chosen
 
     found = conflicts(
@@ -57,7 +57,4 @@ def command(
         kept=kept,
         limit=limit,
     )
-    if as_json:
-        invocation.print(json_report.document(found).decode())
-    else:
-        invocation.print(text.conflicts(found, invocation.screen))
+    invocation.show(found, text.conflicts, as_json=as_json)

@@ -23,11 +23,8 @@ def command(invocation: Invocation, /, *, limit: int, as_json: bool, **given: ob
     """
     settings = invocation.open("history", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
+    from seeder.report import settled_text
     from seeder.settle.history import history
 
     found = history(settings, log=invocation.log, limit=limit)
-    if as_json:
-        invocation.print(json_report.document(found).decode())
-    else:
-        invocation.print(settled_text.history(found, invocation.screen))
+    invocation.show(found, settled_text.history, as_json=as_json)

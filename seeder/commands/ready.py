@@ -29,10 +29,7 @@ def command(invocation: Invocation, /, *, release: bool, as_json: bool, **given:
     settings = invocation.open("ready", given)
     # Imported here, as in `run`.
     from seeder.look import ready
-    from seeder.report import json_report, text
+    from seeder.report import text
 
     found = ready(settings, log=invocation.log, release=release)
-    if as_json:
-        invocation.print(json_report.document(found).decode())
-    else:
-        invocation.print(text.ready(found, invocation.screen))
+    invocation.show(found, text.ready, as_json=as_json)

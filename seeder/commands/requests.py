@@ -21,11 +21,8 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     """
     settings = invocation.open("requests", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, plan_text
+    from seeder.report import plan_text
     from seeder.settle import approval
 
     found = approval.requests(settings, log=invocation.log)
-    if as_json:
-        invocation.print(json_report.document(found).decode())
-    else:
-        invocation.print(plan_text.requests(found, invocation.screen))
+    invocation.show(found, plan_text.requests, as_json=as_json)

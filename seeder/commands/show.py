@@ -25,11 +25,8 @@ def command(
     """
     settings = invocation.open("show", given)
     # Imported here, as in `run`.
-    from seeder.report import json_report, settled_text
+    from seeder.report import settled_text
     from seeder.settle.history import show
 
     found = show(settings, log=invocation.log, run=run, limit=limit)
-    if as_json:
-        invocation.print(json_report.document(found).decode())
-    else:
-        invocation.print(settled_text.details(found, invocation.screen))
+    invocation.show(found, settled_text.details, as_json=as_json)

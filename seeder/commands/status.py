@@ -30,10 +30,7 @@ def command(invocation: Invocation, /, *, values: bool, as_json: bool, **given: 
     settings = invocation.open("status", given)
     # Imported here, as in `run`.
     from seeder.look import status
-    from seeder.report import json_report, text
+    from seeder.report import text
 
     found = status(settings, log=invocation.log, values=values)
-    if as_json:
-        invocation.print(json_report.document(found).decode())
-    else:
-        invocation.print(text.status(found, invocation.screen))
+    invocation.show(found, text.status, as_json=as_json)
