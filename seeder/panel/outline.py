@@ -14,7 +14,7 @@ from seeder.merge.choices import (
     Take,
     command,
 )
-from seeder.merge.plan import ColumnChange, Plan, RowAction, RowChange, SetDecision, SetPlan
+from seeder.merge.plan import Plan, RowChange, SetDecision, SetPlan
 from seeder.report.differences import of_row
 from seeder.report.words import LEFT_ALONE, LISTED, Group, Kind, groups, kind_of, some
 
@@ -88,16 +88,6 @@ def reason(found: SetPlan) -> str:
 def is_loud(row: RowChange) -> bool:
     """Whether a person has to choose, or to look at it."""
     return kind_of(row) in _LOUD
-
-
-def telling(row: RowChange) -> tuple[ColumnChange, ...]:
-    """The columns of a row that say more than its address; none where they are all key."""
-    if row.action is not RowAction.INSERT:
-        return row.columns
-    keys = row.address.partition("/")[2].split(",")
-    if len(row.columns) <= len(keys):
-        return ()
-    return tuple(each for each in row.columns if each.secret or each.desired not in keys)
 
 
 def choices(row: RowChange) -> tuple[Choice, ...]:

@@ -7,8 +7,9 @@ from jinja2 import Environment
 from msgspec import Struct, field
 
 from seeder.panel import words
-from seeder.panel.outline import choices, choices_for, reason, telling
+from seeder.panel.outline import choices, choices_for, reason
 from seeder.report.markup import environment
+from seeder.report.words import telling
 
 _HEADERS = {
     "Content-Security-Policy": (

@@ -13,7 +13,6 @@ from seeder.report.words import (
     LEFT_ALONE,
     LISTED,
     Group,
-    Kind,
     count,
     done,
     moment,
@@ -22,6 +21,7 @@ from seeder.report.words import (
     referred_to,
     some,
     tally,
+    what,
 )
 from seeder.report.words import duration as duration_of_seconds
 
@@ -91,9 +91,7 @@ def done_to_it(action: str) -> str:
 
 def headline(group: Group) -> str:
     """`2 to update`, `1 left alone`."""
-    left = group.kind is Kind.KEPT and group.action is not RowAction.SKIP
-    what = "left alone" if left else ACTIONS[group.action].planned
-    return f"{len(group.rows):,} {what}"
+    return f"{len(group.rows):,} {what(group)}"
 
 
 def in_plan(found: Plan) -> str:

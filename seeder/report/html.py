@@ -56,6 +56,7 @@ from seeder.report.words import (
     referred_to,
     standing,
     tally,
+    telling,
 )
 
 SHOWN = 200
@@ -343,7 +344,7 @@ def _by_name(row: RowChange) -> dict[str, ColumnChange]:
 
 def _inserted_columns(group: Group) -> list[str]:
     """The columns of a table of new rows; none where their addresses say it all."""
-    if not all(map(is_new, group.rows)) or not any(map(_telling, group.rows)):
+    if not all(map(is_new, group.rows)) or not any(map(telling, group.rows)):
         return []
     rows = [(row.address.partition("/")[2], _by_name(row)) for row in group.rows[:SHOWN]]
     # A key that is the whole address says nothing new.
@@ -352,10 +353,6 @@ def _inserted_columns(group: Group) -> list[str]:
         for name in dict.fromkeys(name for _, columns in rows for name in columns)
         if any(name not in columns or columns[name].desired != key for key, columns in rows)
     ]
-
-
-def _telling(row: RowChange) -> bool:
-    return len(row.columns) > len(row.address.partition("/")[2].split(","))
 
 
 def _why(column: ColumnChange) -> str:

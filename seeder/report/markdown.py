@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, Take, command
-from seeder.merge.plan import ColumnCase, ColumnChange, Plan, RowAction, RowChange, SetPlan
+from seeder.merge.plan import ColumnCase, ColumnChange, Plan, RowChange, SetPlan
 from seeder.report.differences import of_row
 from seeder.report.plan_text import hints
 from seeder.report.values import one, shown
@@ -23,6 +23,8 @@ from seeder.report.words import (
     planned,
     referred_to,
     tally,
+    telling,
+    what,
 )
 
 LIMIT = 60_000
@@ -129,9 +131,7 @@ def _set(each: SetPlan) -> Iterator[str]:
     for group in found:
         words = ACTIONS[group.action]
         mark = "!" if group.kind is Kind.ATTENTION else _DIFF.get(words.mark, " ")
-        left = group.kind is Kind.KEPT and group.action is not RowAction.SKIP
-        what = "left alone" if left else words.planned
-        lines.append(f"# {len(group.rows):,} {what}: {group.reason}")
+        lines.append(f"# {len(group.rows):,} {what(group)}: {group.reason}")
         for row in group.rows:
             lines += _row(row, mark)
     if not lines:
@@ -155,10 +155,8 @@ _DIFF = {"+": "+", "-": "-", "~": "!"}
 
 def _row(row: RowChange, mark: str) -> Iterator[str]:
     if is_new(row):
-        keys = row.address.partition("/")[2].split(",")
-        telling = [each for each in row.columns if each.desired not in keys or each.secret]
-        told = ", ".join(f"{each.name} {_wanted(each)}" for each in telling)
-        yield f"{mark} {row.address}" + (f"  {told}" if len(row.columns) > len(keys) else "")
+        told = ", ".join(f"{each.name} {_wanted(each)}" for each in telling(row))
+        yield f"{mark} {row.address}" + (f"  {told}" if told else "")
         return
     others = f"referred to by {referred_to(row.referring)}" if row.referring else ""
     others = f"refers to {row.missing}" if row.missing else others

@@ -19,6 +19,8 @@ from seeder.report.words import (
     is_new,
     kind_of,
     referred_to,
+    telling,
+    what,
 )
 
 if TYPE_CHECKING:
@@ -56,13 +58,12 @@ def _headline(group: Group) -> Line:
     words = ACTIONS[group.action]
     if group.kind is Kind.CONFLICT:
         also = "" if group.action is RowAction.KEEP else f", {words.planned}"
-        what = Span(f"{number}in conflict{also}", Ink.LOUD)
+        told = Span(f"{number}in conflict{also}", Ink.LOUD)
     elif group.kind is Kind.ATTENTION:
-        what = Span(f"{number}{words.planned}, to look at", Ink.LOUD)
+        told = Span(f"{number}{words.planned}, to look at", Ink.LOUD)
     else:
-        left = group.kind is Kind.KEPT and group.action is not RowAction.SKIP
-        what = Span(f"{number}{'left alone' if left else words.planned}", words.ink)
-    return line(what, Span(f": {group.reason}", Ink.DIM), indent=2)
+        told = Span(f"{number}{what(group)}", words.ink)
+    return line(told, Span(f": {group.reason}", Ink.DIM), indent=2)
 
 
 def _row(row: RowChange, group: Group) -> Iterator[Line]:
@@ -85,11 +86,7 @@ def _row(row: RowChange, group: Group) -> Iterator[Line]:
 
 def _new(row: RowChange) -> Iterator[Piece]:
     # The key is in the address already, and says nothing new.
-    keys = row.address.partition("/")[2].split(",")
-    if len(row.columns) <= len(keys):
-        return
-    telling = [column for column in row.columns if column.secret or column.desired not in keys]
-    for n, column in enumerate(telling):
+    for n, column in enumerate(telling(row)):
         yield ", " if n else "  "
         yield Span(f"{column.name} ", Ink.DIM)
         yield "(secret)" if column.secret else one(column.desired, bare=column.bare)

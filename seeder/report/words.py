@@ -174,6 +174,12 @@ class Group(Struct, frozen=True):
     rows: tuple[RowChange, ...]
 
 
+def what(group: Group) -> str:
+    """What happens to the rows: `to update`, `left alone`."""
+    left = group.kind is Kind.KEPT and group.action is not RowAction.SKIP
+    return "left alone" if left else ACTIONS[group.action].planned
+
+
 def groups(rows: Iterable[RowChange]) -> tuple[Group, ...]:
     """Put rows together, in the order of reports."""
     found: dict[tuple[Kind, RowAction, str], list[RowChange]] = {}
@@ -336,6 +342,16 @@ def is_new(row: RowChange) -> bool:
         # A rule decides about each column of a row that is there.
         return not any(column.rule or column.live is not None for column in row.columns)
     return row.action is RowAction.INSERT
+
+
+def telling(row: RowChange) -> tuple[ColumnChange, ...]:
+    """The columns of a row that say more than its address; none where they are all key."""
+    keys = row.address.partition("/")[2].split(",")
+    if not is_new(row):
+        return row.columns
+    if len(row.columns) <= len(keys):
+        return ()
+    return tuple(each for each in row.columns if each.secret or each.desired not in keys)
 
 
 def moment(time: datetime.datetime) -> str:
