@@ -7,6 +7,8 @@ from collections.abc import Callable
 from flask import Blueprint, Response, abort, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from seeder.database.ledger.past import history, run_history
+from seeder.database.ledger.runs import requests
 from seeder.errors import DatabaseUnavailable, SeederError
 from seeder.panel import forgery
 from seeder.panel.access import Access, Check
@@ -86,11 +88,11 @@ def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) ->
             _, conflicts = look.conflicts(limit=0)
             return pages.page(
                 "status.html",
-                marker=look.marker(),
-                releases=look.releases(),
+                marker=look.ledger.meta(look.cursor),
+                releases=history.releases(*look),
                 pending=look.pending(),
-                request=look.open_request(),
-                runs=look.runs(limit=5),
+                request=requests.open_request(*look),
+                runs=run_history.read_runs(*look, limit=5),
                 conflicts=conflicts,
             )
 
@@ -136,7 +138,7 @@ def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) ->
     def approvals() -> Response:
         with ledger.look() as look:
             pending = look.pending()
-            found = look.requests(limit=_SAID + 1, before=_number("before"))
+            found = requests.last_requests(*look, limit=_SAID + 1, before=_number("before"))
             return pages.page(
                 "approvals.html",
                 requests=found[:_SAID],
@@ -147,17 +149,17 @@ def _add_pages(made: Blueprint, ledger: Ledger, pages: Pages, access: Access) ->
     @made.get("/runs")
     def runs() -> Response:
         with ledger.look() as look:
-            found = look.runs(limit=_RUNS + 1, before=_number("before"))
+            found = run_history.read_runs(*look, limit=_RUNS + 1, before=_number("before"))
             return pages.page("runs.html", runs=found[:_RUNS], more=len(found) > _RUNS)
 
     @made.get("/runs/<int(max=9223372036854775807):number>")
     def one_run(number: int) -> Response:
         with ledger.look() as look:
-            found = look.run(number)
+            found = run_history.read_run(*look, number)
             if found is None:
                 return pages.page("no_run.html", status=404, number=number)
             start = _number("start") or 0
-            rows, total = look.written(number, start=start, limit=_ROWS)
+            rows, total = run_history.read_written(*look, number, start=start, limit=_ROWS)
             return pages.page(
                 "run.html", run=found, rows=rows, total=total, start=start, step=_ROWS
             )
@@ -177,8 +179,8 @@ def _add_approval(made: Blueprint, ledger: Ledger, pages: Pages, access: Access)
 
 
 def _plan_page(pages: Pages, look: Look, access: Access, pending: PendingPlan | None) -> Response:
-    request_here = None if pending is None else look.open_request(pending.id)
-    said = look.requests(limit=1)
+    request_here = None if pending is None else requests.open_request(*look, pending.id)
+    said = requests.last_requests(*look, limit=1)
     may_approve = access.approves()
     asks = may_approve and pending and pending.approvable and not request_here
     return pages.page(

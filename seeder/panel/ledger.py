@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from msgspec import Struct
@@ -17,7 +17,6 @@ from msgspec.structs import replace
 from psycopg import sql
 from psycopg.rows import tuple_row
 
-from seeder.database.ledger.past import history, run_history
 from seeder.database.ledger.runs import requests
 from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING
 from seeder.database.ledger.tables import ledger as tables
@@ -29,10 +28,9 @@ from seeder.errors import (
     SeederError,
 )
 from seeder.merge.documents import within
-from seeder.merge.found import AppliedRelease, RequestRecord
+from seeder.merge.found import RequestRecord
 from seeder.merge.plan import Plan, Referring
 from seeder.merge.plan_document import from_document
-from seeder.merge.settled import RowRecord, RunRecord
 
 _ACTOR_LENGTH = 200
 """Characters that the ledger takes."""
@@ -127,9 +125,9 @@ class Ledger(Struct, frozen=True, kw_only=True):
             pending = look.pending()
             if pending is None or pending.id != plan_id or not pending.approvable:
                 return Approval(request=None, pending=pending)
-            if look.open_request(plan_id) is None:
-                requests.approve(look.cursor, look.ledger, plan_id, actor=actor[:_ACTOR_LENGTH])
-            return Approval(request=look.open_request(plan_id), pending=pending)
+            if requests.open_request(*look, plan_id) is None:
+                requests.approve(*look, plan_id, actor=actor[:_ACTOR_LENGTH])
+            return Approval(request=requests.open_request(*look, plan_id), pending=pending)
 
     @contextmanager
     def _opened(self, characteristics: str) -> Iterator[Look]:
@@ -143,14 +141,14 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [_PATIENCE])
                 ledger = tables.Ledger(schema=self.schema)
                 _require_readable(ledger.meta(cursor))
-                yield Look(cursor=cursor, ledger=ledger).of(self.project)
+                yield Look(cursor, ledger).of(self.project)
         except psycopg.Error as error:
             # Without its cause: driver errors may hold row values and passwords.
             raise _translated(error) from None
 
 
-class Look(Struct, frozen=True, kw_only=True):
-    """An open transaction on the ledger."""
+class Look(NamedTuple):
+    """An open transaction on the ledger: what every function that reads it begins with."""
 
     cursor: psycopg.Cursor[tuple[Any, ...]]
     ledger: tables.Ledger
@@ -171,17 +169,7 @@ class Look(Struct, frozen=True, kw_only=True):
                 f"The ledger of this database is of these projects: {names}.",
                 hint="Name one of them: panel(..., project=...).",
             )
-        return replace(self, ledger=replace(self.ledger, project=wanted[0])) if wanted else self
-
-    def marker(self) -> tables.Meta | None:
-        """What the ledger says of its database."""
-        return self.ledger.meta(self.cursor)
-
-    def releases(self) -> tuple[AppliedRelease, ...]:
-        """Every release that was applied here, newest first."""
-        return history.releases(self.cursor, self.ledger)
-
-    # -- the plan and what people said to it --------------------------------------------
+        return Look(self.cursor, replace(self.ledger, project=wanted[0])) if wanted else self
 
     def pending(self) -> PendingPlan | None:
         """The update that waits, as the last run left it."""
@@ -195,30 +183,6 @@ class Look(Struct, frozen=True, kw_only=True):
         return PendingPlan(
             id=plan_id, stored_at=stored_at, run=run, plan=plan, unreadable=unreadable
         )
-
-    def requests(self, *, limit: int, before: int | None = None) -> tuple[RequestRecord, ...]:
-        """The last requests, newest first; those older than request `before`."""
-        return requests.last_requests(self.cursor, self.ledger, limit=limit, before=before)
-
-    def open_request(self, plan_id: str | None = None) -> RequestRecord | None:
-        """The request that no run has settled yet: for this plan, or for any."""
-        return requests.open_request(self.cursor, self.ledger, plan_id)
-
-    # -- the past -----------------------------------------------------------------------
-
-    def runs(self, *, limit: int, before: int | None = None) -> tuple[RunRecord, ...]:
-        """The last runs, newest first; those older than run `before`."""
-        return run_history.read_runs(self.cursor, self.ledger, limit=limit, before=before)
-
-    def run(self, number: int) -> RunRecord | None:
-        """One run."""
-        return run_history.read_run(self.cursor, self.ledger, number)
-
-    def written(self, run: int, *, start: int, limit: int) -> tuple[tuple[RowRecord, ...], int]:
-        """Rows that a run wrote other than by inserting them, and how many there are in all."""
-        return run_history.read_written(self.cursor, self.ledger, run, start=start, limit=limit)
-
-    # -- conflicts that stand -----------------------------------------------------------
 
     def conflicts(self, *, limit: int) -> tuple[tuple[OpenConflict, ...], int]:
         """Columns kept against the catalog and not settled, and how many rows they are in.
