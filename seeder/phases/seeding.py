@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
@@ -329,10 +330,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
     ) -> RunResult:
         """What this run did, as every report of it says it."""
         outcomes = _with_first(self.first, outcomes)
-        counts: dict[str, int] = {}
-        for outcome in outcomes:
-            for name, number in outcome.counts.items():
-                counts[name] = counts.get(name, 0) + number
+        counts = dict(sum((Counter(each.counts) for each in outcomes), Counter()))
         for decision in (SetDecision.UNADOPTED, SetDecision.PENDING):
             number = sum(each.decision is decision for each in outcomes)
             if number:
@@ -449,8 +447,6 @@ def _with_first(
         if now is None:
             found[each.name] = each
             continue
-        counts = dict(now.counts)
-        for name, number in each.counts.items():
-            counts[name] = counts.get(name, 0) + number
+        counts = dict(Counter(now.counts) + Counter(each.counts))
         found[each.name] = replace(now, counts=counts, kept=(*each.kept, *now.kept))
     return tuple(found.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -38,10 +39,8 @@ class Done(Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, rows: Sequence[RowChange], *, notes: tuple[str, ...] = ()) -> Done:
         """With the rows counted by action."""
-        counts: dict[str, int] = {}
-        for row in rows:
-            counts[row.action.value] = counts.get(row.action.value, 0) + 1
-        return cls(rows=tuple(rows), counts=counts, notes=notes)
+        counts = Counter(row.action.value for row in rows)
+        return cls(rows=tuple(rows), counts=dict(counts), notes=notes)
 
 
 class Held(Struct, frozen=True, kw_only=True):
