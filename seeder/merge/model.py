@@ -280,6 +280,21 @@ class ListedRows(Struct, frozen=True):
         return None
 
 
+class ChangedRows(Struct, frozen=True):
+    """Rows of another source, each changed on its way; never a file."""
+
+    rows: RowSource
+    change: Callable[[SeedRow], SeedRow]
+
+    def __iter__(self) -> Iterator[SeedRow]:
+        return map(self.change, self.rows)
+
+    @property
+    def csv(self) -> CsvFile | None:
+        """No file: it does not say what the rows have become."""
+        return None
+
+
 class Move(Struct, frozen=True, kw_only=True):
     """A row whose key changed in the catalog: from the old row key to the new."""
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from seeder.merge.model import CsvFile, RowSource, SeedColumn, SeedRow, SeedSet, Update
+from seeder.merge.model import ChangedRows, SeedColumn, SeedSet, Update
 
 
 def renamed_too(secrets: Iterable[str], names: Iterable[tuple[str, str]]) -> frozenset[str]:
@@ -34,7 +33,8 @@ def with_secrets(seed_set: SeedSet, secrets: frozenset[str]) -> SeedSet:
         return seed_set
     rows = seed_set.rows
     if rows.csv is not None and any(column.name in secrets for column in seed_set.columns):
-        rows = _ValueByValue(rows)
+        # Not copied as a whole, into the ledger among others.
+        rows = ChangedRows(rows, lambda row: row)
     return replace(
         seed_set,
         secrets=secrets,
@@ -48,19 +48,6 @@ def with_secrets(seed_set: SeedSet, secrets: frozenset[str]) -> SeedSet:
 def _secret(column: SeedColumn) -> SeedColumn:
     update = update_of(column.update, secret=True)
     return dataclasses.replace(column, secret=True, update=update)
-
-
-class _ValueByValue(Struct, frozen=True):
-    """Rows of a file that is not copied as a whole, into the ledger among others."""
-
-    rows: RowSource
-
-    def __iter__(self) -> Iterator[SeedRow]:
-        return iter(self.rows)
-
-    @property
-    def csv(self) -> CsvFile | None:
-        return None
 
 
 def exposed(seed_set: SeedSet) -> Iterator[tuple[str, str]]:

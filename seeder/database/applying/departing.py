@@ -74,18 +74,22 @@ def _left(seeding: Seeding, work: SetWork) -> Left:
     )
 
 
-def _without(work: SetWork, left: Left, keys: Sequence[str]) -> Left:
-    """What became of a set's rows, less those that a trigger did not let go."""
-    kept = {
+def kept_by_trigger(
+    work: SetWork, keys: Sequence[str], *, rule: str, reason: str
+) -> dict[str, RowChange]:
+    """Rows to which a trigger did not let happen what was judged, by address."""
+    return {
         address: RowChange(
-            address=address,
-            action=RowAction.KEEP,
-            rule="left_protected",
-            reason=f"left the catalog, but a trigger of {work.table} does not let it go",
-            conflict=True,
+            address=address, action=RowAction.KEEP, rule=rule, reason=reason, conflict=True
         )
         for address in map(work.seed_set.address, keys)
     }
+
+
+def _without(work: SetWork, left: Left, keys: Sequence[str]) -> Left:
+    """What became of a set's rows, less those that a trigger did not let go."""
+    why = f"left the catalog, but a trigger of {work.table} does not let it go"
+    kept = kept_by_trigger(work, keys, rule="left_protected", reason=why)
     counts = Counter(left.counts)
     counts[RowAction.DELETE] -= len(kept)
     counts += Counter(keep=len(kept), conflicts=len(kept))

@@ -6,18 +6,16 @@ seeding that follows the migrations brings them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-from msgspec import Struct
 from msgspec.structs import replace
 
 from seeder.database.applying.seed import seed
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import Table, read_tables
 from seeder.database.staging.context import Orders
-from seeder.merge.model import Catalog, CsvFile, Mode, Removed, RowSource, SeedRow, SeedSet
+from seeder.merge.model import Catalog, ChangedRows, Mode, Removed, SeedSet
 from seeder.merge.plan import SetOutcome
 
 
@@ -79,25 +77,11 @@ def _fitted(each: SeedSet, table: Table) -> SeedSet:
     return replace(
         each,
         columns=tuple(each.columns[n] for n in kept),
-        rows=_Fitted(each.rows, tuple(kept)),
+        rows=ChangedRows(
+            each.rows, lambda row: replace(row, values=tuple(row.values[n] for n in kept))
+        ),
         shapes=tuple(shape & names for shape in each.shapes),
         deleted=deleted,
         removed=Removed.KEEP,
         removed_values=(),
     )
-
-
-class _Fitted(Struct, frozen=True):
-    """Rows with some of their values."""
-
-    rows: RowSource
-    kept: tuple[int, ...]
-
-    def __iter__(self) -> Iterator[SeedRow]:
-        for row in self.rows:
-            yield replace(row, values=tuple(row.values[n] for n in self.kept))
-
-    @property
-    def csv(self) -> CsvFile | None:
-        """None: the file has more columns."""
-        return None

@@ -176,16 +176,8 @@ def _apply_group(
 
 def _without(work: SetWork, outcome: SetOutcome, keys: Sequence[str]) -> SetOutcome:
     """What was done to a set, less the rows that a trigger did not let in."""
-    lost = {
-        address: RowChange(
-            address=address,
-            action=RowAction.KEEP,
-            rule="dropped",
-            reason=f"a trigger of {work.table} did not let it in; it counts as deleted here",
-            conflict=True,
-        )
-        for address in map(work.seed_set.address, keys)
-    }
+    why = f"a trigger of {work.table} did not let it in; it counts as deleted here"
+    lost = departing.kept_by_trigger(work, keys, rule="dropped", reason=why)
     counts = Counter(outcome.counts)
     left = len(lost)
     for action in (RowAction.INSERT, RowAction.RESTORE):

@@ -7,7 +7,7 @@ refers to them, go by their old keys until an update follows the move.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -17,8 +17,7 @@ from msgspec.structs import replace
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import (
     Cell,
-    CsvFile,
-    RowSource,
+    ChangedRows,
     SeedRow,
     SeedSet,
     SetReference,
@@ -60,7 +59,7 @@ class RecordedKeys:
 
     def seed_set(self, each: SeedSet) -> SeedSet:
         """The set with its rows under their keys in the ledger, and without moves."""
-        rows = _RecordedRows(each, self)
+        rows = ChangedRows(each.rows, lambda row: self.row(each, row))
         return replace(each, rows=rows, moved=())
 
     def row(self, each: SeedSet, row: SeedRow) -> SeedRow:
@@ -123,20 +122,3 @@ class _Old(Struct, frozen=True):
     key: str
     values: tuple[Cell, ...]
     """Aligned with `SeedSet.key`."""
-
-
-class _RecordedRows(Struct, frozen=True):
-    """A `RowSource`."""
-
-    of: SeedSet
-    keys: RecordedKeys
-
-    def __iter__(self) -> Iterator[SeedRow]:
-        rows: RowSource = self.of.rows
-        for row in rows:
-            yield self.keys.row(self.of, row)
-
-    @property
-    def csv(self) -> CsvFile | None:
-        """No file: keys are other ones than it says."""
-        return None

@@ -12,6 +12,7 @@ from itertools import product
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.ledger.tables.states import REMOVED
 from seeder.database.schema.equality import all_of, cast, equal
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import Known, Seeding
@@ -282,22 +283,26 @@ def _has_rows_of(seeding: Seeding, known: Known, table: Table) -> bool:
     if not set(known.key) <= set(table.columns):
         return False
     same = [_same(table, name, f"c{numbers[name]}") for name in known.key]
-    return _any_entry(seeding, known, table, sql.SQL("EXISTS ({})"), same)
+    return any_entry(seeding, known, table, sql.SQL("EXISTS ({})"), same)
 
 
 def _has_vanished_rows(seeding: Seeding, known: Known, table: Table) -> bool:
     """Whether rows that the ledger knows are not where it knows them."""
-    return _any_entry(seeding, known, table, sql.SQL("NOT EXISTS ({})"), [])
+    return any_entry(seeding, known, table, sql.SQL("NOT EXISTS ({})"), [])
 
 
-def _any_entry(
+_NOT_REMOVED = sql.SQL("b.state <> {}").format(REMOVED)
+
+
+def any_entry(
     seeding: Seeding,
     known: Known,
     table: Table,
     condition: sql.SQL,
     same: Sequence[sql.Composable],
+    among: sql.Composable = _NOT_REMOVED,
 ) -> bool:
-    """Whether the condition holds of the live row at the primary key of any entry."""
+    """Whether the condition holds of the live row `t` at the primary key of any entry `b`."""
     row = seeding.connection.execute(
         seeding.ledger.sql("SELECT primary_key FROM {s}.bases WHERE id = %s"), [known.base]
     ).fetchone()
@@ -308,7 +313,8 @@ def _any_entry(
     live = sql.SQL("SELECT FROM {} t WHERE {}").format(table.rows, all_of([*at, *same]))
     found = seeding.connection.execute(
         seeding.ledger.sql(
-            "SELECT EXISTS (SELECT FROM {s}.{base} b WHERE b.state <> {removed} AND {condition})",
+            "SELECT EXISTS (SELECT FROM {s}.{base} b WHERE {among} AND {condition})",
+            among=among,
             base=sql.Identifier(f"base_{known.base}"),
             condition=condition.format(live),
         )

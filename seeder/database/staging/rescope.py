@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.schema.equality import all_of, canonical, cast, equal
+from seeder.database.schema.equality import canonical
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import Known, Seeding
-from seeder.database.staging.renamed import former_scopes, places
+from seeder.database.staging.renamed import any_entry, former_scopes, places
 from seeder.database.staging.work import (
     SetWork,
     constant,
@@ -64,31 +64,13 @@ def _follows(seeding: Seeding, each: SeedSet, table: Table, known: Known) -> boo
     """Whether a set in another scope is this one: the scopes agree, or the rows came along."""
     if _agree(each, table, known.scope):
         return True
-    row = seeding.connection.execute(
-        seeding.ledger.sql("SELECT primary_key FROM {s}.bases WHERE id = %s"), [known.base]
-    ).fetchone()
-    primary_key = row[0] if row else []
-    if not primary_key or any(name not in table.columns for name in primary_key):
-        return False
-    found = seeding.connection.execute(
-        seeding.ledger.sql(
-            "SELECT EXISTS (SELECT FROM {s}.{base} b JOIN {live} t ON {same} AND {in_scope}"
-            " WHERE b.scope = %s AND b.seed_set = %s AND b.state IN ({owning}))",
-            base=sql.Identifier(f"base_{known.base}"),
-            live=table.rows,
-            same=all_of(
-                equal(
-                    sql.Identifier("t", name),
-                    cast(sql.SQL("b.{}").format(sql.Identifier(f"p{n}")), table.columns[name]),
-                    table.columns[name],
-                )
-                for n, name in enumerate(primary_key, start=1)
-            ),
-            in_scope=scope_condition(each, table, "t"),
-        ),
-        [known.scope, known.id],
-    ).fetchone()
-    return bool(found and found[0])
+    among = seeding.ledger.sql(
+        "b.scope = {scope} AND b.seed_set = {id} AND b.state IN ({owning})",
+        scope=sql.Literal(known.scope),
+        id=sql.Literal(known.id),
+    )
+    here = [scope_condition(each, table, "t")]
+    return any_entry(seeding, known, table, sql.SQL("EXISTS ({})"), here, among)
 
 
 def _agree(each: SeedSet, table: Table, before: str) -> bool:
