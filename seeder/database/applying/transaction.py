@@ -21,7 +21,7 @@ from seeder.runtime.log import Log
 from seeder.runtime.retry import attempts
 
 ATTEMPTS = 5
-_BETWEEN_ATTEMPTS = tenacity.wait_exponential_jitter(initial=0.2, jitter=0.2)
+_BETWEEN_ATTEMPTS = tenacity.wait_exponential(multiplier=0.2) + tenacity.wait_random(0, 0.2)
 _ROOM = 0.2
 """Seconds before the deadline in which no attempt begins."""
 _RACES = frozenset({"23505", "23503"})

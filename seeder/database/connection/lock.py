@@ -28,9 +28,9 @@ from seeder.errors import (
 from seeder.runtime.log import Log
 from seeder.runtime.retry import News, attempts
 
-_BETWEEN_ATTEMPTS = tenacity.wait_exponential_jitter(
-    initial=0.05, max=1.0, exp_base=1.5, jitter=0.1
-)
+_BETWEEN_ATTEMPTS = tenacity.wait_exponential(
+    multiplier=0.05, max=1.0, exp_base=1.5
+) + tenacity.wait_random(0, 0.1)
 
 _HOLDER = """
     SELECT pid, coalesce(application_name, ''), backend_start
