@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seeder.database.embedded import embedded_server
-from seeder.database.embedded.embedded_server import EmbeddedServer
+from seeder.database.embedded.embedded_server import EmbeddedServer, exclusive
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def shared_server(
     """
     directory.mkdir(parents=True, exist_ok=True)
     with _opened(directory / "users") as users:
-        with _alone(directory / "turn"):
+        with exclusive(directory / "turn"):
             fcntl.flock(users, fcntl.LOCK_SH)
             # Empty when the last user left in order. After a kill it still says which server was
             # there before: any other is ours, also one that a killed command was just starting.
@@ -39,7 +39,7 @@ def shared_server(
         try:
             yield server
         finally:
-            with _alone(directory / "turn"):
+            with exclusive(directory / "turn"):
                 if _is_last(users):
                     if os.pread(users, 200, 0) != _identity(server.data):
                         server.stop()
@@ -53,13 +53,6 @@ def _opened(path: Path) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _alone(path: Path) -> Iterator[None]:
-    with _opened(path) as descriptor:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
 
 
 def _is_last(users: int) -> bool:

@@ -108,7 +108,7 @@ def start(
     programs = find_programs(account) if programs is None else programs
     home = directory if accessible(directory, account) else shelter(directory)
     data = home / "data"
-    with _exclusive(home / "lock") as held:
+    with exclusive(home / "lock") as held:
         if not (data / "PG_VERSION").exists():
             _create(data, programs, account, sync=sync, held=held)
         if home != directory and not os.path.lexists(directory / "data"):
@@ -150,7 +150,7 @@ def throwaway(
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[int]:
+def exclusive(path: Path) -> Iterator[int]:
     """Let one process at a time create or start the server of a directory.
 
     A program that is given the descriptor holds the lock as well, should this one be killed.
