@@ -16,7 +16,7 @@ from psycopg import sql
 from seeder.database.judging import collisions, departures, diff, judge
 from seeder.database.judging.expressions import offered
 from seeder.database.judging.facts import numbers
-from seeder.database.judging.verdict_rows import at_live, is_written, removing
+from seeder.database.judging.verdict_rows import any_column, at_live, is_written, removing
 from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.schema.tables import Guard
@@ -403,16 +403,6 @@ def _held_column(work: SetWork, name: str) -> sql.Composed:
 def _judge_rows_again(seeding: Seeding, work: SetWork) -> None:
     """Rows of which nothing is left to write are kept."""
 
-    def any_of(cases: frozenset[ColumnCase]) -> sql.Composable:
-        return sql.SQL("({})").format(
-            sql.SQL(" OR ").join(
-                sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
-                    sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, cases)
-                )
-                for n in range(1, len(work.names) + 1)
-            )
-        )
-
     seeding.connection.execute(
         work.compose(
             "UPDATE {verdict} w SET verdict = CASE WHEN w.verdict = {unset} THEN {unset_recorded}"
@@ -425,12 +415,12 @@ def _judge_rows_again(seeding: Seeding, work: SetWork) -> None:
             unset_recorded=_row("unset_recorded"),
             unset_held=_row("unset_held"),
             unset_recorded_held=_row("unset_recorded_held"),
-            conflict=any_of(frozenset({ColumnCase.CONFLICT})),
+            conflict=any_column(work, numbers(COLUMN_RULES, {ColumnCase.CONFLICT})),
             held=_row("value_held"),
             nothing=_row("in_place"),
             moved=_row("moved"),
             changed=_row("changed"),
-            writes=any_of(COLUMN_WRITES),
+            writes=any_column(work, numbers(COLUMN_RULES, COLUMN_WRITES)),
         )
     )
 

@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.judging import departures, documents
-from seeder.database.judging.verdict_rows import at_live
+from seeder.database.judging.verdict_rows import any_column, at_live
 from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
 from seeder.database.schema.equality import bounded, canonical
 from seeder.database.schema.referring import read
@@ -80,7 +80,7 @@ def counts(
             " {verdict} w"
             " WHERE {}"
             " GROUP BY verdict",
-            _column_conflict(work),
+            any_column(work, _IN_CONFLICT),
             sql.SQL("s IS NULL" if gone_only else "true"),
         )
     ).fetchall()
@@ -98,18 +98,6 @@ def counts(
 def all_inserted(number: int) -> dict[str, int]:
     """The counts of a set whose rows were inserted one and all."""
     return {RowAction.INSERT.value: number} if number else {}
-
-
-def _column_conflict(work: SetWork) -> sql.Composable:
-    """Condition on verdict row `w`: a column is in conflict for the first time."""
-    return sql.SQL("({})").format(
-        sql.SQL(" OR ").join(
-            sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
-                sql.Identifier(f"v{n}"), _IN_CONFLICT
-            )
-            for n in range(1, len(work.names) + 1)
-        )
-    )
 
 
 def row_changes(
@@ -185,7 +173,7 @@ def _query(
     if conflicts_only:
         where = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
             sql.SQL("{}::smallint[]").format(sql.Literal(sorted(_NAMED))),
-            _column_conflict(work),
+            any_column(work, _IN_CONFLICT),
         )
     if gone_only:
         where = sql.SQL("w.s IS NULL AND {}").format(where)

@@ -20,16 +20,20 @@ UPDATING = frozenset({RowAction.UPDATE, RowAction.RESTORE, RowAction.MOVE, RowAc
 """Actions that may write a live row which the catalog asks for."""
 
 
+def any_column(work: SetWork, wanted: sql.Composable) -> sql.Composable:
+    """Condition on verdict row `w`: a column has one of these numbers of rules."""
+    return sql.SQL("({})").format(
+        sql.SQL(" OR ").join(
+            sql.SQL("coalesce(w.{} = ANY ({}), false)").format(sql.Identifier(f"v{n}"), wanted)
+            for n in range(1, len(work.names) + 1)
+        )
+    )
+
+
 def writing(work: SetWork) -> sql.Composable:
     """Condition on verdict row `w`: a live row is to be updated."""
-    any_write = sql.SQL(" OR ").join(
-        sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
-            sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
-        )
-        for n in range(1, len(work.names) + 1)
-    )
-    return sql.SQL("w.live AND w.verdict = ANY ({}) AND ({})").format(
-        numbers(ROW_RULES, UPDATING), any_write
+    return sql.SQL("w.live AND w.verdict = ANY ({}) AND {}").format(
+        numbers(ROW_RULES, UPDATING), any_column(work, numbers(COLUMN_RULES, COLUMN_WRITES))
     )
 
 
