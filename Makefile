@@ -37,7 +37,7 @@ FAST := tests/unit/merge tests/unit/catalog tests/unit/test_cli.py tests/unit/te
 test-fast: $(VENV)/dev.stamp  ## Run the subset of the tests for while you are coding
 	$(BIN)/python -m pytest -n auto -q $(FAST) $(PYTEST_ARGS)
 
-bench: $(BENCH_HOME)/bench.stamp bench-node  ## Measure beside psql, Django, SQLAlchemy, Alembic, Knex, Liquibase
+bench: $(BENCH_HOME)/bench.stamp .seeder/postgres/15/bin/postgres bench-node  ## Measure beside psql, Django, SQLAlchemy, Alembic, Knex, Liquibase
 	@$(BENCH_HOME)/venv/bin/python -m benchmarks $(BENCH)
 	@$(BENCH_HOME)/venv/bin/python docs/generate.py
 

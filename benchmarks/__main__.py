@@ -1,4 +1,4 @@
-"""`make bench`: measure, print one table, write benchmarks/results/."""
+"""`make bench`: measure, print a table for each server, write benchmarks/results/."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 
 from benchmarks import scenarios
 from benchmarks.bench import running
-from benchmarks.measure import say
+from benchmarks.measure import ROOT, say
 from benchmarks.results import COMMITTED, Results, machine
 
 WORK = Path(sys.prefix).parent
+OTHERS = ROOT / ".seeder" / "postgres"
+"""Servers beside the wheel's, as the Makefile sets them up."""
+SERVERS = ("18", "15")
 HELP = f"one of {', '.join(scenarios.ALL)}; may be given several times"
 
 
@@ -27,16 +30,26 @@ def main() -> int:
         action="store_true",
         help="fewer rows, no targets; results go to .seeder/bench/results, and into no commit",
     )
+    parser.add_argument(
+        "--postgres",
+        action="append",
+        choices=SERVERS,
+        help="18 or 15; both, one after the other",
+    )
     parser.add_argument("--rounds", type=int, default=5, help="at least five for a median; 5")
     given = parser.parse_args()
     names = given.only or list(scenarios.ALL)
     results = Results(WORK / "results" if given.quick else COMMITTED)
-    with running(WORK, quick=given.quick, rounds=given.rounds) as bench:
-        for name in names:
-            say(f"{name}:")
-            started, facts = time.monotonic(), machine(bench)
-            results.add(name, scenarios.ALL[name](bench), facts)
-            say(f"{name} took {time.monotonic() - started:.0f} s.")
+    for server in given.postgres or SERVERS:
+        programs = None if server == SERVERS[0] else OTHERS / server / "bin"
+        with running(WORK, quick=given.quick, rounds=given.rounds, programs=programs) as bench:
+            for name in names:
+                if name in scenarios.ONCE and server != SERVERS[0]:
+                    continue
+                say(f"{name}, Postgres {server}:")
+                started, facts = time.monotonic(), machine(bench)
+                results.add(server, name, scenarios.ALL[name](bench), facts)
+                say(f"{name} took {time.monotonic() - started:.0f} s.")
     sys.stdout.write(results.text(names) + "\n")
     return 0
 

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from seeder.database.embedded import embedded_server
+from seeder.database.embedded import embedded_files, embedded_server
 
 SERVER_SETTINGS: Mapping[str, str] = {
     # As a production server writes: these are Postgres' own defaults, against the throw-away's.
@@ -92,6 +92,8 @@ class Bench:
     """A server that runs, and a directory for files."""
 
     server: embedded_server.EmbeddedServer
+    clients: Path
+    """The directory of psql and pgbench, which speak to servers of every version."""
     port: int
     """On 127.0.0.1, for the drivers that know no Unix sockets."""
     files: Path
@@ -153,19 +155,31 @@ class Bench:
         return name
 
     def program(self, name: str) -> str:
-        """Path of a program of the server's own version: psql, pgbench."""
-        return str(self.server.programs / name)
+        """Path of psql or pgbench."""
+        return str(self.clients / name)
 
 
 @contextmanager
-def running(directory: Path, *, quick: bool, rounds: int) -> Iterator[Bench]:
-    """Start a server for the benchmarks, and delete it afterwards."""
+def running(
+    directory: Path, *, quick: bool, rounds: int, programs: Path | None = None
+) -> Iterator[Bench]:
+    """Start a server for the benchmarks, and delete it afterwards.
+
+    `programs` is the `bin` directory of another Postgres than the wheel's.
+    """
     files = directory / "files"
     files.mkdir(parents=True, exist_ok=True)
     port = _free_port()
     settings = {**SERVER_SETTINGS, "listen_addresses": "127.0.0.1", "port": str(port)}
-    with embedded_server.throwaway(settings=settings) as server:
-        yield Bench(server=server, port=port, files=files, quick=quick, rounds=rounds)
+    with embedded_server.throwaway(settings=settings, programs=programs) as server:
+        yield Bench(
+            server=server,
+            clients=embedded_files.find_programs(None),
+            port=port,
+            files=files,
+            quick=quick,
+            rounds=rounds,
+        )
 
 
 def _free_port() -> int:

@@ -14,8 +14,13 @@ import matplotlib
 def main() -> None:
     """Plot the points of all scenarios."""
     directory = Path(sys.argv[1])
-    scenarios = json.loads((directory / "results.json").read_text())["scenarios"]
-    points = [point for each in scenarios.values() for point in each["points"]]
+    servers = json.loads((directory / "results.json").read_text())["servers"]
+    points = [
+        point
+        for scenarios in servers.values()
+        for each in scenarios.values()
+        for point in each["points"]
+    ]
     plot(points, directory / "curves.svg")
 
 

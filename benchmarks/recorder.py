@@ -74,11 +74,16 @@ def _bound(body: bytes, oids: list[int]) -> list[str | None]:
 
 _INTEGERS = frozenset({20, 21, 23, 26})
 """int8, int2, int4, oid."""
+_BOOLEAN, _BYTES = 16, 17
 
 
 def _text(value: bytes, oid: int, *, binary: bool) -> str:
     if not binary:
         return value.decode()
+    if oid == _BOOLEAN:
+        return "true" if value[0] else "false"
+    if oid == _BYTES:
+        return f"\\x{value.hex()}"
     if oid not in _INTEGERS:
         raise ValueError(f"a value of type {oid} in binary form cannot stand in a script")
     return str(int.from_bytes(value, "big", signed=True))

@@ -1,4 +1,4 @@
-"""Write what was found: a table, all of it as JSON, and a plot (`plot`)."""
+"""Write what was found: a table for each server, all of it as JSON, and a plot (`plot`)."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class Results:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._file = directory / "results.json"
-        self._scenarios: dict[str, Any] = {}
+        self._servers: dict[str, dict[str, Any]] = {}
         if self._file.exists():
-            self._scenarios = json.loads(self._file.read_text())["scenarios"]
+            self._servers = json.loads(self._file.read_text())["servers"]
 
-    def add(self, name: str, outcome: Outcome, machine: Mapping[str, Any]) -> None:
-        """Keep what a scenario found, and write everything anew."""
-        self._scenarios[name] = {"machine": machine, **outcome.document()}
+    def add(self, server: str, name: str, outcome: Outcome, machine: Mapping[str, Any]) -> None:
+        """Keep what a scenario found on a server, and write everything anew."""
+        self._servers.setdefault(server, {})[name] = {"machine": machine, **outcome.document()}
         self._directory.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(json.dumps({"scenarios": self._scenarios}, indent=1) + "\n")
+        self._file.write_text(json.dumps({"servers": self._servers}, indent=1) + "\n")
         (self._directory / "results.md").write_text(self.markdown())
-        if any(each["points"] for each in self._scenarios.values()):
+        if outcome.points:
             # In a process of its own: what matplotlib takes would count as the peak of every
             # command that is started later.
             subprocess.run(
@@ -44,28 +44,44 @@ class Results:
             )
 
     def markdown(self) -> str:
-        """The table of ratios, what it was measured on, and what was left out."""
-        lines = ["| | what | ratio | target | met | |", "|---|---|---|---|---|---|"]
-        for ratio in self._ratios():
-            lines.append("| " + " | ".join(_cells(ratio)) + " |")
-        left_out = [why for each in self._scenarios.values() for why in each["not_measured"]]
-        lines += ["", *(f"- Not measured: {why}." for why in left_out)]
-        facts = {_facts(each["machine"]): None for each in self._scenarios.values()}
-        lines += [f"- {fact}" for fact in facts]
-        return "\n".join(lines) + "\n"
+        """A table of ratios for each server, what it was measured on, and what was left out."""
+        return "\n".join(
+            _markdown(server, list(scenarios.values()))
+            for server, scenarios in self._servers.items()
+        )
 
     def text(self, names: Sequence[str]) -> str:
         """The ratios of these scenarios, for a terminal."""
-        rows = [_cells(each) for name in names for each in _judged(self._scenarios[name])]
-        widths = [max(len(row[n]) for row in rows) for n in range(5)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
-            for row in rows
+        return "\n\n".join(
+            _text(server, [each for name, each in scenarios.items() if name in names])
+            for server, scenarios in self._servers.items()
         )
 
-    def _ratios(self) -> list[dict[str, Any]]:
-        found = [ratio for each in self._scenarios.values() for ratio in _judged(each)]
-        return sorted(found, key=lambda ratio: int(ratio["target"]))
+
+def _markdown(server: str, scenarios: Sequence[Mapping[str, Any]]) -> str:
+    lines = [f"Postgres {server}:", ""]
+    lines += ["| | what | ratio | target | met | |", "|---|---|---|---|---|---|"]
+    lines += ["| " + " | ".join(_cells(ratio)) + " |" for ratio in _ratios(scenarios)]
+    left_out = [why for each in scenarios for why in each["not_measured"]]
+    lines += ["", *(f"- Not measured: {why}." for why in left_out)]
+    facts = {_facts(each["machine"]): None for each in scenarios}
+    lines += [f"- {fact}" for fact in facts]
+    return "\n".join(lines) + "\n"
+
+
+def _text(server: str, scenarios: Sequence[Mapping[str, Any]]) -> str:
+    rows = [_cells(each) for each in _ratios(scenarios)]
+    widths = [max((len(row[n]) for row in rows), default=0) for n in range(5)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True))
+        for row in rows
+    ]
+    return "\n".join([f"Postgres {server}", *lines])
+
+
+def _ratios(scenarios: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    found = [ratio for each in scenarios for ratio in _judged(each)]
+    return sorted(found, key=lambda ratio: int(ratio["target"]))
 
 
 def _judged(scenario: Mapping[str, Any]) -> list[dict[str, Any]]:

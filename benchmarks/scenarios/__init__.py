@@ -10,18 +10,24 @@ from benchmarks.scenarios import (
     curves,
     documents,
     first_load,
+    ledger,
     live,
     memory,
     migrations,
     small_sets,
     unchanged,
     update,
+    variants,
+    work,
 )
 
 ALL: Mapping[str, Callable[[Bench], Outcome]] = {
     "unchanged": unchanged.run,
     "first-load": first_load.run,
     "update": update.run,
+    "variants": variants.run,
+    "ledger": ledger.run,
+    "work": work.run,
     "documents": documents.run,
     "small-sets": small_sets.run,
     "memory": memory.run,
@@ -31,3 +37,6 @@ ALL: Mapping[str, Callable[[Bench], Outcome]] = {
     "curves": curves.run,
 }
 """By the name that `--only` takes."""
+
+ONCE = frozenset({"curves"})
+"""Hours of it, for what one server shows."""

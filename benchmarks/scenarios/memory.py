@@ -44,7 +44,7 @@ def run(bench: Bench) -> Outcome:
 
 
 def _descending(bench: Bench, rows: int, table: str) -> Case:
-    root = data.project(bench, rows, descending=True)
+    root = data.project(bench, rows, variant=data.UNSORTED)
     return Case(
         name=DESCENDING,
         command=(*SEEDER, "run", "--project", str(root)),

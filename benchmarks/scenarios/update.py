@@ -11,6 +11,8 @@ from benchmarks.measure import Case, interleaved, median, once
 
 ROWS = 1_000_000
 ONE_IN = 100
+RATES = {ONE_IN: ("1 %", 1.0), 10_000: ("0.01 %", 0.6)}
+"""One row in so many: in words, and how many times a MERGE it may take."""
 
 MERGE = """
 CREATE TEMP TABLE stage (code text, name text, amount numeric(12, 2), active boolean, note text);
@@ -25,53 +27,73 @@ WHEN NOT MATCHED THEN INSERT (code, name, amount, active, note)
 """
 """What people write instead. It knows no ledger, and overwrites what was changed by hand."""
 
-BY_PEOPLE = "UPDATE items SET note = 'by hand' WHERE id % 100 = 50"
+BY_PEOPLE = (
+    "UPDATE items SET note = 'by hand' WHERE right(code, 8)::integer % {one_in} = {one_in} / 2"
+)
 
 
 def run(bench: Bench) -> Outcome:
     """Beside a staged MERGE in psql that does no ledger work."""
-    rows = bench.rows(ROWS)
-    template = seeded(bench, rows)
-    samples = interleaved(cases(bench, rows, template), rounds=bench.rounds)
-    bench.drop(template)
-    times = {name: median(each) for name, each in samples.items()}
-    return Outcome(
-        ratios=[
+    rows, outcome = bench.rows(ROWS), Outcome()
+    for one_in, (rate, at_most) in RATES.items():
+        template = seeded(bench, rows, one_in=one_in)
+        pair = cases(bench, rows, template, one_in=one_in)
+        times = {n: median(each) for n, each in interleaved(pair, rounds=bench.rounds).items()}
+        bench.drop(template)
+        outcome.medians |= {f"{name}, {rate}": time for name, time in times.items()}
+        outcome.ratios.append(
             Ratio(
                 target=3,
-                what=f"update of {rows:,} rows, 1 % changed on each side / staged MERGE",
+                what=f"update of {rows:,} rows, {rate} changed on each side / staged MERGE",
                 value=times["seeder"] / times["staged MERGE"],
-                at_most=2,
+                at_most=at_most,
                 note=f"{times['seeder']:.2f} s beside {times['staged MERGE']:.2f}",
             )
-        ],
-        medians=times,
-    )
+        )
+    return outcome
 
 
-def seeded(bench: Bench, rows: int) -> str:
-    """A database that seeder filled and where people then changed one row in a hundred."""
-    name = data.empty_table(bench)
-    first = (*SEEDER, "run", "--project", str(data.project(bench, rows)))
+def seeded(
+    bench: Bench, rows: int, *, one_in: int = ONE_IN, variant: data.Variant = data.PLAIN
+) -> str:
+    """A database that seeder filled and where people then changed one row in so many."""
+    name = data.empty_table(bench, variant)
+    first = (*SEEDER, "run", "--project", str(data.project(bench, rows, variant=variant)))
     once(Case(name="seeded", command=first, prepare=lambda: {"DATABASE_URL": bench.url(name)}))
     with bench.connect(name) as connection:
-        connection.execute(BY_PEOPLE)
+        connection.execute(BY_PEOPLE.format(one_in=one_in))
         connection.execute("VACUUM ANALYZE")
     return name
 
 
-def cases(bench: Bench, rows: int, template: str) -> list[Case]:
+def own_case(
+    bench: Bench,
+    rows: int,
+    template: str,
+    *,
+    one_in: int = ONE_IN,
+    variant: data.Variant = data.PLAIN,
+) -> Case:
+    """The update, on copies of that database."""
+    root = data.project(bench, rows, release="2", changed_every=one_in, variant=variant)
+    return Case(
+        name="seeder",
+        command=(*SEEDER, "run", "--project", str(root)),
+        prepare=lambda: {"DATABASE_URL": bench.url(bench.fresh(template))},
+    )
+
+
+def cases(bench: Bench, rows: int, template: str, *, one_in: int = ONE_IN) -> list[Case]:
     """Both, on copies of that database."""
-    project = data.project(bench, rows, release="2", changed_every=ONE_IN)
-    script = bench.files / f"merge-{rows}.sql"
-    file: Path = data.csv_file(bench, rows, changed_every=ONE_IN)
+    script = bench.files / f"merge-{rows}-{one_in}.sql"
+    file: Path = data.csv_file(bench, rows, changed_every=one_in)
     script.write_text(MERGE.format(file=file))
 
     def prepare() -> Mapping[str, str]:
         return {"DATABASE_URL": bench.url(bench.fresh(template))}
 
     return [
-        Case(name="seeder", command=(*SEEDER, "run", "--project", str(project)), prepare=prepare),
+        own_case(bench, rows, template, one_in=one_in),
         Case(
             name="staged MERGE",
             command=systems.psql(bench, "--single-transaction", "-f", str(script)),
