@@ -96,6 +96,7 @@ class _Loader:
         for file in files:
             self._sources.read(file)
         self._sources.settle_secrets()
+        self._sources.settle_keys()
         self._hide(files)
         tasks = self._sources.tasks
         active, inactive = self._assembled(self._sources.sets)

@@ -243,8 +243,8 @@ class RowSource(Protocol):
     def csv(self) -> CsvFile | None:
         """The file behind the rows, where its bytes can be copied as they are.
 
-        Only for sets without references, expansion and scope, whose defaults do not
-        fill any of the file's columns.
+        Only for sets without expansion and scope, whose defaults do not fill any of the file's
+        columns. Where a column holds references, no field needs an escape in an address.
         """
         ...
 

@@ -7,7 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from seeder.catalog.assembling.assembled import Assembled
 from seeder.catalog.assembling.expanded import ExpandedRows, FamilyIndex
 from seeder.catalog.declaring.columns import ColumnRule
+from seeder.catalog.formats.files import Unreadable
 from seeder.catalog.formats.problems import Problems
+from seeder.catalog.rows.csv_rows import CsvRows
 from seeder.catalog.rows.drafts import Draft
 from seeder.merge.model import SeedSet, SetReference, TableReference
 from seeder.merge.secrecy import exposed
@@ -72,14 +74,26 @@ def _check_column(each: Assembled, rule: ColumnRule, target: Assembled, problems
     position = names.index(rule.name)
     fixed = rule.name in each.declaration.scope
     rows = seed_set.rows
+    if isinstance(rows, CsvRows) and not fixed and not _lacking(rows, rule.name, target):
+        return
     for row in rows.samples() if isinstance(rows, ExpandedRows) else rows:
         key = row.values[position]
         if not isinstance(key, str) or key in target.index:
             continue
-        draft = each.index[row.key]
+        draft = each.index.get(row.key) or Draft({}, row.file or seed_set.file, row.line)
         _dangling(seed_set, rule, key, target, draft, row.key, problems)
         if fixed:
             return
+
+
+def _lacking(rows: CsvRows, column: str, target: Assembled) -> bool:
+    """Whether rows may refer to one that is not there; other faults of the file, others tell."""
+    if column not in rows.references:
+        return True  # a default
+    try:
+        return not rows.distinct(column) <= target.index.keys()
+    except (Unreadable, OSError):
+        return False
 
 
 def _dangling(

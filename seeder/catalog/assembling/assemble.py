@@ -164,6 +164,7 @@ class Assembler:
             key=self._key,
             constants=tuple(constants.items()),
             nullable=frozenset(filter(self._declaration.may_be_null, self._key)),
+            references=frozenset(rule.name for rule in self._rules if rule.name in header),
             copyable=self._declaration.nulls is Nulls.DISTINCT
             and self._declaration.secrets.isdisjoint(columns),
         )

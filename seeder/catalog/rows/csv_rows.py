@@ -106,6 +106,8 @@ class CsvRows(Struct, frozen=True, kw_only=True):
     """Scope and defaults that the file does not give."""
     nullable: frozenset[str] = frozenset()
     """Columns of the key that may be NULL."""
+    references: frozenset[str] = frozenset()
+    """Columns that hold the keys of other rows."""
     copyable: bool = True
 
     @property
@@ -119,6 +121,8 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             return None  # what is sent is the file as it is
         if traits.end_marker or not traits.well_quoted:
             return None
+        if self.references and not traits.verbatim:
+            return None  # within a row's key, commas and backslashes are escaped
         if newline == "\r\n" and not traits.verbatim:
             return None  # COPY would keep a \r within quotes
         return CsvFile(
@@ -151,14 +155,34 @@ class CsvRows(Struct, frozen=True, kw_only=True):
     def read(self) -> Iterator[SeedRow]:
         """The rows; raises `Unreadable` where `__iter__` raises its own error."""
         order = [self._given.index(name) for name in self.columns]
+        given = self._given if not self.table.traits.verbatim else []
+        escaped = [n for n, name in enumerate(given) if name in self.references]
         file = self.table.file
         for line, key, cells in self._records():
+            for n in escaped:
+                cells[n] = _as_key(cells[n])
             yield SeedRow(
                 key=key,
                 values=tuple([cells[position] for position in order]),
                 line=line,
                 file=file,
             )
+
+    def distinct(self, column: str, *, size: int = BLOCK) -> set[str]:
+        """The row keys that a column with references asks for; raises `Unreadable`.
+
+        They are held in memory: as many as there are rows that it refers to.
+        """
+        at = self._given.index(column)
+        found: set[str | None] = set()
+        for block in self.table.blocks(size):
+            if isinstance(block, PlainLines):
+                found.update([line.split(",", at + 1)[at] or None for line in block.lines])
+            else:
+                rows = block if isinstance(block, list) else block.records()
+                found.update([key_text(fields[at]) for _, fields in rows])
+        texts = [text for text in found if text is not None]
+        return set(texts if self.table.traits.verbatim else [row_key((each,)) for each in texts])
 
     def ascends(self, *, size: int = BLOCK) -> bool:
         """Whether no row has a fault, and keys ascend, so that none stands there twice.
@@ -308,3 +332,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
                     remedy='An unquoted empty field is NULL; "" is empty text.',
                     line=line,
                 )
+
+
+def _as_key(cell: Cell) -> Cell:
+    return row_key((cell,)) if isinstance(cell, str) else cell

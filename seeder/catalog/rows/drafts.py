@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,10 @@ from seeder.catalog.formats.yaml_reader import read_yaml
 from seeder.catalog.project.project import Project
 from seeder.catalog.project.python_files import SeederFile, called, seeder_context
 from seeder.catalog.rows.csv_rows import CsvTable, read_table
-from seeder.merge.model import Cell, Generator
+from seeder.merge.model import Cell, Generator, SetReference
+
+LARGE = 1 << 18
+"""Bytes from which on a CSV file whose rows refer to others is not held in memory."""
 
 
 class Draft(NamedTuple):
@@ -48,6 +51,8 @@ class DraftReader:
         self._project = project
         self._values = values
         self._problems = problems
+        self.wide: Collection[str] = ()
+        """Sets whose keys have several columns, which no field of a CSV file tells."""
 
     def read(self, declaration: Declaration, *, active: bool) -> list[Draft] | CsvTable:
         """Rows of a seed file; a CSV file that can be streamed is left unread."""
@@ -63,9 +68,7 @@ class DraftReader:
         try:
             if declaration.csv_form is not None or path.suffix == ".csv":
                 table = read_table(path, file=name, form=declaration.csv_form or PLAIN)
-                if any(rule.reference for rule in declaration.columns.values()):
-                    return self._csv_drafts(table)
-                return table
+                return table if self._stays(table, declaration) else self._csv_drafts(table)
             if path.suffix in (".yaml", ".yml", ".json"):
                 root = self.parse(path, name, self._problems)
                 if isinstance(root, Sequence):
@@ -117,6 +120,25 @@ class DraftReader:
                 for column, node in row.items.items()
             }
             yield Draft(cells, file, row.line, row)
+
+    def _stays(self, table: CsvTable, declaration: Declaration) -> bool:
+        """Whether the rows can stay in their file: what they refer to stands there as a key does.
+
+        Small ones that refer to rows are inserted together with those of other sets.
+        """
+        rules = [rule for rule in declaration.columns.values() if rule.reference is not None]
+        if not rules:
+            return True
+        return (
+            table.traits.size >= LARGE
+            and table.form is PLAIN
+            and not any(
+                rule.expand
+                or (isinstance(rule.reference, SetReference) and rule.reference.set in self.wide)
+                or (rule.name in declaration.row_key_columns and not table.traits.verbatim)
+                for rule in rules
+            )
+        )
 
     def _csv_drafts(self, table: CsvTable) -> list[Draft]:
         return [

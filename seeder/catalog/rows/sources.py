@@ -99,6 +99,11 @@ class SourceReader:
             for each in self.sets
         ]
 
+    def settle_keys(self) -> None:
+        """Tell the reader of rows which sets have keys of several columns."""
+        declared = [each.declaration for each in self.sets]
+        self._drafts.wide = {each.name for each in declared if len(each.row_key_columns) > 1}
+
     def settle_doubtful(self) -> None:
         """Report files that are neither a seed set nor, once rows are read, another's data."""
         for each in self._doubtful:

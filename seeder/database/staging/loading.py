@@ -117,7 +117,7 @@ def _copy_file(
 ) -> None:
     as_address = copied_key(stage)
     columns = sql.SQL(", ").join(
-        sql.Identifier("addr" if name == as_address else stage.holder(name))
+        sql.Identifier("addr" if name == as_address else stage.sent_as(name))
         for name in source.header
     )
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, HEADER true)").format(

@@ -96,6 +96,12 @@ class Stage(Struct, frozen=True, kw_only=True):
             return self.stand_in.columns[column]
         return f"d{self.position(column)}"
 
+    def sent_as(self, column: str) -> str:
+        """The name of the stage's own column that a CSV file's field is copied into."""
+        if self.seed_set.column(column).reference is not None:
+            return f"r{self.position(column)}"
+        return self.holder(column)
+
     def d(self, column: str, alias: str = "s") -> sql.Composable:
         """The desired value of a column."""
         return _held(sql.Identifier(alias, self.holder(column)), self.table.columns[column])
@@ -217,10 +223,16 @@ def copied_as_file(stage: Stage) -> CsvFile | None:
 
     An address is what the file says, since that is what the catalog knows the row by.
     """
-    keys = [stage.table.columns[name] for name in stage.seed_set.key]
     file = stage.seed_set.rows.csv
+    if stage.lookups:
+        return None
     if file is None or copied_key(stage) is not None:
         return file
+    keys = [
+        stage.table.columns[name]
+        for name in stage.seed_set.key
+        if stage.seed_set.column(name).reference is None
+    ]
     if any(each.base not in _TEXTS for each in keys):
         return None
     limited = any("(" in type_sql(each).as_string() for each in keys)
@@ -233,6 +245,8 @@ def copied_key(stage: Stage) -> str | None:
     None where it is the other way round.
     """
     name, *more = stage.seed_set.key
+    if stage.seed_set.column(name).reference is not None:
+        return None
     return name if not more and stage.table.columns[name].base in _RECAST else None
 
 
@@ -258,7 +272,7 @@ def address(stage: Stage) -> sql.Composable:
         if file is not None and file.verbatim
         else "pg_catalog.replace(pg_catalog.replace({}::text, '\\', '\\\\'), ',', '\\,')"
     )
-    own = [sql.Identifier(stage.holder(name)) for name in stage.seed_set.key]
+    own = [sql.Identifier(stage.sent_as(name)) for name in stage.seed_set.key]
     return sql.SQL(" || ',' || ").join(map(part.format, own))
 
 

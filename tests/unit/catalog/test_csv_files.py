@@ -4,6 +4,7 @@ import pytest
 
 from seeder.catalog.assembling.assemble import CHECKED_SIZE
 from seeder.catalog.formats.csv_files import stamp_of
+from seeder.catalog.rows import drafts
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import CsvFile, Text
 
@@ -94,6 +95,18 @@ def test_an_end_marker_is_found_across_the_blocks_of_the_scan(project):
     for pad in range(-4, 3):
         raw = b"k\n" + b"x" * ((1 << 20) - 3 + pad) + b"\n\\.\nz\n"
         assert with_csv(project, raw).set("t").rows.csv is None
+
+
+@pytest.mark.parametrize(("value", "offered"), [("a", True), ('"a,b"', False), ("a\\b", False)])
+def test_a_large_file_with_references_is_offered_for_copy_where_keys_need_no_escape(
+    project, monkeypatch, value, offered
+):
+    monkeypatch.setattr(drafts, "LARGE", 0)
+    written = f"k,v\n{value},\nb,{value}\n"
+    found = with_csv(project, written, FROM + "columns: {v: {ref: t}}\n").set("t")
+    assert (found.rows.csv is not None) == offered
+    first, second = found.rows
+    assert (first.values[1], second.values[1]) == (None, first.key)
 
 
 @pytest.mark.parametrize(
