@@ -207,8 +207,11 @@ def test_statements_of_rows_with_references_do_not_grow_with_rows(shop: Shop, pr
         shop.seed("members", head + "rows_from: members.csv\n")
         return len(statements(shop, proxy))
 
-    assert load(100) == load(10_000)
-    assert shop.value("SELECT count(*) FROM members") == 10_000
+    few = load(100)
+    assert few == load(1_000)
+    # From some size on the rows stay in their file.
+    assert load(10_000) == load(20_000) <= few + 3
+    assert shop.value("SELECT count(*) FROM members") == 20_000
 
 
 def test_a_first_load_sends_no_more_for_each_set_than_its_rows(
