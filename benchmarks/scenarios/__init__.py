@@ -24,6 +24,7 @@ from benchmarks.scenarios import (
 ALL: Mapping[str, Callable[[Bench], Outcome]] = {
     "unchanged": unchanged.run,
     "first-load": first_load.run,
+    "row-by-row": first_load.row_by_row,
     "update": update.run,
     "variants": variants.run,
     "ledger": ledger.run,

@@ -13,14 +13,18 @@ WHOLE, PART = 1_000_000, 100_000
 
 
 def run(bench: Bench) -> Outcome:
-    """Beside `\\copy` of the same file, and beside two ways that go row by row."""
-    table = data.empty_table(bench)
+    """Beside `\\copy` of the same file."""
     outcome = Outcome()
-
     for variant in (data.PLAIN, data.KEYED, data.REFERRING):
         outcome.ratios.append(_beside_copy(bench, bench.rows(WHOLE), variant, 1.4, outcome))
     outcome.ratios.append(_beside_copy(bench, bench.rows(PART), data.PLAIN, 2, outcome))
+    return outcome
 
+
+def row_by_row(bench: Bench) -> Outcome:
+    """Beside two ways that go row by row, and beside its own statements and imports."""
+    table = data.empty_table(bench)
+    outcome = Outcome()
     rows = bench.rows(PART)
     slow = (systems.LOADDATA, systems.ORM_LOOP)
     cases = [each.case(bench, rows, table) for each in (systems.SEEDER_SYSTEM, *slow)]
