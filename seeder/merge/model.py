@@ -243,8 +243,8 @@ class RowSource(Protocol):
     def csv(self) -> CsvFile | None:
         """The file behind the rows, where its bytes can be copied as they are.
 
-        Only for sets without expansion and scope, whose defaults do not fill any of the file's
-        columns. Where a column holds references, no field needs an escape in an address.
+        Only for sets without expansion, whose defaults do not fill any of the file's columns nor
+        of the key's. Where a column holds references, no field needs an escape in an address.
         """
         ...
 
@@ -261,6 +261,8 @@ class CsvFile(Struct, frozen=True, kw_only=True):
     """A field may end with a blank."""
     verbatim: bool = False
     """No field has a comma or a backslash in it, so that a row's address is what its key says."""
+    constants: tuple[tuple[str, Cell], ...] = ()
+    """Columns that the file does not give, and what every row has in them."""
 
 
 class ListedRows(Struct, frozen=True):

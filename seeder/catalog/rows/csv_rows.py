@@ -115,7 +115,11 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         """The file, where Postgres of every version reads it as seeder does."""
         traits = self.table.traits
         newline = traits.newline
-        if not self.copyable or self.constants or newline is None:
+        if not self.copyable or newline is None:
+            return None
+        if any(
+            name in self.key or isinstance(value, list | dict) for name, value in self.constants
+        ):
             return None
         if self.table.places is not None:
             return None  # what is sent is the file as it is
@@ -132,6 +136,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             newline=newline,
             blank_ends=traits.blank_ends,
             verbatim=traits.verbatim,
+            constants=self.constants,
         )
 
     def __iter__(self) -> Iterator[SeedRow]:

@@ -11,6 +11,7 @@ the database itself fills in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -20,7 +21,7 @@ from seeder.database.connection.marked_sql import Theirs
 from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.schema.equality import cast, staged_type, type_sql
 from seeder.database.schema.tables import Column, Table
-from seeder.merge.model import CsvFile, SeedColumn, SeedSet
+from seeder.merge.model import Cell, CsvFile, SeedColumn, SeedSet
 
 RESOLVED, BLOCKED, AWAITED = 0, 1, 2
 """Values of the stage's `missing` column."""
@@ -187,7 +188,9 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
     """Statement that creates the empty stage; with `allocate`, loading draws primary keys."""
     seed_set, table = stage.seed_set, stage.table
     definitions: list[sql.Composable] = [_address_definition(stage)]
-    generated = copied_key(stage) if copied_as_file(stage) is not None else None
+    source = copied_as_file(stage)
+    generated = copied_key(stage) if source is not None else None
+    constants = dict(source.constants) if source is not None else {}
     if len(seed_set.shapes) > 1:
         definitions.append(sql.SQL("shape smallint"))
     for column in seed_set.columns:
@@ -197,6 +200,8 @@ def creation(stage: Stage, *, allocate: bool) -> sql.Composed:
             kind = sql.SQL("{} GENERATED ALWAYS AS ({}) STORED").format(kind, recast(stage))
         if column.name in stage.left_out and column not in stage.sent:
             kind = sql.SQL("{} DEFAULT {}").format(kind, default_text(table.columns[column.name]))
+        if constants.get(column.name) is not None:
+            kind = sql.SQL("{} DEFAULT {}").format(kind, sql.Literal(str(constants[column.name])))
         definitions.append(sql.SQL("{} {}").format(sql.Identifier(f"d{number}"), kind))
         if column.reference is not None:
             definitions.append(sql.SQL("{} text").format(sql.Identifier(f"r{number}")))
@@ -224,9 +229,15 @@ def copied_as_file(stage: Stage) -> CsvFile | None:
     An address is what the file says, since that is what the catalog knows the row by.
     """
     file = stage.seed_set.rows.csv
-    if stage.lookups:
+    if file is None or stage.lookups:
         return None
-    if file is None or copied_key(stage) is not None:
+    fixed = {name for name, _ in stage.seed_set.scope}
+    for name, value in file.constants:
+        # Others may not stand in a statement, which servers log.
+        plain = name in fixed and stage.seed_set.column(name).reference is None
+        if not plain or not _is_default(value, stage.table.columns[name]):
+            return None
+    if copied_key(stage) is not None:
         return file
     keys = [
         stage.table.columns[name]
@@ -237,6 +248,28 @@ def copied_as_file(stage: Stage) -> CsvFile | None:
         return None
     limited = any("(" in type_sql(each).as_string() for each in keys)
     return None if limited and file.blank_ends else file
+
+
+_BITS = {"smallint": 15, "integer": 31, "bigint": 63}
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _is_default(value: Cell, column: Column) -> bool:
+    """Whether a default of the stage can give it: it fits in any case.
+
+    Of other values only COPY may find that they do not, so that they are named.
+    """
+    match value:
+        case None:
+            return True
+        case bool():
+            return column.base == "boolean"
+        case int():
+            return column.base in _BITS and abs(value) >> _BITS[column.base] == 0
+        case str() if value.isascii() and "\0" not in value:
+            return column.base in _TEXTS or bool(column.base == "uuid" and _UUID.fullmatch(value))
+        case _:
+            return False
 
 
 def copied_key(stage: Stage) -> str | None:

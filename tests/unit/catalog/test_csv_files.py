@@ -109,15 +109,13 @@ def test_a_large_file_with_references_is_offered_for_copy_where_keys_need_no_esc
     assert (first.values[1], second.values[1]) == (None, first.key)
 
 
-@pytest.mark.parametrize(
-    "extra",
-    [
-        "scope: {o: 1}\n",
-        "defaults: {o: 1}\n",
-        "columns: {v: {secret: true}}\n",
-        "columns: {v: {ref: t}}\n",
-    ],
-)
+@pytest.mark.parametrize("extra", ["scope: {o: 1}\n", "defaults: {o: 1}\n"])
+def test_what_every_row_has_goes_with_the_file(project, extra):
+    found = with_csv(project, "k,v\na,a\n", FROM + extra).set("t")
+    assert found.rows.csv.constants == (("o", 1),)
+
+
+@pytest.mark.parametrize("extra", ["columns: {v: {secret: true}}\n", "columns: {v: {ref: t}}\n"])
 def test_sets_that_need_more_than_the_bytes_are_not_offered_for_copy(project, extra):
     found = with_csv(project, "k,v\na,a\n", FROM + extra).set("t")
     assert found.rows.csv is None

@@ -37,6 +37,8 @@ def digest_of(seed_set: SeedSet) -> str:
         found.update(repr(seed_set.together).encode())
     source = seed_set.rows.csv
     if source is not None:
+        if source.constants:
+            found.update(repr(source.constants).encode())
         with Path(source.path).open("rb") as file:
             while chunk := file.read(_CHUNK):
                 found.update(chunk)
