@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized
 from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,11 +13,12 @@ from psycopg import sql
 
 from seeder.database.connection.failures import Kind, kind_of
 from seeder.database.schema.equality import NotRepresentable, copy_text, staged_type
-from seeder.database.schema.tables import Column
+from seeder.database.schema.tables import Column, Table
 from seeder.database.staging.stage import Stage, copied_as_file, copied_key
+from seeder.database.staging.work import constant
 from seeder.errors import ConfigurationInvalid, Problem
 from seeder.merge import moments
-from seeder.merge.model import Cell, CsvFile, SeedColumn, SeedRow, Text
+from seeder.merge.model import Cell, CsvFile, SeedColumn, SeedRow, SeedSet, TableName, Text
 from seeder.runtime.progress import Progress
 
 _CHUNK = 1 << 20
@@ -218,6 +219,49 @@ def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
         else:
             fields.append(_text_of(value, stage.table.columns[column.name]))
     return fields
+
+
+# -- constants that do not fit ------------------------------------------------------------
+
+
+def unfit_constants(
+    connection: psycopg.Connection[Any], sets: Iterable[SeedSet], tables: Mapping[TableName, Table]
+) -> dict[str, list[Problem]]:
+    """By set, what `scope` and `removed` give that its column does not take.
+
+    They stand in statements of all kinds, which would end in the server's own words.
+    """
+    found = [
+        (each, what, name, constant(value, live))
+        for each in sets
+        for what, constants in (("scope", each.scope), ("removed", each.removed_values))
+        for name, value in constants
+        if isinstance(value, str | int)
+        and (live := tables[each.table].columns[name]).base not in _TEXTS
+    ]
+    if not found or _are_taken(connection, [value for *_, value in found]):
+        return {}
+    problems: dict[str, list[Problem]] = {}
+    for each, what, name, value in found:
+        if not _are_taken(connection, [value]):
+            kind = tables[each.table].columns[name].type
+            message = f"Set {each.name}: what `{what}` gives the column {name} is no {kind}."
+            problems.setdefault(each.name, []).append(Problem(message=message, file=each.file))
+    return problems
+
+
+_TEXTS = ("text", "character varying", "character")
+
+
+def _are_taken(connection: psycopg.Connection[Any], values: Iterable[sql.Composable]) -> bool:
+    try:
+        with connection.transaction():
+            connection.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(values)))
+    except psycopg.Error as error:
+        if not _is_of_a_value(error):
+            raise
+        return False
+    return True
 
 
 # -- naming every value that does not fit ------------------------------------------------

@@ -62,12 +62,26 @@ def prepare(seeding: Seeding) -> list[tuple[str, ...]]:
             problems=tuple(found),
             code="schema-unfit",
         )
+    _require_constants(seeding, checked)
     edges = schema_check.needs(sets, seeding.tables)
     decide(seeding, sets)
     if seeding.writes:
         secrecy.conceal(seeding)
     _open(seeding, edges)
     return in_groups([each.name for each in sets], _with_neighbours(seeding, edges))
+
+
+def _require_constants(seeding: Seeding, sets: Iterable[SeedSet]) -> None:
+    found = loading.unfit_constants(seeding.connection, sets, seeding.tables)
+    if seeding.orders.migrations_pending:
+        reason = "values of it do not fit the schema before the pending migrations"
+        _await(seeding, dict.fromkeys(found, reason))
+    elif found:
+        raise ConfigurationInvalid(
+            "Values of the catalog do not fit their columns.",
+            problems=tuple(each for problems in found.values() for each in problems),
+            code="values-unfit",
+        )
 
 
 def _with_neighbours(

@@ -67,3 +67,31 @@ def test_a_scope_that_does_not_fit_is_named(project: Project) -> None:
     assert [each.message for each in caught.value.problems] == [
         "items/a, column tenant: the value does not cast to character varying(3)."
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy", "message"),
+    [
+        ("uuid", "scope: {tenant: acme}", "what `scope` gives the column tenant is no uuid."),
+        (
+            "smallint",
+            "scope: {tenant: 70000}",
+            "what `scope` gives the column tenant is no smallint.",
+        ),
+        (
+            "boolean",
+            "removed: {set: {tenant: maybe}}",
+            "what `removed` gives the column tenant is no boolean.",
+        ),
+    ],
+)
+def test_a_constant_that_does_not_fit_is_told_with_its_set(
+    project: Project, kind: str, policy: str, message: str
+) -> None:
+    project.sql(f"CREATE TABLE items (id serial PRIMARY KEY, tenant {kind}, code text UNIQUE)")
+    project.write("items", f"table: items\nkey: code\n{policy}\nrows: [{{code: a}}]\n")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.init()
+    assert [(each.file, each.message) for each in caught.value.problems] == [
+        ("seeds/core/items.yaml", f"Set items: {message}")
+    ]
