@@ -117,9 +117,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         newline = traits.newline
         if not self.copyable or newline is None:
             return None
-        if any(
-            name in self.key or isinstance(value, list | dict) for name, value in self.constants
-        ):
+        if any(name in self.key for name, _ in self.constants):
             return None
         if self.table.places is not None:
             return None  # what is sent is the file as it is

@@ -100,7 +100,7 @@ def _told(log: Log, cursor: psycopg.Cursor[Any] | None, statement: Query) -> Ite
 
 
 class _Telling(Cursor):
-    """Tells of what it executes."""
+    """A cursor that logs each statement once it has run."""
 
     def __init__(self, connection: Any, *, log: Log, **options: Any) -> None:
         super().__init__(connection, **options)
@@ -135,7 +135,7 @@ class _Telling(Cursor):
 
 
 class _TellingOnTheServer(psycopg.ServerCursor[TupleRow]):
-    """Tells of what it declares; its rows come later."""
+    """A server-side cursor that logs its declaration; its rows are fetched later."""
 
     def __init__(self, connection: Any, name: str, *, log: Log, **options: Any) -> None:
         super().__init__(connection, name, **options)
