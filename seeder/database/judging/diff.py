@@ -7,6 +7,7 @@ The diff depends on stage and ledger, which nobody else writes, so it is found o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
@@ -74,9 +75,17 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
 
 
 def find_differences(
-    connection: psycopg.Connection[Any], work: SetWork, *, refresh: bool = False
+    connection: psycopg.Connection[Any],
+    work: SetWork,
+    *,
+    refresh: bool = False,
+    staged_anew: Callable[[], object] = lambda: None,
 ) -> Differences:
-    """Fill the empty diff with the desired rows that could need anything."""
+    """Fill the empty diff with the desired rows that could need anything.
+
+    Where only a part of them was staged and that does not add up, all are; then `staged_anew` is
+    called, to resolve their references.
+    """
     part = work.stage.lines.part if work.stage.lines is not None else None
     partly = part is not None
     missing = _missing(connection, work)
@@ -119,6 +128,7 @@ def find_differences(
     if part is not None and not _adds_up(connection, work, part):
         connection.execute(sql.SQL("DELETE FROM {}").format(work.diff))
         applied_lines.stage_whole(connection, work)
+        staged_anew()
         return find_differences(connection, work, refresh=refresh)
     row = connection.execute(
         sql.SQL(

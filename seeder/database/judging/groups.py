@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from psycopg import sql
 
@@ -29,9 +30,7 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
             duplicates.require_distinct_keys(connection, work)
     for work in works:
         if work.decision in MERGING:
-            found = diff.find_differences(
-                connection, work, refresh=work.decision is SetDecision.REFRESH
-            )
+            found = differences(seeding, work, judged)
             _require_presence(seeding, work, found)
             if found.known and work.decision is not SetDecision.INSERT_MISSING:
                 duplicates.require_distinct(connection, work)
@@ -40,6 +39,16 @@ def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) 
             judge_set(seeding, work)
     if any(work.stage.references for work in works):
         references.block_unreachable(connection, {work.name: work for work in works})
+
+
+def differences(seeding: Seeding, work: SetWork, judged: frozenset[str]) -> diff.Differences:
+    """Find which rows of a set, whose references are resolved, could need anything."""
+    return diff.find_differences(
+        seeding.connection,
+        work,
+        refresh=work.decision is SetDecision.REFRESH,
+        staged_anew=partial(references.resolve, seeding.connection, work, seeding.works, judged),
+    )
 
 
 def know_rows(seeding: Seeding, works: Sequence[SetWork], judged: frozenset[str]) -> None:

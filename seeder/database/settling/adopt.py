@@ -15,7 +15,7 @@ from psycopg import sql
 
 from seeder.database.judging import diff, row_outcomes
 from seeder.database.judging.facts import numbers
-from seeder.database.judging.groups import judge_set
+from seeder.database.judging.groups import differences, judge_set
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.settling import renamed_rows
 from seeder.database.settling.partial import clear_stages, column_rule, resolve_group, row_rule
@@ -112,7 +112,7 @@ def adopt(
         seeding.progress.step("comparing", group[0])
         for work in resolve_group(seeding, group, frozenset(settled)):
             if work.name in adopted | again:
-                diff.find_differences(connection, work)
+                differences(seeding, work, frozenset(settled))
                 judge_set(seeding, work)
                 found.problems += renamed_rows.settle(connection, work, renamed)
                 _only_record(connection, work, old=old)

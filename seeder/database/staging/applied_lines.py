@@ -9,6 +9,7 @@ Whatever is not that simple, or does not add up, is staged as a whole.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
@@ -102,7 +103,8 @@ def _simple(seeding: Seeding, work: SetWork) -> bool:
         or work.own_ids not in ((), (work.set_id,))
         or table.rewrites
         or any(other.table.oid == table.oid for other in others)
-        or any(_refers_to(other, work) for other in others)
+        or any(_refers_to(other, work) for other in seeding.works.values())
+        or any(seeding.works[name].seed_set.moved for name in _referred(work).values())
     ):
         return False
     return (
@@ -121,9 +123,16 @@ def _refers_to(other: SetWork, work: SetWork) -> bool:
     )
 
 
+def _referred(work: SetWork) -> dict[str, str]:
+    """The sets that columns refer to; without those that no set owns."""
+    return {
+        name: target.set for name, target in work.targets.items() if isinstance(target, SetTarget)
+    }
+
+
 def _simple_key(work: SetWork) -> bool:
     key = work.seed_set.key
-    if len(key) > 1:
+    if len(key) > 1 or key[0] in work.targets:
         return False
     column = work.live(key[0])
     unique = work.table.primary_key == key or any(
@@ -140,24 +149,26 @@ def _simple_key(work: SetWork) -> bool:
 
 def _simple_column(work: SetWork, name: str) -> bool:
     column, live = work.seed_set.column(name), work.live(name)
+    refers = name in work.targets
     return (
-        is_plain(live)
-        and column.reference is None
+        # Of a reference the key of the row that it refers to is compared, and nothing else.
+        (refers or is_plain(live))
+        and refers == work.base.columns[name].reference
         and column.update is Update.MERGE
         and not column.secret
         and column.merge is None
         and column.generator is None
         and column.make is None
         and not live.generated
-        and not work.base.columns[name].reference
         # Over a number that is the application's nothing is written, and nothing noted.
         and not work.identifies(name)
     )
 
 
-def _form(work: SetWork) -> str:
+def _form(work: SetWork, works: Mapping[str, SetWork]) -> str:
     """What the lines mean: the same lines in another form ask for something else."""
     source = copied_as_file(work.stage)
+    referred = {name: works[other] for name, other in _referred(work).items()}
     facts = (
         work.base.id,
         work.table.oid,
@@ -166,6 +177,7 @@ def _form(work: SetWork) -> str:
         source and source.header,
         sorted((name, work.live(name).type) for name in work.names),
         sorted((each.name, each.n, each.storage) for each in work.base.columns.values()),
+        sorted((name, other.base.id, other.scope) for name, other in referred.items()),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()
 
@@ -176,7 +188,7 @@ def _choose(seeding: Seeding, work: SetWork, lines: Lines) -> None:
         seeding.ledger.sql(
             "SELECT run, blocks FROM {s}.applied_lines WHERE set_id = %s AND form = %s"
         ),
-        [work.set_id, _form(work)],
+        [work.set_id, _form(work, seeding.works)],
     ).fetchone()
     if row is None:
         return
@@ -364,7 +376,7 @@ def remember(seeding: Seeding) -> None:
                     " VALUES (%s, %s, %s, %s) ON CONFLICT (set_id) DO UPDATE"
                     " SET form = excluded.form, run = excluded.run, blocks = excluded.blocks"
                 ),
-                [work.set_id, _form(work), seeding.run, blocks],
+                [work.set_id, _form(work, seeding.works), seeding.run, blocks],
             )
         elif lined.intersection(work.own_ids):
             seeding.connection.execute(
@@ -376,7 +388,7 @@ def remember(seeding: Seeding) -> None:
 def _left_open(seeding: Seeding, work: SetWork) -> bool:
     """Whether a row is not as its line says, and its entry does not say so."""
     if work.decision is SetDecision.INSERT:
-        return False
+        return work.stage.references != () and _any_missing(seeding, work)
     row = seeding.connection.execute(
         sql.SQL(
             "SELECT EXISTS (SELECT FROM {} w LEFT JOIN {} b ON b.ctid = w.b"
@@ -385,3 +397,11 @@ def _left_open(seeding: Seeding, work: SetWork) -> bool:
         ).format(work.verdict, work.base.relation, sql.Literal(_OPEN), ACTIVE)
     ).fetchone()
     return row is None or bool(row[0])
+
+
+def _any_missing(seeding: Seeding, work: SetWork) -> bool:
+    """Whether a row was left out, since it refers to one that is not there."""
+    row = seeding.connection.execute(
+        work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
+    ).fetchone()
+    return bool(row and row[0])
