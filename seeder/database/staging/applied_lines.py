@@ -19,6 +19,7 @@ from psycopg import sql
 from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import FALSE, TRUE, all_of, any_of, cast, equal, negated
+from seeder.database.schema.tables import Column
 from seeder.database.staging import loading
 from seeder.database.staging.context import WRITTEN, Seeding
 from seeder.database.staging.copy_to_base import is_plain
@@ -93,23 +94,23 @@ def _simple(seeding: Seeding, work: SetWork) -> bool:
         return False
     others = [other for other in seeding.works.values() if other is not work]
     if (
-        each.scope
-        or each.moved
+        each.moved
         or each.together
-        or each.deleted is not None
         or len(each.shapes) > 1
         or work.siblings
         or work.told
         or work.own_ids not in ((), (work.set_id,))
         or table.rewrites
-        or any(other.table.oid == table.oid for other in others)
+        or any(other.table.oid == table.oid and not _apart(other, work) for other in others)
         or any(_refers_to(other, work) for other in seeding.works.values())
         or any(seeding.works[name].seed_set.moved for name in _referred(work).values())
     ):
         return False
+    scope = {name for name, _ in each.scope}
     return (
-        set(work.names) == set(source.header) == set(work.base.columns)
+        set(work.names) == {*source.header, *scope} == set(work.base.columns)
         and _simple_key(work)
+        and all(_is_simple(work.live(name)) for name in scope)
         and all(_simple_column(work, name) for name in work.names)
     )
 
@@ -121,6 +122,17 @@ def _refers_to(other: SetWork, work: SetWork) -> bool:
         else target.table.oid == work.table.oid
         for target in other.targets.values()
     )
+
+
+def _apart(other: SetWork, work: SetWork) -> bool:
+    """Whether two sets on a table can have no row in common: their scopes tell them apart."""
+    columns, others = ([name for name, _ in each.seed_set.scope] for each in (work, other))
+    return columns == others and work.scope != other.scope and work.base.id == other.base.id
+
+
+def _is_simple(column: Column) -> bool:
+    """Whether values are equal that look alike, and no others."""
+    return column.base in _TEXTS | _NUMBERS and column.collation is None
 
 
 def _referred(work: SetWork) -> dict[str, str]:
@@ -135,15 +147,16 @@ def _simple_key(work: SetWork) -> bool:
     if len(key) > 1 or key[0] in work.targets:
         return False
     column = work.live(key[0])
-    unique = work.table.primary_key == key or any(
-        guard.by_equality and guard.columns == key and guard.predicate is None
+    fixed = {name for name, value in work.seed_set.scope if value is not None}
+    uniques = [
+        guard.columns
         for guard in work.table.guards
-    )
+        if guard.by_equality and guard.predicate is None
+    ]
     return (
-        unique
-        and (column.not_null or work.table.primary_key == key)
-        and column.base in _TEXTS | _NUMBERS
-        and column.collation is None
+        any(set(key) <= set(each) <= {*key, *fixed} for each in (work.table.primary_key, *uniques))
+        and (column.not_null or key[0] in work.table.primary_key)
+        and _is_simple(column)
     )
 
 
@@ -171,6 +184,8 @@ def _form(work: SetWork, works: Mapping[str, SetWork]) -> str:
     referred = {name: works[other] for name, other in _referred(work).items()}
     facts = (
         work.base.id,
+        work.scope,
+        work.seed_set.deleted,
         work.table.oid,
         work.table.primary_key,
         work.seed_set.key,
@@ -216,6 +231,7 @@ def _to_look_at(
         ACTIVE, sql.Literal(since)
     )
     own, live = _fingerprints(work)
+    there = all_of([work.in_scope("l"), negated(work.soft_deleted("l"))])
     facts = {
         "active": ACTIVE,
         "own": own,
@@ -223,6 +239,7 @@ def _to_look_at(
         "noted": noted,
         "base": work.base.relation,
         "rows": work.table.rows,
+        "there": sql.SQL("") if there == TRUE else sql.SQL(" WHERE {}").format(there),
         "scope": sql.Literal(work.scope),
     }
     row = connection.execute(
@@ -233,7 +250,7 @@ def _to_look_at(
             " pg_catalog.bit_xor({own}) FILTER (WHERE b.state = {active}) AS fingerprint"
             " FROM {base} b WHERE b.scope = {scope}) e,\n"
             "(SELECT pg_catalog.count(*) AS rows, pg_catalog.bit_xor({live}) AS fingerprint"
-            " FROM {rows} l) l"
+            " FROM {rows} l{there}) l"
         ).format(**facts)
     ).fetchone()
     active, few, same = row or (0, 0, False)
