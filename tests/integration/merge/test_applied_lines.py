@@ -271,7 +271,7 @@ def change(
     def undoes() -> None:
         run = project.value("SELECT max(id) FROM seeder.runs WHERE mode = 'update'")
         if run is not None:
-            project.command("undo", str(run))
+            project.command("undo", str(run), "--yes")
 
     happens: list[Callable[[], None]] = [
         *[catalog] * 6, leaves, comes, returns, reverts, edits, edits, deletes, inserts, renames,

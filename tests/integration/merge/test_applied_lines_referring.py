@@ -209,7 +209,7 @@ def change(chance: random.Random, project: Project, given: Given) -> None:
     def undoes() -> None:
         run = project.value("SELECT max(id) FROM seeder.runs WHERE mode = 'update'")
         if run is not None:
-            project.command("undo", str(run))
+            project.command("undo", str(run), "--yes")
 
     happens: list[Callable[[], None]] = [
         *[repoints] * 4, renames, renames, kind_leaves, kind_comes, kind_comes, kind_moves,
