@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from benchmarks import data
+import dataclasses
+
+from benchmarks import data, systems
 from benchmarks.bench import SEEDER, Bench, Outcome, Ratio
 from benchmarks.measure import Case, interleaved, median
 from benchmarks.scenarios import update
@@ -40,7 +42,26 @@ def run(bench: Bench) -> Outcome:
                 )
             )
     bench.drop(*templates)
+    outcome.ratios.append(_of_copy(bench, rows))
     return outcome
+
+
+def _of_copy(bench: Bench, rows: int) -> Ratio:
+    """Where the limit is: what the foreign key costs a `\\copy`, which resolves nothing."""
+    cases = [
+        dataclasses.replace(
+            systems.COPY.case(bench, rows, data.empty_table(bench, variant, filled=True)),
+            name=variant.name,
+        )
+        for variant in (data.PLAIN, data.REFERRING)
+    ]
+    plain, referring = (median(each) for each in interleaved(cases, rounds=bench.rounds).values())
+    return Ratio(
+        target=10,
+        what=f"\\copy of {rows:,} rows with a reference / without",
+        value=referring / plain,
+        note=f"{referring:.2f} s beside {plain:.2f}",
+    )
 
 
 def _first_load(bench: Bench, rows: int, empty: str, variant: data.Variant) -> Case:
