@@ -6,12 +6,10 @@ seeding that follows the migrations brings them.
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from msgspec.structs import replace
 
 from seeder.database.applying.seed import seed
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import Table, read_tables
 from seeder.database.staging.context import Orders
@@ -20,7 +18,7 @@ from seeder.merge.plan import SetOutcome
 
 
 def insert_first(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     revisions: frozenset[str],

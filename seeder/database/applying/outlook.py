@@ -7,11 +7,10 @@ that may only read, and on a standby.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.staging import schema_check
 from seeder.database.staging.context import Orders, Seeding
@@ -31,7 +30,7 @@ class Outlook(Struct, frozen=True, kw_only=True):
 
 
 def outlook(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     *,

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence, Sized
-from typing import Any
 
-import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.applying import departing
 from seeder.database.applying.bulk_insert import gathered, insert_together
 from seeder.database.applying.survey import foresee
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import diff, holding, moves, row_outcomes, verdict_rows
 from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
@@ -35,7 +34,7 @@ from seeder.runtime.progress import Progress
 
 
 def seed(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     orders: Orders,

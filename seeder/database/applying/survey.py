@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import psycopg
 from msgspec.structs import replace
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import departures, diff, holding, row_outcomes
 from seeder.database.judging.groups import hold_back, judge_gone, judge_group, judged_works
 from seeder.database.ledger.tables.ledger import Ledger
@@ -21,7 +20,7 @@ from seeder.runtime.progress import Progress
 
 
 def survey(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     orders: Orders,
@@ -39,9 +38,7 @@ def survey(
         return plans, tuple(seeding.warnings)
 
 
-def foresee(
-    connection: psycopg.Connection[Any], ledger: Ledger, catalog: Catalog, orders: Orders
-) -> Orders:
+def foresee(connection: Connection, ledger: Ledger, catalog: Catalog, orders: Orders) -> Orders:
     """The orders, with the rows that leave the catalog and stay in their tables all the same."""
     with _judged(connection, ledger, catalog, orders, None) as (seeding, _):
         return seeding.orders
@@ -49,7 +46,7 @@ def foresee(
 
 @contextmanager
 def _judged(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     orders: Orders,

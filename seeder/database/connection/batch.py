@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import psycopg
 from psycopg import sql
+
+from seeder.database.connection.connect import Connection
 
 AT_ONCE = 100
 """How many go together: the round trips that more would save are few."""
@@ -14,7 +15,7 @@ AT_ONCE = 100
 Item = TypeVar("Item")
 
 
-def send(connection: psycopg.Connection[Any], statements: Iterable[sql.Composable]) -> list[int]:
+def send(connection: Connection, statements: Iterable[sql.Composable]) -> list[int]:
     """Execute statements in order; returns how many rows each of them touched.
 
     In the caller's transaction. An error leaves those after it undone, and the transaction

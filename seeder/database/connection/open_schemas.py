@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
+from seeder.database.connection.connect import Connection
 
 
-def open_schemas(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+def open_schemas(connection: Connection) -> tuple[str, ...]:
     """Schemas of the search_path in which PUBLIC may create what migrations and triggers call."""
     rows = connection.execute(
         "SELECT nspname FROM pg_namespace"

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.schema.types import PLAIN, Type, read_types
 from seeder.merge.model import TableName
 
@@ -322,9 +322,7 @@ FROM wanted w JOIN pg_class c ON c.oid = w.oid JOIN pg_namespace n ON n.oid = c.
 # tgtype: triggers on INSERT (4), DELETE (8), UPDATE (16); a rule may be on any of them.
 
 
-def read_tables(
-    connection: psycopg.Connection[Any], names: Iterable[TableName]
-) -> dict[TableName, Table]:
+def read_tables(connection: Connection, names: Iterable[TableName]) -> dict[TableName, Table]:
     """The tables that exist, by the names that were asked for."""
     wanted = {_quoted(name): name for name in names}
     if not wanted:

@@ -6,10 +6,10 @@ Read from the catalogs by oid, so that no search_path has a say in it.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import psycopg
 from msgspec import Struct
+
+from seeder.database.connection.connect import Connection
 
 PLAIN = frozenset(
     {
@@ -107,7 +107,7 @@ class Type(Struct, frozen=True, kw_only=True):
         return "jsonb[]" if self.parts == {"json"} else self.elements
 
 
-def read_types(connection: psycopg.Connection[Any], oids: Iterable[int]) -> dict[int, Type]:
+def read_types(connection: Connection, oids: Iterable[int]) -> dict[int, Type]:
     """What types are, by their oids."""
     rows = connection.execute(_QUERY, {"oids": list(oids)}).fetchall()
     return {

@@ -6,13 +6,13 @@ is unknown, unless an old catalog says what a person must have started from.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import psycopg
 from msgspec import Struct, field
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import diff, row_outcomes
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import differences, judge_set
@@ -56,7 +56,7 @@ WOULD_INSERT = "would insert"
 
 
 def adopt(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     *,
@@ -141,7 +141,7 @@ def _place(work: SetWork) -> Place:
     return work.base.id, work.scope
 
 
-def _only_settle(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def _only_settle(connection: Connection, work: SetWork) -> None:
     """Leave of the verdicts that a value is as this catalog has it, and was not as a newer one."""
     connection.execute(
         work.compose(
@@ -158,7 +158,7 @@ def _only_settle(connection: psycopg.Connection[Any], work: SetWork) -> None:
     )
 
 
-def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: bool) -> None:
+def _only_record(connection: Connection, work: SetWork, *, old: bool) -> None:
     """Turn verdicts that write into ones that record."""
     differing = COLUMN_WRITES | {ColumnCase.CONFLICT}
     # With an old catalog the difference is what a person made of a known value.
@@ -190,7 +190,7 @@ def _only_record(connection: psycopg.Connection[Any], work: SetWork, *, old: boo
 
 
 def _tell(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     rows: list[RowChange],
     counts: dict[str, int],

@@ -9,12 +9,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import psycopg
 from msgspec import Struct, field
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.ledger.tables.secrets import read_secrets
 from seeder.database.schema.equality import canonical
@@ -88,7 +88,7 @@ class ExportTable(Struct, kw_only=True):
 
 
 def read_exports(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     names: Sequence[TableName],
     keys: Mapping[TableName, tuple[str, ...]],
@@ -120,7 +120,7 @@ def read_exports(
 
 
 def _drafts(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     names: Sequence[TableName],
     keys: Mapping[TableName, tuple[str, ...]],
     tables: Mapping[TableName, Table],
@@ -181,9 +181,7 @@ def _drafts(
     return drafts
 
 
-def _about(
-    connection: psycopg.Connection[Any], table: Table, identity: RowIdentity
-) -> Iterator[str]:
+def _about(connection: Connection, table: Table, identity: RowIdentity) -> Iterator[str]:
     row = connection.execute(
         sql.SQL("SELECT pg_catalog.count(*) FROM {} t WHERE NOT ({})").format(
             table.rows, identity.condition
@@ -203,7 +201,7 @@ def _rows(number: int) -> str:
     return "1 row" if number == 1 else f"{number:,} rows"
 
 
-def _no_such_table(connection: psycopg.Connection[Any], name: TableName) -> Problem:
+def _no_such_table(connection: Connection, name: TableName) -> Problem:
     rows = connection.execute(
         "SELECT CASE WHEN pg_catalog.pg_table_is_visible(c.oid) THEN c.relname"
         " ELSE pg_catalog.concat(n.nspname, '.', c.relname) END FROM pg_class c"
@@ -229,7 +227,7 @@ def _set_name(name: TableName, names: Sequence[TableName]) -> str:
 
 
 def _choose_columns(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     draft: ExportTable,
     drafts: Sequence[ExportTable],
     secrets: Secrets,
@@ -294,7 +292,7 @@ _SIMPLE_ARRAYS = frozenset(
 
 
 def _reference(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     draft: ExportTable,
     name: str,
     drafts: Sequence[ExportTable],
@@ -328,7 +326,7 @@ def _own_key(draft: ExportTable, other: ExportTable) -> tuple[str, ...]:
     return draft.key if other is draft else ()
 
 
-def _is_visible(connection: psycopg.Connection[Any], table: Table) -> bool:
+def _is_visible(connection: Connection, table: Table) -> bool:
     row = connection.execute("SELECT pg_catalog.pg_table_is_visible(%s)", [table.oid]).fetchone()
     return bool(row and row[0])
 
@@ -336,9 +334,7 @@ def _is_visible(connection: psycopg.Connection[Any], table: Table) -> bool:
 # -- rows -------------------------------------------------------------------------------------
 
 
-def _read_rows(
-    connection: psycopg.Connection[Any], draft: ExportTable, drafts: Sequence[ExportTable]
-) -> None:
+def _read_rows(connection: Connection, draft: ExportTable, drafts: Sequence[ExportTable]) -> None:
     stored = set(draft.through)
     for other in drafts:
         stored |= {
@@ -380,7 +376,7 @@ def _text(column: Column, kind: Kind) -> sql.Composable:
             return sql.SQL("{}::text").format(name)
 
 
-def _resolve_all(connection: psycopg.Connection[Any], drafts: Sequence[ExportTable]) -> None:
+def _resolve_all(connection: Connection, drafts: Sequence[ExportTable]) -> None:
     """Put row keys in the place of what foreign keys store.
 
     What refers to a row that is left out is left out as well.
@@ -410,9 +406,7 @@ def _require_distinct(drafts: Sequence[ExportTable]) -> None:
         )
 
 
-def _resolve(
-    connection: psycopg.Connection[Any], draft: ExportTable, drafts: Sequence[ExportTable]
-) -> None:
+def _resolve(connection: Connection, draft: ExportTable, drafts: Sequence[ExportTable]) -> None:
     kept = [True] * len(draft.rows)
     for column in draft.columns:
         if column.reference is None:
@@ -433,9 +427,7 @@ def _resolve(
     draft.raw = [raw for raw, keep in zip(draft.raw, kept, strict=True) if keep]
 
 
-def _keys_of(
-    connection: psycopg.Connection[Any], key: ForeignKey, reference: TableReference
-) -> dict[str, str]:
+def _keys_of(connection: Connection, key: ForeignKey, reference: TableReference) -> dict[str, str]:
     rows = connection.execute(
         sql.SQL("SELECT {}::text, {}::text FROM {}").format(
             sql.Identifier(key.target_columns[0]),

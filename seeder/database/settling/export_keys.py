@@ -5,12 +5,12 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.schema.equality import all_of
 from seeder.database.schema.tables import Column, Table, Unique
 from seeder.merge.model import TableName
@@ -39,9 +39,7 @@ class RowIdentity(Struct, frozen=True, kw_only=True):
         return all_of(sql.SQL("{} IS NULL").format(sql.Identifier("t", name)) for name in fixed)
 
 
-def identity_of(
-    connection: psycopg.Connection[Any], table: Table, secrets: Secrets
-) -> RowIdentity | None:
+def identity_of(connection: Connection, table: Table, secrets: Secrets) -> RowIdentity | None:
     """What the table's unique indexes say tells its rows apart; None where that is nothing."""
     key = natural_key(connection, table, secrets)
     if key is not None:
@@ -57,9 +55,7 @@ def identity_of(
     return None
 
 
-def identity_by(
-    connection: psycopg.Connection[Any], table: Table, key: tuple[str, ...]
-) -> RowIdentity | None:
+def identity_by(connection: Connection, table: Table, key: tuple[str, ...]) -> RowIdentity | None:
     """What tells rows apart by these columns; None where NULL is all that there is in them.
 
     Rows with NULL are told apart by the other columns, within a scope, unless an index says that
@@ -79,9 +75,7 @@ def identity_by(
     return RowIdentity(key=rest, scope=tuple(n for n in key if n in nulls)) if rest else None
 
 
-def natural_key(
-    connection: psycopg.Connection[Any], table: Table, secrets: Secrets
-) -> tuple[str, ...] | None:
+def natural_key(connection: Connection, table: Table, secrets: Secrets) -> tuple[str, ...] | None:
     """The smallest unique index without serial numbers, secrets and NULLs, if there is one."""
     for unique in _candidates(table, secrets):
         if unique.predicate is None and not _with_nulls(connection, table, unique.columns):
@@ -182,7 +176,7 @@ def is_stamp(column: Column) -> bool:
 
 
 def _with_nulls(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     table: Table,
     columns: Sequence[str],
     condition: sql.Composable | None = None,

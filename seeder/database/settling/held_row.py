@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import collisions
 from seeder.database.settling.partial import column_rule, row_rule
 from seeder.database.staging.context import Seeding
@@ -25,7 +25,7 @@ RULE = "new_held"
 """The rule by which such a row is not there."""
 
 
-def holders_of_new(connection: psycopg.Connection[Any], work: SetWork) -> list[Key]:
+def holders_of_new(connection: Connection, work: SetWork) -> list[Key]:
     """Primary keys of the rows that hold what the judged rows want, where these are new."""
     select = collisions.in_the_way_of_inserts([work])
     if select is None:
@@ -36,7 +36,7 @@ def holders_of_new(connection: psycopg.Connection[Any], work: SetWork) -> list[K
     ).fetchall()
 
 
-def holders_remembered(connection: psycopg.Connection[Any], work: SetWork) -> list[Key]:
+def holders_remembered(connection: Connection, work: SetWork) -> list[Key]:
     """Primary keys of the rows that hold what triggers give to the judged rows, as was found."""
     key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     return connection.execute(
@@ -88,7 +88,7 @@ def take(
     )
 
 
-def _unfit(connection: psycopg.Connection[Any], work: SetWork, holder: Key) -> str | None:
+def _unfit(connection: Connection, work: SetWork, holder: Key) -> str | None:
     """Why the row that holds the value cannot be the seeded one."""
     key = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     found = connection.execute(

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.ledger.bases.bases import Base, BaseColumn
@@ -69,7 +69,7 @@ class _Row(Struct, frozen=True):
 
 
 def open_conflicts(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     *,
@@ -120,9 +120,7 @@ def _conflict(row: _Row) -> OpenConflict:
     )
 
 
-def _rows(
-    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int | None
-) -> Sequence[_Row]:
+def _rows(connection: Connection, ledger: Ledger, *, limit: int | None) -> Sequence[_Row]:
     bases = base_relations(connection, ledger)
     if not bases:
         return ()
@@ -165,7 +163,7 @@ def _places(row: _Row) -> list[str]:
 
 
 def _values(
-    connection: psycopg.Connection[Any], ledger: Ledger, catalog: Catalog, rows: Sequence[_Row]
+    connection: Connection, ledger: Ledger, catalog: Catalog, rows: Sequence[_Row]
 ) -> Values:
     found: dict[tuple[int, Entry], tuple[tuple[ColumnChange, ...], tuple[Referring, ...]]] = {}
     bases = read_bases(connection, ledger).open
@@ -197,7 +195,7 @@ def _values(
     return found
 
 
-def _readable(connection: psycopg.Connection[Any], base: Base) -> list[ForeignKey]:
+def _readable(connection: Connection, base: Base) -> list[ForeignKey]:
     """The foreign keys of other tables that this role may look into."""
     rows = connection.execute(
         "SELECT name, pg_catalog.has_table_privilege(name::regclass, 'SELECT')"
@@ -225,7 +223,7 @@ asked, stored, live and offered as JSON."""
 
 
 def _facts(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     base: Base,
     names: Sequence[str],
     rows: Mapping[Entry, _Row],

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import diff
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import read_tables
@@ -24,7 +23,7 @@ from seeder.merge.rules import COLUMN_RULES, ROW_RULES, number_of
 
 
 def open_few(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     names: Iterable[str],
@@ -59,9 +58,7 @@ def open_few(
     return seeding, groups
 
 
-def _with_references(
-    connection: psycopg.Connection[Any], catalog: Catalog, names: set[str]
-) -> Catalog:
+def _with_references(connection: Connection, catalog: Catalog, names: set[str]) -> Catalog:
     tables = read_tables(connection, schema_check.tables_of(catalog.sets))
     by_name = {each.name: each for each in catalog.sets}
     edges = schema_check.needs(catalog.sets, tables)
@@ -113,7 +110,7 @@ def column_rule(name: str) -> sql.Literal:
     return sql.Literal(number_of(COLUMN_RULES, name))
 
 
-def clear_stages(connection: psycopg.Connection[Any]) -> None:
+def clear_stages(connection: Connection) -> None:
     """Drop the temporary tables of one pass, so that another may follow in the transaction."""
     rows = connection.execute(
         "SELECT relname FROM pg_class WHERE relnamespace = pg_catalog.pg_my_temp_schema()"

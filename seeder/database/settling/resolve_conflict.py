@@ -8,13 +8,12 @@ holds stays a person's value, and a later change of the catalog meets it as one.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import documents, holding
 from seeder.database.judging.expressions import desired, offer, offered
 from seeder.database.judging.facts import numbers
@@ -46,7 +45,7 @@ from seeder.merge.rules import COLUMN_APPLIED, COLUMN_RULES, COLUMN_WRITES, ROW_
 
 
 def take(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     *,
@@ -136,7 +135,7 @@ class _InConflict(Struct, frozen=True, kw_only=True):
 
 
 def _conflicts(
-    connection: psycopg.Connection[Any], work: SetWork, *, live: bool
+    connection: Connection, work: SetWork, *, live: bool
 ) -> tuple[list[_InConflict], str | None]:
     """What of the row is in conflict, or why nothing of it can be settled."""
     names = [name for name in work.names if name in work.base.columns]

@@ -7,11 +7,9 @@ the machinery of an update is used, on this one row.
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import departures, diff
 from seeder.database.judging.expressions import places
 from seeder.database.judging.groups import elsewhere, judge_leaving, require_single
@@ -30,7 +28,7 @@ _NOT_IN_CONFLICT = "is not in conflict"
 
 
 def take_left(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     *,
@@ -96,7 +94,7 @@ def _judged(seeding: Seeding, work: SetWork, *, decided: bool = False) -> Rule[R
     return None if found is None else ROW_RULES[found[0]]
 
 
-def _in_conflict(connection: psycopg.Connection[Any], work: SetWork, rule: Rule[RowAction]) -> bool:
+def _in_conflict(connection: Connection, work: SetWork, rule: Rule[RowAction]) -> bool:
     """Whether the row stays against its set's wish, or one of its columns is in conflict."""
     if ROW_RULES.index(rule) in departures.STAYING:
         return True
@@ -109,7 +107,7 @@ def _in_conflict(connection: psycopg.Connection[Any], work: SetWork, rule: Rule[
     return rule.verdict is not RowAction.KEEP and bool(row and row[0])
 
 
-def _is_known(connection: psycopg.Connection[Any], work: SetWork, key: str) -> bool:
+def _is_known(connection: Connection, work: SetWork, key: str) -> bool:
     row = connection.execute(
         sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE scope = %s AND addr = %s)").format(
             work.base.relation
@@ -119,7 +117,7 @@ def _is_known(connection: psycopg.Connection[Any], work: SetWork, key: str) -> b
     return bool(row and row[0])
 
 
-def _release(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+def _release(connection: Connection, work: SetWork, *, run: int) -> None:
     """The ledger lets go of the row; should it be back, it is merged with what was applied."""
     connection.execute(
         sql.SQL(

@@ -12,10 +12,8 @@ be brought back wants a unique value that an updated one has, it comes after tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
-
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.bases.entries import read_bases
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.settling.undo_documents import keep_together, merge_back
@@ -33,7 +31,7 @@ from seeder.merge.plan import RowChange
 
 
 def undo(
-    connection: psycopg.Connection[Any], ledger: Ledger, *, run: int, by: int
+    connection: Connection, ledger: Ledger, *, run: int, by: int
 ) -> tuple[tuple[RowChange, ...], dict[str, int], tuple[str, ...]]:
     """Take back what a run wrote, as far as it still stands, and record it as run `by`.
 
@@ -71,9 +69,7 @@ def undo(
     return tuple(rows), counts, notes
 
 
-def _judge_updated(
-    connection: psycopg.Connection[Any], work: Undoing, *, brought_back: bool = False
-) -> None:
+def _judge_updated(connection: Connection, work: Undoing, *, brought_back: bool = False) -> None:
     judge_updated(connection, work)
     keep_held(connection, work, brought_back=brought_back)
     keep_together(connection, work)
@@ -93,9 +89,7 @@ def _parents_first(works: list[Undoing]) -> list[Undoing]:
     return [by_id[name] for group in in_groups(list(by_id), edges) for name in group]
 
 
-def _delete(
-    connection: psycopg.Connection[Any], ledger: Ledger, works: Sequence[Undoing], *, by: int
-) -> None:
+def _delete(connection: Connection, ledger: Ledger, works: Sequence[Undoing], *, by: int) -> None:
     """Delete the inserted rows that nothing else refers to, all in one statement."""
     keep_referenced(connection, works)
     for work in works:

@@ -7,12 +7,11 @@ rewritten: to what stands now, and to what it becomes when the run's parts are t
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import msgspec
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.documents import as_json, as_text
 from seeder.database.ledger.bases.entries import from_text, live_text
@@ -24,7 +23,7 @@ from seeder.merge.plan import CHANGED
 from seeder.merge.rules import COLUMN_WRITES
 
 
-def merge_back(connection: psycopg.Connection[Any], work: Undoing) -> None:
+def merge_back(connection: Connection, work: Undoing) -> None:
     """Rewrite the images of documents in which people changed something since."""
     connection.execute(work.compose(_TURNED))
     names = connection.execute(
@@ -49,7 +48,7 @@ _TURNED = (
 """Parts with what the run wrote first: that is what an undo finds."""
 
 
-def keep_together(connection: psycopg.Connection[Any], work: Undoing) -> None:
+def keep_together(connection: Connection, work: Undoing) -> None:
     """Leave columns that are decided together where one of them has changed since."""
     connection.execute(
         work.compose(
@@ -67,7 +66,7 @@ def keep_together(connection: psycopg.Connection[Any], work: Undoing) -> None:
     )
 
 
-def _merge_back(connection: psycopg.Connection[Any], work: Undoing, name: str) -> None:
+def _merge_back(connection: Connection, work: Undoing, name: str) -> None:
     column = work.base.table.columns[name]
 
     def image(side: str) -> sql.Composable:

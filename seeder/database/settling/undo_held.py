@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.collisions import (
     Changes,
@@ -59,7 +58,7 @@ def changes_of(base: Base, work: sql.Composable, names: Iterable[str]) -> Change
     )
 
 
-def comes_after_changes(connection: psycopg.Connection[Any], work: Undoing) -> bool:
+def comes_after_changes(connection: Connection, work: Undoing) -> bool:
     """Whether a row to be brought back wants a unique value that a changed row has to give up."""
     updated = work.compose(
         "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {live} t JOIN {w} w ON {at}"
@@ -73,9 +72,7 @@ def comes_after_changes(connection: psycopg.Connection[Any], work: Undoing) -> b
     )
 
 
-def keep_held(
-    connection: psycopg.Connection[Any], work: Undoing, *, brought_back: bool = False
-) -> None:
+def keep_held(connection: Connection, work: Undoing, *, brought_back: bool = False) -> None:
     """Leave as it is what wants a unique value of a row that keeps it.
 
     `brought_back` says that deleted rows are back already, and hold what they want themselves.
@@ -92,9 +89,7 @@ def keep_held(
         pass
 
 
-def _keep(
-    connection: psycopg.Connection[Any], work: Undoing, changes: Changes, guard: Guard
-) -> int:
+def _keep(connection: Connection, work: Undoing, changes: Changes, guard: Guard) -> int:
     kept = connection.execute(
         work.compose(
             "UPDATE {w} w SET verdict = 'keep', reason = {held} WHERE w.n IN ({held_rows})"
@@ -106,9 +101,7 @@ def _keep(
     return kept + _keep_updated(connection, work, changes, guard)
 
 
-def _keep_updated(
-    connection: psycopg.Connection[Any], work: Undoing, changes: Changes, guard: Guard
-) -> int:
+def _keep_updated(connection: Connection, work: Undoing, changes: Changes, guard: Guard) -> int:
     if not changes.written & set(guard.columns):
         return 0
     wanted = changed(changes, guard, changes.changing)

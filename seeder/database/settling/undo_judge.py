@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, is_stored
@@ -33,7 +32,7 @@ LOST = (
 # -- rows that the run inserted ------------------------------------------------------------
 
 
-def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
+def judge_inserted(connection: Connection, work: Undoing) -> None:
     """Judge the rows that the run inserted; references are looked at later."""
     changed: list[sql.Composable] = [
         sql.SQL("NOT ({} OR {})").format(omitted(column), is_stored(work.base, column))
@@ -60,7 +59,7 @@ def judge_inserted(connection: psycopg.Connection[Any], work: Undoing) -> None:
     connection.execute(work.compose("DELETE FROM {w} WHERE kind = 'inserted' AND verdict = 'open'"))
 
 
-def keep_referenced(connection: psycopg.Connection[Any], works: Sequence[Undoing]) -> None:
+def keep_referenced(connection: Connection, works: Sequence[Undoing]) -> None:
     """Keep the inserted rows that others refer to, those that are deleted as well apart."""
     for work in works:
         connection.execute(
@@ -73,9 +72,7 @@ def keep_referenced(connection: psycopg.Connection[Any], works: Sequence[Undoing
         pass
 
 
-def _keep_referenced(
-    connection: psycopg.Connection[Any], work: Undoing, works: Sequence[Undoing]
-) -> int:
+def _keep_referenced(connection: Connection, work: Undoing, works: Sequence[Undoing]) -> int:
     conditions = [_is_referenced(key, works) for key in work.base.table.referencing]
     if not conditions:
         return 0
@@ -106,7 +103,7 @@ def _is_referenced(key: ForeignKey, works: Sequence[Undoing]) -> sql.Composable:
 # -- rows that the run deleted -------------------------------------------------------------
 
 
-def judge_deleted(connection: psycopg.Connection[Any], work: Undoing) -> None:
+def judge_deleted(connection: Connection, work: Undoing) -> None:
     """Judge the rows that the run deleted; those that they refer to are back already."""
     base = work.base
 
@@ -184,7 +181,7 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
 # -- rows that the run updated -------------------------------------------------------------
 
 
-def judge_updated(connection: psycopg.Connection[Any], work: Undoing) -> None:
+def judge_updated(connection: Connection, work: Undoing) -> None:
     """Judge the columns that the run wrote."""
     base = work.base
     written = _held(connection, work, "after", "updated")
@@ -269,7 +266,7 @@ def _holds(base: Base, name: str, side: str) -> sql.Composable:
     return same_text(sql.Identifier("t", name), text, base.table.columns[name])
 
 
-def _held(connection: psycopg.Connection[Any], work: Undoing, side: str, kind: str) -> list[str]:
+def _held(connection: Connection, work: Undoing, side: str, kind: str) -> list[str]:
     """The columns that images of the run have."""
     return [
         row[0]

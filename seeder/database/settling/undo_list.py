@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
@@ -61,7 +60,7 @@ def before(base: Base, name: str) -> sql.Composable:
     return from_text(base, name, sql.SQL("w.before ->> {}::text").format(Named(name)))
 
 
-def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) -> bool:
+def collect(connection: Connection, ledger: Ledger, work: Undoing) -> bool:
     """List the run's writes; False if there are none."""
     base = work.base
     keys = [f"k{n}" for n in range(1, len(base.primary_key) + 1)]
@@ -125,7 +124,7 @@ def collect(connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing) 
     return written > 0
 
 
-def lock(connection: psycopg.Connection[Any], work: Undoing) -> None:
+def lock(connection: Connection, work: Undoing) -> None:
     """Lock the live rows that an undo may write, in key order."""
     order = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     for kind, strength in (("inserted", "UPDATE"), ("updated", "NO KEY UPDATE")):
@@ -217,7 +216,7 @@ _ACTIONS = {
 
 
 def read(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: Undoing,
     rows: list[RowChange],
     counts: dict[str, int],

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.entries import at_key, image, live_text
 from seeder.database.ledger.tables.ledger import Ledger
@@ -21,9 +20,7 @@ from seeder.database.settling.undo_list import Undoing, before
 from seeder.database.writing.ordered_updates import in_turn
 
 
-def record_deleted(
-    connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing, *, by: int
-) -> None:
+def record_deleted(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) -> None:
     """Keep images of the rows about to be deleted: what seeder had given them, and their keys.
 
     Other columns may be secret, though nothing has told the ledger so.
@@ -51,7 +48,7 @@ def record_deleted(
     )
 
 
-def delete(connection: psycopg.Connection[Any], works: Sequence[Undoing], *, by: int) -> None:
+def delete(connection: Connection, works: Sequence[Undoing], *, by: int) -> None:
     """Delete inserted rows of all bases; their entries say that they are not to come back.
 
     One statement, at whose end foreign keys are checked, so that rows may refer to each
@@ -89,9 +86,7 @@ def delete(connection: psycopg.Connection[Any], works: Sequence[Undoing], *, by:
         )
 
 
-def bring_back(
-    connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing, *, by: int
-) -> None:
+def bring_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) -> None:
     """Insert deleted rows from their images, old primary keys and all.
 
     What a run deleted had left the catalog: its entry says that it is kept now. What an
@@ -149,9 +144,7 @@ def bring_back(
     )
 
 
-def set_back(
-    connection: psycopg.Connection[Any], ledger: Ledger, work: Undoing, *, by: int
-) -> None:
+def set_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) -> None:
     """Set columns back to what they were before the run; the base stays, so that it sticks."""
     base = work.base
     names = [
@@ -200,7 +193,7 @@ def set_back(
     _unmark(connection, work)
 
 
-def _follow(connection: psycopg.Connection[Any], work: Undoing, names: Sequence[str]) -> None:
+def _follow(connection: Connection, work: Undoing, names: Sequence[str]) -> None:
     """Entries know the primary keys that were set back with the rest."""
     base = work.base
     for position, name in enumerate(base.primary_key):
@@ -219,7 +212,7 @@ def _follow(connection: psycopg.Connection[Any], work: Undoing, names: Sequence[
         )
 
 
-def _unmark(connection: psycopg.Connection[Any], work: Undoing) -> None:
+def _unmark(connection: Connection, work: Undoing) -> None:
     """Rows whose removal marks are gone are kept, with the base they had before."""
     base = work.base
     asked = [

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
 from msgspec import Struct, field
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import Table
 from seeder.database.staging.recorded_keys import RecordedKeys
@@ -98,7 +97,7 @@ class Left(Struct, frozen=True, kw_only=True):
 class Seeding(Struct, kw_only=True):
     """The state of one seeding while it goes on."""
 
-    connection: psycopg.Connection[Any]
+    connection: Connection
     ledger: Ledger
     catalog: Catalog
     orders: Orders

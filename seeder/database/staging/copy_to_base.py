@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.bases.bases import OWN
 from seeder.database.schema.equality import type_sql
 from seeder.database.schema.tables import Column
@@ -37,9 +36,7 @@ def going_direct(works: Iterable[SetWork]) -> list[SetWork]:
     return [_directed(work) for work in works if users[id(work.base)] == 1 and _fits(work)]
 
 
-def load(
-    connection: psycopg.Connection[Any], work: SetWork, *, run: int, progress: Progress
-) -> None:
+def load(connection: Connection, work: SetWork, *, run: int, progress: Progress) -> None:
     """Copy the file into the base; raises as `loading.load` does."""
     constants = _constants(work, run)
     _open(connection, work, constants)
@@ -92,9 +89,7 @@ def _constants(work: SetWork, run: int) -> dict[str, sql.Composable]:
     }
 
 
-def _open(
-    connection: psycopg.Connection[Any], work: SetWork, constants: Mapping[str, sql.Composable]
-) -> None:
+def _open(connection: Connection, work: SetWork, constants: Mapping[str, sql.Composable]) -> None:
     """Let the base fill in by itself what the file does not say, and take the table's types.
 
     What is the same in every row is left out: a column that is added later, with a default,
@@ -138,9 +133,7 @@ def _generated(own: sql.Composable, kind: str, value: sql.Composable) -> list[sq
     ]
 
 
-def _close(
-    connection: psycopg.Connection[Any], work: SetWork, constants: Mapping[str, sql.Composable]
-) -> None:
+def _close(connection: Connection, work: SetWork, constants: Mapping[str, sql.Composable]) -> None:
     """Make the base as every other again; no row is rewritten for that."""
     clauses: list[sql.Composable] = [
         sql.SQL("ADD COLUMN {} {} DEFAULT {}").format(
@@ -176,9 +169,7 @@ def _shortened(work: SetWork) -> list[tuple[str, Column]]:
     return [(name, column) for name, column in columns if column.type != column.storage]
 
 
-def _alter(
-    connection: psycopg.Connection[Any], work: SetWork, clauses: Sequence[sql.Composable]
-) -> None:
+def _alter(connection: Connection, work: SetWork, clauses: Sequence[sql.Composable]) -> None:
     if clauses:
         connection.execute(
             sql.SQL("ALTER TABLE {} {}").format(work.base.relation, sql.SQL(", ").join(clauses))

@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, Sized
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, kind_of
 from seeder.database.schema.equality import NotRepresentable, copy_text, staged_type
 from seeder.database.schema.tables import Column, Table
@@ -27,7 +28,7 @@ _COUNTED = 1024
 """Rows between two looks at how far a load is."""
 
 
-def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progress) -> None:
+def load(connection: Connection, stage: Stage, *, progress: Progress) -> None:
     """Copy the set's rows into the stage.
 
     Raises:
@@ -50,7 +51,7 @@ def load(connection: psycopg.Connection[Any], stage: Stage, *, progress: Progres
 
 
 def load_together(
-    connection: psycopg.Connection[Any], stages: Sequence[Stage], *, progress: Progress
+    connection: Connection, stages: Sequence[Stage], *, progress: Progress
 ) -> int | None:
     """Copy the rows of several sets, all of them or none.
 
@@ -105,7 +106,7 @@ def _has_moving(stage: Stage, places: Sequence[int]) -> bool:
     return any(moments.moving_word(value) for value in values)
 
 
-def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
+def _copy(connection: Connection, stage: Stage, progress: Progress) -> None:
     source = copied_as_file(stage)
     if source is not None:
         _copy_file(connection, stage, source, progress)
@@ -113,9 +114,7 @@ def _copy(connection: psycopg.Connection[Any], stage: Stage, progress: Progress)
         _copy_rows(connection, stage, progress)
 
 
-def _copy_file(
-    connection: psycopg.Connection[Any], stage: Stage, source: CsvFile, progress: Progress
-) -> None:
+def _copy_file(connection: Connection, stage: Stage, source: CsvFile, progress: Progress) -> None:
     as_address = copied_key(stage)
     columns = sql.SQL(", ").join(
         sql.Identifier("addr" if name == as_address else stage.sent_as(name))
@@ -190,7 +189,7 @@ def _copied_columns(stage: Stage) -> list[sql.Composable]:
     return columns
 
 
-def _copy_rows(connection: psycopg.Connection[Any], stage: Stage, progress: Progress) -> None:
+def _copy_rows(connection: Connection, stage: Stage, progress: Progress) -> None:
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
         stage.relation, sql.SQL(", ").join(_copied_columns(stage))
     )
@@ -225,7 +224,7 @@ def _fields(stage: Stage, row: SeedRow) -> list[str | None]:
 
 
 def unfit_constants(
-    connection: psycopg.Connection[Any], sets: Iterable[SeedSet], tables: Mapping[TableName, Table]
+    connection: Connection, sets: Iterable[SeedSet], tables: Mapping[TableName, Table]
 ) -> dict[str, list[Problem]]:
     """By set, what `scope` and `removed` give that its column does not take.
 
@@ -253,7 +252,7 @@ def unfit_constants(
 _TEXTS = ("text", "character varying", "character")
 
 
-def _are_taken(connection: psycopg.Connection[Any], values: Iterable[sql.Composable]) -> bool:
+def _are_taken(connection: Connection, values: Iterable[sql.Composable]) -> bool:
     try:
         with connection.transaction():
             connection.execute(sql.SQL("SELECT {}").format(sql.SQL(", ").join(values)))
@@ -281,7 +280,7 @@ END $$
 """
 
 
-def _rejected(connection: psycopg.Connection[Any], stage: Stage) -> Iterator[Problem]:
+def _rejected(connection: Connection, stage: Stage) -> Iterator[Problem]:
     """Try each value on its own, a block of rows at a time, and name those that fail."""
     connection.execute(_FITS)
     found = 0
@@ -292,9 +291,7 @@ def _rejected(connection: psycopg.Connection[Any], stage: Stage) -> Iterator[Pro
             yield problem
 
 
-def _rejected_in(
-    connection: psycopg.Connection[Any], stage: Stage, block: list[SeedRow]
-) -> Iterator[Problem]:
+def _rejected_in(connection: Connection, stage: Stage, block: list[SeedRow]) -> Iterator[Problem]:
     for number, column in enumerate(stage.sent):
         live = stage.lookups.get(column.name) or stage.table.columns[column.name]
         probed = column.reference is None or column.name in stage.lookups
@@ -341,7 +338,7 @@ def _does_not_cast(live: Column) -> str:
 
 
 def _unencodable(
-    connection: psycopg.Connection[Any], texts: Sequence[str | None], without: Set[int]
+    connection: Connection, texts: Sequence[str | None], without: Set[int]
 ) -> set[int]:
     """The places of texts that the server cannot even take in."""
     sent = [None if n in without else text for n, text in enumerate(texts)]
@@ -350,7 +347,7 @@ def _unencodable(
     return {n for n, text in enumerate(sent) if text and not _arrives(connection, [text])}
 
 
-def _arrives(connection: psycopg.Connection[Any], texts: Sequence[str | None]) -> bool:
+def _arrives(connection: Connection, texts: Sequence[str | None]) -> bool:
     try:
         with connection.transaction():
             connection.execute("SELECT %s::text[]", [texts])

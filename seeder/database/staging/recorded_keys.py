@@ -8,12 +8,11 @@ refers to them, go by their old keys until an update follows the move.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 
+from seeder.database.connection.connect import Connection
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import (
     Cell,
@@ -26,7 +25,7 @@ from seeder.merge.model import (
 )
 
 
-def use(connection: psycopg.Connection[Any], works: dict[str, SetWork]) -> RecordedKeys:
+def use(connection: Connection, works: dict[str, SetWork]) -> RecordedKeys:
     """Let the works of a seeding go by the keys in the ledger; before anything is staged."""
     keys = RecordedKeys(connection, works)
     if keys:
@@ -40,7 +39,7 @@ def use(connection: psycopg.Connection[Any], works: dict[str, SetWork]) -> Recor
 class RecordedKeys:
     """What the ledger calls the rows of these works, by what the catalog calls them."""
 
-    def __init__(self, connection: psycopg.Connection[Any], works: Mapping[str, SetWork]) -> None:
+    def __init__(self, connection: Connection, works: Mapping[str, SetWork]) -> None:
         self._connection = connection
         self._works = works
         self._moved: dict[str, dict[str, _Old]] = {}

@@ -8,12 +8,11 @@ it kept of the column before is removed in the run that first hears of it.
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import BaseColumn, document
 from seeder.database.ledger.tables.ledger import Ledger
@@ -97,7 +96,7 @@ def conceal(seeding: Seeding) -> None:
 
 
 def _conceal(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     number: int,
     secrets: frozenset[str],

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.judging.facts import numbers
@@ -20,7 +18,7 @@ from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
 
 def record(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     work: SetWork,
     *,
@@ -69,7 +67,7 @@ def record(
 
 
 def keep(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     work: SetWork,
     *,
@@ -107,7 +105,7 @@ def _rule_text(texts: list[str]) -> sql.Composable:
     return sql.SQL("({}::text[])[w.verdict + 1]").format(Named(texts))
 
 
-def reread(connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int) -> None:
+def reread(connection: Connection, ledger: Ledger, work: SetWork, *, run: int) -> None:
     """Where triggers may rewrite values: note what the table made of them."""
     if not work.table.rewrites:
         return

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging.verdict_rows import inserted_rows, is_inserted
 from seeder.database.schema.equality import cast, copy_text
 from seeder.database.schema.tables import Column
@@ -14,7 +12,7 @@ from seeder.database.staging.work import SetWork
 from seeder.merge.model import Cell
 
 
-def make(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def make(connection: Connection, work: SetWork) -> None:
     """Call the application for every value that is inserted and not made yet.
 
     In the transaction, since only the verdict tells which rows are inserted: what is there

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import departures
 from seeder.database.judging.collisions import MARKS_FREED, MARKS_LEAVING
@@ -19,7 +18,7 @@ from seeder.database.schema.equality import canonical, cast, same_text
 from seeder.database.staging.work import SetWork
 
 
-def mark(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+def mark(connection: Connection, work: SetWork, *, run: int) -> None:
     """Write the removal's columns, then tell the ledger what they were and are.
 
     The entry's base takes the removal's value, so that the ordinary rules bring the
@@ -99,7 +98,7 @@ def _notes_without(
 
 
 def _reread_marks(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     marked: Mapping[str, tuple[sql.Composable, sql.Composable]],
     *,
@@ -153,7 +152,7 @@ def _asked_after(
     )
 
 
-def bring_back(connection: psycopg.Connection[Any], work: SetWork) -> int:
+def bring_back(connection: Connection, work: SetWork) -> int:
     """Undo the marks of rows that are back in the catalog, in columns it does not name.
 
     A column is put back only while it still holds what the removal wrote. Runs before the

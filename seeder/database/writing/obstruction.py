@@ -6,12 +6,11 @@ Postgres then names the index and the values, and the row that holds them is loo
 
 from __future__ import annotations
 
-from typing import Any
-
 import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Theirs
 from seeder.database.judging.collisions import holder_name
 from seeder.database.ledger.tables.states import ACTIVE
@@ -29,7 +28,7 @@ class Obstruction(Struct, frozen=True, kw_only=True):
 
 
 def obstruction(
-    connection: psycopg.Connection[Any], work: SetWork, key: str, error: psycopg.Error
+    connection: Connection, work: SetWork, key: str, error: psycopg.Error
 ) -> Obstruction | None:
     """The row that holds what the row `key` was given, looked up once the write is undone.
 

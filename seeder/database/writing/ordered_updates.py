@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import collisions
 from seeder.database.judging.collisions import Changes
 from seeder.database.judging.verdict_rows import EVERY
@@ -26,9 +26,7 @@ _TURNS = 20
 """How many rows may wait for each other in a chain before all that wait step aside."""
 
 
-def update_in_turn(
-    connection: psycopg.Connection[Any], work: SetWork, among: sql.Composable = EVERY
-) -> int:
+def update_in_turn(connection: Connection, work: SetWork, among: sql.Composable = EVERY) -> int:
     """Write the columns that the verdicts call for; returns the number of rows.
 
     `among` is a condition on verdict row `w`.
@@ -47,7 +45,7 @@ def update_in_turn(
 
 
 def in_turn(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     changes: Changes,
     write: Callable[[sql.Composable], int],
     *,
@@ -93,7 +91,7 @@ def _one_of(changes: Changes, rows: Sequence[Any]) -> sql.Composable:
 
 
 def step_aside(
-    connection: psycopg.Connection[Any], changes: Changes, guard: Guard, among: sql.Composable
+    connection: Connection, changes: Changes, guard: Guard, among: sql.Composable
 ) -> None:
     """Give up the values by which rows collide in an index; the update writes them anew.
 

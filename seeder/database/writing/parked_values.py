@@ -7,11 +7,9 @@ gives it back: nothing is seeded.
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import collisions, diff
 from seeder.database.judging.collisions import Changes
@@ -147,7 +145,7 @@ def _changes(work: SetWork, names: list[str]) -> Changes:
     )
 
 
-def _note(connection: psycopg.Connection[Any], work: SetWork, name: str) -> None:
+def _note(connection: Connection, work: SetWork, name: str) -> None:
     """Let the entry know the made-up value as what is stored: it is no edit of a person."""
     now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
     connection.execute(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import (
     UPDATING,
@@ -57,7 +55,7 @@ _TAKEN = sql.SQL("{}::smallint[]").format(
 """Verdicts on a column after which the ledger takes over what is desired, or parts of it."""
 
 
-def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> int:
+def record_inserts(connection: Connection, work: SetWork, *, run: int) -> int:
     """Add entries for the rows just inserted (and replace those of restored rows).
 
     Returns how many were found again; fewer than were inserted where a trigger rewrites keys.
@@ -73,7 +71,7 @@ def record_inserts(connection: psycopg.Connection[Any], work: SetWork, *, run: i
     return connection.execute(new_entries(work, run=run)).rowcount
 
 
-def record_dropped(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> list[str]:
+def record_dropped(connection: Connection, work: SetWork, *, run: int) -> list[str]:
     """Add entries for rows that a trigger did not let in: they count as deleted here.
 
     Returns their row keys.
@@ -171,7 +169,7 @@ _STATE = sql.SQL('CASE WHEN w.live THEN {} ELSE {} END::"char"').format(ACTIVE, 
 """Of a row that was met, or that a person deleted."""
 
 
-def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+def record_adopted(connection: Connection, work: SetWork, *, run: int) -> None:
     """Add entries for rows that were here before, or were soft-deleted before."""
     values: dict[str, sql.Composable] = {
         "scope": sql.Literal(work.scope),
@@ -223,7 +221,7 @@ def record_adopted(connection: psycopg.Connection[Any], work: SetWork, *, run: i
     )
 
 
-def record_merged(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+def record_merged(connection: Connection, work: SetWork, *, run: int) -> None:
     """Bring the entries of merged rows up to date, and remember deletions by people."""
     recorded = numbers(ROW_RULES, UPDATING | {RowAction.RECORD})
     kept_conflicts = sql.SQL("w.verdict = ANY ({})").format(

@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, describe, kind_of, names_of
 from seeder.database.judging import collisions, duplicates, verdict_rows
 from seeder.database.staging.work import SetWork
@@ -47,7 +48,7 @@ class Writes(Enum):
 
 @contextmanager
 def rejected(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     writes: Writes,
     *,
@@ -88,9 +89,7 @@ def rejected(
 
 
 @contextmanager
-def refused(
-    connection: psycopg.Connection[Any], work: SetWork, rows: Sequence[Any]
-) -> Iterator[None]:
+def refused(connection: Connection, work: SetWork, rows: Sequence[Any]) -> Iterator[None]:
     """Turn a rejection of any of these rows (`w.s`), which wait for each other, into one."""
     try:
         with connection.transaction():
@@ -108,9 +107,7 @@ def refused(
         raise _named(work, error, *(key for (key,) in keys), waiting=True) from None
 
 
-def always_generated(
-    connection: psycopg.Connection[Any], work: SetWork, name: str
-) -> SeedingFailed:
+def always_generated(connection: Connection, work: SetWork, name: str) -> SeedingFailed:
     """What to say of rows that are to have another value in a GENERATED ALWAYS identity."""
     rows = connection.execute(
         work.compose(
@@ -187,7 +184,7 @@ def _problem(work: SetWork, key: str, what: str) -> Problem:
 
 
 def _first_inserted(
-    connection: psycopg.Connection[Any], work: SetWork, late: frozenset[str]
+    connection: Connection, work: SetWork, late: frozenset[str]
 ) -> tuple[str, psycopg.Error] | None:
     rows = connection.execute(
         work.compose(
@@ -201,9 +198,7 @@ def _first_inserted(
     )
 
 
-def _first_updated(
-    connection: psycopg.Connection[Any], work: SetWork
-) -> tuple[str, psycopg.Error] | None:
+def _first_updated(connection: Connection, work: SetWork) -> tuple[str, psycopg.Error] | None:
     written = write.written_columns(connection, work)
     # A row that waits for another would be rejected too early here: it is named by `refused`.
     changes = collisions.changes_of(work, written)
@@ -226,7 +221,7 @@ def _first_updated(
 
 
 def _first_rejected(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     rows: Sequence[tuple[str]],
     write_first: Callable[[int], object],
 ) -> tuple[str, psycopg.Error] | None:
@@ -245,9 +240,7 @@ def _first_rejected(
     return rows[high - 1][0], why
 
 
-def _fails(
-    connection: psycopg.Connection[Any], writes: Callable[[], object]
-) -> psycopg.Error | None:
+def _fails(connection: Connection, writes: Callable[[], object]) -> psycopg.Error | None:
     try:
         with connection.transaction() as attempt:
             writes()

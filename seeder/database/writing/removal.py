@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.departures import STAYING, marking
 from seeder.database.judging.expressions import places
@@ -34,7 +33,7 @@ def _visible(work: SetWork) -> dict[str, Column]:
 
 
 def remove(
-    connection: psycopg.Connection[Any], ledger: Ledger, works: Sequence[SetWork], *, run: int
+    connection: Connection, ledger: Ledger, works: Sequence[SetWork], *, run: int
 ) -> dict[str, list[str]]:
     """Carry out the verdicts on rows that have left the catalog, ledger included.
 
@@ -69,9 +68,7 @@ def remove(
     return protected
 
 
-def _protected(
-    connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int
-) -> list[str]:
+def _protected(connection: Connection, ledger: Ledger, work: SetWork, *, run: int) -> list[str]:
     """Let rows that are there although they were deleted stay; returns their row keys."""
     rows = connection.execute(
         sql.SQL(
@@ -109,7 +106,7 @@ def _delete(work: SetWork) -> sql.Composed:
     )
 
 
-def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> None:
+def _record(connection: Connection, work: SetWork, *, run: int) -> None:
     for action, state in (
         (RowAction.RELEASE, KEPT),
         (RowAction.RECORD, DELETED),
@@ -152,9 +149,7 @@ def _record(connection: psycopg.Connection[Any], work: SetWork, *, run: int) -> 
     )
 
 
-def _record_images(
-    connection: psycopg.Connection[Any], ledger: Ledger, work: SetWork, *, run: int
-) -> None:
+def _record_images(connection: Connection, ledger: Ledger, work: SetWork, *, run: int) -> None:
     """Keep whole deleted rows, and the columns that a removal marks."""
     visible = _visible(work)
     whole: sql.Composable = sql.SQL("pg_catalog.jsonb_build_object({})").format(

@@ -7,12 +7,11 @@ to be written were locked.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import (
     EVERY,
@@ -39,9 +38,7 @@ class Locked(Struct, frozen=True, kw_only=True):
     """Of these, rows that are gone, or are not as they were when the verdict was reached."""
 
 
-def lock(
-    connection: psycopg.Connection[Any], work: SetWork, rows: sql.Composable, strength: str
-) -> Locked:
+def lock(connection: Connection, work: SetWork, rows: sql.Composable, strength: str) -> Locked:
     """Lock the live rows to be written, in key order.
 
     A row's version is told by its place and the transaction that wrote it; its place is not
@@ -65,7 +62,7 @@ def lock(
     return Locked(rows=wanted, changed=wanted - as_judged)
 
 
-def allocate(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def allocate(connection: Connection, work: SetWork) -> None:
     """Draw primary keys for the rows to be inserted, in file order."""
     values = {
         position: next_value(work.live(work.base.primary_key[position]))
@@ -113,7 +110,7 @@ def new_key(work: SetWork, position: int) -> sql.Composable | None:
 
 
 def insert(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     *,
     late: frozenset[str] = frozenset(),
@@ -167,7 +164,7 @@ def insertion(
     )
 
 
-def written_columns(connection: psycopg.Connection[Any], work: SetWork) -> list[str]:
+def written_columns(connection: Connection, work: SetWork) -> list[str]:
     """The columns that the verdicts write in any row."""
     flags = connection.execute(
         sql.SQL("SELECT {} FROM {} w WHERE {}").format(
@@ -185,7 +182,7 @@ def written_columns(connection: psycopg.Connection[Any], work: SetWork) -> list[
 
 
 def update(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     written: Sequence[str],
     *,
@@ -216,7 +213,7 @@ def _assignment(work: SetWork, name: str) -> sql.Composable:
     return sql.SQL("{} = {}").format(sql.Identifier(name), after_update(work, name))
 
 
-def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: frozenset[str]) -> None:
+def write_late(connection: Connection, work: SetWork, columns: frozenset[str]) -> None:
     """Fill in references that had to wait for the rows they refer to."""
     for name in columns:
         key = all_of(
@@ -242,7 +239,7 @@ def write_late(connection: psycopg.Connection[Any], work: SetWork, columns: froz
 
 
 def advance_sequences(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     columns: Sequence[str] | None = None,
     *,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from seeder.database.connection.batch import send
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.bases.base_reshape import copied, reshape
 from seeder.database.ledger.bases.bases import (
     OWN,
@@ -50,7 +49,7 @@ class Shared(Struct, frozen=True, kw_only=True):
 
 
 def open_bases(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     shared: Sequence[Shared],
     *,
@@ -139,7 +138,7 @@ class _Stored(Struct, frozen=True, kw_only=True):
         )
 
 
-def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[BaseKey, _Stored]:
+def _read(connection: Connection, ledger: Ledger) -> dict[BaseKey, _Stored]:
     if not ledger.exists(connection):
         return {}
     rows = connection.execute(
@@ -160,7 +159,7 @@ def _read(connection: psycopg.Connection[Any], ledger: Ledger) -> dict[BaseKey, 
     }
 
 
-def _discard(connection: psycopg.Connection[Any], ledger: Ledger, found: _Stored) -> None:
+def _discard(connection: Connection, ledger: Ledger, found: _Stored) -> None:
     """Remove a base without sets."""
     number = sql.Literal(found.id)
     connection.execute(ledger.sql("DELETE FROM {s}.bases WHERE id = {id}", id=number))
@@ -183,7 +182,7 @@ class _New(Struct, frozen=True, kw_only=True):
 
 
 def _create(
-    connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_New], *, write: bool
+    connection: Connection, ledger: Ledger, new: Sequence[_New], *, write: bool
 ) -> list[Base]:
     numbers = _list(connection, ledger, new) if write and new else [0] * len(new)
     bases: list[Base] = []
@@ -234,7 +233,7 @@ def _definitions(
     return made
 
 
-def _list(connection: psycopg.Connection[Any], ledger: Ledger, new: Sequence[_New]) -> list[int]:
+def _list(connection: Connection, ledger: Ledger, new: Sequence[_New]) -> list[int]:
     """Enter bases into the ledger's list; returns their numbers."""
     documents = []
     for each in new:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.ledger.bases.bases import (
     Base,
@@ -24,7 +24,7 @@ from seeder.database.schema.equality import all_of, canonical, cast, equal
 from seeder.database.schema.tables import Column
 
 
-def copied(connection: psycopg.Connection[Any], base: Base) -> Base:
+def copied(connection: Connection, base: Base) -> Base:
     """A survey's copy of a base, which it may rewrite while the ledger stays untouched."""
     name = f"seeder_base_{base.id}"
     connection.execute(
@@ -36,7 +36,7 @@ def copied(connection: psycopg.Connection[Any], base: Base) -> Base:
 
 
 def reshape(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     base: Base,
     wanted: Mapping[str, Wanted],
@@ -147,7 +147,7 @@ def _renamed_primary_key(
     }
 
 
-def _other_rows(connection: psycopg.Connection[Any], base: Base) -> bool:
+def _other_rows(connection: Connection, base: Base) -> bool:
     """Whether most keys are at other rows than the primary key that the base knows."""
     if not set(base.key) <= set(base.table.columns):
         return False
@@ -185,11 +185,11 @@ def _by_key(base: Base) -> sql.Composable:
     )
 
 
-def _alter(connection: psycopg.Connection[Any], base: Base, clause: sql.Composable) -> None:
+def _alter(connection: Connection, base: Base, clause: sql.Composable) -> None:
     connection.execute(sql.SQL("ALTER TABLE {} {}").format(base.relation, clause))
 
 
-def _rename_in_notes(connection: psycopg.Connection[Any], base: Base, old: str, new: str) -> None:
+def _rename_in_notes(connection: Connection, base: Base, old: str, new: str) -> None:
     connection.execute(
         sql.SQL(
             "UPDATE {base} SET notes = (SELECT pg_catalog.jsonb_object_agg(part.key, CASE"
@@ -206,7 +206,7 @@ def _rename_in_notes(connection: psycopg.Connection[Any], base: Base, old: str, 
 
 
 def _rename_in_images(
-    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, old: str, new: str
+    connection: Connection, ledger: Ledger, base: Base, old: str, new: str
 ) -> None:
     """What runs overwrote is known by the column's name of today, so that it can be undone."""
     connection.execute(
@@ -243,7 +243,7 @@ _UNASKED = sql.SQL(
 )
 
 
-def _add(connection: psycopg.Connection[Any], base: Base, column: BaseColumn, live: Column) -> None:
+def _add(connection: Connection, base: Base, column: BaseColumn, live: Column) -> None:
     """A column new in the catalog: its base is its constant default, NULL, or unknown."""
     for definition in definitions(column):
         _alter(connection, base, sql.SQL("ADD COLUMN {}").format(definition))
@@ -262,7 +262,7 @@ def _add(connection: psycopg.Connection[Any], base: Base, column: BaseColumn, li
 
 
 def _recast(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     base: Base,
     old: BaseColumn,
     new: BaseColumn,
@@ -295,9 +295,7 @@ def _recast(
         _alter(connection, base, sql.SQL("DROP COLUMN {}").format(gone))
 
 
-def _recast_stored(
-    connection: psycopg.Connection[Any], base: Base, column: BaseColumn, live: Column
-) -> None:
+def _recast_stored(connection: Connection, base: Base, column: BaseColumn, live: Column) -> None:
     stored = sql.SQL("notes -> 'stored'::text ->> {}::text").format(Named(column.name))
     connection.execute(
         sql.SQL(
@@ -312,9 +310,9 @@ def _recast_stored(
     )
 
 
-def _outgrown(connection: psycopg.Connection[Any], base: Base) -> list[int]:
+def _outgrown(connection: Connection, base: Base) -> list[int]:
     """Positions of the primary key whose columns have other types than the base's."""
-    types = dict(
+    types: dict[str, str] = dict(
         connection.execute(
             "SELECT attname, pg_catalog.format_type(atttypid, NULL) FROM pg_attribute"
             " WHERE attrelid = %s::regclass::oid AND attname::text ~ '^p[0-9]+$'"
@@ -329,9 +327,7 @@ def _outgrown(connection: psycopg.Connection[Any], base: Base) -> list[int]:
     ]
 
 
-def _retype_primary_key(
-    connection: psycopg.Connection[Any], base: Base, positions: list[int]
-) -> bool:
+def _retype_primary_key(connection: Connection, base: Base, positions: list[int]) -> bool:
     """Recast the primary keys that the base knows; False where that fails."""
     try:
         with connection.transaction():
@@ -346,9 +342,7 @@ def _retype_primary_key(
     return True
 
 
-def _follow_primary_key(
-    connection: psycopg.Connection[Any], base: Base, primary_key: tuple[str, ...]
-) -> Base:
+def _follow_primary_key(connection: Connection, base: Base, primary_key: tuple[str, ...]) -> Base:
     """The table has another primary key now: find each live row by its natural key."""
     table = base.table
     for position in range(len(base.primary_key)):

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base, BaseColumn
 from seeder.database.ledger.bases.entry_values import stored
@@ -26,7 +25,7 @@ class Bases(Struct, frozen=True, kw_only=True):
     """Tables that are gone, or have another primary key than the ledger knows."""
 
 
-def read_bases(connection: psycopg.Connection[Any], ledger: Ledger) -> Bases:
+def read_bases(connection: Connection, ledger: Ledger) -> Bases:
     """Open the bases of a ledger for reading, in the shape they were left in."""
     rows = connection.execute(
         ledger.sql(

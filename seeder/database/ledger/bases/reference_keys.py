@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.tables.states import OWNING
 from seeder.database.schema.equality import all_of, canonical, cast, equal
@@ -15,7 +14,7 @@ from seeder.merge.plan import REFERENCE
 
 
 def keys_of_rows(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     bases: Sequence[Base],
     base: Base,
     column: str,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.runs.conflicts import WAITING, base_relations
 from seeder.database.ledger.tables.ledger import Ledger, Session, records
@@ -30,7 +29,7 @@ def releases(connection: Session, ledger: Ledger) -> tuple[AppliedRelease, ...]:
 
 
 def skipped(
-    connection: psycopg.Connection[Any], ledger: Ledger, *, limit: int = _NAMED
+    connection: Connection, ledger: Ledger, *, limit: int = _NAMED
 ) -> tuple[int, tuple[KeptRow, ...]]:
     """How many rows wait for a row that they refer to, and the first of them."""
     statement = ledger.sql(
@@ -41,7 +40,7 @@ def skipped(
 
 
 def deleted(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     names: Sequence[str],
     *,
@@ -62,7 +61,7 @@ def deleted(
 
 
 def _kept(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     statements: Sequence[sql.Composable],
     reason: str,
     limit: int,
@@ -81,9 +80,7 @@ def _kept(
     )
 
 
-def waiting_sets(
-    connection: psycopg.Connection[Any], ledger: Ledger
-) -> Mapping[str, tuple[str, ...]]:
+def waiting_sets(connection: Connection, ledger: Ledger) -> Mapping[str, tuple[str, ...]]:
     """Sets that the last completed run left as they are, by its decision, unless seeded since."""
     rows = connection.execute(
         ledger.sql(

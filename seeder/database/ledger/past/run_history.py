@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
-import psycopg
 from msgspec import convert
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import image, read_bases
 from seeder.database.ledger.bases.reference_keys import keys_of_rows
@@ -53,7 +52,7 @@ def _read(
 
 
 def read_rows(
-    connection: psycopg.Connection[Any], ledger: Ledger, number: int, *, limit: int
+    connection: Connection, ledger: Ledger, number: int, *, limit: int
 ) -> tuple[tuple[RowRecord, ...], int]:
     """The rows that a run wrote, at most `limit` of them, and how many there are.
 
@@ -71,7 +70,7 @@ def read_rows(
 
 
 def _with_keys(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     bases: Sequence[Base],
     records: Iterable[tuple[int, RowRecord]],
 ) -> list[RowRecord]:
@@ -160,7 +159,7 @@ def _cut(side: str) -> sql.Composable:
 
 
 def _inserted(
-    connection: psycopg.Connection[Any], ledger: Ledger, base: Base, number: int, limit: int
+    connection: Connection, ledger: Ledger, base: Base, number: int, limit: int
 ) -> tuple[int, list[RowRecord]]:
     row = connection.execute(
         sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE inserted_by = {}").format(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.ledger.tables.states import ACTIVE
@@ -25,9 +25,7 @@ WAITING = (
 VALUE = Named(Why.VALUE.value)
 
 
-def base_relations(
-    connection: psycopg.Connection[Any], ledger: Ledger
-) -> list[tuple[int, sql.Identifier]]:
+def base_relations(connection: Connection, ledger: Ledger) -> list[tuple[int, sql.Identifier]]:
     """The tables with the entries of the project, each with its number."""
     rows = connection.execute(
         ledger.sql("SELECT id FROM {s}.bases WHERE project = {p} ORDER BY id")
@@ -44,7 +42,7 @@ class LeftOpen(NamedTuple):
     """Rows that wait for one that they refer to."""
 
 
-def left_open(connection: psycopg.Connection[Any], ledger: Ledger) -> LeftOpen:
+def left_open(connection: Connection, ledger: Ledger) -> LeftOpen:
     """How many rows are open, of all sets of the project."""
     bases = base_relations(connection, ledger)
     if not bases:

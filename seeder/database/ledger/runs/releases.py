@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import psycopg
-
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.runs.digests import digest_of
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.merge.model import Catalog, SeedSet
@@ -14,7 +12,7 @@ from seeder.merge.release_order import AppliedOnce, Brought, ReleaseOrder
 
 
 def read_order(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     release: str,
     supersedes: tuple[str, ...],
@@ -39,7 +37,7 @@ def read_order(
 
 
 def taken_back(
-    connection: psycopg.Connection[Any], ledger: Ledger, order: ReleaseOrder, catalog: Catalog
+    connection: Connection, ledger: Ledger, order: ReleaseOrder, catalog: Catalog
 ) -> tuple[Brought, ...]:
     """What an update by the catalog would take back of releases that it does not build on."""
     others = order.strangers | order.unordered
@@ -81,7 +79,7 @@ def taken_back(
 
 
 def record_release(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     order: ReleaseOrder,
     lost: Iterable[Brought],

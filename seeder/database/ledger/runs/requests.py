@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger, Request, Session, older_than, records
 from seeder.merge.model import Task
 from seeder.merge.plan import Plan
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
     from seeder.merge.found import RequestRecord
 
 
-def pending_plans(
-    connection: psycopg.Connection[Any], ledger: Ledger
-) -> tuple[tuple[int, Plan], ...]:
+def pending_plans(connection: Connection, ledger: Ledger) -> tuple[tuple[int, Plan], ...]:
     """The updates that wait, each with its project's number; their rows may be abridged."""
     rows = connection.execute(
         ledger.sql("SELECT project, document FROM {s}.pending_plan ORDER BY project")
@@ -28,7 +26,7 @@ def pending_plans(
     return tuple((project, from_document(document)) for project, document in rows)
 
 
-def tasks_wait(connection: psycopg.Connection[Any], ledger: Ledger, tasks: Sequence[Task]) -> bool:
+def tasks_wait(connection: Connection, ledger: Ledger, tasks: Sequence[Task]) -> bool:
     """Whether an update would run a task."""
     return not ledger.tasks(connection).keys() >= {task.name for task in tasks}
 
@@ -84,7 +82,7 @@ def _requests(
 
 
 def settle(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     *,
     applied: str | None,
@@ -117,7 +115,7 @@ def _outcome(request: Request, state: str) -> RequestOutcome:
 
 
 def _note(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     plan_id: str,
     outcomes: Sequence[RequestOutcome],

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import psycopg
 from psycopg import sql
+
+from seeder.database.connection.connect import Connection
 
 
 def env_digest(names: Sequence[str], environ: Mapping[str, str]) -> str:
@@ -33,7 +35,7 @@ class Unchanged(NamedTuple):
 
 
 def if_unchanged(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     *,
     schema: str,
     fingerprint: str,

@@ -18,6 +18,7 @@ from msgspec.structs import asdict
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.tables.ledger_tables import TABLES
 from seeder.database.ledger.tables.states import STATES
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 MINIMUM_READER = 1
 
-Session: TypeAlias = psycopg.Connection[Any] | psycopg.Cursor[Any]
+Session: TypeAlias = Connection | psycopg.Cursor[Any]
 """Runs statements and answers with tuples: a connection of seeder's own, or a cursor on one that
 may have another row factory."""
 
@@ -109,7 +110,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         ).fetchone()
         return bool(row and row[0])
 
-    def create(self, connection: psycopg.Connection[Any], *, environment: str) -> None:
+    def create(self, connection: Connection, *, environment: str) -> None:
         """Create the ledger and mark the database with its environment."""
         found = connection.execute(
             "SELECT pg_catalog.to_regnamespace(%s) IS NULL", [f'"{self.schema}"']
@@ -156,7 +157,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def open_run(
         self,
-        connection: psycopg.Connection[Any],
+        connection: Connection,
         *,
         version: str,
         mode: str,
@@ -184,7 +185,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
         assert row is not None  # noqa: S101  # RETURNING of a one-row insert
         return int(row[0])
 
-    def advance_numbers(self, connection: psycopg.Connection[Any]) -> None:
+    def advance_numbers(self, connection: Connection) -> None:
         """Bring the ledger's sequences past the numbers that are there.
 
         Logical replication copies rows and leaves sequences where they were.
@@ -208,7 +209,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def close_run(
         self,
-        connection: psycopg.Connection[Any],
+        connection: Connection,
         run: int,
         *,
         result: str,
@@ -242,7 +243,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def complete(
         self,
-        connection: psycopg.Connection[Any],
+        connection: Connection,
         run: int,
         *,
         fingerprint: str,
@@ -291,7 +292,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             },
         )
 
-    def remember_tables(self, connection: psycopg.Connection[Any]) -> tuple[str, ...] | None:
+    def remember_tables(self, connection: Connection) -> tuple[str, ...] | None:
         """Note which tables stand before the migrations of a release; returns what is noted now.
 
         Kept until a run completes: a table that a failed run's migrations created and filled is
@@ -310,16 +311,14 @@ class Ledger(Struct, frozen=True, kw_only=True):
         ).fetchone()
         return None if row is None else tuple(row[0])
 
-    def tasks(self, connection: psycopg.Connection[Any]) -> dict[str, AppliedTask]:
+    def tasks(self, connection: Connection) -> dict[str, AppliedTask]:
         """The tasks that this database has behind it, by name."""
         found = connection.execute(
             self.sql("SELECT name, release, digest, state FROM {s}.tasks WHERE project = {p}")
         )
         return {each.name: each for each in records(found, AppliedTask)}
 
-    def record_task(
-        self, connection: psycopg.Connection[Any], task: AppliedTask, *, run: int
-    ) -> None:
+    def record_task(self, connection: Connection, task: AppliedTask, *, run: int) -> None:
         """Record a task; an error if it is recorded already."""
         connection.execute(
             self.sql(
@@ -329,7 +328,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             [task.name, task.release, task.digest, task.state, run],
         )
 
-    def open_requests(self, connection: psycopg.Connection[Any]) -> tuple[Request, ...]:
+    def open_requests(self, connection: Connection) -> tuple[Request, ...]:
         """Approvals that no run has settled yet, oldest first."""
         found = connection.execute(
             self.sql(
@@ -341,7 +340,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def settle_requests(
         self,
-        connection: psycopg.Connection[Any],
+        connection: Connection,
         requests: Sequence[int],
         *,
         state: str,
@@ -358,7 +357,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             [state, run, list(requests)],
         )
 
-    def revisions(self, connection: psycopg.Connection[Any]) -> dict[str, KnownRevision]:
+    def revisions(self, connection: Connection) -> dict[str, KnownRevision]:
         """The migration graph that all images so far told this database about."""
         rows = connection.execute(
             self.sql(
@@ -372,7 +371,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def record_revisions(
         self,
-        connection: psycopg.Connection[Any],
+        connection: Connection,
         known: Mapping[str, KnownRevision],
         *,
         run: int,
@@ -393,13 +392,13 @@ class Ledger(Struct, frozen=True, kw_only=True):
             [run, Jsonb([{"revision": name, **asdict(each)} for name, each in known.items()])],
         )
 
-    def forget_revisions(self, connection: psycopg.Connection[Any]) -> None:
+    def forget_revisions(self, connection: Connection) -> None:
         """Forget every revision: the history begins anew."""
         connection.execute(self.sql("DELETE FROM {s}.revisions WHERE project = {p}"))
 
     def store_plan(
         self,
-        connection: psycopg.Connection[Any],
+        connection: Connection,
         plan_id: str | None,
         document: Mapping[str, object],
         *,
@@ -422,7 +421,7 @@ def older_than(number: int | None) -> sql.Composable:
     return sql.SQL("true") if number is None else sql.SQL("id < {}").format(number)
 
 
-def system_identifier(connection: psycopg.Connection[Any]) -> str | None:
+def system_identifier(connection: Connection) -> str | None:
     """The cluster's system identifier, where this role may read it."""
     row = connection.execute(
         "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"

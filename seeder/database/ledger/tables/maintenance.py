@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger, system_identifier
 
 
-def mark(connection: psycopg.Connection[Any], ledger: Ledger, environment: str, *, run: int) -> int:
+def mark(connection: Connection, ledger: Ledger, environment: str, *, run: int) -> int:
     """Mark the connected database anew; returns how many open requests that voids."""
     connection.execute(
         ledger.sql(
@@ -25,7 +24,7 @@ def mark(connection: psycopg.Connection[Any], ledger: Ledger, environment: str, 
     return void_requests(connection, ledger, run=run)
 
 
-def void_requests(connection: psycopg.Connection[Any], ledger: Ledger, *, run: int) -> int:
+def void_requests(connection: Connection, ledger: Ledger, *, run: int) -> int:
     """Forget the pending plan and the approvals of it, of all projects where none is given."""
     void = connection.execute(
         ledger.sql(
@@ -38,9 +37,7 @@ def void_requests(connection: psycopg.Connection[Any], ledger: Ledger, *, run: i
     return void
 
 
-def prune(
-    connection: psycopg.Connection[Any], ledger: Ledger, keep: datetime.timedelta
-) -> dict[str, int]:
+def prune(connection: Connection, ledger: Ledger, keep: datetime.timedelta) -> dict[str, int]:
     """Forget images older than `keep`, and runs that nothing in the ledger refers to.
 
     What was last applied to each row, releases, tasks and requests stay for good.

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
 from msgspec.structs import replace
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger, records
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.ownership import Image, Recorded, own_record
 
 
-def opened(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) -> Ledger:
+def opened(connection: Connection, ledger: Ledger, image: Image) -> Ledger:
     """The ledger as the record of the image's project; of none, where nobody has one yet.
 
     Raises ConfigurationInvalid where the database is another project's, or this one works in
@@ -22,13 +20,13 @@ def opened(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) ->
     return ledger if meta is None or not meta.readable else _found(connection, ledger, image)
 
 
-def _found(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) -> Ledger:
+def _found(connection: Connection, ledger: Ledger, image: Image) -> Ledger:
     known = recorded(connection, ledger)
     record = own_record(image, known, reached=reached(connection) if known else ())
     return ledger if record is None else replace(ledger, project=record.id)
 
 
-def enrolled(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) -> Ledger:
+def enrolled(connection: Connection, ledger: Ledger, image: Image) -> Ledger:
     """The same, of a ledger that is there and readable; a project that has no record gets one.
 
     A record without an identity gets the project's.
@@ -45,7 +43,7 @@ def enrolled(connection: psycopg.Connection[Any], ledger: Ledger, image: Image) 
 
 
 def add(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     identity: str | None,
     *,
@@ -63,7 +61,7 @@ def add(
     return replace(ledger, project=row[0])
 
 
-def recorded(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[Recorded, ...]:
+def recorded(connection: Connection, ledger: Ledger) -> tuple[Recorded, ...]:
     """The ledger's list."""
     found = connection.execute(
         ledger.sql(
@@ -76,13 +74,13 @@ def recorded(connection: psycopg.Connection[Any], ledger: Ledger) -> tuple[Recor
     return records(found, Recorded)
 
 
-def reached(connection: psycopg.Connection[Any]) -> tuple[str, ...]:
+def reached(connection: Connection) -> tuple[str, ...]:
     """The schemas in which this session finds a table by its bare name, in order."""
     row = connection.execute("SELECT pg_catalog.current_schemas(false)::text[]").fetchone()
     return tuple(row[0]) if row else ()
 
 
-def of_run(connection: psycopg.Connection[Any], ledger: Ledger, run: int) -> Ledger:
+def of_run(connection: Connection, ledger: Ledger, run: int) -> Ledger:
     """The record of the project whose run it is; raises ConfigurationInvalid without one."""
     row = connection.execute(
         ledger.sql("SELECT coalesce(project, 0) FROM {s}.runs WHERE id = %s"), [run]

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import psycopg
-
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.merge.model import TableName
 
 
-def read_secrets(
-    connection: psycopg.Connection[Any], ledger: Ledger
-) -> dict[TableName, frozenset[str]]:
+def read_secrets(connection: Connection, ledger: Ledger) -> dict[TableName, frozenset[str]]:
     """By table the columns that a seed set has ever declared secret; empty without a ledger."""
     meta = ledger.meta(connection)
     if meta is None or not meta.readable:
