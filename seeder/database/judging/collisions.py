@@ -26,17 +26,16 @@ from seeder.database.judging.verdict_rows import (
 )
 from seeder.database.ledger.tables.states import SET
 from seeder.database.schema.equality import all_of, cast, compared_by, equal
+from seeder.database.schema.rule_numbers import numbers_named
 from seeder.database.schema.tables import Guard, Table
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import SetDecision
-from seeder.merge.rules import ROW_RULES, number_of
+from seeder.merge.rules import ROW_RULES
 
 _FREED = ("unset", "unset_recorded")
 _HELD = ("unset_held", "unset_recorded_held")
-MARKS_FREED, MARKS_LEAVING = (
-    sql.SQL("{}::smallint[]").format(sql.Literal([number_of(ROW_RULES, name) for name in names]))
-    for names in (_FREED, _FREED + _HELD)
-)
+MARKS_FREED = numbers_named(ROW_RULES, _FREED)
+MARKS_LEAVING = numbers_named(ROW_RULES, _FREED + _HELD)
 """Verdicts of rows that lose all their marks, and of those that lose any.
 
 The others keep those in columns of unique indexes, since another row holds what was before.

@@ -9,43 +9,31 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, writing
 from seeder.database.ledger.bases.entries import is_stored
 from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.schema.equality import all_of, bounded, canonical, equal, refers, same
 from seeder.database.schema.referring import referring as counted
+from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.work import SetWork, constant
 from seeder.merge.model import Removed, TableName
 from seeder.merge.plan import RowAction
-from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, number_of, numbers_with
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, Rule
 
-HELD, _STILL_HELD = (
-    number_of(ROW_RULES, name) for name in ("left_referenced", "left_referenced_before")
-)
-"""Numbers of the verdicts on rows that other rows refer to."""
-
-_MODIFIED = number_of(ROW_RULES, "left_modified")
-"""The number of the verdict on rows that people changed."""
+HELD = "left_referenced"
+"""The rule for rows that other rows refer to."""
 
 _MARKED = numbers(ROW_RULES, {RowAction.REMOVE})
 
-
-STAYING = tuple(
-    numbers_with(
-        ROW_RULES,
-        lambda rule: (
-            rule.verdict is RowAction.KEEP and ("on_removal_delete", True) in rule.conditions
-        ),
-    )
-)
-"""Numbers of the verdicts on rows that stay although their set says `removed: delete`."""
-
-
 _LEAVING = numbers(ROW_RULES, {RowAction.DELETE})
+
+
+def stays(rule: Rule[RowAction]) -> bool:
+    """Whether the rule lets a row stay although its set says `removed: delete`."""
+    return rule.verdict is RowAction.KEEP and ("on_removal_delete", True) in rule.conditions
 
 
 def referenced(
@@ -107,9 +95,9 @@ def told(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.C
         ),
     )
     return sql.SQL("CASE w.verdict WHEN {} THEN {} WHEN {} THEN {} END").format(
-        sql.Literal(HELD),
+        number(ROW_RULES, HELD),
         counted(work.table.referencing, lambda key: _others(work, key, works, written=written)),
-        sql.Literal(_MODIFIED),
+        number(ROW_RULES, "left_modified"),
         changed,
     )
 
@@ -182,8 +170,8 @@ def _holding(
         " WHERE b.ctid = w.b AND b.notes ? 'removal_blocked'::text)"
         " THEN {before} ELSE {held} END FROM {live} t\n"
         "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})",
-        held=sql.Literal(HELD),
-        before=sql.Literal(_STILL_HELD),
+        held=number(ROW_RULES, HELD),
+        before=number(ROW_RULES, "left_referenced_before"),
         leaving=_LEAVING,
         at_live=at_live(work),
         condition=held,

@@ -16,10 +16,11 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
-from seeder.database.judging.facts import Fact, numbers
+from seeder.database.judging.facts import Fact
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.bases.entry_values import last_asked, stored
 from seeder.database.schema.equality import cast, copy_text, type_sql
+from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork
 from seeder.merge.documents import (
@@ -37,13 +38,11 @@ from seeder.merge.documents import (
 )
 from seeder.merge.model import Conflict, SeedColumn, Strategy
 from seeder.merge.plan import ColumnChange
-from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, number_of
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
 
 _WRITES, _CONFLICTS, _RECORDS, _KEPT_OUT = 1, 2, 4, 8
 _PORTION = 2_000
 """Rows that are merged at a time."""
-
-_UNMERGED = number_of(COLUMN_RULES, "unmerged")
 
 
 def merging(work: SetWork) -> tuple[SeedColumn, ...]:
@@ -203,7 +202,7 @@ def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
     columns = merging(work)
     pending = [
         sql.SQL("w.{} = {}").format(
-            sql.Identifier(f"v{work.stage.position(column.name)}"), sql.Literal(_UNMERGED)
+            sql.Identifier(f"v{work.stage.position(column.name)}"), number(COLUMN_RULES, "unmerged")
         )
         for column in columns
     ]

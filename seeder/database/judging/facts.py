@@ -8,8 +8,8 @@ from typing import TypeAlias, TypeVar
 
 from psycopg import sql
 
-from seeder.database.connection.marked_sql import Named
 from seeder.database.schema.equality import FALSE, TRUE
+from seeder.database.schema.rule_numbers import comment
 from seeder.merge.rules import Rule
 
 Fact: TypeAlias = sql.Composable | bool
@@ -40,29 +40,13 @@ def verdict_number(rules: Sequence[Rule[Verdict]], facts: Mapping[str, Fact]) ->
             continue
         if not conditions:
             if not branches:
-                return sql.SQL("{}::smallint{}").format(sql.Literal(number), _comment(rule.name))
+                return sql.SQL("{}::smallint{}").format(sql.Literal(number), comment(rule.name))
             return sql.SQL("CASE{}\n    ELSE {}{}\n  END::smallint").format(
-                sql.SQL("").join(branches), sql.Literal(number), _comment(rule.name)
+                sql.SQL("").join(branches), sql.Literal(number), comment(rule.name)
             )
         branches.append(
             sql.SQL("\n    WHEN {} THEN {}{}").format(
-                sql.SQL(" AND ").join(conditions), sql.Literal(number), _comment(rule.name)
+                sql.SQL(" AND ").join(conditions), sql.Literal(number), comment(rule.name)
             )
         )
     raise AssertionError("a table of rules ends with a rule that always holds")
-
-
-def numbers(
-    rules: Sequence[Rule[Verdict]], verdicts: frozenset[Verdict] | set[Verdict]
-) -> sql.Composed:
-    """The numbers of all rules with one of these verdicts, for `= ANY (...)`."""
-    wanted = [str(n) for n, rule in enumerate(rules) if rule.verdict in verdicts]
-    names = dict.fromkeys(rule.verdict.value for rule in rules if rule.verdict in verdicts)
-    return sql.SQL("{}::smallint[]{}").format(
-        Named(f"{{{','.join(wanted)}}}"), _comment(", ".join(names))
-    )
-
-
-def _comment(text: str) -> sql.SQL:
-    """For whoever reads the statement; between the signs that no name of ours has."""
-    return sql.SQL(f" /* {text} */")

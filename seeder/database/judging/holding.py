@@ -15,10 +15,10 @@ from psycopg import sql
 
 from seeder.database.judging import collisions, departures, diff, judge
 from seeder.database.judging.expressions import offered
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import any_column, at_live, is_written, removing
 from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import Guard
 from seeder.database.staging import references
 from seeder.database.staging.context import MERGING, WRITTEN, Seeding, Unforeseen
@@ -26,7 +26,7 @@ from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Removed
 from seeder.merge.plan import ColumnCase, SetDecision, Why
-from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, number_of
+from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
 
 
 def may_meet(work: SetWork) -> bool:
@@ -149,7 +149,7 @@ def _leaving(seeding: Seeding, works: Sequence[SetWork]) -> Iterator[list[SetWor
                 work.compose(
                     "UPDATE {verdict} w SET verdict = {} FROM {base} b"
                     " WHERE w.s IS NULL AND b.ctid = w.b AND b.addr = ANY ({})",
-                    sql.Literal(departures.HELD),
+                    number(ROW_RULES, departures.HELD),
                     sql.Literal(staying),
                 )
             )
@@ -395,8 +395,8 @@ def _held_column(work: SetWork, name: str) -> sql.Composed:
         verdict,
         is_written(work, name),
         offered(work, name),
-        sql.Literal(number_of(COLUMN_RULES, "held_before")),
-        sql.Literal(number_of(COLUMN_RULES, "held")),
+        number(COLUMN_RULES, "held_before"),
+        number(COLUMN_RULES, "held"),
     )
 
 
@@ -425,5 +425,5 @@ def _judge_rows_again(seeding: Seeding, work: SetWork) -> None:
     )
 
 
-def _row(name: str) -> sql.Literal:
-    return sql.Literal(number_of(ROW_RULES, name))
+def _row(name: str) -> sql.Composable:
+    return number(ROW_RULES, name)

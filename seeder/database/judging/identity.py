@@ -10,7 +10,7 @@ from psycopg import sql
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import base_key
-from seeder.database.judging.facts import Fact, numbers, verdict_number
+from seeder.database.judging.facts import Fact, verdict_number
 from seeder.database.ledger.tables.states import OWNING, WITHOUT_CLAIM
 from seeder.database.schema.equality import (
     FALSE,
@@ -23,6 +23,7 @@ from seeder.database.schema.equality import (
     found_in,
     negated,
 )
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.work import SetWork
 from seeder.merge.rules import IDENTITY_RULES, Identity
 

@@ -15,10 +15,11 @@ from psycopg import sql
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents, identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
-from seeder.database.judging.facts import Fact, numbers, verdict_number
+from seeder.database.judging.facts import Fact, verdict_number
 from seeder.database.ledger.bases.entry_values import omitted, unknown
 from seeder.database.ledger.tables.states import told
 from seeder.database.schema.equality import all_of, canonical, equal, same
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Conflict, Removed, Update

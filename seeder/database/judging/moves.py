@@ -15,9 +15,9 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.expressions import base_key
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import writing
 from seeder.database.schema.equality import all_of, canonical, cast, equal
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging import rekey
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetTarget, SetWork, constant

@@ -13,6 +13,7 @@ from seeder.database.judging.verdict_rows import any_column, at_live
 from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
 from seeder.database.schema.equality import bounded, canonical
 from seeder.database.schema.referring import read
+from seeder.database.schema.rule_numbers import numbers_where
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.waiting import missing
 from seeder.database.staging.work import SetWork
@@ -26,25 +27,20 @@ from seeder.merge.plan import (
     RowChange,
     SetDecision,
 )
-from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Report, Rule, numbers_with
+from seeder.merge.rules import COLUMN_RULES, IDENTITY_RULES, ROW_RULES, Report, Rule
 
-SILENT = tuple(numbers_with(ROW_RULES, lambda rule: rule.report is Report.SILENT))
+_SILENT = numbers_where(ROW_RULES, lambda rule: rule.report is Report.SILENT)
 """Verdicts that nobody needs to hear of."""
 
+_NAMED = numbers_where(
+    ROW_RULES,
+    lambda rule: rule.report is Report.CONFLICT or rule.verdict is RowAction.SKIP,
+)
+"""Verdicts that a person should look at, and those on rows that wait: a run names its rows."""
 
-CONFLICTING = frozenset(numbers_with(ROW_RULES, lambda rule: rule.report is Report.CONFLICT))
-"""Verdicts that a person should look at."""
-
-_NAMED = CONFLICTING.union(numbers_with(ROW_RULES, lambda rule: rule.verdict is RowAction.SKIP))
-"""Those, and verdicts on rows that wait: a run names its rows."""
-
-_IN_CONFLICT = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        numbers_with(
-            COLUMN_RULES,
-            lambda rule: rule.verdict is ColumnCase.CONFLICT or rule.name == "merged_in_part",
-        )
-    )
+_IN_CONFLICT = numbers_where(
+    COLUMN_RULES,
+    lambda rule: rule.verdict is ColumnCase.CONFLICT or rule.name == "merged_in_part",
 )
 """Verdicts on a column by which it, or a part of its document, is in conflict."""
 
@@ -86,11 +82,12 @@ def counts(
     ).fetchall()
     found = {}
     for number, count, conflicting in rows:
-        if number in SILENT:
+        rule = ROW_RULES[number]
+        if rule.report is Report.SILENT:
             continue
-        action = ROW_RULES[number].verdict.value
+        action = rule.verdict.value
         found[action] = found.get(action, 0) + count
-        conflicts = count if number in CONFLICTING else conflicting
+        conflicts = count if rule.report is Report.CONFLICT else conflicting
         found["conflicts"] = found.get("conflicts", 0) + conflicts
     return {name: number for name, number in found.items() if number}
 
@@ -167,13 +164,10 @@ def _query(
             ]
         # One entry for each column: a target list may have 1,664, and a table 1,600 columns.
         texts.append(sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(facts)))
-    where = sql.SQL("w.verdict <> ALL ({})").format(
-        sql.SQL("{}::smallint[]").format(sql.Literal(list(SILENT)))
-    )
+    where = sql.SQL("w.verdict <> ALL ({})").format(_SILENT)
     if conflicts_only:
         where = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
-            sql.SQL("{}::smallint[]").format(sql.Literal(sorted(_NAMED))),
-            any_column(work, _IN_CONFLICT),
+            _NAMED, any_column(work, _IN_CONFLICT)
         )
     if gone_only:
         where = sql.SQL("w.s IS NULL AND {}").format(where)
@@ -255,7 +249,7 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
             )
         )
     referring: tuple[Referring, ...] = ()
-    if verdict == departures.HELD:
+    if rule.name == departures.HELD:
         referring = read(told)
     elif told:
         columns += [
@@ -270,7 +264,7 @@ def _row_change(work: SetWork, row: tuple[Any, ...]) -> RowChange:
         reason=reason,
         rule=rule.name,
         columns=tuple(columns),
-        conflict=verdict in CONFLICTING
+        conflict=rule.report is Report.CONFLICT
         or any(column.case is ColumnCase.CONFLICT for column in columns),
         holder=holder,
         referring=referring,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from seeder.database.judging.facts import numbers
 from seeder.database.schema.equality import TRUE, all_of, equal
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork

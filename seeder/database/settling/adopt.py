@@ -14,9 +14,9 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import diff, row_outcomes
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import differences, judge_set
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.settling import renamed_rows
 from seeder.database.settling.partial import clear_stages, column_rule, resolve_group, row_rule
 from seeder.database.settling.renamed_rows import Renamed

@@ -10,6 +10,7 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import diff
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.schema.rule_numbers import number
 from seeder.database.schema.tables import read_tables
 from seeder.database.staging import references, schema_check
 from seeder.database.staging.context import WRITTEN, Orders, Seeding
@@ -19,7 +20,7 @@ from seeder.database.staging.work import SetWork
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import SetDecision
-from seeder.merge.rules import COLUMN_RULES, ROW_RULES, number_of
+from seeder.merge.rules import COLUMN_RULES, ROW_RULES
 
 
 def open_few(
@@ -100,14 +101,14 @@ def resolve_group(seeding: Seeding, group: Sequence[str], settled: frozenset[str
     return works
 
 
-def row_rule(name: str) -> sql.Literal:
+def row_rule(name: str) -> sql.Composable:
     """The number of the row rule with this name."""
-    return sql.Literal(number_of(ROW_RULES, name))
+    return number(ROW_RULES, name)
 
 
-def column_rule(name: str) -> sql.Literal:
+def column_rule(name: str) -> sql.Composable:
     """The number of the column rule with this name."""
-    return sql.Literal(number_of(COLUMN_RULES, name))
+    return number(COLUMN_RULES, name)
 
 
 def clear_stages(connection: Connection) -> None:

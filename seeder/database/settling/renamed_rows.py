@@ -14,14 +14,14 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.judging.expressions import base_key
-from seeder.database.judging.facts import numbers
 from seeder.database.schema.equality import Pair, all_of, canonical, found_in, same, same_text
+from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.settling.partial import column_rule, row_rule
 from seeder.database.staging.work import SetWork
 from seeder.errors import Problem
 from seeder.merge.model import Update, key_values, row_key
 from seeder.merge.plan import RowAction
-from seeder.merge.rules import IDENTITY_RULES, ROW_RULES, number_of
+from seeder.merge.rules import IDENTITY_RULES, ROW_RULES
 
 _SEARCHED = 1000
 """Missing rows beyond which nothing is looked for: that many people do not rename."""
@@ -174,7 +174,7 @@ def _take(connection: psycopg.Connection[Any], work: SetWork, addr: str, key: st
     )
     sets = [
         sql.SQL("verdict = {}").format(row_rule("adopted")),
-        sql.SQL("identity = {}").format(sql.Literal(number_of(IDENTITY_RULES, "at_key"))),
+        sql.SQL("identity = {}").format(number(IDENTITY_RULES, "at_key")),
         sql.SQL("live = true, row_at = l.ctid, row_by = l.xmin"),
         *(
             sql.SQL("{} = {}").format(sql.Identifier(f"k{n}"), sql.Identifier("l", name))

@@ -16,12 +16,12 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import documents, holding
 from seeder.database.judging.expressions import desired, offer, offered
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.bases.notes import since
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.settling import held_row
 from seeder.database.settling.partial import (
     column_rule,

@@ -22,7 +22,7 @@ from seeder.database.writing import removal, write
 from seeder.database.writing.rejected_rows import Writes, rejected
 from seeder.merge.model import Catalog
 from seeder.merge.plan import RowAction, RowChange
-from seeder.merge.rules import ROW_RULES, Rule
+from seeder.merge.rules import ROW_RULES, Rule, number_of
 
 _NOT_IN_CONFLICT = "is not in conflict"
 
@@ -67,7 +67,10 @@ def take_left(
     rule = _judged(seeding, work, decided=True)
     if rule is None or rule.verdict is RowAction.KEEP:
         return _kept(
-            address, _NOT_IN_CONFLICT if rule is None else ROW_RULES[departures.HELD].reason
+            address,
+            _NOT_IN_CONFLICT
+            if rule is None
+            else ROW_RULES[number_of(ROW_RULES, departures.HELD)].reason,
         )
     with rejected(connection, work, Writes.REMOVALS):
         removal.remove(connection, ledger, [work], run=run)
@@ -96,7 +99,7 @@ def _judged(seeding: Seeding, work: SetWork, *, decided: bool = False) -> Rule[R
 
 def _in_conflict(connection: Connection, work: SetWork, rule: Rule[RowAction]) -> bool:
     """Whether the row stays against its set's wish, or one of its columns is in conflict."""
-    if ROW_RULES.index(rule) in departures.STAYING:
+    if departures.stays(rule):
         return True
     row = connection.execute(
         sql.SQL(

@@ -15,49 +15,30 @@ from psycopg import sql
 
 from seeder.database.ledger.tables.states import OWNING, WITHOUT_CLAIM
 from seeder.database.schema.equality import all_of, any_of, cast, equal, found_in, negated
+from seeder.database.schema.rule_numbers import number, numbers, numbers_where
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork, TableTarget
 from seeder.merge.plan import RowAction, SetDecision, Why
-from seeder.merge.rules import IDENTITY_RULES, ROW_RULES, Identity, number_of, numbers_with
+from seeder.merge.rules import IDENTITY_RULES, ROW_RULES, Identity, number_of
 
-INSERTING = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        numbers_with(
-            ROW_RULES,
-            lambda rule: (
-                rule.verdict in (RowAction.INSERT, RowAction.RESTORE)
-                and ("live", False) in rule.conditions
-            ),
-        )
-    )
+INSERTING = numbers_where(
+    ROW_RULES,
+    lambda rule: (
+        rule.verdict in (RowAction.INSERT, RowAction.RESTORE) and ("live", False) in rule.conditions
+    ),
 )
 """Numbers of the verdicts that insert a row; to restore one that is still there is to update it."""
 
-_BLOCKED_INSERT, _BLOCKED_INSERT_BEFORE, _BLOCKED_LIVE, _BLOCKED_LIVE_BEFORE = (
-    number_of(ROW_RULES, name)
-    for name in ("new_blocked", "new_blocked_before", "blocked", "blocked_before")
-)
-_LIVE = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        [
-            n
-            for n, rule in enumerate(ROW_RULES)
-            if n > _BLOCKED_LIVE and ("desired", True) in rule.conditions
-        ]
-    )
+_BLOCKED_LIVE = number_of(ROW_RULES, "blocked")
+_LIVE = numbers_where(
+    ROW_RULES,
+    lambda rule: ROW_RULES.index(rule) > _BLOCKED_LIVE and ("desired", True) in rule.conditions,
 )
 """Numbers of the verdicts on a live row that give way to its being blocked."""
 
 
-_ELSEWHERE = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        numbers_with(
-            IDENTITY_RULES,
-            lambda rule: rule.verdict in (Identity.GONE, Identity.AT_KEY, Identity.TAKEN),
-        )
-    )
-)
+_ELSEWHERE = numbers(IDENTITY_RULES, {Identity.GONE, Identity.AT_KEY, Identity.TAKEN})
 """Numbers of the identities whose rows are not at the primary key that the ledger knows."""
 
 _FINDING = (SetDecision.MERGE, SetDecision.REFRESH)
@@ -457,10 +438,10 @@ def _block(connection: psycopg.Connection[Any], work: SetWork, column: str, othe
             ).format(
                 work.verdict,
                 INSERTING,
-                sql.Literal(_BLOCKED_INSERT_BEFORE),
-                sql.Literal(_BLOCKED_INSERT),
-                sql.Literal(_BLOCKED_LIVE_BEFORE),
-                sql.Literal(_BLOCKED_LIVE),
+                number(ROW_RULES, "new_blocked_before"),
+                number(ROW_RULES, "new_blocked"),
+                number(ROW_RULES, "blocked_before"),
+                number(ROW_RULES, "blocked"),
                 work.stage.relation,
                 sql.Literal(BLOCKED),
                 INSERTING,

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.schema.rule_numbers import numbers_named
 from seeder.database.staging.context import MERGING, Seeding
 from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetTarget, SetWork
 from seeder.merge.plan import RowAction, SetDecision, Why
-from seeder.merge.rules import ROW_RULES, numbers_with
+from seeder.merge.rules import ROW_RULES
 
 Place = tuple[int, str]
 """A base and a scope in it: where row keys are unique."""
@@ -124,22 +125,21 @@ def _key(each: Waiting) -> tuple[int, str, str]:
     return each.base, each.scope, each.addr
 
 
-def _numbers(fact: str) -> list[int]:
-    return numbers_with(
-        ROW_RULES,
-        lambda rule: (
-            (fact, True) in rule.conditions
-            and rule.verdict in (RowAction.KEEP, RowAction.SKIP)
-            and rule.name != "value_held"
-        ),
-    )
+def _names(fact: str) -> list[str]:
+    return [
+        rule.name
+        for rule in ROW_RULES
+        if (fact, True) in rule.conditions
+        and rule.verdict in (RowAction.KEEP, RowAction.SKIP)
+        and rule.name != "value_held"
+    ]
 
 
-_BY_VERDICT = {
-    **dict.fromkeys(_numbers("blocked"), Why.REFERENCE),
-    **dict.fromkeys(_numbers("held"), Why.VALUE),
+_BY_RULE = {
+    **dict.fromkeys(_names("blocked"), Why.REFERENCE),
+    **dict.fromkeys(_names("held"), Why.VALUE),
 }
-"""What a row with that verdict waits for."""
+"""What a row with that verdict waits for, by the rule's name."""
 
 
 def _waiting(seeding: Seeding, work: SetWork) -> list[Waiting]:
@@ -154,9 +154,9 @@ def _waiting(seeding: Seeding, work: SetWork) -> list[Waiting]:
         query = work.compose(
             "SELECT s.addr, w.verdict, coalesce(w.holder, {}) FROM {verdict} w JOIN {stage} s"
             " ON {row} = w.s"
-            " WHERE w.verdict = ANY ({}::smallint[])",
+            " WHERE w.verdict = ANY ({})",
             missing(work),
-            sql.Literal(sorted(_BY_VERDICT)),
+            numbers_named(ROW_RULES, tuple(_BY_RULE)),
         )
     return [
         Waiting(
@@ -164,7 +164,7 @@ def _waiting(seeding: Seeding, work: SetWork) -> list[Waiting]:
             scope=work.scope,
             addr=addr,
             set_name=work.name,
-            why=Why.REFERENCE if verdict is None else _BY_VERDICT[verdict],
+            why=Why.REFERENCE if verdict is None else _BY_RULE[ROW_RULES[verdict].name],
             holder=holder,
             made=addr in seeding.orders.obstructed.get(work.name, {}),
         )

@@ -7,25 +7,19 @@ from psycopg import sql
 from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import offer
-from seeder.database.judging.facts import numbers
 from seeder.database.ledger.bases.bases import BaseColumn
 from seeder.database.ledger.bases.notes import EMPTY, as_array, as_object, joined, since
 from seeder.database.schema.equality import canonical, cast, same
+from seeder.database.schema.rule_numbers import numbers, numbers_where
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.write import applied
 from seeder.merge.model import Update
 from seeder.merge.plan import ColumnCase
-from seeder.merge.rules import COLUMN_RULES, numbers_with
+from seeder.merge.rules import COLUMN_RULES
 
-_MERGED_ANEW = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        numbers_with(
-            COLUMN_RULES,
-            lambda rule: (
-                ("merges", True) in rule.conditions and rule.name != "parts_offered_before"
-            ),
-        )
-    )
+_MERGED_ANEW = numbers_where(
+    COLUMN_RULES,
+    lambda rule: ("merges", True) in rule.conditions and rule.name != "parts_offered_before",
 )
 """Verdicts on a column whose document was merged inside, and of which other parts than before
 count as asked for."""

@@ -7,11 +7,11 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, new_value, writing
 from seeder.database.ledger.bases.notes import EMPTY, as_object, objects
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.record import at_live_now
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES

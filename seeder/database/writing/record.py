@@ -5,7 +5,6 @@ from __future__ import annotations
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import (
     UPDATING,
     at_live,
@@ -17,6 +16,7 @@ from seeder.database.ledger.bases.bases import BaseColumn
 from seeder.database.ledger.bases.notes import as_array, joined
 from seeder.database.ledger.tables.states import ACTIVE, DELETED
 from seeder.database.schema.equality import all_of, canonical, equal
+from seeder.database.schema.rule_numbers import numbers, numbers_named, numbers_where
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.entry_notes import (
@@ -36,21 +36,13 @@ from seeder.merge.rules import (
     COLUMN_APPLIED,
     COLUMN_RULES,
     ROW_RULES,
-    number_of,
-    numbers_with,
 )
 
-_MERGED = sql.SQL("{}::smallint[]").format(
-    sql.Literal(numbers_with(COLUMN_RULES, lambda rule: ("merges", True) in rule.conditions))
-)
+_MERGED = numbers_where(COLUMN_RULES, lambda rule: ("merges", True) in rule.conditions)
 """Verdicts on a column whose document was merged inside."""
-_TAKEN = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        numbers_with(
-            COLUMN_RULES,
-            lambda rule: rule.verdict in COLUMN_APPLIED or rule.name == "parts_changed_here",
-        )
-    )
+_TAKEN = numbers_where(
+    COLUMN_RULES,
+    lambda rule: rule.verdict in COLUMN_APPLIED or rule.name == "parts_changed_here",
 )
 """Verdicts on a column after which the ledger takes over what is desired, or parts of it."""
 
@@ -225,9 +217,7 @@ def record_merged(connection: Connection, work: SetWork, *, run: int) -> None:
     """Bring the entries of merged rows up to date, and remember deletions by people."""
     recorded = numbers(ROW_RULES, UPDATING | {RowAction.RECORD})
     kept_conflicts = sql.SQL("w.verdict = ANY ({})").format(
-        sql.SQL("{}::smallint[]").format(
-            sql.Literal([number_of(ROW_RULES, name) for name in ("changed_both", "value_held")])
-        )
+        numbers_named(ROW_RULES, ("changed_both", "value_held"))
     )
     sets: list[sql.Composable] = [
         sql.SQL("state = {}").format(_STATE),

@@ -8,20 +8,20 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
-from seeder.database.judging.departures import STAYING, marking
+from seeder.database.judging.departures import marking, stays
 from seeder.database.judging.expressions import places
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases.notes import EMPTY, objects
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.ledger.tables.states import DELETED, KEPT, REMOVED
 from seeder.database.schema.equality import canonical
+from seeder.database.schema.rule_numbers import number, numbers, numbers_where
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import images, marks
 from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
-from seeder.merge.rules import ROW_RULES, number_of
+from seeder.merge.rules import ROW_RULES
 
 
 def _visible(work: SetWork) -> dict[str, Column]:
@@ -79,7 +79,7 @@ def _protected(connection: Connection, ledger: Ledger, work: SetWork, *, run: in
             " FROM still WHERE b.ctid = still.b RETURNING b.addr"
         ).format(
             verdict=work.verdict,
-            kept=sql.Literal(number_of(ROW_RULES, "left_protected_before")),
+            kept=number(ROW_RULES, "left_protected_before"),
             live=work.table.rows,
             at_live=at_live(work),
             removing=removing(),
@@ -136,7 +136,7 @@ def _record(connection: Connection, work: SetWork, *, run: int) -> None:
             " || pg_catalog.jsonb_build_object('removal_blocked',"
             " coalesce(b.notes -> 'removal_blocked'::text, {run})),"
             " seed_set = {own} FROM {verdict} w"
-            " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying}::smallint[])"
+            " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying})"
             " AND NOT coalesce(b.notes ? 'removal_blocked'::text AND b.seed_set = {own}, false)"
         ).format(
             base=work.base.relation,
@@ -144,7 +144,7 @@ def _record(connection: Connection, work: SetWork, *, run: int) -> None:
             run=sql.SQL("pg_catalog.to_jsonb({}::bigint)").format(sql.Literal(run)),
             own=sql.Literal(work.set_id),
             verdict=work.verdict,
-            staying=sql.Literal(list(STAYING)),
+            staying=numbers_where(ROW_RULES, stays),
         )
     )
 

@@ -12,7 +12,6 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
-from seeder.database.judging.facts import numbers
 from seeder.database.judging.verdict_rows import (
     EVERY,
     after_update,
@@ -22,6 +21,7 @@ from seeder.database.judging.verdict_rows import (
     writing,
 )
 from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import default_text, next_value
 from seeder.database.staging.work import SetWork

@@ -7,8 +7,9 @@ import re
 from psycopg import sql
 
 from seeder.database.judging import identity
-from seeder.database.judging.facts import numbers, verdict_number
+from seeder.database.judging.facts import verdict_number
 from seeder.database.schema.equality import FALSE, TRUE, all_of, any_of, negated
+from seeder.database.schema.rule_numbers import numbers
 from seeder.merge.plan import ColumnCase
 from seeder.merge.rules import COLUMN_FACTS, COLUMN_RULES, IDENTITY_RULES
 from tests.docs.pages import ROOT
