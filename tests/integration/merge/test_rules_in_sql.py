@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from seeder.database.judging.facts import numbers, verdict_number
+from seeder.database.judging.facts import verdict_number
+from seeder.database.schema.rule_numbers import numbers
 from seeder.merge.rules import (
     COLUMN_FACTS,
     COLUMN_RULES,
