@@ -60,7 +60,6 @@ def command(
       seeder adopt --project db --as-of v1.0..v1.4
     """
     settings = invocation.open("adopt", given)
-    # Imported here, as in `run`.
     from seeder.settle.adopt import adopt
 
     settled = adopt(settings, log=invocation.log, as_of=as_of, renamed=renamed)

@@ -25,7 +25,6 @@ def command(invocation: Invocation, /, *, plan_id: str, actor: str | None, **giv
       DATABASE_URL=postgresql://app@db/shop seeder approve 3fa1c2d4 --actor jo@example.test
     """
     settings = invocation.open("approve", given)
-    # Imported here, as in `run`.
     from seeder.settle import approval
 
     request = approval.approve(settings, plan_id, actor=actor, log=invocation.log)

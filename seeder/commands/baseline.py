@@ -34,7 +34,6 @@ def command(
       DATABASE_URL=postgresql://app@db/shop seeder baseline 0001 --database shop --project db
     """
     settings = invocation.open("baseline", given)
-    # Imported here, as in `run`.
     from seeder.settle.baseline import baseline
 
     settled = baseline(settings, log=invocation.log, revisions=revisions, database=database_name)

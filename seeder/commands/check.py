@@ -47,7 +47,6 @@ def command(
       seeder check --project db --embedded
     """
     settings = invocation.open("check", given, database_required=False)
-    # Imported here, as in `run`.
     from seeder.look import check
     from seeder.report import annotations, json_report, text
     from seeder.report.failure import describe

@@ -47,7 +47,6 @@ def command(
     if beside and former is not None:
         raise click.UsageError("--beside takes nothing over, so it has no use for --from.")
     settings = invocation.open("claim", given)
-    # Imported here, as in `run`.
     from seeder.settle.claim import claim
 
     settled = claim(

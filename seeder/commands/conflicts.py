@@ -45,7 +45,6 @@ def command(
       seeder conflicts --kept
     """
     settings = invocation.open("conflicts", given)
-    # Imported here, as in `run`.
     from seeder.look import conflicts
     from seeder.report import text
     from seeder.settle.addresses import Chosen

@@ -25,7 +25,6 @@ def command(invocation: Invocation, /, *, as_url: bool, stop: bool, **given: obj
       seeder db
       seeder db --url
     """
-    # Imported here, as in `run`.
     from seeder.look import shell
 
     settings = invocation.open(

@@ -68,7 +68,6 @@ def command(
     if None in keys and len(tables) > 1:
         raise click.UsageError("With several tables, write --key TABLE=COL,...")
     settings = invocation.open("export", given)
-    # Imported here, as in `run`.
     from seeder.report import settled_text
     from seeder.settle.export import export
 

@@ -22,7 +22,6 @@ def command(invocation: Invocation, /, *, limit: int, as_json: bool, **given: ob
       seeder show 12
     """
     settings = invocation.open("history", given)
-    # Imported here, as in `run`.
     from seeder.report import settled_text
     from seeder.settle.history import history
 

@@ -32,7 +32,6 @@ def command(
       DATABASE_URL=postgresql://app@db/staging seeder mark staging --database staging
     """
     settings = invocation.open("mark", {**given, "environment": environment})
-    # Imported here, as in `run`.
     from seeder.settle.mark import mark
 
     settled = mark(

@@ -99,7 +99,6 @@ def command(
     for option, path in (("--out", out), ("--html", html)):
         if path is not None:
             invocation.require_place(option, path.absolute())
-    # Imported here, as in `run`.
     from seeder.phases import planning
     from seeder.report import html as html_report
     from seeder.report import json_report, markdown, plan_text

@@ -42,7 +42,6 @@ def command(
       seeder prune --keep 90d
     """
     settings = invocation.open("prune", given)
-    # Imported here, as in `run`.
     from seeder.settle.prune import prune
 
     settled = prune(settings, log=invocation.log, keep=keep)

@@ -27,7 +27,6 @@ def command(invocation: Invocation, /, *, release: bool, as_json: bool, **given:
       DATABASE_URL=postgresql://app@db/shop seeder ready --project db --wait-timeout 300
     """
     settings = invocation.open("ready", given)
-    # Imported here, as in `run`.
     from seeder.look import ready
     from seeder.report import text
 

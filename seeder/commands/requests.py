@@ -20,7 +20,6 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
       DATABASE_URL=postgresql://app@db/shop seeder requests
     """
     settings = invocation.open("requests", given)
-    # Imported here, as in `run`.
     from seeder.report import plan_text
     from seeder.settle import approval
 

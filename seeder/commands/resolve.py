@@ -71,7 +71,6 @@ def command(
     if take is None and not invocation.can_ask:
         raise click.UsageError("Give --take live or --take desired: there is no terminal to ask.")
     settings = invocation.open("resolve", given)
-    # Imported here, as in `run`.
     from seeder.settle.resolve import resolve
 
     if take is None:

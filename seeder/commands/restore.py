@@ -26,7 +26,6 @@ def command(
       seeder restore roles/viewer role_permissions/viewer,orders.view --project db
     """
     settings = invocation.open("restore", given)
-    # Imported here, as in `run`.
     from seeder.settle.restore import restore
 
     settled = restore(settings, log=invocation.log, addresses=addresses)

@@ -24,7 +24,6 @@ def command(
       seeder show 12
     """
     settings = invocation.open("show", given)
-    # Imported here, as in `run`.
     from seeder.report import settled_text
     from seeder.settle.history import show
 

@@ -28,7 +28,6 @@ def command(invocation: Invocation, /, *, values: bool, as_json: bool, **given: 
       DATABASE_URL=postgresql://app@db/shop seeder status --project db
     """
     settings = invocation.open("status", given)
-    # Imported here, as in `run`.
     from seeder.look import status
     from seeder.report import text
 

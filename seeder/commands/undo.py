@@ -41,7 +41,6 @@ def command(
       seeder undo 12 --yes
     """
     settings = invocation.open("undo", given)
-    # Imported here, as in `run`.
     from seeder.settle.undo import NotConfirmed, undo
 
     try:

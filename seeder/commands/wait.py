@@ -23,7 +23,6 @@ def command(invocation: Invocation, /, **given: object) -> None:
       DATABASE_URL=postgresql://app@db/shop seeder wait --wait-timeout 30
     """
     settings = invocation.open("wait", given)
-    # Imported here, as in `run`.
     from seeder.look import wait
 
     wait(settings, log=invocation.log)
