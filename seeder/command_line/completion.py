@@ -5,16 +5,18 @@ Offers are made at every press of a key, so they import little and ask no databa
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
 
 from seeder.command_line.invocation import Invocation
-from seeder.runtime.log import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     # Every command comes by here, and hardly any of them completes a word.
     from click.shell_completion import CompletionItem
+
+Completer: TypeAlias = "Callable[[click.Context, click.Parameter, str], list[CompletionItem]]"
 
 
 def answer(group: click.Command, invocation: Invocation, instruction: str) -> int:
@@ -45,32 +47,16 @@ def modes(
     ]
 
 
-def log_formats(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer the forms of events."""
-    return [_offer(each) for each in LogFormat if each.startswith(incomplete)]
+def one_of(values: Iterable[str]) -> Completer:
+    """Offer what the values of an option are."""
+    return lambda _context, _parameter, incomplete: [
+        _offer(each) for each in values if each.startswith(incomplete)
+    ]
 
 
-def log_levels(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer which events there may be."""
-    return [_offer(each) for each in LogLevel if each.startswith(incomplete)]
-
-
-def files(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Leave it to the shell, which knows its files."""
-    return [_offer(incomplete, kind="file")]
-
-
-def directories(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Leave it to the shell, which knows its directories."""
-    return [_offer(incomplete, kind="dir")]
+def by_shell(kind: Literal["file", "dir"]) -> Completer:
+    """Leave it to the shell, which knows its files and directories."""
+    return lambda _context, _parameter, incomplete: [_offer(incomplete, kind=kind)]
 
 
 def sets(

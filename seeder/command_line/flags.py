@@ -9,6 +9,7 @@ import click
 
 from seeder.command_line import completion
 from seeder.configuration import options
+from seeder.runtime.log import LogFormat, LogLevel
 
 if TYPE_CHECKING:
     from click.types import OptionHelpExtra
@@ -96,7 +97,7 @@ PROJECT = all_of(
         "DIR",
         "Where seeder.toml is; without it, the nearest from the working directory up.",
         short=("-p",),
-        shell_complete=completion.directories,
+        shell_complete=completion.by_shell("dir"),
     ),
     option(
         "environment",
@@ -115,7 +116,7 @@ LOG_FORMAT = all_of(
         "How events are written to stderr.",
         default="text on a terminal, else json",
         parse=True,
-        shell_complete=completion.log_formats,
+        shell_complete=completion.one_of(LogFormat),
     ),
     option(
         "log_level",
@@ -124,7 +125,7 @@ LOG_FORMAT = all_of(
         " without values.",
         default="as -q and -v say, else warning on a terminal with text, and info elsewhere",
         parse=True,
-        shell_complete=completion.log_levels,
+        shell_complete=completion.one_of(LogLevel),
     ),
     click.option(
         "-q",

@@ -22,13 +22,13 @@ from seeder.command_line.invocation import Invocation
     "plan",
     "FILE",
     "Apply this plan of `seeder plan --out`, or nothing if it is stale.",
-    shell_complete=completion.files,
+    shell_complete=completion.by_shell("file"),
 )
 @flags.option(
     "report",
     "FILE",
     "Write the full result there: JSON, or a page if it ends in .html.",
-    shell_complete=completion.files,
+    shell_complete=completion.by_shell("file"),
 )
 @flags.ALLOW_MISSING
 @click.option("--dry-run", is_flag=True, help="Show what would be done, as `seeder plan` does.")

@@ -6,12 +6,15 @@ import math
 import os
 import re
 from collections.abc import Callable, Mapping
+from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from seeder.configuration.whereabouts import STARTER, STARTER_NAME
 from seeder.merge.given import Mode
 from seeder.runtime.log import LogFormat, LogLevel, redact
+
+Choice = TypeVar("Choice", bound=StrEnum)
 
 EMBEDDED_DIRECTORY = ".seeder/postgres"
 """Where `--embedded` without a directory keeps its data, below the working directory."""
@@ -81,22 +84,13 @@ def _environment(text: str) -> str:
     return text
 
 
-def _mode(text: str) -> Mode:
-    if text not in list(Mode):
-        _refuse(text, "not a mode", f"Use one of {', '.join(Mode)}.")
-    return Mode(text)
+def _one_of(choices: type[Choice], what: str) -> Callable[[str], Choice]:
+    def parse(text: str) -> Choice:
+        if text not in list(choices):
+            _refuse(text, f"not a {what}", f"Use one of {', '.join(choices)}.")
+        return choices(text)
 
-
-def _log_format(text: str) -> LogFormat:
-    if text not in list(LogFormat):
-        _refuse(text, "not a log format", f"Use one of {', '.join(LogFormat)}.")
-    return LogFormat(text)
-
-
-def _log_level(text: str) -> LogLevel:
-    if text not in list(LogLevel):
-        _refuse(text, "not a log level", f"Use one of {', '.join(LogLevel)}.")
-    return LogLevel(text)
+    return parse
 
 
 def _project(text: str) -> Path:
@@ -169,9 +163,9 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "deadline": _seconds,
     "environment": _environment,
     "project": _project,
-    "mode": _mode,
-    "log_format": _log_format,
-    "log_level": _log_level,
+    "mode": _one_of(Mode, "mode"),
+    "log_format": _one_of(LogFormat, "log format"),
+    "log_level": _one_of(LogLevel, "log level"),
     "report": Path,
     "set_role": _role,
     "plan": _file,
