@@ -101,6 +101,14 @@ def resolve_group(seeding: Seeding, group: Sequence[str], settled: frozenset[str
     return works
 
 
+def resolve_groups(seeding: Seeding, groups: Iterable[Sequence[str]]) -> None:
+    """Resolve the references of all groups, one after the other."""
+    settled: set[str] = set()
+    for group in groups:
+        resolve_group(seeding, group, frozenset(settled))
+        settled.update(group)
+
+
 def row_rule(name: str) -> sql.Composable:
     """The number of the row rule with this name."""
     return number(ROW_RULES, name)

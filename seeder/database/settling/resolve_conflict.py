@@ -28,7 +28,7 @@ from seeder.database.settling.partial import (
     find_few,
     open_few,
     recorded_key,
-    resolve_group,
+    resolve_groups,
     row_rule,
 )
 from seeder.database.staging.context import Seeding
@@ -73,10 +73,7 @@ def take(
     seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
     work = seeding.works[set_name]
     key = recorded_key(seeding, set_name, key)
-    settled: set[str] = set()
-    for group in groups:
-        resolve_group(seeding, group, frozenset(settled))
-        settled.update(group)
+    resolve_groups(seeding, groups)
     find_few(seeding, work, [key])
     judge_set(seeding, work)
     connection.execute(

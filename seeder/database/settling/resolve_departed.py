@@ -15,7 +15,7 @@ from seeder.database.judging.expressions import places
 from seeder.database.judging.groups import elsewhere, judge_leaving, require_single
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.ledger.tables.states import KEPT
-from seeder.database.settling.partial import open_few, resolve_group
+from seeder.database.settling.partial import open_few, resolve_groups
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import removal, write
@@ -44,10 +44,7 @@ def take_left(
     """
     seeding, groups = open_few(connection, ledger, catalog, [set_name], run=run)
     work = seeding.works[set_name]
-    settled: set[str] = set()
-    for group in groups:
-        resolve_group(seeding, group, frozenset(settled))
-        settled.update(group)
+    resolve_groups(seeding, groups)
     address = work.seed_set.address(key)
     diff.find_gone(connection, work, excluded=elsewhere(seeding, work.seed_set))
     connection.execute(

@@ -77,13 +77,7 @@ def keep_held(connection: Connection, work: Undoing, *, brought_back: bool = Fal
 
     `brought_back` says that deleted rows are back already, and hold what they want themselves.
     """
-    names = [
-        row[0]
-        for row in connection.execute(
-            work.compose("SELECT DISTINCT pg_catalog.unnest(names) FROM {w} WHERE verdict = 'do'")
-        ).fetchall()
-    ]
-    changes = changes_of(work.base, work.relation, names)
+    changes = changes_of(work.base, work.relation, work.columns_to_write(connection))
     keep = _keep_updated if brought_back else _keep
     while sum(keep(connection, work, changes, guard) for guard in work.base.table.guards):
         pass

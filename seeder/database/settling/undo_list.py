@@ -39,6 +39,13 @@ class Undoing(Struct, frozen=True, kw_only=True):
         """The temporary table."""
         return sql.Identifier("pg_temp", self.name)
 
+    def columns_to_write(self, connection: Connection) -> list[str]:
+        """The columns that are set back in any row, as far as it is judged."""
+        rows = connection.execute(
+            self.compose("SELECT DISTINCT pg_catalog.unnest(names) FROM {w} WHERE verdict = 'do'")
+        )
+        return [name for (name,) in rows]
+
     def compose(self, text: str, **parts: sql.Composable) -> sql.Composed:
         """Compose a statement.
 

@@ -147,12 +147,7 @@ def bring_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int
 def set_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) -> None:
     """Set columns back to what they were before the run; the base stays, so that it sticks."""
     base = work.base
-    names = [
-        row[0]
-        for row in connection.execute(
-            work.compose("SELECT DISTINCT pg_catalog.unnest(names) FROM {w} WHERE verdict = 'do'")
-        ).fetchall()
-    ]
+    names = work.columns_to_write(connection)
     if not names:
         return
     connection.execute(
