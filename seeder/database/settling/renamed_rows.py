@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging.expressions import base_key
 from seeder.database.schema.equality import Pair, all_of, canonical, found_in, same, same_text
 from seeder.database.schema.rule_numbers import number, numbers
@@ -30,12 +30,12 @@ Renamed = Mapping[str, str]
 """By address the key that the row has in the table, as a row key; '' says that it is gone."""
 
 
-def settle(connection: psycopg.Connection[Any], work: SetWork, renamed: Renamed) -> list[Problem]:
+def settle(connection: Connection, work: SetWork, renamed: Renamed) -> list[Problem]:
     """Give missing rows the live ones that they are by `renamed`; returns what is still open.
 
     Verdicts are on hand and not recorded yet.
     """
-    missing = dict(
+    missing: dict[str, str] = dict(
         connection.execute(
             work.compose(
                 "SELECT s.addr, w.s::text FROM {verdict} w JOIN {stage} s ON {row} = w.s"
@@ -122,9 +122,7 @@ def _compared(work: SetWork) -> list[str]:
     ]
 
 
-def _look_alikes(
-    connection: psycopg.Connection[Any], work: SetWork, addrs: list[str]
-) -> dict[str, str]:
+def _look_alikes(connection: Connection, work: SetWork, addrs: list[str]) -> dict[str, str]:
     """By row key the key of the one live row that has all other values, and no other could be."""
     names = _compared(work)
     if not names:
@@ -163,7 +161,7 @@ def _look_alikes(
     return {addr: key for addr, key in pairs if wanted[addr] == offered[key] == 1}
 
 
-def _take(connection: psycopg.Connection[Any], work: SetWork, addr: str, key: str) -> bool:
+def _take(connection: Connection, work: SetWork, addr: str, key: str) -> bool:
     """Let the verdict on a missing row be that it is the live row with this key."""
     texts = key_values(key)
     if len(texts) != len(work.seed_set.key):

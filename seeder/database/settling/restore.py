@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import holding, row_outcomes
 from seeder.database.judging.expressions import entry_match
@@ -38,7 +37,7 @@ _REASON = "deleted here; brought back as the catalog has it"
 
 
 def restore(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     ledger: Ledger,
     catalog: Catalog,
     wanted: Mapping[str, Sequence[str]],
@@ -80,7 +79,7 @@ def restore(
     return tuple(changes)
 
 
-def _let_back_in(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def _let_back_in(connection: Connection, work: SetWork) -> None:
     """Judge rows that a person deleted like rows that seeder had removed."""
     connection.execute(
         work.compose(
@@ -106,7 +105,7 @@ def _let_back_in(connection: psycopg.Connection[Any], work: SetWork) -> None:
 
 
 def _told(
-    connection: psycopg.Connection[Any], work: SetWork, keys: Sequence[str], revived: set[str]
+    connection: Connection, work: SetWork, keys: Sequence[str], revived: set[str]
 ) -> list[RowChange]:
     """What happens to each of the rows, and why nothing happens to the others."""
     found = {change.address: change for change in row_outcomes.row_changes(connection, work)}
@@ -252,9 +251,7 @@ def _not_deleted(live: Column) -> sql.Composable:
     return sql.SQL("false" if live.base == "boolean" else "NULL")
 
 
-def _find_marked(
-    connection: psycopg.Connection[Any], work: SetWork, name: str, keys: Sequence[str]
-) -> None:
+def _find_marked(connection: Connection, work: SetWork, name: str, keys: Sequence[str]) -> None:
     """The soft-deleted row of each key: at the entry's primary key, else the one of that key."""
     has_key = {
         alias: all_of(
