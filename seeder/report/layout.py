@@ -132,6 +132,11 @@ def table(rows: Sequence[Sequence[Cell]], *, indent: int = 0, gap: int = 2) -> I
         yield line(*pieces, indent=indent, hang=hang)
 
 
+def named(*facts: tuple[str, Cell | None]) -> Iterator[Line]:
+    """Align facts below one another, each behind its name; one without a value is left out."""
+    yield from table([(Span(name, Ink.DIM), value) for name, value in facts if value], indent=2)
+
+
 def prose(text: str, ink: Ink = Ink.PLAIN) -> tuple[Span, ...]:
     """Split a sentence so that its `commands` stay whole and stand out."""
     return tuple(

@@ -14,7 +14,19 @@ from seeder.merge.settled import (
     Settlement,
 )
 from seeder.report.differences import of_columns, of_row
-from seeder.report.layout import PLAIN, Cell, Ink, Line, Piece, Screen, Span, line, prose, table
+from seeder.report.layout import (
+    PLAIN,
+    Cell,
+    Ink,
+    Line,
+    Piece,
+    Screen,
+    Span,
+    line,
+    named,
+    prose,
+    table,
+)
 from seeder.report.rows_text import attention
 from seeder.report.text import RESULTS
 from seeder.report.values import change, one, shown
@@ -153,9 +165,7 @@ def _counts(counts: Mapping[str, int]) -> tuple[Piece, ...]:
 def _details(found: RunDetails) -> Iterator[Line]:
     run = found.run
     yield line(Span(f"Run {run.id}", Ink.STRONG), ": ", _result(run.result))
-    yield from table(
-        [(Span(name, Ink.DIM), value) for name, value in _facts(run) if value], indent=2
-    )
+    yield from named(*_facts(run))
     for warning in run.warnings:
         yield line(Span("Warning: ", Ink.CHANGED), *prose(warning))
     for row in found.rows:

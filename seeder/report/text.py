@@ -29,6 +29,7 @@ from seeder.report.layout import (
     Screen,
     Span,
     line,
+    named,
     prose,
     table,
     unshown,
@@ -201,24 +202,18 @@ def _status(found: Status) -> Iterator[Line]:
     if found.newer_ledger:
         yield from _status_closed(found)
         return
-    yield from table(
-        [
-            (Span("project", Ink.DIM), found.project or "none: seeder.toml has no identity"),
-            (Span("revision", Ink.DIM), _revision(found)),
-            (
-                Span("releases", Ink.DIM),
-                some([_release(each) for each in found.releases]) or "none",
-            ),
-            (Span("unadopted", Ink.DIM), _wanting(found.unadopted)),
-            (Span("pending", Ink.DIM), _wanting(found.pending)),
-            *([(Span("due", Ink.DIM), _wanting(found.due))] if found.due else []),
-            *([(Span("awaiting", Ink.DIM), _wanting(found.awaiting))] if found.awaiting else []),
-            (Span("conflicts", Ink.DIM), _conflicts(found.conflicts)),
-            *([(Span("skipped", Ink.DIM), str(found.skipped))] if found.skipped else []),
-            *([(Span("deleted", Ink.DIM), str(found.deleted))] if found.deleted else []),
-            (Span("lock", Ink.DIM), _lock(found.lock_holder)),
-        ],
-        indent=2,
+    yield from named(
+        ("project", found.project or "none: seeder.toml has no identity"),
+        ("revision", _revision(found)),
+        ("releases", some([_release(each) for each in found.releases]) or "none"),
+        ("unadopted", _wanting(found.unadopted)),
+        ("pending", _wanting(found.pending)),
+        ("due", _wanting(found.due) if found.due else None),
+        ("awaiting", _wanting(found.awaiting) if found.awaiting else None),
+        ("conflicts", _conflicts(found.conflicts)),
+        ("skipped", str(found.skipped or "")),
+        ("deleted", str(found.deleted or "")),
+        ("lock", _lock(found.lock_holder)),
     )
     if found.other_history:
         told = f"A run of this image would be refused. {found.other_history}"
@@ -249,13 +244,7 @@ def _status(found: Status) -> Iterator[Line]:
 
 
 def _status_closed(found: Status) -> Iterator[Line]:
-    yield from table(
-        [
-            (Span("revision", Ink.DIM), _revision(found)),
-            (Span("lock", Ink.DIM), _lock(found.lock_holder)),
-        ],
-        indent=2,
-    )
+    yield from named(("revision", _revision(found)), ("lock", _lock(found.lock_holder)))
     yield line(
         *prose(
             f"Its ledger is of a newer seeder (format {found.ledger_format}), and only that one"
