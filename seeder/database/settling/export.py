@@ -126,59 +126,58 @@ def _drafts(
     tables: Mapping[TableName, Table],
     secrets: Secrets,
 ) -> list[ExportTable]:
-    problems: list[Problem] = []
-    drafts: list[ExportTable] = []
-    for name in names:
-        table = tables.get(name)
-        if table is None:
-            problems.append(_no_such_table(connection, name))
-            continue
-        if table.kind not in ("r", "p"):
-            problems.append(Problem(message=f"{name} is not a table."))
-            continue
-        key = keys.get(name)
-        if key is not None and not set(key) <= set(table.columns):
-            unknown = ", ".join(sorted(set(key) - set(table.columns)))
-            problems.append(Problem(message=f"The table {name} has no column {unknown}."))
-            continue
-        if key is not None and (shown := secrets.get(table.qualified, frozenset()) & set(key)):
-            problems.append(
-                Problem(
-                    message=f"A seed set has declared {', '.join(sorted(shown))} of {name} secret,"
-                    " and a key is shown."
-                )
-            )
-            continue
-        if key is None:
-            identity = identity_of(connection, table, secrets)
-        else:
-            identity = identity_by(connection, table, key)
-        if identity is None and key is not None:
-            problems.append(
-                Problem(
-                    message=f"{', '.join(key)} of {name} is NULL in some rows.",
-                    remedy="Name columns with --key that tell its rows apart.",
-                )
-            )
-            continue
+    found = [
+        _draft(connection, tables.get(name), name, keys.get(name), names, secrets) for name in names
+    ]
+    _refuse([each for each in found if isinstance(each, Problem)])
+    return [each for each in found if isinstance(each, ExportTable)]
+
+
+def _draft(
+    connection: Connection,
+    table: Table | None,
+    name: TableName,
+    key: tuple[str, ...] | None,
+    names: Sequence[TableName],
+    secrets: Secrets,
+) -> ExportTable | Problem:
+    """A table, or why it cannot be exported."""
+    if table is None:
+        return _no_such_table(connection, name)
+    if table.kind not in ("r", "p"):
+        return Problem(message=f"{name} is not a table.")
+    if key is None:
+        identity = identity_of(connection, table, secrets)
         if identity is None:
-            problems.append(
-                Problem(
-                    message=f"Nothing but a serial number tells the rows of {name} apart.",
-                    remedy="Name the columns that do with --key; a seed set needs a unique index"
-                    " on them.",
-                )
+            return Problem(
+                message=f"Nothing but a serial number tells the rows of {name} apart.",
+                remedy="Name the columns that do with --key; a seed set needs a unique index"
+                " on them.",
             )
-            continue
-        drafts.append(
-            ExportTable(name=_set_name(name, names), given=name, table=table, identity=identity)
-        )
-        drafts[-1].remarks += _about(connection, table, identity)
+    else:
+        if unknown := set(key).difference(table.columns):
+            return Problem(message=f"The table {name} has no column {', '.join(sorted(unknown))}.")
+        if shown := secrets.get(table.qualified, frozenset()) & set(key):
+            return Problem(
+                message=f"A seed set has declared {', '.join(sorted(shown))} of {name} secret,"
+                " and a key is shown."
+            )
+        identity = identity_by(connection, table, key)
+        if identity is None:
+            return Problem(
+                message=f"{', '.join(key)} of {name} is NULL in some rows.",
+                remedy="Name columns with --key that tell its rows apart.",
+            )
+    draft = ExportTable(name=_set_name(name, names), given=name, table=table, identity=identity)
+    draft.remarks += _about(connection, table, identity)
+    return draft
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
     if problems:
         raise ConfigurationInvalid(
             "Cannot export.", problems=tuple(problems), code="export-refused"
         )
-    return drafts
 
 
 def _about(connection: Connection, table: Table, identity: RowIdentity) -> Iterator[str]:
@@ -392,18 +391,16 @@ def _resolve_all(connection: Connection, drafts: Sequence[ExportTable]) -> None:
 
 
 def _require_distinct(drafts: Sequence[ExportTable]) -> None:
-    problems = [
-        Problem(
-            message=f"Several rows of {draft.given} have the same {', '.join(draft.key)}.",
-            remedy="Name columns with --key that tell its rows apart.",
-        )
-        for draft in drafts
-        if len({tuple(row[name] for name in draft.key) for row in draft.rows}) < len(draft.rows)
-    ]
-    if problems:
-        raise ConfigurationInvalid(
-            "Cannot export.", problems=tuple(problems), code="export-refused"
-        )
+    _refuse(
+        [
+            Problem(
+                message=f"Several rows of {draft.given} have the same {', '.join(draft.key)}.",
+                remedy="Name columns with --key that tell its rows apart.",
+            )
+            for draft in drafts
+            if len({tuple(row[name] for name in draft.key) for row in draft.rows}) < len(draft.rows)
+        ]
+    )
 
 
 def _resolve(connection: Connection, draft: ExportTable, drafts: Sequence[ExportTable]) -> None:
