@@ -268,7 +268,7 @@ def _take_live(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
             symbol = work.stage.r(name) if referring else sql.SQL("NULL")
             sets.append(sql.SQL("{} = {}").format(column.symbol, symbol))
     seeding.connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {base} b SET {sets}, run = {run}, notes = (SELECT"
             " nullif(coalesce(pg_catalog.jsonb_object_agg(q.key, q.value), '{{}}'), '{{}}')"
             " FROM (SELECT"
@@ -280,16 +280,10 @@ def _take_live(seeding: Seeding, work: SetWork, names: Sequence[str]) -> None:
             " WHERE q.value NOT IN ('[]', '{{}}'))"
             " FROM {verdict} w JOIN {stage} s ON {row} = w.s"
             # What parts were settled before has given the entry another place.
-            " WHERE b.ctid = w.b OR (b.scope = {scope} AND b.addr = s.addr)"
-        ).format(
+            " WHERE b.ctid = w.b OR (b.scope = {scope} AND b.addr = s.addr)",
             since=since(sql.SQL("o")),
-            scope=sql.Literal(work.scope),
-            base=work.base.relation,
             sets=sql.SQL(", ").join(sets),
             run=sql.Literal(seeding.run),
             names=sql.Literal(list(names)),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
         )
     )

@@ -14,7 +14,6 @@ from seeder.database.judging import departures, diff
 from seeder.database.judging.expressions import places
 from seeder.database.judging.groups import elsewhere, judge_leaving, require_single
 from seeder.database.ledger.tables.ledger import Ledger
-from seeder.database.ledger.tables.states import KEPT
 from seeder.database.settling.partial import open_few, resolve_groups
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
@@ -99,10 +98,10 @@ def _in_conflict(connection: Connection, work: SetWork, rule: Rule[RowAction]) -
     if departures.stays(rule):
         return True
     row = connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT w.live AND b.notes ?| ARRAY['offered', 'removal_blocked']"
-            " FROM {} w JOIN {} b ON b.ctid = w.b"
-        ).format(work.verdict, work.base.relation)
+            " FROM {verdict} w JOIN {base} b ON b.ctid = w.b"
+        )
     ).fetchone()
     return rule.verdict is not RowAction.KEEP and bool(row and row[0])
 
@@ -120,7 +119,10 @@ def _is_known(connection: Connection, work: SetWork, key: str) -> bool:
 def _release(connection: Connection, work: SetWork, *, run: int) -> None:
     """The ledger lets go of the row; should it be back, it is merged with what was applied."""
     connection.execute(
-        sql.SQL(
-            "UPDATE {} b SET state = {}, run = {}, {} FROM {} w WHERE b.ctid = w.b AND w.live"
-        ).format(work.base.relation, KEPT, sql.Literal(run), places(work), work.verdict)
+        work.compose(
+            "UPDATE {base} b SET state = {kept}, run = {}, {} FROM {verdict} w"
+            " WHERE b.ctid = w.b AND w.live",
+            sql.Literal(run),
+            places(work),
+        )
     )

@@ -176,8 +176,6 @@ def set_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) 
                     sql.SQL("{} = {}").format(sql.Identifier(name), changes.after(name))
                     for name in names
                 ),
-                w=work.relation,
-                at=at_key(base, "t", "w"),
                 changing=changes.changing,
                 among=among,
             )
@@ -202,7 +200,6 @@ def _follow(connection: Connection, work: Undoing, names: Sequence[str]) -> None
                 p=base.p(position),
                 name=Named(name),
                 value=canonical(before(base, name), base.table.columns[name]),
-                w=work.relation,
             )
         )
 

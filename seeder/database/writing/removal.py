@@ -71,19 +71,15 @@ def remove(
 def _protected(connection: Connection, ledger: Ledger, work: SetWork, *, run: int) -> list[str]:
     """Let rows that are there although they were deleted stay; returns their row keys."""
     rows = connection.execute(
-        sql.SQL(
+        work.compose(
             "WITH still AS (UPDATE {verdict} w SET verdict = {kept} FROM {live} t"
             " WHERE w.s IS NULL AND {at_live} AND {removing} RETURNING w.b)"
             " UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
             " || pg_catalog.jsonb_build_object('removal_blocked', {run}::bigint, 'protected', true)"
-            " FROM still WHERE b.ctid = still.b RETURNING b.addr"
-        ).format(
-            verdict=work.verdict,
+            " FROM still WHERE b.ctid = still.b RETURNING b.addr",
             kept=number(ROW_RULES, "left_protected_before"),
-            live=work.table.rows,
             at_live=at_live(work),
             removing=removing(),
-            base=work.base.relation,
             empty=EMPTY,
             run=sql.Literal(run),
         )
@@ -101,8 +97,10 @@ def _protected(connection: Connection, ledger: Ledger, work: SetWork, *, run: in
 
 
 def _delete(work: SetWork) -> sql.Composed:
-    return sql.SQL("DELETE FROM {} t USING {} w WHERE w.s IS NULL AND {} AND {}").format(
-        work.table.rows, work.verdict, at_live(work), removing()
+    return work.compose(
+        "DELETE FROM {live} t USING {verdict} w WHERE w.s IS NULL AND {} AND {}",
+        at_live(work),
+        removing(),
     )
 
 
@@ -119,31 +117,25 @@ def _record(connection: Connection, work: SetWork, *, run: int) -> None:
         if action is RowAction.RELEASE:
             known.append(places(work))
         connection.execute(
-            sql.SQL(
-                "UPDATE {} b SET {} FROM {} w"
-                " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({})"
-            ).format(
-                work.base.relation,
+            work.compose(
+                "UPDATE {base} b SET {} FROM {verdict} w"
+                " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({})",
                 sql.SQL(", ").join(known),
-                work.verdict,
                 numbers(ROW_RULES, {action}),
             )
         )
     # Reported once. From then on `status` lists it, under the current name of the set.
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {base} b SET notes = coalesce(b.notes, {empty})"
             " || pg_catalog.jsonb_build_object('removal_blocked',"
             " coalesce(b.notes -> 'removal_blocked'::text, {run})),"
             " seed_set = {own} FROM {verdict} w"
             " WHERE w.s IS NULL AND b.ctid = w.b AND w.verdict = ANY ({staying})"
-            " AND NOT coalesce(b.notes ? 'removal_blocked'::text AND b.seed_set = {own}, false)"
-        ).format(
-            base=work.base.relation,
+            " AND NOT coalesce(b.notes ? 'removal_blocked'::text AND b.seed_set = {own}, false)",
             empty=EMPTY,
             run=sql.SQL("pg_catalog.to_jsonb({}::bigint)").format(sql.Literal(run)),
             own=sql.Literal(work.set_id),
-            verdict=work.verdict,
             staying=numbers_where(ROW_RULES, stays),
         )
     )
@@ -171,9 +163,11 @@ def _record_images(connection: Connection, ledger: Ledger, work: SetWork, *, run
             (condition, name, canonical(value, work.live(name)))
             for name, (condition, value) in marked.items()
         )
-    source = sql.SQL(
-        "{} w JOIN {} b ON b.ctid = w.b JOIN {} t ON {}\nWHERE w.s IS NULL AND {}"
-    ).format(work.verdict, work.base.relation, work.table.rows, at_live(work), removing())
+    source = work.compose(
+        "{verdict} w JOIN {base} b ON b.ctid = w.b JOIN {live} t ON {}\nWHERE w.s IS NULL AND {}",
+        at_live(work),
+        removing(),
+    )
     images.keep(
         connection,
         ledger,

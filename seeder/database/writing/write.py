@@ -45,15 +45,12 @@ def lock(connection: Connection, work: SetWork, rows: sql.Composable, strength: 
     given to another version while the transaction lasts that this runs in.
     """
     wanted, as_judged = connection.execute(
-        sql.SQL(
+        work.compose(
             "SELECT (SELECT pg_catalog.count(*) FROM {verdict} w WHERE {rows}),"
             " pg_catalog.count(*) FILTER (WHERE judged)"
             " FROM (SELECT t.ctid = w.row_at AND t.xmin = w.row_by AS judged FROM {live} t"
-            " JOIN {verdict} w ON {at_live} WHERE {rows} ORDER BY {key} FOR {strength} OF t) l"
-        ).format(
-            verdict=work.verdict,
+            " JOIN {verdict} w ON {at_live} WHERE {rows} ORDER BY {key} FOR {strength} OF t) l",
             rows=rows,
-            live=work.table.rows,
             at_live=at_live(work),
             key=sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.key),
             strength=sql.SQL(strength),
@@ -195,15 +192,10 @@ def update(
     if not written:
         return 0
     return connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {live} t SET {sets}\nFROM {verdict} w JOIN {stage} s ON {row} = w.s\n"
-            "WHERE {wanted}"
-        ).format(
-            live=work.table.rows,
+            "WHERE {wanted}",
             sets=sql.SQL(", ").join(_assignment(work, name) for name in written),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
             wanted=all_of([at_live(work), writing(work), among]),
         )
     ).rowcount
