@@ -19,6 +19,7 @@ from seeder.database.judging import diff, holding, moves, row_outcomes, verdict_
 from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
 from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.schema.equality import negated
 from seeder.database.staging import applied_lines, departed, references, waiting
 from seeder.database.staging.context import MERGING, WRITTEN, Left, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
@@ -367,7 +368,7 @@ def _write_changes(seeding: Seeding, work: SetWork, *, begun: bool) -> None:
     connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
     _record_images(seeding, work)
     marks.bring_back(connection, work)
-    rest = sql.SQL("NOT ({})").format(_resolved(work)) if begun else EVERY
+    rest = negated(_resolved(work)) if begun else EVERY
     if update_in_turn(connection, work, rest) or begun:
         write.advance_sequences(connection, work)
         images.reread(connection, ledger, work, run=run)

@@ -25,7 +25,14 @@ from seeder.database.judging.verdict_rows import (
     writing,
 )
 from seeder.database.ledger.tables.states import SET
-from seeder.database.schema.equality import all_of, cast, compared_by, equal
+from seeder.database.schema.equality import (
+    FALSE,
+    all_of,
+    cast,
+    compared_by,
+    equal,
+    negated,
+)
 from seeder.database.schema.rule_numbers import numbers_named
 from seeder.database.schema.tables import Guard, Table
 from seeder.database.staging.work import SetWork
@@ -130,12 +137,12 @@ def meeting_rows(
     some = sql.SQL("coalesce({}, false)")
     either = sql.SQL(" OR ").join(some.format(each) for each in written)
     kept = len(written) < len(guard.columns)
-    all_written = sql.SQL("false") if kept else all_of([some.format(each) for each in written])
+    all_written = FALSE if kept else all_of([some.format(each) for each in written])
     changes = changes_of(work, ())
     mixed = changed(
         changes,
         guard,
-        sql.SQL("{} AND ({}) AND NOT ({})").format(changes.changing, either, all_written),
+        all_of([changes.changing, sql.SQL("({})").format(either), negated(all_written)]),
     )
     parts = sql.SQL(", ").join(
         sql.Identifier(f"u{number}") for number in range(1, len(guard.expressions) + 1)
@@ -201,7 +208,7 @@ def waiting(
     """Rows `w` whose new values another live row still holds, of those that meet `among`."""
     found: set[Any] = set()
     for guard in guarding(changes):
-        rows = changed(changes, guard, sql.SQL("{} AND {}").format(changes.changing, among))
+        rows = changed(changes, guard, all_of([changes.changing, among]))
         select = holders(changes, guard, rows, others=True, selected=_ROW)
         found.update(row[0] for row in connection.execute(select).fetchall())
     return sorted(found)

@@ -13,7 +13,16 @@ from seeder.database.judging.verdict_rows import at_live, writing
 from seeder.database.ledger.bases.entries import is_stored
 from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
-from seeder.database.schema.equality import all_of, bounded, canonical, equal, refers, same
+from seeder.database.schema.equality import (
+    TRUE,
+    all_of,
+    any_of,
+    bounded,
+    canonical,
+    equal,
+    refers,
+    same,
+)
 from seeder.database.schema.referring import referring as counted
 from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import ForeignKey
@@ -46,7 +55,7 @@ def referenced(
     judged `together` are left to `hold_parents`.
     """
     inside = {each.table.qualified for each in together}
-    return _any(
+    return any_of(
         _refers(key, _excused(key, works, written=written))
         for key in work.table.referencing
         if key.table not in inside
@@ -56,21 +65,17 @@ def referenced(
 def referenced_from_outside(work: SetWork, works: Mapping[str, SetWork]) -> sql.Composable:
     """Condition: a row refers to live row `t` of a table that no set of this seeding writes."""
     inside = _written(works)
-    return _any(_refers(key, []) for key in work.table.referencing if key.table not in inside)
+    return any_of(_refers(key, []) for key in work.table.referencing if key.table not in inside)
 
 
 def referenced_within(work: SetWork, works: Mapping[str, SetWork]) -> sql.Composable:
     """Condition: a row refers to live row `t` of a table that this seeding writes."""
     inside = _written(works)
-    return _any(_refers(key, []) for key in work.table.referencing if key.table in inside)
+    return any_of(_refers(key, []) for key in work.table.referencing if key.table in inside)
 
 
 def _written(works: Mapping[str, SetWork]) -> set[TableName]:
     return {each.table.qualified for each in works.values() if each.decision in MERGING}
-
-
-def _any(conditions: Iterable[sql.Composable]) -> sql.Composable:
-    return sql.SQL("({})").format(sql.SQL(" OR ").join([*conditions, sql.SQL("false")]))
 
 
 def told(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.Composable:
@@ -132,12 +137,12 @@ def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
         now = canonical(sql.Identifier("t", name), live)
         differs = sql.SQL("NOT {}").format(same(now, canonical(value, live), live))
         base = work.base.columns.get(name)
-        untouched: sql.Composable = sql.SQL("true")
+        untouched: sql.Composable = TRUE
         if base is not None:
             untouched = sql.SQL("(NOT {} AND {})").format(
                 unknown(base), same(now, stored(base), live)
             )
-        marked[name] = (sql.SQL("({} AND {})").format(differs, untouched), value)
+        marked[name] = (all_of([differs, untouched]), value)
     return marked
 
 

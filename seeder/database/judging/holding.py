@@ -17,7 +17,7 @@ from seeder.database.judging import collisions, departures, diff, judge
 from seeder.database.judging.expressions import offered
 from seeder.database.judging.verdict_rows import any_column, at_live, is_written, removing
 from seeder.database.ledger.tables.states import ACTIVE
-from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.equality import all_of, either, equal
 from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import Guard
 from seeder.database.staging import references
@@ -276,12 +276,10 @@ def _hold_new(seeding: Seeding, work: SetWork, holders: sql.Composable) -> int:
     """Rows of `holders` are not inserted."""
     return seeding.connection.execute(
         work.compose(
-            "UPDATE {verdict} w SET verdict = CASE WHEN {told} THEN {before} ELSE {held} END,"
+            "UPDATE {verdict} w SET verdict = {judged},"
             " holder = q.holder FROM {stage} s JOIN ({holders}) q ON q.seeder_row = {row}\n"
             "WHERE w.s = q.seeder_row AND w.verdict = ANY ({inserting})",
-            told=work.was_told(Why.VALUE),
-            before=_row("new_held_before"),
-            held=_row("new_held"),
+            judged=either(work.was_told(Why.VALUE), _row("new_held_before"), _row("new_held")),
             holders=holders,
             inserting=INSERTING,
         )

@@ -11,7 +11,14 @@ from psycopg import sql
 from seeder.database.judging import departures, documents
 from seeder.database.judging.verdict_rows import any_column, at_live
 from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
-from seeder.database.schema.equality import bounded, canonical
+from seeder.database.schema.equality import (
+    FALSE,
+    TRUE,
+    any_of,
+    bounded,
+    canonical,
+    where,
+)
 from seeder.database.schema.referring import read
 from seeder.database.schema.rule_numbers import numbers_where
 from seeder.database.staging.stage import BLOCKED
@@ -74,10 +81,9 @@ def counts(
         work.compose(
             "SELECT verdict, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {}) FROM"
             " {verdict} w"
-            " WHERE {}"
-            " GROUP BY verdict",
+            "{} GROUP BY verdict",
             any_column(work, _IN_CONFLICT),
-            sql.SQL("s IS NULL" if gone_only else "true"),
+            where(sql.SQL("s IS NULL") if gone_only else TRUE),
         )
     ).fetchall()
     found = {}
@@ -164,13 +170,13 @@ def _query(
             ]
         # One entry for each column: a target list may have 1,664, and a table 1,600 columns.
         texts.append(sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(facts)))
-    where = sql.SQL("w.verdict <> ALL ({})").format(_SILENT)
+    shown = sql.SQL("w.verdict <> ALL ({})").format(_SILENT)
     if conflicts_only:
-        where = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
+        shown = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
             _NAMED, any_column(work, _IN_CONFLICT)
         )
     if gone_only:
-        where = sql.SQL("w.s IS NULL AND {}").format(where)
+        shown = sql.SQL("w.s IS NULL AND {}").format(shown)
     return work.compose(
         "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, w.holder, {missing},"
         " {told}, {texts}\n"
@@ -181,7 +187,7 @@ def _query(
         told=told,
         texts=sql.SQL(", ").join(texts),
         at=at_live(work),
-        where=where,
+        where=shown,
         limit=sql.Literal(limit),
     )
 
@@ -201,7 +207,7 @@ def _desired(work: SetWork, name: str, *, unless: sql.Composable) -> sql.Composa
     given = work.stage.given(name)
     if given is None:
         return _given(work, name)
-    return sql.SQL("CASE WHEN {} OR {} THEN {} END").format(given, unless, _given(work, name))
+    return sql.SQL("CASE WHEN {} THEN {} END").format(any_of([given, unless]), _given(work, name))
 
 
 def _given(work: SetWork, name: str) -> sql.Composable:
@@ -310,15 +316,15 @@ def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.
     texts = [
         _is_given(work, name)
         if work.seed_set.column(name).secret
-        else _desired(work, name, unless=sql.SQL("false"))
+        else _desired(work, name, unless=FALSE)
         for name in work.names
     ]
     return work.compose(
-        "SELECT s.addr, {}, {}, {} FROM {stage} s WHERE {} ORDER BY {row} LIMIT {}",
+        "SELECT s.addr, {}, {}, {} FROM {stage} s{} ORDER BY {row} LIMIT {}",
         blocked,
         missing(work),
         sql.SQL(", ").join(texts),
-        blocked if conflicts_only else sql.SQL("true"),
+        where(blocked if conflicts_only else TRUE),
         sql.Literal(limit),
     )
 

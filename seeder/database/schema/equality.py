@@ -289,3 +289,17 @@ def negated(condition: sql.Composable) -> sql.Composable:
     if condition in (TRUE, FALSE):
         return FALSE if condition == TRUE else TRUE
     return sql.SQL("NOT ({})").format(condition)
+
+
+def where(condition: sql.Composable) -> sql.Composable:
+    """A WHERE clause after a space; nothing for a condition that every row meets."""
+    return sql.SQL("") if condition == TRUE else sql.SQL(" WHERE {}").format(condition)
+
+
+def either(
+    condition: sql.Composable, value: sql.Composable, otherwise: sql.Composable
+) -> sql.Composable:
+    """One value or the other, as a CASE expression where rows differ in the condition."""
+    if condition in (TRUE, FALSE):
+        return value if condition == TRUE else otherwise
+    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(condition, value, otherwise)

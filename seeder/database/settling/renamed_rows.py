@@ -14,7 +14,15 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.judging.expressions import base_key
-from seeder.database.schema.equality import Pair, all_of, canonical, found_in, same, same_text
+from seeder.database.schema.equality import (
+    Pair,
+    all_of,
+    canonical,
+    found_in,
+    negated,
+    same,
+    same_text,
+)
 from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.settling.partial import column_rule, row_rule
 from seeder.database.staging.work import SetWork
@@ -98,12 +106,14 @@ def _free(work: SetWork) -> sql.Composable:
         for name in work.seed_set.key
     ]
     entries = work.compose("FROM {base} o WHERE o.scope = {scope}")
-    return sql.SQL("{} AND NOT ({}) AND NOT {} AND NOT {} AND NOT {}").format(
-        work.in_scope("l"),
-        work.soft_deleted("l"),
-        found_in(keys, work.compose("FROM {stage} q WHERE true")),
-        found_in(known, entries),
-        found_in(work.primary_keys("l", "o"), entries),
+    return all_of(
+        [
+            work.in_scope("l"),
+            negated(work.soft_deleted("l")),
+            negated(found_in(keys, work.compose("FROM {stage} q WHERE true"))),
+            negated(found_in(known, entries)),
+            negated(found_in(work.primary_keys("l", "o"), entries)),
+        ]
     )
 
 

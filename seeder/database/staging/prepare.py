@@ -12,6 +12,7 @@ from seeder.database.ledger.bases.base_open import Shared, open_bases
 from seeder.database.ledger.bases.bases import Base, BaseKey, base_key
 from seeder.database.ledger.bases.entries import read_bases
 from seeder.database.ledger.runs.digests import FIRST_ROWS, digest_of
+from seeder.database.schema.equality import where
 from seeder.database.schema.tables import Column, read_tables
 from seeder.database.staging import (
     applied_lines,
@@ -250,8 +251,8 @@ def _filled(seeding: Seeding, sets: Sequence[SeedSet]) -> set[str]:
     filled: set[str] = set()
     for some in at_most(AT_ONCE, placed):
         questions = [
-            sql.SQL("EXISTS (SELECT FROM {} t WHERE {})").format(
-                table.rows, scope_condition(each, table, "t")
+            sql.SQL("EXISTS (SELECT FROM {} t{})").format(
+                table.rows, where(scope_condition(each, table, "t"))
             )
             for each, table in some
         ]

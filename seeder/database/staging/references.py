@@ -14,7 +14,18 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.ledger.tables.states import OWNING, WITHOUT_CLAIM
-from seeder.database.schema.equality import all_of, any_of, cast, equal, found_in, negated
+from seeder.database.schema.equality import (
+    FALSE,
+    TRUE,
+    all_of,
+    any_of,
+    cast,
+    either,
+    equal,
+    found_in,
+    negated,
+    where,
+)
 from seeder.database.schema.rule_numbers import number, numbers, numbers_where
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.stage import AWAITED, BLOCKED, RESOLVED
@@ -143,7 +154,7 @@ def _in_table(
             stage=work.stage.relation,
             key=other.stage.d(key, "q"),
             other=other.stage.relation,
-            inserted=_to_be_inserted(other, frozenset({other.name})),
+            inserted=_to_be_inserted(other),
             same=equal(sql.Identifier("o", "key"), wanted, live),
         )
         for other in judged
@@ -167,7 +178,7 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
     asked = sql.SQL("b.addr IN (SELECT q.addr FROM {} q)").format(other.stage.relation)
     through_ledger = sql.SQL(
         "  SELECT b.addr, l.{stored} AS value, false AS awaited,"
-        " CASE WHEN {gone} THEN 2 ELSE 0 END AS rank\n"
+        " {rank} AS rank\n"
         "  FROM {base} b JOIN {live} l ON {live_here}\n"
         "  WHERE b.scope = {scope} AND b.state IN ({owning}){judged}"
     ).format(
@@ -183,12 +194,11 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
                 any_of([negated(other.soft_deleted("l")), all_of([other.marked("l", "b"), asked])]),
             ]
         ),
-        gone=other.soft_deleted("l"),
+        rank=either(other.soft_deleted("l"), sql.SQL("2"), sql.SQL("0")),
         scope=sql.Literal(other.scope),
     )
     by_key = sql.SQL(
-        "  SELECT q.addr, l.{stored}, false, 1\n"
-        "  FROM {stage} q JOIN {live} l ON {match}\n  WHERE {own}"
+        "  SELECT q.addr, l.{stored}, false, 1\n  FROM {stage} q JOIN {live} l ON {match}{own}"
     ).format(
         stored=stored,
         stage=other.stage.relation,
@@ -203,15 +213,22 @@ def _in_set(target: SetTarget, other: SetWork, judged: frozenset[str]) -> sql.Co
                 negated(other.soft_deleted("l")),
             ]
         ),
-        own=_own(other),
+        own=where(_own(other)),
     )
-    awaited = sql.SQL("  SELECT q.addr, NULL, true, 3 FROM {} q{}").format(
-        other.stage.relation, _to_be_inserted(other, judged)
+    inserted = _to_be_inserted(other) if other.name in judged else TRUE
+    awaited = (
+        []
+        if inserted == FALSE
+        else [
+            sql.SQL("  SELECT q.addr, NULL, true, 3 FROM {} q{}").format(
+                other.stage.relation, where(inserted)
+            )
+        ]
     )
     again = (
         [_found_again(target, other)] if other.decision in _FINDING and not other.base.fresh else []
     )
-    return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, *again, awaited])
+    return sql.SQL("\n  UNION ALL\n").join([through_ledger, by_key, *again, *awaited])
 
 
 def _found_again(target: SetTarget, other: SetWork) -> sql.Composable:
@@ -279,7 +296,7 @@ def _own(other: SetWork) -> sql.Composable:
     A person may have given that row the key; the rules of identities call it *taken* then.
     """
     if other.base.fresh:
-        return sql.SQL("true")
+        return TRUE
     owning = sql.SQL("e.scope = {} AND e.state IN ({})").format(sql.Literal(other.scope), OWNING)
     return sql.SQL(
         "(q.addr IN (SELECT e.addr FROM {base} e WHERE {owning}) OR NOT {placed})"
@@ -293,19 +310,17 @@ def _own(other: SetWork) -> sql.Composable:
     )
 
 
-def _to_be_inserted(other: SetWork, judged: frozenset[str]) -> sql.Composable:
-    """Restricts stage rows `q` to those that the seeding inserts; ends in a condition."""
+def _to_be_inserted(other: SetWork) -> sql.Composable:
+    """Condition: stage row `q` of a set that is judged by now is one that the seeding inserts."""
     match other.decision:
-        case _ if other.name not in judged:
-            return sql.SQL(" WHERE true")
         case SetDecision.INSERT:
-            return sql.SQL(" WHERE {} <> {}").format(other.stage.missing("q"), sql.Literal(BLOCKED))
+            return sql.SQL("{} <> {}").format(other.stage.missing("q"), sql.Literal(BLOCKED))
         case _ if other.decision in MERGING:
-            return sql.SQL(" JOIN {} w ON w.s = {} WHERE w.verdict = ANY ({})").format(
-                other.verdict, other.stage.row("q"), INSERTING
+            return sql.SQL("{} IN (SELECT w.s FROM {} w WHERE w.verdict = ANY ({}))").format(
+                other.stage.row("q"), other.verdict, INSERTING
             )
         case _:  # left alone, and not judged
-            return sql.SQL(" WHERE false")
+            return FALSE
 
 
 def fill_awaited(
@@ -414,13 +429,13 @@ def block_unreachable(connection: psycopg.Connection[Any], group: Mapping[str, S
 def _block(connection: psycopg.Connection[Any], work: SetWork, column: str, other: SetWork) -> int:
     unreachable = sql.SQL(
         "s.missing = {awaited} AND s.{r} IS NOT NULL AND s.{d} IS NULL AND NOT EXISTS"
-        " (SELECT FROM {target} q{inserted} AND q.addr = s.{r})"
+        " (SELECT FROM {target} q WHERE q.addr = s.{r} AND {inserted})"
     ).format(
         awaited=sql.Literal(AWAITED),
         r=sql.Identifier(f"r{work.stage.position(column)}"),
         d=sql.Identifier(f"d{work.stage.position(column)}"),
         target=other.stage.relation,
-        inserted=_to_be_inserted(other, frozenset({other.name})),
+        inserted=_to_be_inserted(other),
     )
     count = connection.execute(
         sql.SQL("UPDATE {} s SET missing = {} WHERE {}").format(
@@ -428,25 +443,24 @@ def _block(connection: psycopg.Connection[Any], work: SetWork, column: str, othe
         )
     ).rowcount
     if count and work.decision is not SetDecision.INSERT:
+        told = work.was_told(Why.REFERENCE)
         connection.execute(
             sql.SQL(
                 "UPDATE {} w SET verdict = CASE WHEN w.verdict = ANY ({})"
-                " THEN CASE WHEN {told} THEN {} ELSE {} END"
-                " ELSE CASE WHEN {told} THEN {} ELSE {} END END"
+                " THEN {} ELSE {} END"
                 " FROM {} s WHERE s.n = w.s AND s.missing = {}"
                 " AND (w.verdict = ANY ({}) OR w.verdict = ANY ({}))"
             ).format(
                 work.verdict,
                 INSERTING,
-                number(ROW_RULES, "new_blocked_before"),
-                number(ROW_RULES, "new_blocked"),
-                number(ROW_RULES, "blocked_before"),
-                number(ROW_RULES, "blocked"),
+                either(
+                    told, number(ROW_RULES, "new_blocked_before"), number(ROW_RULES, "new_blocked")
+                ),
+                either(told, number(ROW_RULES, "blocked_before"), number(ROW_RULES, "blocked")),
                 work.stage.relation,
                 sql.Literal(BLOCKED),
                 INSERTING,
                 _LIVE,
-                told=work.was_told(Why.REFERENCE),
             )
         )
     return count

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.schema.equality import canonical
+from seeder.database.schema.equality import TRUE, all_of, canonical
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import Known, Seeding
 from seeder.database.staging.renamed import any_entry, former_scopes, places
@@ -94,10 +94,10 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     connection, base = seeding.connection, work.base.relation
     at = work.at_primary_key("t", "b")
     carried: sql.Composable = work.compose(
-        "EXISTS (SELECT FROM {live} t WHERE {} AND {})", at, work.in_scope("t")
+        "EXISTS (SELECT FROM {live} t WHERE {})", all_of([at, work.in_scope("t")])
     )
     if before.scope in former_scopes(work.seed_set, work.table):
-        carried = sql.SQL("true")
+        carried = TRUE
     elif _agree(work.seed_set, work.table, before.scope):
         carried = work.compose("({} OR NOT EXISTS (SELECT FROM {live} t WHERE {}))", carried, at)
     named = {
@@ -109,10 +109,13 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     connection.execute(
         sql.SQL(
             "UPDATE {base} b SET scope = {scope}{asked}"
-            " WHERE b.scope = {before} AND b.seed_set = {id}"
-            " AND {carried} AND NOT EXISTS"
-            " (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = b.addr)"
-        ).format(carried=carried, asked=_asked(work), **named)
+            " WHERE b.scope = {before} AND b.seed_set = {id} AND NOT EXISTS"
+            " (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = b.addr){carried}"
+        ).format(
+            carried=sql.SQL("") if carried == TRUE else sql.SQL(" AND {}").format(carried),
+            asked=_asked(work),
+            **named,
+        )
     )
     if not seeding.writes:
         return

@@ -9,7 +9,14 @@ from seeder.database.judging import documents
 from seeder.database.judging.expressions import offer
 from seeder.database.ledger.bases.bases import BaseColumn
 from seeder.database.ledger.bases.notes import EMPTY, as_array, as_object, joined, since
-from seeder.database.schema.equality import canonical, cast, same
+from seeder.database.schema.equality import (
+    all_of,
+    any_of,
+    canonical,
+    cast,
+    negated,
+    same,
+)
 from seeder.database.schema.rule_numbers import numbers, numbers_where
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.write import applied
@@ -125,9 +132,8 @@ def later_notes(work: SetWork) -> sql.Composable:
             lets_go = sql.SQL("coalesce({} = ANY ({}), false)").format(verdict, _LETTING_GO)
             piece = sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END")
             unknown.append(piece.format(lets_go, as_array(column.name)))
-            still = sql.SQL("({} OR b.notes -> 'omitted'::text ? {}::text AND NOT {})").format(
-                lets_go, Named(column.name), given
-            )
+            before = sql.SQL("b.notes -> 'omitted'::text ? {}::text").format(Named(column.name))
+            still = any_of([lets_go, all_of([before, negated(given)])])
             omitted.append(piece.format(still, as_array(column.name)))
         if column.name in work.seed_set.key:
             moved.append(

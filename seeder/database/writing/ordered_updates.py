@@ -16,7 +16,7 @@ from seeder.database.connection.connect import Connection
 from seeder.database.judging import collisions
 from seeder.database.judging.collisions import Changes
 from seeder.database.judging.verdict_rows import EVERY
-from seeder.database.schema.equality import cast, type_sql
+from seeder.database.schema.equality import all_of, cast, type_sql
 from seeder.database.schema.tables import Guard
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.rejected_rows import always_generated, refused
@@ -67,7 +67,7 @@ def in_turn(
     waiting = collisions.waiting(connection, changes, among)
     if not waiting:
         return write(among)
-    others = sql.SQL("{} AND NOT {}").format(among, _one_of(changes, waiting))
+    others = all_of([among, sql.SQL("NOT {}").format(_one_of(changes, waiting))])
     count = write(others)
     for _ in range(_TURNS):
         still = collisions.waiting(connection, changes, _one_of(changes, waiting))
@@ -119,15 +119,14 @@ def step_aside(
             "WITH aside AS (UPDATE {live} t SET {sets} FROM"
             " (SELECT w.*, pg_catalog.row_number() OVER (ORDER BY {row}) AS seeder_turn FROM"
             " {relation} w"
-            " WHERE {changing} AND {among}) w WHERE {at} RETURNING {row} AS seeder_row, {now})\n"
+            " WHERE {rows}) w WHERE {at} RETURNING {row} AS seeder_row, {now})\n"
             "UPDATE {relation} w SET {known} FROM aside a WHERE {row} = a.seeder_row"
         ).format(
             live=changes.table.rows,
             sets=sql.SQL(", ").join(sets),
             row=changes.row,
             relation=changes.relation,
-            changing=changes.changing,
-            among=among,
+            rows=all_of([changes.changing, among]),
             at=changes.at,
             now=sql.SQL(", ").join(
                 sql.SQL("t.{} AS {}").format(sql.Identifier(name), key) for key, name in keys

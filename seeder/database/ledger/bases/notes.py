@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
+from seeder.database.schema.equality import either
 
 EMPTY = sql.SQL("'{}'::jsonb")
 
@@ -21,8 +22,7 @@ def objects(
 ) -> sql.Composable:
     """An object of those members, (condition, name, value), whose condition holds."""
     return sql.SQL(" || ").join(
-        sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(condition, as_object(name, value), EMPTY)
-        for condition, name, value in members
+        either(condition, as_object(name, value), EMPTY) for condition, name, value in members
     )
 
 
