@@ -227,7 +227,7 @@ def _judge_written(seeding: Seeding, works: dict[str, SetWork], applied: frozens
 def _lock_and_judge_again(seeding: Seeding, work: SetWork) -> None:
     """Lock the rows to be written; where a person was faster, judge once more what is there."""
     while write.lock(seeding.connection, work, verdict_rows.writing(work), "NO KEY UPDATE").changed:
-        seeding.connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
+        seeding.connection.execute(work.compose("TRUNCATE {verdict}"))
         judge_set(seeding, work)
         references.block_unreachable(seeding.connection, {work.name: work})
 
@@ -355,8 +355,8 @@ def _resolved(work: SetWork) -> sql.Composable:
     """Condition on verdict row `w`: it refers to no row that is yet to be inserted."""
     if not work.stage.references:
         return EVERY
-    return sql.SQL("w.s NOT IN (SELECT s.n FROM {} s WHERE s.missing <> {})").format(
-        work.stage.relation, sql.Literal(RESOLVED)
+    return work.compose(
+        "w.s NOT IN (SELECT s.n FROM {stage} s WHERE s.missing <> {})", sql.Literal(RESOLVED)
     )
 
 

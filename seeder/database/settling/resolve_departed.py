@@ -81,14 +81,14 @@ def _judged(seeding: Seeding, work: SetWork, *, decided: bool = False) -> Rule[R
     """Lock the row of the diff and judge it; None where there is none."""
 
     def judge() -> None:
-        seeding.connection.execute(sql.SQL("TRUNCATE {}").format(work.verdict))
+        seeding.connection.execute(work.compose("TRUNCATE {verdict}"))
         judge_leaving(seeding, [work], decided=decided)
         require_single(seeding, work)
 
     judge()
     write.lock(seeding.connection, work, sql.SQL("w.live"), "UPDATE")
     judge()
-    row = seeding.connection.execute(sql.SQL("SELECT verdict FROM {}").format(work.verdict))
+    row = seeding.connection.execute(work.compose("SELECT verdict FROM {verdict}"))
     found = row.fetchone()
     return None if found is None else ROW_RULES[found[0]]
 
@@ -108,9 +108,7 @@ def _in_conflict(connection: Connection, work: SetWork, rule: Rule[RowAction]) -
 
 def _is_known(connection: Connection, work: SetWork, key: str) -> bool:
     row = connection.execute(
-        sql.SQL("SELECT EXISTS (SELECT FROM {} WHERE scope = %s AND addr = %s)").format(
-            work.base.relation
-        ),
+        work.compose("SELECT EXISTS (SELECT FROM {base} WHERE scope = %s AND addr = %s)"),
         [work.scope, key],
     ).fetchone()
     return bool(row and row[0])

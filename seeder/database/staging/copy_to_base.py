@@ -171,6 +171,4 @@ def _shortened(work: SetWork) -> list[tuple[str, Column]]:
 
 def _alter(connection: Connection, work: SetWork, clauses: Sequence[sql.Composable]) -> None:
     if clauses:
-        connection.execute(
-            sql.SQL("ALTER TABLE {} {}").format(work.base.relation, sql.SQL(", ").join(clauses))
-        )
+        connection.execute(work.compose("ALTER TABLE {base} {}", sql.SQL(", ").join(clauses)))

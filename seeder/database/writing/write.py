@@ -69,18 +69,14 @@ def allocate(connection: Connection, work: SetWork) -> None:
     if not drawn or work.decision is SetDecision.INSERT:
         return
     # A copy of the database whose sequences did not travel would draw what is taken.
-    inserts = sql.SQL("EXISTS (SELECT FROM {} WHERE verdict = ANY ({}))").format(
-        work.verdict, INSERTING
-    )
+    inserts = work.compose("EXISTS (SELECT FROM {verdict} WHERE verdict = ANY ({}))", INSERTING)
     columns = [work.base.primary_key[position] for position in drawn]
     advance_sequences(connection, work, columns, where=inserts)
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {verdict} w SET {sets} FROM (SELECT o.s, {values} FROM"
             " (SELECT s FROM {verdict} WHERE verdict = ANY ({inserting}) ORDER BY s) o) q"
-            " WHERE q.s = w.s"
-        ).format(
-            verdict=work.verdict,
+            " WHERE q.s = w.s",
             sets=sql.SQL(", ").join(
                 sql.SQL("{p} = q.{p}").format(p=sql.Identifier(f"p{position + 1}"))
                 for position in drawn
@@ -156,7 +152,7 @@ def insertion(
         sql.SQL(", ").join(columns.values()),
         inserted_rows(work),
         is_inserted(work),
-        sql.SQL("") if in_order else sql.SQL(" ORDER BY {}").format(work.stage.row()),
+        sql.SQL("") if in_order else work.compose(" ORDER BY {row}"),
         sql.SQL("") if first is None else sql.SQL(" LIMIT {}").format(sql.Literal(first)),
     )
 
@@ -164,14 +160,14 @@ def insertion(
 def written_columns(connection: Connection, work: SetWork) -> list[str]:
     """The columns that the verdicts write in any row."""
     flags = connection.execute(
-        sql.SQL("SELECT {} FROM {} w WHERE {}").format(
+        work.compose(
+            "SELECT {} FROM {verdict} w WHERE {}",
             sql.SQL(", ").join(
                 sql.SQL("coalesce(pg_catalog.bool_or(w.{} = ANY ({})), false)").format(
                     sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
                 )
                 for n in range(1, len(work.names) + 1)
             ),
-            work.verdict,
             writing(work),
         )
     ).fetchone()
@@ -218,8 +214,8 @@ def write_late(connection: Connection, work: SetWork, columns: frozenset[str]) -
             ]
         )
         connection.execute(
-            sql.SQL("UPDATE {} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL").format(
-                work.table.rows,
+            work.compose(
+                "UPDATE {live} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL",
                 sql.Identifier(name),
                 work.stage.d(name),
                 inserted_rows(work),
