@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -91,6 +92,14 @@ def test_statements_are_told_with_the_names_of_rules_and_without_values(marked: 
     assert all(each["milliseconds"] >= 0 for each in done.named("statement.executed"))
     assert any(each.get("rows") == 2 for each in done.named("statement.executed"))
     is_silent(text)
+
+
+def test_lists_of_rules_are_told_with_what_they_stand_for(marked: Shop) -> None:
+    text = "\n".join(told(marked.run("--mode", "update", "--log-level", "sql")))
+    after = re.findall(r"'\{[0-9,]+\}'::smallint\[\](.{0,4})", text)
+    assert after
+    assert set(after) == {" /* "}
+    assert not re.findall(r"OR false\)|NOT \((?:true|false)\)|AND true\b", text)
 
 
 def test_a_first_load_tells_no_values(marked: Shop) -> None:

@@ -55,11 +55,9 @@ def untouched(
         (cast(live, stored_there), sql.Identifier("t", target.stored), stored_there),
     ]
     source = other.compose(
-        "FROM {base} e JOIN {table} t ON {at_primary_key} AND {in_scope}"
-        " WHERE e.scope = {scope} AND e.state IN ({owning})",
+        "FROM {base} e JOIN {table} t ON {match} WHERE e.scope = {scope} AND e.state IN ({owning})",
         table=other.table.rows,
-        at_primary_key=other.at_primary_key("t", "e"),
-        in_scope=other.in_scope("t"),
+        match=all_of([other.at_primary_key("t", "e"), other.in_scope("t")]),
     )
     return sql.SQL("({} OR {})").format(as_stored, found_in(pairs, source))
 
