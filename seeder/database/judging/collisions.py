@@ -25,14 +25,7 @@ from seeder.database.judging.verdict_rows import (
     writing,
 )
 from seeder.database.ledger.tables.states import SET
-from seeder.database.schema.equality import (
-    FALSE,
-    all_of,
-    cast,
-    compared_by,
-    equal,
-    negated,
-)
+from seeder.database.schema.equality import FALSE, all_of, cast, compared_by, equal, negated, where
 from seeder.database.schema.rule_numbers import numbers_named
 from seeder.database.schema.tables import Guard, Table
 from seeder.database.staging.work import SetWork
@@ -409,7 +402,7 @@ def takers(
     keys: Sequence[sql.Composable],
     row: sql.Composable,
     source: sql.Composable,
-    where: sql.Composable,
+    condition: sql.Composable,
     *,
     guarded: bool = True,
 ) -> sql.Composable:
@@ -438,14 +431,14 @@ def takers(
             sql.SQL(", ").join(made), columns_then
         )
     return sql.SQL(
-        "SELECT q.*, e.* FROM (SELECT {row} AS seeder_row, {named} FROM {source} WHERE {where}"
+        "SELECT q.*, e.* FROM (SELECT {row} AS seeder_row, {named} FROM {source}{where}"
         " OFFSET 0) q\nCROSS JOIN LATERAL (SELECT {values} FROM ({columns}) r) e"
         "{guarded}"
     ).format(
         row=row,
         named=sql.SQL(", ").join([*numbered, *named]),
         source=source,
-        where=where,
+        where=where(condition),
         values=_values(guard),
         columns=columns_then,
         guarded=sql.SQL(" WHERE e.guarded" if guarded else ""),

@@ -55,11 +55,12 @@ def untouched(
         (cast(live, stored_there), sql.Identifier("t", target.stored), stored_there),
     ]
     source = other.compose(
-        "FROM {base} e JOIN {table} t ON {match} WHERE e.scope = {scope} AND e.state IN ({owning})",
+        "FROM {base} e JOIN {table} t ON {match}",
         table=other.table.rows,
         match=all_of([other.at_primary_key("t", "e"), other.in_scope("t")]),
     )
-    return sql.SQL("({} OR {})").format(as_stored, found_in(pairs, source))
+    owning = other.compose("e.scope = {scope} AND e.state IN ({owning})")
+    return sql.SQL("({} OR {})").format(as_stored, found_in(pairs, source, owning))
 
 
 def desired(work: SetWork, name: str) -> sql.Composable:

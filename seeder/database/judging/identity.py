@@ -111,9 +111,8 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
     def owned_by(pairs: list[Pair]) -> sql.Composable:
         return found_in(
             pairs,
-            sql.SQL("FROM {} o WHERE o.scope = {} AND o.state IN ({})").format(
-                work.base.relation, sql.Literal(work.scope), OWNING
-            ),
+            sql.SQL("FROM {} o").format(work.base.relation),
+            sql.SQL("o.scope = {} AND o.state IN ({})").format(sql.Literal(work.scope), OWNING),
         )
 
     def key_of(entry: str) -> list[Pair]:
@@ -146,7 +145,7 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
                 (sql.Identifier("lp", name), work.stage.d(name, "q"), work.live(name))
                 for name in keys
             ],
-            sql.SQL("FROM {} q WHERE true").format(work.stage.relation),
+            sql.SQL("FROM {} q").format(work.stage.relation),
         ),
     )
     # A row that the set itself has marked as deleted is there, unless it was made anew since.
@@ -183,9 +182,8 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
             sql.Identifier("lk", first),
             found_in(
                 [(key, sql.Identifier("ls", name), work.live(name)) for name, key in keys.items()],
-                sql.SQL("FROM {} ls WHERE {}").format(
-                    work.table.rows, all_of([work.in_scope("ls"), work.soft_deleted("ls")])
-                ),
+                sql.SQL("FROM {} ls").format(work.table.rows),
+                all_of([work.in_scope("ls"), work.soft_deleted("ls")]),
             ),
         ),
     )

@@ -20,7 +20,6 @@ from seeder.database.ledger.bases.entry_values import omitted, unknown
 from seeder.database.ledger.tables.states import told
 from seeder.database.schema.equality import all_of, canonical, equal, same
 from seeder.database.schema.rule_numbers import numbers
-from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Conflict, Removed, Update
 from seeder.merge.plan import ColumnCase, Why
@@ -93,8 +92,7 @@ def _judge(
         **_entry_facts(),
         "live": sql.SQL("c.live"),
         "soft_deleted": sql.SQL("c.soft_deleted"),
-        "blocked": work.stage.references != ()
-        and sql.SQL("({} = {})").format(work.stage.missing(), sql.Literal(BLOCKED)),
+        "blocked": work.stage.references != () and sql.SQL("({})").format(work.stage.blocked()),
         "held": False,
         "told": work.was_told(Why.REFERENCE) if work.told.get(Why.REFERENCE) else False,
         "refresh": refresh,

@@ -312,7 +312,7 @@ def _new_value(work: SetWork, name: str, value: str, *, reason: str) -> ColumnCh
 
 
 def _inserted(work: SetWork, *, conflicts_only: bool, limit: int | None) -> sql.Composed:
-    blocked = sql.SQL("{} = {}").format(work.stage.missing(), sql.Literal(BLOCKED))
+    blocked = work.stage.blocked()
     texts = [
         _is_given(work, name)
         if work.seed_set.column(name).secret

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from psycopg import sql
 
-from seeder.database.schema.equality import TRUE, all_of, equal
+from seeder.database.schema.equality import TRUE, all_of, equal, negated
 from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.references import INSERTING
-from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.merge.plan import ColumnCase, RowAction, SetDecision
 from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
@@ -60,9 +59,9 @@ def inserted_rows(work: SetWork) -> sql.Composable:
 
 
 def is_inserted(work: SetWork) -> sql.Composable:
-    """WHERE clause to `inserted_rows`."""
+    """Condition on `inserted_rows`."""
     if work.decision is SetDecision.INSERT:
-        return sql.SQL("{} <> {}").format(work.stage.missing(), sql.Literal(BLOCKED))
+        return negated(work.stage.blocked())
     return sql.SQL("w.verdict = ANY ({})").format(INSERTING)
 
 

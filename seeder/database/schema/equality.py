@@ -221,28 +221,33 @@ def all_equal(pairs: Iterable[Pair]) -> sql.Composable:
     return all_of(equal(one, other, column) for one, other, column in pairs)
 
 
-def found_in(pairs: Sequence[Pair], source: sql.Composable) -> sql.Composed:
+def found_in(
+    pairs: Sequence[Pair], source: sql.Composable, condition: sql.Composable | None = None
+) -> sql.Composed:
     """Condition, never NULL: the first of each pair equal the others in a row of `source`.
 
-    `source` is a FROM clause with a WHERE clause. As a row compared with ANY, which Postgres
-    answers from one hash table however few rows it expects to ask; EXISTS would be asked anew for
-    each row. That takes one operator for all columns.
+    `source` is a FROM clause, and `condition` one on its rows. As a row compared with ANY, which
+    Postgres answers from one hash table however few rows it expects to ask; EXISTS would be asked
+    anew for each row. That takes one operator for all columns.
     """
     operators = {None if column.nulls_equal else column.kind.equals for _, _, column in pairs}
     operator = operators.pop()
     if operators or operator is None:
-        return sql.SQL("EXISTS (SELECT {} AND {})").format(source, all_equal(pairs))
+        return sql.SQL("EXISTS (SELECT {}{})").format(
+            source, where(all_of([condition or TRUE, all_equal(pairs)]))
+        )
     ones = [
         sql.SQL("{}{}").format(
             one, sql.SQL(f" COLLATE {column.collation}" if column.collation else "")
         )
         for one, _, column in pairs
     ]
-    return sql.SQL("coalesce(({}) {} ANY (SELECT {} {}), false)").format(
+    return sql.SQL("coalesce(({}) {} ANY (SELECT {} {}{}), false)").format(
         sql.SQL(", ").join(ones),
         sql.SQL(operator),
         sql.SQL(", ").join(other for _, other, _ in pairs),
         source,
+        where(condition or TRUE),
     )
 
 

@@ -105,14 +105,14 @@ def _free(work: SetWork) -> sql.Composable:
         (sql.Identifier("l", name), base_key(work, name, "o"), work.live(name))
         for name in work.seed_set.key
     ]
-    entries = work.compose("FROM {base} o WHERE o.scope = {scope}")
+    entries, in_scope = work.compose("FROM {base} o"), work.compose("o.scope = {scope}")
     return all_of(
         [
             work.in_scope("l"),
             negated(work.soft_deleted("l")),
-            negated(found_in(keys, work.compose("FROM {stage} q WHERE true"))),
-            negated(found_in(known, entries)),
-            negated(found_in(work.primary_keys("l", "o"), entries)),
+            negated(found_in(keys, work.compose("FROM {stage} q"))),
+            negated(found_in(known, entries, in_scope)),
+            negated(found_in(work.primary_keys("l", "o"), entries, in_scope)),
         ]
     )
 

@@ -14,7 +14,7 @@ from seeder.database.judging.expressions import entry_match
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.tables.ledger import Ledger
-from seeder.database.schema.equality import all_of, canonical, equal
+from seeder.database.schema.equality import all_of, canonical, either, equal, negated
 from seeder.database.schema.tables import Column
 from seeder.database.settling.partial import (
     find_few,
@@ -25,7 +25,6 @@ from seeder.database.settling.partial import (
 )
 from seeder.database.staging import references
 from seeder.database.staging.context import Seeding
-from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import record, write
 from seeder.database.writing.rejected_rows import Writes, rejected
@@ -83,13 +82,11 @@ def _let_back_in(connection: Connection, work: SetWork) -> None:
     """Judge rows that a person deleted like rows that seeder had removed."""
     connection.execute(
         work.compose(
-            "UPDATE {verdict} w SET verdict = CASE WHEN {missing} = {blocked} THEN {skip}"
-            " ELSE {restore} END FROM {stage} s WHERE {row} = w.s AND w.b IS NOT NULL"
-            " AND w.verdict IN ({stands}, {found_gone})",
-            missing=work.stage.missing(),
-            blocked=sql.Literal(BLOCKED),
-            skip=row_rule("returned_blocked"),
-            restore=row_rule("returned"),
+            "UPDATE {verdict} w SET verdict = {returned} FROM {stage} s WHERE {row} = w.s"
+            " AND w.b IS NOT NULL AND w.verdict IN ({stands}, {found_gone})",
+            returned=either(
+                work.stage.blocked(), row_rule("returned_blocked"), row_rule("returned")
+            ),
             stands=row_rule("deleted_before"),
             found_gone=row_rule("deleted_here"),
         )
@@ -264,9 +261,9 @@ def _find_marked(connection: Connection, work: SetWork, name: str, keys: Sequenc
         work.compose(
             "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT DISTINCT ON (s.addr) s.addr,"
             " b.ctid AS b, {keys} FROM {stage} s JOIN {base} b ON b.scope = {scope} AND {match}"
-            " JOIN {live} l ON ({at_primary_key} OR ({has_key})) AND {in_scope} AND {marked}"
+            " JOIN {live} l ON ({at_primary_key} OR ({has_key})) AND {marked}"
             " WHERE s.addr = ANY ({wanted}::text[]) AND NOT EXISTS (SELECT FROM {live} o"
-            " WHERE {other_has_key} AND {other_in_scope} AND NOT {other_marked})"
+            " WHERE {other_unmarked})"
             " ORDER BY s.addr, ({at_primary_key}) DESC",
             name=sql.Identifier(name),
             keys=sql.SQL(", ").join(
@@ -276,11 +273,10 @@ def _find_marked(connection: Connection, work: SetWork, name: str, keys: Sequenc
             match=entry_match(work),
             at_primary_key=work.at_primary_key("l", "b"),
             has_key=has_key["l"],
-            in_scope=work.in_scope("l"),
-            marked=work.soft_deleted("l"),
+            marked=all_of([work.in_scope("l"), work.soft_deleted("l")]),
             wanted=sql.Literal(list(keys)),
-            other_has_key=has_key["o"],
-            other_in_scope=work.in_scope("o"),
-            other_marked=work.soft_deleted("o"),
+            other_unmarked=all_of(
+                [has_key["o"], work.in_scope("o"), negated(work.soft_deleted("o"))]
+            ),
         )
     )

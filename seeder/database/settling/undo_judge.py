@@ -12,6 +12,7 @@ from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, is_stored
 from seeder.database.ledger.bases.entry_values import omitted, unknown
 from seeder.database.schema.equality import (
+    TRUE,
     all_of,
     compared_by,
     equal_or_null,
@@ -159,7 +160,7 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
         compared_by(sql.Identifier("p", other), operator, before(base, one))
         for one, other, operator in zip(key.columns, key.target_columns, key.operators, strict=True)
     )
-    coming: sql.Composable = sql.SQL("true")
+    coming: sql.Composable = TRUE
     if key.target == base.table.qualified:
         coming = sql.SQL("NOT EXISTS (SELECT FROM {} x WHERE x.verdict = 'do' AND {})").format(
             work.relation,
@@ -170,12 +171,13 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
                 for one, other in zip(key.columns, key.target_columns, strict=True)
             ),
         )
-    given = sql.SQL(" AND ").join(
+    given = [
         sql.SQL("w.before ->> {}::text IS NOT NULL").format(Named(name)) for name in key.columns
+    ]
+    absent = sql.SQL("NOT EXISTS (SELECT FROM {} p WHERE {})").format(
+        sql.Identifier(*key.target.parts), here
     )
-    return sql.SQL("{} AND NOT EXISTS (SELECT FROM {} p WHERE {}) AND {}").format(
-        given, sql.Identifier(*key.target.parts), here, coming
-    )
+    return all_of([*given, absent, coming])
 
 
 # -- rows that the run updated -------------------------------------------------------------
@@ -198,10 +200,9 @@ def judge_updated(connection: Connection, work: Undoing) -> None:
         revertible.append(
             sql.SQL(
                 "CASE WHEN w.after ? {name}::text AND {written}"
-                " AND w.before ->> {name}::text IS DISTINCT FROM w.after ->> {name}::text"
-                " AND {parent}"
+                " AND w.before ->> {name}::text IS DISTINCT FROM w.after ->> {name}::text{parents}"
                 " THEN ARRAY[{name}] ELSE '{{}}' END"
-            ).format(parent=_parent_is_there(base, name), **parts)
+            ).format(parents=sql.SQL("").join(_parents_are_there(base, name)), **parts)
         )
         moot.append(
             sql.SQL("CASE WHEN w.after ? {name}::text AND {before} THEN 1 ELSE 0 END").format(
@@ -281,12 +282,12 @@ def _held(connection: Connection, work: Undoing, side: str, kind: str) -> list[s
     ]
 
 
-def _parent_is_there(base: Base, name: str) -> sql.Composable:
-    """Condition: what the column referred to before still exists."""
-    conditions: list[sql.Composable] = [sql.SQL("true")]
-    conditions += [
+def _parents_are_there(base: Base, name: str) -> list[sql.Composed]:
+    """More conditions: what the column referred to before still exists."""
+    return [
         sql.SQL(
-            "(w.before ->> {name}::text IS NULL OR EXISTS (SELECT FROM {target} p WHERE {there}))"
+            " AND (w.before ->> {name}::text IS NULL"
+            " OR EXISTS (SELECT FROM {target} p WHERE {there}))"
         ).format(
             name=Named(name),
             target=sql.Identifier(*key.target.parts),
@@ -297,4 +298,3 @@ def _parent_is_there(base: Base, name: str) -> sql.Composable:
         for key in base.table.foreign_keys
         if key.columns == (name,)
     ]
-    return sql.SQL(" AND ").join(conditions)

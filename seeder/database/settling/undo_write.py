@@ -14,7 +14,7 @@ from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.entries import at_key, image, live_text
 from seeder.database.ledger.tables.ledger import Ledger
-from seeder.database.schema.equality import canonical
+from seeder.database.schema.equality import all_of, canonical
 from seeder.database.settling.undo_held import changes_of
 from seeder.database.settling.undo_list import Undoing, before
 from seeder.database.writing.ordered_updates import in_turn
@@ -171,13 +171,12 @@ def set_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) 
     def write(among: sql.Composable) -> int:
         return connection.execute(
             work.compose(
-                "UPDATE {live} t SET {sets} FROM {w} w WHERE {at} AND {changing} AND {among}",
+                "UPDATE {live} t SET {sets} FROM {w} w WHERE {at} AND {chosen}",
                 sets=sql.SQL(", ").join(
                     sql.SQL("{} = {}").format(sql.Identifier(name), changes.after(name))
                     for name in names
                 ),
-                changing=changes.changing,
-                among=among,
+                chosen=all_of([changes.changing, among]),
             )
         ).rowcount
 

@@ -237,17 +237,17 @@ def _found_again(target: SetTarget, other: SetWork) -> sql.Composable:
     A person gave the row a key that another one claimed, and nobody does any more; the rules of
     identities call that one *renamed*.
     """
-    owning = sql.SQL("FROM {} e WHERE e.scope = {} AND e.state IN ({})").format(
-        other.base.relation, sql.Literal(other.scope), OWNING
-    )
+    entries = sql.SQL("FROM {} e").format(other.base.relation)
+    owning = sql.SQL("e.scope = {} AND e.state IN ({})").format(sql.Literal(other.scope), OWNING)
     keys = [(sql.Identifier("l", name), other.live(name)) for name in other.seed_set.key]
     claims = [
-        found_in(other.primary_keys("l", "e"), owning),
+        found_in(other.primary_keys("l", "e"), entries, owning),
         found_in(
             [
                 (live, cast(sql.SQL("e.{}").format(other.base.columns[name].asked), column), column)
                 for name, (live, column) in zip(other.seed_set.key, keys, strict=True)
             ],
+            entries,
             owning,
         ),
         found_in(
@@ -255,7 +255,7 @@ def _found_again(target: SetTarget, other: SetWork) -> sql.Composable:
                 (live, other.stage.d(name, "q"), column)
                 for name, (live, column) in zip(other.seed_set.key, keys, strict=True)
             ],
-            sql.SQL("FROM {} q WHERE true").format(other.stage.relation),
+            sql.SQL("FROM {} q").format(other.stage.relation),
         ),
     ]
     return sql.SQL(
@@ -305,7 +305,8 @@ def _own(other: SetWork) -> sql.Composable:
         owning=owning,
         placed=found_in(
             other.primary_keys("l", "e"),
-            sql.SQL("FROM {} e WHERE {}").format(other.base.relation, owning),
+            sql.SQL("FROM {} e").format(other.base.relation),
+            owning,
         ),
     )
 
@@ -314,7 +315,7 @@ def _to_be_inserted(other: SetWork) -> sql.Composable:
     """Condition: stage row `q` of a set that is judged by now is one that the seeding inserts."""
     match other.decision:
         case SetDecision.INSERT:
-            return sql.SQL("{} <> {}").format(other.stage.missing("q"), sql.Literal(BLOCKED))
+            return negated(other.stage.blocked("q"))
         case _ if other.decision in MERGING:
             return sql.SQL("{} IN (SELECT w.s FROM {} w WHERE w.verdict = ANY ({}))").format(
                 other.stage.row("q"), other.verdict, INSERTING

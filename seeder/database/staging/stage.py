@@ -19,7 +19,7 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Theirs
 from seeder.database.ledger.runs.line_blocks import Lines
-from seeder.database.schema.equality import cast, staged_type, type_sql
+from seeder.database.schema.equality import FALSE, cast, staged_type, type_sql
 from seeder.database.schema.tables import Column, Table
 from seeder.merge.model import Cell, CsvFile, SeedColumn, SeedSet
 
@@ -146,6 +146,12 @@ class Stage(Struct, frozen=True, kw_only=True):
     def missing(self, alias: str = "s") -> sql.Composable:
         """The stage's `missing` value, zero for sets without references."""
         return sql.Identifier(alias, "missing") if self.references else sql.SQL("0")
+
+    def blocked(self, alias: str = "s") -> sql.Composable:
+        """Condition: a row refers to one that is not there."""
+        if not self.references:
+            return FALSE
+        return sql.SQL("{} = {}").format(sql.Identifier(alias, "missing"), sql.Literal(BLOCKED))
 
     @property
     def allocated(self) -> tuple[int, ...]:

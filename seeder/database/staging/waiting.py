@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.schema.equality import where
 from seeder.database.schema.rule_numbers import numbers_named
 from seeder.database.staging.context import MERGING, Seeding
-from seeder.database.staging.stage import BLOCKED
 from seeder.database.staging.work import SetTarget, SetWork
 from seeder.merge.plan import RowAction, SetDecision, Why
 from seeder.merge.rules import ROW_RULES
@@ -116,8 +116,8 @@ def missing(work: SetWork) -> sql.Composable:
                 whose=sql.Literal(f"{whose}/"),
             )
         )
-    return sql.SQL("CASE WHEN {} = {} THEN nullif(pg_catalog.concat_ws(', ', {}), '') END").format(
-        work.stage.missing(), sql.Literal(BLOCKED), sql.SQL(", ").join(lacking)
+    return sql.SQL("CASE WHEN {} THEN nullif(pg_catalog.concat_ws(', ', {}), '') END").format(
+        work.stage.blocked(), sql.SQL(", ").join(lacking)
     )
 
 
@@ -145,10 +145,7 @@ _BY_RULE = {
 def _waiting(seeding: Seeding, work: SetWork) -> list[Waiting]:
     if work.decision is SetDecision.INSERT:
         query = work.compose(
-            "SELECT s.addr, NULL, {} FROM {stage} s WHERE {} = {}",
-            missing(work),
-            work.stage.missing(),
-            sql.Literal(BLOCKED),
+            "SELECT s.addr, NULL, {} FROM {stage} s{}", missing(work), where(work.stage.blocked())
         )
     else:
         query = work.compose(

@@ -6,7 +6,7 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.judging.verdict_rows import inserted_rows, is_inserted
-from seeder.database.schema.equality import cast, copy_text
+from seeder.database.schema.equality import all_of, cast, copy_text
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Cell
@@ -30,13 +30,21 @@ def make(connection: Connection, work: SetWork) -> None:
         number = work.stage.position(column.name)
         rows = connection.execute(
             work.compose(
-                "SELECT {row}, {value}::text FROM {source} WHERE {inserted} AND {value} IS NOT NULL"
-                " AND NOT EXISTS (SELECT FROM {made} m WHERE m.s = {row} AND m.n = {number})",
+                "SELECT {row}, {value}::text FROM {source} WHERE {inserted}",
                 value=work.stage.d(column.name),
                 source=inserted_rows(work),
-                inserted=is_inserted(work),
-                made=_table(work),
-                number=sql.Literal(number),
+                inserted=all_of(
+                    [
+                        is_inserted(work),
+                        work.compose(
+                            "{} IS NOT NULL AND NOT EXISTS (SELECT FROM {} m WHERE m.s = {row}"
+                            " AND m.n = {})",
+                            work.stage.d(column.name),
+                            _table(work),
+                            sql.Literal(number),
+                        ),
+                    ]
+                ),
             )
         ).fetchall()
         assert column.make is not None  # noqa: S101  # chosen above

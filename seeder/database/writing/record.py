@@ -15,7 +15,7 @@ from seeder.database.judging.verdict_rows import (
 from seeder.database.ledger.bases.bases import BaseColumn
 from seeder.database.ledger.bases.notes import as_array, joined
 from seeder.database.ledger.tables.states import ACTIVE, DELETED
-from seeder.database.schema.equality import all_of, canonical, equal
+from seeder.database.schema.equality import TRUE, all_of, canonical, equal, where
 from seeder.database.schema.rule_numbers import numbers, numbers_named, numbers_where
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
@@ -68,11 +68,7 @@ def record_dropped(connection: Connection, work: SetWork, *, run: int) -> list[s
 
     Returns their row keys.
     """
-    statement = work.compose(
-        "{} AND NOT EXISTS (SELECT FROM {base} b WHERE b.scope = {scope} AND b.addr = s.addr)"
-        " RETURNING addr",
-        new_entries(work, run=run, dropped=True),
-    )
+    statement = sql.SQL("{} RETURNING addr").format(new_entries(work, run=run, dropped=True))
     return sorted(addr for (addr,) in connection.execute(statement).fetchall())
 
 
@@ -107,6 +103,9 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
             values[f"r{column.n}"] = _symbol(work, column)
     values |= _of_others(work)
     values["notes"] = first_notes(work, read_back=read_back)
+    unknown = work.compose(
+        "NOT EXISTS (SELECT FROM {base} b WHERE b.scope = {scope} AND b.addr = s.addr)"
+    )
     source = inserted_rows(work)
     if read_back:
         by_key = None in keys.values()
@@ -116,20 +115,24 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
             else {name: value for name, value in keys.items() if value is not None}
         )
         source = work.compose(
-            "{} JOIN {live} l ON {} AND {}",
+            "{} JOIN {live} l ON {}",
             source,
             all_of(
-                equal(sql.Identifier("l", name), value, work.live(name))
-                for name, value in pairs.items()
+                [
+                    *(
+                        equal(sql.Identifier("l", name), value, work.live(name))
+                        for name, value in pairs.items()
+                    ),
+                    work.in_scope("l") if by_key else TRUE,
+                ]
             ),
-            work.in_scope("l") if by_key else sql.SQL("true"),
         )
     return work.compose(
-        "INSERT INTO {base} ({})\nSELECT {}\nFROM {}\nWHERE {}",
+        "INSERT INTO {base} ({})\nSELECT {}\nFROM {}{}",
         sql.SQL(", ").join(map(sql.Identifier, values)),
         sql.SQL(", ").join(values.values()),
         source,
-        is_inserted(work),
+        where(all_of([is_inserted(work), unknown if dropped else TRUE])),
     )
 
 

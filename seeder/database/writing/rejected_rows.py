@@ -14,6 +14,7 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, describe, kind_of, names_of
 from seeder.database.judging import collisions, duplicates, verdict_rows
+from seeder.database.schema.equality import where
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import write
 from seeder.database.writing.obstruction import obstruction
@@ -188,9 +189,9 @@ def _first_inserted(
 ) -> tuple[str, psycopg.Error] | None:
     rows = connection.execute(
         work.compose(
-            "SELECT s.addr FROM {} WHERE {} ORDER BY {row}",
+            "SELECT s.addr FROM {}{} ORDER BY {row}",
             verdict_rows.inserted_rows(work),
-            verdict_rows.is_inserted(work),
+            where(verdict_rows.is_inserted(work)),
         )
     ).fetchall()
     return _first_rejected(

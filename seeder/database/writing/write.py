@@ -20,7 +20,7 @@ from seeder.database.judging.verdict_rows import (
     is_inserted,
     writing,
 )
-from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.equality import all_of, equal, where
 from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import default_text, next_value
@@ -145,13 +145,13 @@ def insertion(
     always = any(work.live(name).identity == "a" for name in columns)
     unjudged = work.decision is SetDecision.INSERT and first is None
     in_order = unjudged and not work.stage.references
-    return sql.SQL("INSERT INTO {} ({}){}\nSELECT {}\nFROM {}\nWHERE {}{}{}").format(
+    return sql.SQL("INSERT INTO {} ({}){}\nSELECT {}\nFROM {}{}{}{}").format(
         work.table.identifier,
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(" OVERRIDING SYSTEM VALUE" if always else ""),
         sql.SQL(", ").join(columns.values()),
         inserted_rows(work),
-        is_inserted(work),
+        where(is_inserted(work)),
         sql.SQL("") if in_order else work.compose(" ORDER BY {row}"),
         sql.SQL("") if first is None else sql.SQL(" LIMIT {}").format(sql.Literal(first)),
     )
@@ -204,8 +204,9 @@ def _assignment(work: SetWork, name: str) -> sql.Composable:
 def write_late(connection: Connection, work: SetWork, columns: frozenset[str]) -> None:
     """Fill in references that had to wait for the rows they refer to."""
     for name in columns:
-        key = all_of(
+        chosen = all_of(
             [
+                is_inserted(work),
                 *(
                     equal(sql.Identifier("t", each), work.stage.d(each), work.live(each))
                     for each in work.seed_set.key
@@ -215,12 +216,11 @@ def write_late(connection: Connection, work: SetWork, columns: frozenset[str]) -
         )
         connection.execute(
             work.compose(
-                "UPDATE {live} t SET {} = {} FROM {} WHERE {} AND {} AND {} IS NOT NULL",
+                "UPDATE {live} t SET {} = {} FROM {} WHERE {} AND {} IS NOT NULL",
                 sql.Identifier(name),
                 work.stage.d(name),
                 inserted_rows(work),
-                is_inserted(work),
-                key,
+                chosen,
                 work.stage.d(name),
             )
         )

@@ -29,7 +29,7 @@ def read_runs(
 
 def read_run(connection: Session, ledger: Ledger, number: int) -> RunRecord | None:
     """One run."""
-    which = sql.SQL("id = {}").format(sql.Literal(number))
+    which = sql.SQL(" AND id = {}").format(sql.Literal(number))
     return next(iter(_read(connection, ledger, which, limit=1)), None)
 
 
@@ -42,7 +42,7 @@ def _read(
             "SELECT pg_catalog.jsonb_strip_nulls(coalesce(summary, '{{}}') ||"
             " pg_catalog.to_jsonb(runs) || pg_catalog.jsonb_build_object('project',"
             " (SELECT p.identity FROM {s}.projects p WHERE p.id = runs.project)))"
-            " FROM {s}.runs WHERE {p} IN (0, coalesce(project, {p})) AND {which}"
+            " FROM {s}.runs WHERE {p} IN (0, coalesce(project, {p})){which}"
             " ORDER BY id DESC LIMIT {limit}",
             which=which,
             limit=sql.Literal(limit),

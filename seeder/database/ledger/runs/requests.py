@@ -51,8 +51,8 @@ def open_request(
     connection: Session, ledger: Ledger, plan_id: str | None = None
 ) -> RequestRecord | None:
     """The request that no run has settled yet, if there is one: for this plan, or for any."""
-    wanted = sql.SQL("true") if plan_id is None else sql.SQL("plan_id = {}").format(plan_id)
-    which = sql.SQL("state = 'open' AND {}").format(wanted)
+    wanted = sql.SQL("" if plan_id is None else " AND plan_id = {}").format(plan_id)
+    which = sql.SQL(" AND state = 'open'{}").format(wanted)
     return next(iter(_requests(connection, ledger, which, limit=1)), None)
 
 
@@ -73,7 +73,7 @@ def _requests(
         ledger.sql(
             "SELECT id, plan_id, actor, requested_at, state, run, settled_at, role"
             " FROM {s}.requests"
-            " WHERE {p} IN (0, project) AND {which} ORDER BY id DESC LIMIT {limit}",
+            " WHERE {p} IN (0, project){which} ORDER BY id DESC LIMIT {limit}",
             which=which,
             limit=sql.Literal(limit),
         )

@@ -417,8 +417,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
 
 def older_than(number: int | None) -> sql.Composable:
-    """Condition on a row of a list that is read backwards; None: all of it."""
-    return sql.SQL("true") if number is None else sql.SQL("id < {}").format(number)
+    """One more condition on a row of a list that is read backwards; None: all of it."""
+    return sql.SQL("") if number is None else sql.SQL(" AND id < {}").format(number)
 
 
 def system_identifier(connection: Connection) -> str | None:
