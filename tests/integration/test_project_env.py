@@ -112,7 +112,9 @@ def test_an_asynchronous_env_py_runs_where_an_event_loop_runs_already(project: S
     async def starts() -> Done:
         return project.run()
 
-    migrated(project, asyncio.run(starts()))
+    # A process that has used Playwright has a running loop for good.
+    runs_already = asyncio._get_running_loop() is not None
+    migrated(project, project.run() if runs_already else asyncio.run(starts()))
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def _in_table(
             stage=work.stage.relation,
             key=other.stage.d(key, "q"),
             other=other.stage.relation,
-            inserted=_to_be_inserted(other),
+            inserted=where(_to_be_inserted(other)),
             same=equal(sql.Identifier("o", "key"), wanted, live),
         )
         for other in judged
