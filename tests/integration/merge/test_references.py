@@ -393,3 +393,33 @@ def test_a_reference_to_a_row_that_is_found_again_in_the_same_update(launched: P
     assert launched.entry("roles", "viewer")["state"] == "a"
     assert live(launched) == [("ann", "lead"), ("bob", "chief"), ("cid", "chief")]
     launched.assert_settled()
+
+
+def test_a_row_of_a_table_that_the_same_run_brings_is_found_by_its_key(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE areas (id serial PRIMARY KEY, code text UNIQUE);"
+        "CREATE TABLE kinds (id serial PRIMARY KEY, code text UNIQUE,"
+        " area_id int REFERENCES areas);"
+        "CREATE TABLE things (code text PRIMARY KEY, kind_id int REFERENCES kinds)"
+    )
+    areas = "table: areas\nkey: code\nrows:\n"
+    kinds = "table: kinds\nkey: code\ncolumns: {area_id: {ref: areas}}\nrows:\n"
+    things = (
+        "table: things\nkey: code\ncolumns: {kind_id: {ref: {table: kinds, key: code}}}\nrows:\n"
+    )
+    for step, names in enumerate(["a", "ab", "abc"]):
+        project.write("areas", areas + "".join(f"  - {{code: {n}}}\n" for n in names))
+        project.write(
+            "kinds", kinds + "".join(f"  - {{code: k{n}, area_id: {n}}}\n" for n in names)
+        )
+        project.write(
+            "things", things + "".join(f"  - {{code: t{n}, kind_id: k{n}}}\n" for n in names)
+        )
+        result = project.update() if step else project.init()
+        assert counts(result, "things") == {"insert": 1}
+        assert project.plans["things"].counts == {"insert": 1}
+    found = project.rows(
+        "SELECT t.code, k.code, a.code FROM things t JOIN kinds k ON k.id = kind_id"
+        " JOIN areas a ON a.id = area_id ORDER BY 1"
+    )
+    assert found == [("ta", "ka", "a"), ("tb", "kb", "b"), ("tc", "kc", "c")]
