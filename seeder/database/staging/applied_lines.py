@@ -18,7 +18,7 @@ from psycopg import sql
 
 from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.ledger.tables.states import ACTIVE
-from seeder.database.schema.equality import FALSE, TRUE, all_of, any_of, cast, equal, negated
+from seeder.database.schema.equality import FALSE, TRUE, all_of, any_of, cast, equal, negated, where
 from seeder.database.schema.tables import Column
 from seeder.database.staging import loading
 from seeder.database.staging.context import WRITTEN, Seeding
@@ -127,7 +127,18 @@ def _refers_to(other: SetWork, work: SetWork) -> bool:
 def _apart(other: SetWork, work: SetWork) -> bool:
     """Whether two sets on a table can have no row in common: their scopes tell them apart."""
     columns, others = ([name for name, _ in each.seed_set.scope] for each in (work, other))
-    return columns == others and work.scope != other.scope and work.base.id == other.base.id
+    # What is written as `'01'` is the row's `1`.
+    told = (
+        value is None or isinstance(value, str if work.live(name).base in _TEXTS else int)
+        for each in (work, other)
+        for name, value in each.seed_set.scope
+    )
+    return (
+        columns == others
+        and work.scope != other.scope
+        and work.base.id == other.base.id
+        and all(told)
+    )
 
 
 def _is_simple(column: Column) -> bool:
@@ -231,7 +242,6 @@ def _to_look_at(
         ACTIVE, sql.Literal(since)
     )
     own, live = _fingerprints(work)
-    there = all_of([work.in_scope("l"), negated(work.soft_deleted("l"))])
     facts = {
         "active": ACTIVE,
         "own": own,
@@ -239,7 +249,7 @@ def _to_look_at(
         "noted": noted,
         "base": work.base.relation,
         "rows": work.table.rows,
-        "there": sql.SQL("") if there == TRUE else sql.SQL(" WHERE {}").format(there),
+        "there": where(all_of([work.in_scope("l"), negated(work.soft_deleted("l"))])),
         "scope": sql.Literal(work.scope),
     }
     row = connection.execute(

@@ -126,3 +126,18 @@ def test_a_history_ends_as_it_does_where_all_is_staged(
     project.sql("DROP TABLE items; DROP SCHEMA seeder CASCADE")
     monkeypatch.setattr(applied_lines, "SMALLEST", LARGE)
     assert played(project, seed) == partly
+
+
+def test_scopes_that_may_be_written_otherwise_are_staged_as_a_whole(
+    project: Project, read: list[Lines]
+) -> None:
+    project.sql(TABLE.format(kind="integer", one="'1'"))
+    given = rows(500)
+    write(project, given, tenants=["1", "'02'"])
+    project.init()
+    given["100100"][0] = "Another"
+    write(project, given, tenants=["1", "'02'"])
+    done, staged = updated(project, read)
+    assert (done, staged) == ({"update": 1}, -1)
+    assert read == []
+    assert project.rows("SELECT name FROM items WHERE code = '100100'") == [("Another",)] * 2
