@@ -93,10 +93,7 @@ def _waits_for_pending(seeding: Seeding, work: SetWork) -> bool:
         for target in work.targets.values()
     ):
         return False
-    row = seeding.connection.execute(
-        work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
-    ).fetchone()
-    return bool(row and row[0])
+    return references.any_missing(seeding.connection, work)
 
 
 _OF_MISSING = sql.SQL("{}::smallint[]").format(

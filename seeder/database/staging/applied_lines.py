@@ -23,6 +23,7 @@ from seeder.database.schema.tables import Column
 from seeder.database.staging import loading
 from seeder.database.staging.context import WRITTEN, Seeding
 from seeder.database.staging.copy_to_base import is_plain
+from seeder.database.staging.references import any_missing
 from seeder.database.staging.stage import copied_as_file
 from seeder.database.staging.work import SetTarget, SetWork
 from seeder.merge.model import Update
@@ -415,7 +416,7 @@ def remember(seeding: Seeding) -> None:
 def _left_open(seeding: Seeding, work: SetWork) -> bool:
     """Whether a row is not as its line says, and its entry does not say so."""
     if work.decision is SetDecision.INSERT:
-        return work.stage.references != () and _any_missing(seeding, work)
+        return work.stage.references != () and any_missing(seeding.connection, work)
     row = seeding.connection.execute(
         sql.SQL(
             "SELECT EXISTS (SELECT FROM {} w LEFT JOIN {} b ON b.ctid = w.b"
@@ -424,11 +425,3 @@ def _left_open(seeding: Seeding, work: SetWork) -> bool:
         ).format(work.verdict, work.base.relation, sql.Literal(_OPEN), ACTIVE)
     ).fetchone()
     return row is None or bool(row[0])
-
-
-def _any_missing(seeding: Seeding, work: SetWork) -> bool:
-    """Whether a row was left out, since it refers to one that is not there."""
-    row = seeding.connection.execute(
-        work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
-    ).fetchone()
-    return bool(row and row[0])

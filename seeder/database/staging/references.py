@@ -361,6 +361,14 @@ def fill_awaited(
         )
 
 
+def any_missing(connection: psycopg.Connection[Any], work: SetWork) -> bool:
+    """Whether a row refers to one that is not there, or is yet to be inserted."""
+    row = connection.execute(
+        work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def known_beforehand(other: SetWork, stored: str) -> bool:
     """Whether the value by which others refer to a row is known before it is inserted."""
     return _new_value(other, stored) is not None

@@ -10,8 +10,7 @@ import pytest
 
 from seeder.catalog.rows import drafts
 from seeder.database.ledger.runs.line_blocks import Lines
-from seeder.database.staging import applied_lines
-from tests.integration.merge.test_applied_lines import ALL, LARGE, read, updated
+from tests.integration.merge.test_applied_lines import ALL, agree, read, updated
 from tests.support.merge import Project, counts
 
 __all__ = ["read"]
@@ -255,8 +254,4 @@ def played(project: Project, seed: int) -> list[Any]:
 def test_a_history_ends_as_it_does_where_all_is_staged(
     project: Project, read: list[Lines], monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    partly = played(project, seed)
-    assert any(lines.part and lines.part.skipped for lines in read)
-    project.sql("DROP TABLE items, kinds; DROP SCHEMA seeder CASCADE")
-    monkeypatch.setattr(applied_lines, "SMALLEST", LARGE)
-    assert played(project, seed) == partly
+    agree(project, read, monkeypatch, lambda: played(project, seed), tables="items, kinds")
