@@ -65,42 +65,20 @@ def plan(settings: Settings, *, log: Log) -> Plan:
         progress = Progress(log)
         with translated(doing="planning", otherwise=SeedingFailed), progress.followed():
             ledger = projects.opened(connection, ledger, image_of(catalog, graph))
-            found = make_plan(
-                settings,
-                connection,
-                ledger,
-                catalog,
-                graph,
-                mode=settings.mode,
-                progress=progress,
-            )
-            meta = ledger.meta(connection)
-            readable = meta is not None and meta.readable
-            if not readable:
+            with connection.transaction(force_rollback=True):
+                # A role may be read-only by default, and a temporary table is a write to Postgres.
+                connection.execute("SET TRANSACTION READ WRITE")
+                planner = Planner.read(settings, connection, ledger, catalog, graph)
+                planner = replace(planner, progress=progress)
+                if planner.left_alone is not None:
+                    found = planner.nothing(planner.left_alone)
+                else:
+                    chosen = planner.choose(settings.mode).plan
+                    found = chosen or planner.draft(planner.decide(settings.mode))
+            if planner.meta is None or not planner.meta.readable:
                 return found
             rows = left_open(connection, ledger)
             return replace(found, standing=rows.conflicts, skipped=rows.skipped)
-
-
-def make_plan(
-    settings: Settings,
-    connection: Connection,
-    ledger: Ledger,
-    catalog: Catalog,
-    graph: RevisionGraph,
-    *,
-    mode: Mode,
-    progress: Progress | None = None,
-) -> Plan:
-    """Plan a run in `mode` from the database as it is; the transaction is rolled back."""
-    with connection.transaction(force_rollback=True):
-        # A role may be read-only by default, and a temporary table is a write to Postgres.
-        connection.execute("SET TRANSACTION READ WRITE")
-        planner = Planner.read(settings, connection, ledger, catalog, graph)
-        planner = replace(planner, progress=progress)
-        if planner.left_alone is not None:
-            return planner.nothing(planner.left_alone)
-        return planner.choose(mode).plan or planner.draft(planner.decide(mode))
 
 
 class Choice(Struct, frozen=True, kw_only=True):
@@ -205,11 +183,10 @@ class Planner(Struct, frozen=True, kw_only=True):
 
     def decide(self, asked: Mode, *, approved: bool = False) -> ModeDecision:
         """Decide the mode from the facts in the database."""
-        meta = self.meta
         return decide_mode(
             ModeFacts(
                 asked=asked,
-                environment=self.settings.environment if meta is None else meta.environment,
+                environment=self.settings.environment,
                 release=self.catalog.release,
                 applied=self.order.here if self.order else frozenset(),
                 approved=approved,

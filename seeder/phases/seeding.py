@@ -25,7 +25,7 @@ from seeder.runtime.progress import Progress
 
 if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
-    from seeder.database.ledger.tables.ledger import Ledger, Meta
+    from seeder.database.ledger.tables.ledger import Ledger
     from seeder.database.migrations.migrate import MigrationOutcome
     from seeder.database.migrations.revisions import RevisionGraph
     from seeder.merge.found import OpenConflict
@@ -181,7 +181,6 @@ class Seeding(Struct, frozen=True, kw_only=True):
             waits = self.store_pending_plan(choice, outcomes)
         result = self.result(
             choice.mode,
-            planner.meta,
             outcomes,
             ran,
             requests,
@@ -317,7 +316,6 @@ class Seeding(Struct, frozen=True, kw_only=True):
     def result(
         self,
         mode: Mode,
-        meta: Meta | None,
         outcomes: tuple[SetOutcome, ...],
         ran: tuple[str, ...],
         requests: tuple[RequestOutcome, ...],
@@ -342,7 +340,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             result=Result.DONE if did else Result.NOTHING_TO_DO,
             mode=mode,
             release=self.catalog.release,
-            environment=self.catalog.environment if meta is None else meta.environment,
+            environment=self.catalog.environment,
             sets=outcomes,
             migrations=self.migrated.applied,
             revision_before=self.migrated.before,
