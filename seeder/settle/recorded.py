@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from seeder.database.connection.connect import Connection
     from seeder.database.ledger.tables.ledger import Ledger, Meta
     from seeder.merge.ownership import Image
-
-Outcome = TypeVar("Outcome")
 
 
 class Done(Struct, frozen=True, kw_only=True):
@@ -52,18 +50,6 @@ class Held(Struct, frozen=True, kw_only=True):
     log: Log
     deadline: float
 
-    def in_transaction(self, work: Callable[[], Outcome], *, doing: str) -> Outcome:
-        """Run `work` in one transaction, again where others were in the way."""
-        from seeder.database.applying.transaction import in_transaction
-
-        return in_transaction(
-            self.connection,
-            work,
-            log=self.log,
-            doing=doing,
-            deadline=self.deadline,
-        )
-
     def settle(
         self,
         command: str,
@@ -83,6 +69,8 @@ class Held(Struct, frozen=True, kw_only=True):
         rolled back and leave no record.
         """
         from psycopg import Rollback
+
+        from seeder.database.applying.transaction import in_transaction
 
         def recorded() -> Settlement:
             with self.connection.transaction() as savepoint:
@@ -104,7 +92,13 @@ class Held(Struct, frozen=True, kw_only=True):
                 self.close_run(run, counts=done.counts, summary=summary)
             return settlement
 
-        settlement = self.in_transaction(recorded, doing=f"settling `{command} {subject}`")
+        settlement = in_transaction(
+            self.connection,
+            recorded,
+            log=self.log,
+            doing=f"settling `{command} {subject}`",
+            deadline=self.deadline,
+        )
         if settlement.run is not None:
             self.log.info(
                 "run.settled",
@@ -126,8 +120,7 @@ class Held(Struct, frozen=True, kw_only=True):
 
     def meta(self) -> Meta:
         """What the ledger says of this database; raises ConfigurationInvalid without one."""
-        found = self.ledger.meta(self.connection)
-        return require_readable(found)
+        return require_readable(self.ledger.meta(self.connection))
 
     def require_database(self, name: str, *, why: str) -> None:
         """Raise ConfigurationInvalid unless that is the name of the connected database."""
@@ -139,20 +132,15 @@ class Held(Struct, frozen=True, kw_only=True):
                 code="database-mismatch",
             )
 
-    def open_run(self, mode: str, *, release: str | None = None) -> int:
+    def open_run(self, mode: str) -> int:
         """Record in the open transaction that somebody does something; returns its number."""
-        number = self.ledger.open_run(
+        return self.ledger.open_run(
             self.connection,
             version=seeder.__version__,
             mode=mode,
             environment=self.meta().environment,
-            release=release,
+            actor=actor_of(self.settings),
         )
-        self.connection.execute(
-            self.ledger.sql("UPDATE {s}.runs SET actor = %s WHERE id = %s"),
-            [actor_of(self.settings), number],
-        )
-        return number
 
     def close_run(
         self, run: int, *, counts: Mapping[str, int], summary: Mapping[str, object] | None = None

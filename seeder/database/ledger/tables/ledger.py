@@ -52,15 +52,10 @@ class Meta(Struct, frozen=True, kw_only=True):
     minimum_reader: int
     environment: str
     """These three are there in every format; the rest only where it is `readable`."""
-    system_identifier: str | None = None
     database_name: str = ""
     marked_at: datetime.datetime | None = None
     first_run: int | None = None
     completed_run: int | None = None
-    fingerprint: str | None = None
-    env_names: tuple[str, ...] = ()
-    env_digest: str | None = None
-    version_table: str | None = None
     revisions: tuple[str, ...] = ()
     tables_before: tuple[str, ...] | None = None
 
@@ -146,10 +141,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
             return meta
         found = connection.execute(
             self.sql(
-                "SELECT format, minimum_reader, environment, system_identifier, database_name,"
-                " marked_at, first_run, completed_run, fingerprint,"
-                " coalesce(env_names, '{{}}') AS env_names, env_digest, version_table,"
-                " coalesce(revisions, '{{}}') AS revisions, tables_before"
+                "SELECT format, minimum_reader, environment, database_name, marked_at, first_run,"
+                " completed_run, coalesce(revisions, '{{}}') AS revisions, tables_before"
                 " FROM {s}.meta LEFT JOIN {s}.projects p ON p.id = {p}"
             )
         )
@@ -162,7 +155,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         version: str,
         mode: str,
         environment: str,
-        release: str | None,
+        release: str | None = None,
+        actor: str | None = None,
     ) -> int:
         """Record that a run has started; returns its number.
 
@@ -177,10 +171,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
         self.advance_numbers(connection)
         row = connection.execute(
             self.sql(
-                "INSERT INTO {s}.runs (project, seeder_version, mode, environment, release)"
-                " VALUES (nullif({p}, 0), %s, %s, %s, %s) RETURNING id"
+                "INSERT INTO {s}.runs (project, seeder_version, mode, environment, release,"
+                " actor) VALUES (nullif({p}, 0), %s, %s, %s, %s, %s) RETURNING id"
             ),
-            [version, mode, environment, release],
+            [version, mode, environment, release, actor],
         ).fetchone()
         assert row is not None  # noqa: S101  # RETURNING of a one-row insert
         return int(row[0])
