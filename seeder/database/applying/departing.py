@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
+from msgspec.structs import replace
 from psycopg import sql
 
 from seeder.database.judging import collisions, departures, row_outcomes, verdict_rows
@@ -17,10 +19,12 @@ from seeder.database.writing.ordered_updates import step_aside
 from seeder.database.writing.parked_values import let_step_aside
 from seeder.database.writing.rejected_rows import Writes, rejected
 from seeder.merge.model import Removed
-from seeder.merge.plan import RowAction, RowChange, SetDecision
+from seeder.merge.plan import RowAction, RowChange, SetDecision, SetOutcome
 
 KEPT = 100
 """How many rows that need a person one outcome names."""
+
+Outcome = TypeVar("Outcome", Left, SetOutcome)
 
 _LEAVABLE = (SetDecision.MERGE, SetDecision.REFRESH)
 
@@ -50,10 +54,12 @@ def remove(seeding: Seeding, names: Sequence[str], *, early: bool = False) -> No
     if works:
         with rejected(connection, works[0], Writes.REMOVALS):
             protected = removal.remove(connection, seeding.ledger, works, run=seeding.run)
-    seeding.left += [
-        _without(work, each, protected[work.name]) if protected.get(work.name) else each
-        for work, each in zip(works, left, strict=True)
-    ]
+    for work, each in zip(works, left, strict=True):
+        if keys := protected.get(work.name):
+            why = f"left the catalog, but a trigger of {work.table} does not let it go"
+            rule = "left_protected"
+            each = without(each, work, keys, RowAction.DELETE, rule=rule, reason=why)
+        seeding.left.append(each)
     for work in works:
         for relation in (work.verdict, work.diff):
             connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(relation))
@@ -74,30 +80,33 @@ def _left(seeding: Seeding, work: SetWork) -> Left:
     )
 
 
-def kept_by_trigger(
-    work: SetWork, keys: Sequence[str], *, rule: str, reason: str
-) -> dict[str, RowChange]:
-    """Rows to which a trigger did not let happen what was judged, by address."""
-    return {
+def without(
+    outcome: Outcome,
+    work: SetWork,
+    keys: Sequence[str],
+    *actions: RowAction,
+    rule: str,
+    reason: str,
+) -> Outcome:
+    """What became of a set's rows, less those to which a trigger did not let it happen."""
+    kept: dict[str, RowChange] = {
         address: RowChange(
             address=address, action=RowAction.KEEP, rule=rule, reason=reason, conflict=True
         )
         for address in map(work.seed_set.address, keys)
     }
-
-
-def _without(work: SetWork, left: Left, keys: Sequence[str]) -> Left:
-    """What became of a set's rows, less those that a trigger did not let go."""
-    why = f"left the catalog, but a trigger of {work.table} does not let it go"
-    kept = kept_by_trigger(work, keys, rule="left_protected", reason=why)
-    counts = Counter(left.counts)
-    counts[RowAction.DELETE] -= len(kept)
+    counts = Counter(outcome.counts)
+    left = len(kept)
+    for action in actions:
+        fewer = min(counts[action], left)
+        counts[action] -= fewer
+        left -= fewer
     counts += Counter(keep=len(kept), conflicts=len(kept))
-    return Left(
-        set=left.set,
+    return replace(
+        outcome,
         counts=dict(counts),
-        kept=(*left.kept, *kept.values())[:KEPT],
-        rows=tuple(kept.get(row.address, row) for row in left.rows),
+        kept=(*outcome.kept, *kept.values())[:KEPT],
+        rows=tuple(kept.get(row.address, row) for row in outcome.rows),
     )
 
 
@@ -114,7 +123,9 @@ def make_way(
     updated: set[str] = set()
     for takers in collisions.by_table(group.values()):
         table = takers[0].table
-        if not any(_on(work, table) for work in seeding.works.values()):
+        # Rows of the table may leave it, or change, with a set that is merged.
+        merging = [each for each in seeding.works.values() if each.decision in MERGING]
+        if all(each.table.oid != table.oid for each in merging):
             continue
         anything = collisions.in_the_way(takers)
         if anything is None or not collisions.exists(seeding.connection, anything):
@@ -156,11 +167,6 @@ def _let_pass(seeding: Seeding, works: Sequence[SetWork]) -> None:
         seeding.imaged.add(name)
     for _, changes, guard, among in aside:
         step_aside(connection, changes, guard, among)
-
-
-def _on(work: SetWork, table: Table) -> bool:
-    """Whether rows of the table may leave it, or change, with this set."""
-    return work.table.oid == table.oid and work.decision in MERGING
 
 
 def _leave_early(

@@ -171,26 +171,15 @@ def _apply_group(
             rows=rows[name],
         )
         if dropped.get(name):
-            outcomes[name] = _without(work, outcomes[name], dropped[name])
-
-
-def _without(work: SetWork, outcome: SetOutcome, keys: Sequence[str]) -> SetOutcome:
-    """What was done to a set, less the rows that a trigger did not let in."""
-    why = f"a trigger of {work.table} did not let it in; it counts as deleted here"
-    lost = departing.kept_by_trigger(work, keys, rule="dropped", reason=why)
-    counts = Counter(outcome.counts)
-    left = len(lost)
-    for action in (RowAction.INSERT, RowAction.RESTORE):
-        fewer = min(counts[action], left)
-        counts[action] -= fewer
-        left -= fewer
-    counts += Counter(keep=len(lost), conflicts=len(lost))
-    return replace(
-        outcome,
-        counts=dict(counts),
-        kept=(*outcome.kept, *lost.values())[: departing.KEPT],
-        rows=tuple(lost.get(row.address, row) for row in outcome.rows),
-    )
+            outcomes[name] = departing.without(
+                outcomes[name],
+                work,
+                dropped[name],
+                RowAction.INSERT,
+                RowAction.RESTORE,
+                rule="dropped",
+                reason=f"a trigger of {work.table} did not let it in; it counts as deleted here",
+            )
 
 
 def _kept(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:
