@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
@@ -162,7 +162,6 @@ class Table(Struct, frozen=True, kw_only=True):
     """Triggers of the user, on the table or on a partition, may change what is written."""
     keeps: bool
     """... or may keep a row that is deleted."""
-    row_security: bool
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -191,8 +190,6 @@ WITH wanted AS (
     SELECT f.oid, f.confrelid FROM pg_constraint f WHERE f.contype = 'f'
 )
 SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
-       c.relrowsecurity AND (c.relforcerowsecurity OR NOT pg_catalog.pg_has_role(c.relowner,
-           'USAGE')),
        (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', a.attname,
             'type', pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -287,8 +284,8 @@ SELECT w.given, n.nspname, c.relname, c.oid, c.relkind::text,
         WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid),
        (SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_object(
             'name', f.conname, 'deferrable', f.condeferrable,
-            'schema', sn.nspname, 'table', sc.relname,
-            'target_schema', tn.nspname, 'target', tc.relname,
+            'table', pg_catalog.jsonb_build_object('schema', sn.nspname, 'name', sc.relname),
+            'target', pg_catalog.jsonb_build_object('schema', tn.nspname, 'name', tc.relname),
             'columns', (SELECT pg_catalog.jsonb_agg(a.attname ORDER BY k.ord)
                         FROM pg_catalog.unnest(f.conkey) WITH ORDINALITY k(num, ord)
                         JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.num),
@@ -328,7 +325,7 @@ def read_tables(connection: Connection, names: Iterable[TableName]) -> dict[Tabl
     if not wanted:
         return {}
     rows = connection.execute(_QUERY, {"names": list(wanted)}).fetchall()
-    types = read_types(connection, {each["type_oid"] for row in rows for each in row[6] or ()})
+    types = read_types(connection, {each["type_oid"] for row in rows for each in row[5] or ()})
     return {wanted[row[0]]: _table(row, types) for row in rows}
 
 
@@ -338,11 +335,14 @@ def _quoted(name: TableName) -> str:
 
 
 def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
-    _, schema, name, oid, kind, row_security, columns, indexes, foreign, triggers = row
-    keys = [_foreign_key(each) for each in foreign or ()]
+    _, schema, name, oid, kind, columns, indexes, foreign, triggers = row
+    keys = convert(foreign or (), list[ForeignKey])
     here = TableName(schema=schema, name=name)
     indexes = indexes or ()
-    named = {each["name"]: _column(each, types) for each in columns or ()}
+    named = {
+        each["name"]: convert({**each, "kind": types[each["type_oid"]]}, Column)
+        for each in columns or ()
+    }
     return Table(
         schema=schema,
         name=name,
@@ -350,55 +350,24 @@ def _table(row: tuple[Any, ...], types: Mapping[int, Type]) -> Table:
         kind=kind,
         columns=named,
         primary_key=next((tuple(i["columns"]) for i in indexes if i["primary"]), ()),
-        uniques=tuple(
-            Unique(
-                columns=tuple(i["columns"]),
-                predicate=i["predicate"],
-                nulls_collide=i["nulls_collide"],
-            )
-            for i in indexes
-            if i["plain"]
-        ),
+        uniques=tuple(convert(each, Unique) for each in indexes if each["plain"]),
         guards=tuple(_guard(each, named) for each in indexes),
         foreign_keys=tuple(key for key in keys if key.table == here),
         referencing=tuple(key for key in keys if key.target == here),
         rewrites=bool(triggers & 20),
         keeps=bool(triggers & 8),
-        row_security=row_security,
     )
-
-
-def _column(each: Mapping[str, Any], types: Mapping[int, Type]) -> Column:
-    facts = {name: value for name, value in each.items() if name != "type_oid"}
-    facts["made_of"] = tuple(each["made_of"])
-    return Column(**facts, kind=types[each["type_oid"]])
 
 
 def _guard(each: Mapping[str, Any], named: Mapping[str, Column]) -> Guard:
-    expressions = tuple(each["expressions"])
     columns = {*(each["columns"] or ()), *(each["depends"] or ())}
     generated = {name: named[name] for name in sorted(columns) if named[name].generated}
     made_of = {name for column in generated.values() for name in column.made_of}
-    return Guard(
-        columns=tuple(sorted(columns - {*generated} | made_of)),
-        generated=tuple((name, column.expression or "NULL") for name, column in generated.items()),
-        expressions=expressions,
-        operators=tuple(each["operators"]),
-        collations=tuple(each["collations"][: len(expressions)]),
-        predicate=each["predicate"],
-        nulls_collide=each["nulls_collide"],
-        deferrable=each["deferrable"],
-        by_equality=each["by_equality"] and not generated,
-    )
-
-
-def _foreign_key(each: Mapping[str, Any]) -> ForeignKey:
-    return ForeignKey(
-        name=each["name"],
-        table=TableName(schema=each["schema"], name=each["table"]),
-        columns=tuple(each["columns"]),
-        target=TableName(schema=each["target_schema"], name=each["target"]),
-        target_columns=tuple(each["target_columns"]),
-        operators=tuple(each["operators"]),
-        deferrable=each["deferrable"],
-    )
+    found = {
+        **each,
+        "columns": sorted(columns - {*generated} | made_of),
+        "generated": [(name, column.expression or "NULL") for name, column in generated.items()],
+        "collations": each["collations"][: len(each["expressions"])],
+        "by_equality": each["by_equality"] and not generated,
+    }
+    return convert(found, Guard)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from msgspec import Struct
+from msgspec import Struct, convert
 
 from seeder.database.connection.connect import Connection
 
@@ -83,8 +83,10 @@ class Type(Struct, frozen=True, kw_only=True):
     """The types that values are made of, the base itself where it is not made of others;
     `domain` where one of them adds constraints, `collated` where a collation tells less."""
 
-    holds_moments: bool = False
-    """A date or time, or made of such alone: `now` stands for another value in every run."""
+    @property
+    def holds_moments(self) -> bool:
+        """A date or time, or made of such alone: `now` stands for another value in every run."""
+        return self.parts <= _MOMENTS
 
     @property
     def is_hstore(self) -> bool:
@@ -110,21 +112,7 @@ class Type(Struct, frozen=True, kw_only=True):
 def read_types(connection: Connection, oids: Iterable[int]) -> dict[int, Type]:
     """What types are, by their oids."""
     rows = connection.execute(_QUERY, {"oids": list(oids)}).fetchall()
-    return {
-        oid: Type(
-            base=base,
-            limited=limited,
-            category=category,
-            is_array=is_array,
-            nested=nested,
-            equals=equals,
-            joins=joins,
-            elements=elements,
-            parts=frozenset(parts),
-            holds_moments=_MOMENTS.issuperset(parts),
-        )
-        for oid, base, limited, category, is_array, nested, equals, joins, elements, parts in rows
-    }
+    return {oid: convert(facts, Type) for oid, facts in rows}
 
 
 _QUERY = """
@@ -157,21 +145,23 @@ WITH RECURSIVE domain (root, oid, typmod) AS (
     ) q (oid, element, inner_domain, ordered_by)
     LEFT JOIN pg_collation c ON c.oid = q.ordered_by
 )
-SELECT b.root, pg_catalog.format_type(b.oid, NULL),
-       CASE WHEN b.oid <> b.root THEN pg_catalog.format_type(b.oid, b.typmod) END,
-       b.typcategory::text, b.is_array,
-       coalesce((SELECT e.typtype FROM pg_type e WHERE b.is_array AND e.oid = b.typelem), b.typtype)
-           = 'c',
-       equal.operator, coalesce(equal.joins, false),
-       (SELECT pg_catalog.format_type(e.typarray, NULL) FROM part p JOIN pg_type e ON e.oid = p.oid
+SELECT b.root, pg_catalog.jsonb_build_object(
+       'base', pg_catalog.format_type(b.oid, NULL),
+       'limited', CASE WHEN b.oid <> b.root THEN pg_catalog.format_type(b.oid, b.typmod) END,
+       'category', b.typcategory, 'is_array', b.is_array,
+       'nested', coalesce((SELECT e.typtype FROM pg_type e WHERE b.is_array AND e.oid = b.typelem),
+           b.typtype) = 'c',
+       'equals', equal.operator, 'joins', coalesce(equal.joins, false),
+       'elements', (
+        SELECT pg_catalog.format_type(e.typarray, NULL) FROM part p JOIN pg_type e ON e.oid = p.oid
         WHERE b.is_array AND p.root = b.root AND p.element AND e.typtype <> 'd'),
-       (SELECT pg_catalog.array_agg(DISTINCT CASE WHEN p.collated THEN 'collated'
+       'parts', (SELECT pg_catalog.jsonb_agg(DISTINCT CASE WHEN p.collated THEN 'collated'
                 WHEN p.inner_domain THEN 'domain' ELSE pg_catalog.format_type(t.oid, NULL) END)
         FROM part p JOIN pg_type t ON t.oid = p.oid
         WHERE p.root = b.root AND (p.inner_domain OR p.collated OR t.typtype = 'e'
             OR t.typtype = 'b' AND NOT
                (t.typelem <> 0::oid
-                AND t.typsubscript::oid = 'array_subscript_handler'::regproc::oid)))
+                AND t.typsubscript::oid = 'array_subscript_handler'::regproc::oid))))
 FROM base b
 LEFT JOIN LATERAL (
     SELECT pg_catalog.format('OPERATOR(%%I.%%s)', n.nspname, o.oprname), o.oprcanhash OR
