@@ -46,6 +46,8 @@ class Invocation:
     ) -> None:
         """`alone`: the process is this command's, streams and all."""
         self.exit_code = 0
+        self.as_json = False
+        """Whether --json is given."""
         self._alone = alone
         self._overheard: Overheard | None = None
         self.environ = environ
@@ -82,6 +84,7 @@ class Invocation:
 
         self._command = command
         self._quiet = bool(flags.get("quiet"))
+        self.as_json = bool(flags.get("as_json"))
         terminal = self._stderr.isatty()
         self._named = str(flags.get("project") or "") or None
         self._format, self._level, self._report = read_output(
@@ -213,18 +216,21 @@ class Invocation:
             with contextlib.suppress(OSError):
                 self.print(text.run(result, self.screen))
 
-    def show(self, found: Shown, told: Callable[[Shown, Screen], str], *, as_json: bool) -> None:
-        """Print what a command found: as a document, or told to people."""
+    def show(self, found: Shown, told: Callable[[Shown, Screen], str]) -> None:
+        """Print what a command found: as a document where --json is given, or told to people."""
         from seeder.report import json_report
 
-        self.print(json_report.document(found).decode() if as_json else told(found, self.screen))
+        if self.as_json:
+            self.print(json_report.document(found).decode())
+        else:
+            self.print(told(found, self.screen))
 
-    def settled(self, result: Settlement, *, as_json: bool) -> None:
+    def settled(self, result: Settlement) -> None:
         """Print what somebody settled by hand."""
         from seeder.report import settled_text
 
-        if as_json or not self._quiet:
-            self.show(result, settled_text.settlement, as_json=as_json)
+        if self.as_json or not self._quiet:
+            self.show(result, settled_text.settlement)
 
     def fail(self, error: BaseException) -> int:
         """Report the error that ended the command and return its exit code."""

@@ -40,13 +40,7 @@ def _renamed(
 @flags.BY_HAND
 @click.pass_obj
 def command(
-    invocation: Invocation,
-    /,
-    *,
-    as_of: tuple[str, ...],
-    renamed: dict[str, str],
-    as_json: bool,
-    **given: object,
+    invocation: Invocation, /, *, as_of: tuple[str, ...], renamed: dict[str, str], **given: object
 ) -> None:
     """Record the rows of tables that had rows before seeder; writes to the ledger alone.
 
@@ -63,4 +57,4 @@ def command(
     from seeder.settle.adopt import adopt
 
     settled = adopt(settings, log=invocation.log, as_of=as_of, renamed=renamed)
-    invocation.settled(settled, as_json=as_json)
+    invocation.settled(settled)

@@ -15,13 +15,7 @@ from seeder.command_line.invocation import Invocation
 @flags.BY_HAND
 @click.pass_obj
 def command(
-    invocation: Invocation,
-    /,
-    *,
-    revisions: tuple[str, ...],
-    database_name: str,
-    as_json: bool,
-    **given: object,
+    invocation: Invocation, /, *, revisions: tuple[str, ...], database_name: str, **given: object
 ) -> None:
     """Record that the schema is what this image's REVISION leaves, without running anything.
 
@@ -37,4 +31,4 @@ def command(
     from seeder.settle.baseline import baseline
 
     settled = baseline(settings, log=invocation.log, revisions=revisions, database=database_name)
-    invocation.settled(settled, as_json=as_json)
+    invocation.settled(settled)

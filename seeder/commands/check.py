@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import click
 
 from seeder.command_line import flags
@@ -26,13 +28,7 @@ from seeder.errors import SeederError
 @flags.LOG_FORMAT
 @click.pass_obj
 def command(
-    invocation: Invocation,
-    /,
-    *,
-    embedded: bool,
-    github: bool | None,
-    as_json: bool,
-    **given: object,
+    invocation: Invocation, /, *, embedded: bool, github: bool | None, **given: object
 ) -> None:
     """Check the seed files and the migrations without a database.
 
@@ -51,20 +47,17 @@ def command(
     from seeder.report import annotations, json_report, text
     from seeder.report.failure import describe
 
-    marked = invocation.in_github and not as_json if github is None else github
+    marked = invocation.in_github and not invocation.as_json if github is None else github
     paths = {"project": settings.project, "root": invocation.workspace}
     try:
         result = check(settings, log=invocation.log, embedded=embedded)
     except SeederError as error:
         # The problems are what was asked for, so whoever reads stdout gets them there.
-        if as_json:
+        if invocation.as_json:
             invocation.print(json_report.document(describe(error)).decode())
         if marked:
             invocation.print(annotations.marks(describe(error), **paths))
         raise
     if marked:
         invocation.print(annotations.marks(result, **paths))
-    if as_json:
-        invocation.print(json_report.document(result).decode())
-    else:
-        invocation.print(text.check(result, invocation.screen, project=settings.project))
+    invocation.show(result, functools.partial(text.check, project=settings.project))

@@ -31,7 +31,6 @@ def command(
     database_name: str,
     beside: bool,
     former: str | None,
-    as_json: bool,
     **given: object,
 ) -> None:
     """Say that this project is the one that seeds the database, in the schema it reaches.
@@ -52,4 +51,4 @@ def command(
     settled = claim(
         settings, log=invocation.log, database=database_name, beside=beside, former=former
     )
-    invocation.settled(settled, as_json=as_json)
+    invocation.settled(settled)

@@ -29,7 +29,6 @@ def command(
     sets: tuple[str, ...],
     kept: bool,
     limit: int,
-    as_json: bool,
     **given: object,
 ) -> None:
     """Show every open conflict: last applied, live now, desired, and since which run.
@@ -56,4 +55,4 @@ def command(
         kept=kept,
         limit=limit,
     )
-    invocation.show(found, text.conflicts, as_json=as_json)
+    invocation.show(found, text.conflicts)

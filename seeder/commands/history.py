@@ -13,7 +13,7 @@ from seeder.command_line.invocation import Invocation
 @flags.AS_JSON
 @flags.READING
 @click.pass_obj
-def command(invocation: Invocation, /, *, limit: int, as_json: bool, **given: object) -> None:
+def command(invocation: Invocation, /, *, limit: int, **given: object) -> None:
     """List what was done to this database: deploys, updates, undos, adoptions, marks.
 
     \b
@@ -26,4 +26,4 @@ def command(invocation: Invocation, /, *, limit: int, as_json: bool, **given: ob
     from seeder.settle.history import history
 
     found = history(settings, log=invocation.log, limit=limit)
-    invocation.show(found, settled_text.history, as_json=as_json)
+    invocation.show(found, settled_text.history)

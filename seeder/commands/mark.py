@@ -14,13 +14,7 @@ from seeder.command_line.invocation import Invocation
 @flags.BY_HAND
 @click.pass_obj
 def command(
-    invocation: Invocation,
-    /,
-    *,
-    environment: str,
-    database_name: str,
-    as_json: bool,
-    **given: object,
+    invocation: Invocation, /, *, environment: str, database_name: str, **given: object
 ) -> None:
     """Mark the database as one of ENVIRONMENT, such as staging or dev.
 
@@ -40,4 +34,4 @@ def command(
         environment=settings.environment,
         database=database_name,
     )
-    invocation.settled(settled, as_json=as_json)
+    invocation.settled(settled)

@@ -29,9 +29,7 @@ def _keep(context: click.Context, parameter: click.Parameter, value: str) -> dat
 )
 @flags.BY_HAND
 @click.pass_obj
-def command(
-    invocation: Invocation, /, *, keep: datetime.timedelta, as_json: bool, **given: object
-) -> None:
+def command(invocation: Invocation, /, *, keep: datetime.timedelta, **given: object) -> None:
     """Forget before and after images of runs that are older, and runs nothing refers to.
 
     Those runs cannot be undone any more. What was last applied to each row, releases and
@@ -45,4 +43,4 @@ def command(
     from seeder.settle.prune import prune
 
     settled = prune(settings, log=invocation.log, keep=keep)
-    invocation.settled(settled, as_json=as_json)
+    invocation.settled(settled)

@@ -14,7 +14,7 @@ from seeder.command_line.invocation import Invocation
 @flags.PROJECT
 @flags.READING
 @click.pass_obj
-def command(invocation: Invocation, /, *, release: bool, as_json: bool, **given: object) -> None:
+def command(invocation: Invocation, /, *, release: bool, **given: object) -> None:
     """Wait until this image's migrations are applied and the first seeds are there.
 
     For the init container of a web pod, beside the job that runs elsewhere; reads only, and
@@ -31,4 +31,4 @@ def command(invocation: Invocation, /, *, release: bool, as_json: bool, **given:
     from seeder.report import text
 
     found = ready(settings, log=invocation.log, release=release)
-    invocation.show(found, text.ready, as_json=as_json)
+    invocation.show(found, text.ready)

@@ -12,7 +12,7 @@ from seeder.command_line.invocation import Invocation
 @flags.AS_JSON
 @flags.READING
 @click.pass_obj
-def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> None:
+def command(invocation: Invocation, /, **given: object) -> None:
     """List who approved which plan when, and what became of it; writes nothing.
 
     \b
@@ -24,4 +24,4 @@ def command(invocation: Invocation, /, *, as_json: bool, **given: object) -> Non
     from seeder.settle import approval
 
     found = approval.requests(settings, log=invocation.log)
-    invocation.show(found, plan_text.requests, as_json=as_json)
+    invocation.show(found, plan_text.requests)

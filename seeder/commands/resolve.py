@@ -37,7 +37,6 @@ def command(
     sets: tuple[str, ...],
     everything: bool,
     dry_run: bool,
-    as_json: bool,
     **given: object,
 ) -> None:
     """Settle the conflict of a row that was changed both here and in the catalog.
@@ -82,7 +81,7 @@ def command(
         settled = resolve(
             settings, log=invocation.log, take=choice, addresses=rows, sets=of, dry_run=dry_run
         )
-        invocation.settled(settled, as_json=as_json)
+        invocation.settled(settled)
 
 
 def _ask(

@@ -13,9 +13,7 @@ from seeder.command_line.invocation import Invocation
 @flags.PROJECT
 @flags.BY_HAND
 @click.pass_obj
-def command(
-    invocation: Invocation, /, *, addresses: tuple[str, ...], as_json: bool, **given: object
-) -> None:
+def command(invocation: Invocation, /, *, addresses: tuple[str, ...], **given: object) -> None:
     """Insert rows that a person or an undo deleted, as the catalog has them now.
 
     No run ever does that by itself. A row that is only marked as deleted loses its mark and
@@ -29,4 +27,4 @@ def command(
     from seeder.settle.restore import restore
 
     settled = restore(settings, log=invocation.log, addresses=addresses)
-    invocation.settled(settled, as_json=as_json)
+    invocation.settled(settled)

@@ -14,9 +14,7 @@ from seeder.command_line.invocation import Invocation
 @flags.AS_JSON
 @flags.READING
 @click.pass_obj
-def command(
-    invocation: Invocation, /, *, run: int, limit: int, as_json: bool, **given: object
-) -> None:
+def command(invocation: Invocation, /, *, run: int, limit: int, **given: object) -> None:
     """Show what RUN did: its rows, with the values before and after. Secrets are in no ledger.
 
     \b
@@ -28,4 +26,4 @@ def command(
     from seeder.settle.history import show
 
     found = show(settings, log=invocation.log, run=run, limit=limit)
-    invocation.show(found, settled_text.details, as_json=as_json)
+    invocation.show(found, settled_text.details)

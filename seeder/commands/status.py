@@ -16,7 +16,7 @@ from seeder.command_line.invocation import Invocation
 @flags.PROJECT
 @flags.READING
 @click.pass_obj
-def command(invocation: Invocation, /, *, values: bool, as_json: bool, **given: object) -> None:
+def command(invocation: Invocation, /, *, values: bool, **given: object) -> None:
     """Show where the database stands, seen from this image; writes nothing.
 
     Releases and revisions, sets that are unadopted (they have rows that seeder did not
@@ -32,4 +32,4 @@ def command(invocation: Invocation, /, *, values: bool, as_json: bool, **given: 
     from seeder.report import text
 
     found = status(settings, log=invocation.log, values=values)
-    invocation.show(found, text.status, as_json=as_json)
+    invocation.show(found, text.status)

@@ -15,14 +15,7 @@ from seeder.command_line.invocation import Invocation
 @flags.BY_HAND
 @click.pass_obj
 def command(
-    invocation: Invocation,
-    /,
-    *,
-    run: int,
-    dry_run: bool,
-    yes: bool,
-    as_json: bool,
-    **given: object,
+    invocation: Invocation, /, *, run: int, dry_run: bool, yes: bool, **given: object
 ) -> None:
     """Take back what RUN wrote, where the tables still hold it.
 
@@ -46,11 +39,11 @@ def command(
     try:
         settled = undo(settings, log=invocation.log, run=run, dry_run=dry_run, confirmed=yes)
     except NotConfirmed:
-        if not invocation.can_ask or as_json:
+        if not invocation.can_ask or invocation.as_json:
             raise
         shown = undo(settings, log=invocation.log, run=run, dry_run=True)
-        invocation.settled(shown, as_json=False)
+        invocation.settled(shown)
         if invocation.ask("Take this back? [y/N] ").strip().lower() not in ("y", "yes"):
             raise
         settled = undo(settings, log=invocation.log, run=run, dry_run=False)
-    invocation.settled(settled, as_json=as_json)
+    invocation.settled(settled)
