@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Mapping
 
 from seeder.merge.choices import UNTIL_THEN
-from seeder.merge.plan import Plan, RowAction, SetPlan
+from seeder.merge.plan import RowAction, SetPlan
 from seeder.report.words import (
     ACTIONS,
     DECISIONS,
@@ -15,6 +15,7 @@ from seeder.report.words import (
     Group,
     count,
     done,
+    joined,
     moment,
     place,
     planned,
@@ -94,19 +95,14 @@ def headline(group: Group) -> str:
     return f"{len(group.rows):,} {what(group)}"
 
 
-def in_plan(found: Plan) -> str:
+def in_plan(*sets: SetPlan) -> str:
     """`2 to insert, 1 in conflict`; empty where nothing happens."""
-    return ", ".join(text for text, _ in planned(tally(found.sets)))
-
-
-def in_set(found: SetPlan) -> str:
-    """The same of one set."""
-    return ", ".join(text for text, _ in planned(tally([found])))
+    return joined(planned(tally(sets)))
 
 
 def counted(counts: Mapping[str, int]) -> str:
     """`2 inserted, 1 in conflict`, of a finished run; empty for no counts."""
-    return ", ".join(text for text, _ in done(counts))
+    return joined(done(counts))
 
 
 def duration(span: datetime.timedelta) -> str:

@@ -38,21 +38,22 @@ from seeder.report.words import (
     DECISIONS,
     LEFT,
     LEFT_ALONE,
+    Count,
     Group,
     Kind,
     count,
     done,
-    done_by_name,
     duration,
     from_to,
     groups,
     has,
     in_conflict,
     is_new,
+    joined,
     kind_of,
     moment,
     place,
-    planned_by_name,
+    planned,
     referred_to,
     standing,
     tally,
@@ -166,7 +167,7 @@ def run(result: RunResult | Failure, *, made: datetime.datetime) -> str:
             (
                 each.name,
                 DECISIONS[each.decision],
-                ", ".join(text for text, _ in done(tally([each]))) or "nothing",
+                joined(done(tally([each]))) or "nothing",
             )
             for each in result.sets
         ],
@@ -243,7 +244,7 @@ def _nothing(found: Plan) -> str:
 
 
 def _planned(found: Plan) -> Iterator[tuple[str, Ink, str]]:
-    counted = planned_by_name(tally(found.sets))
+    counted = planned(tally(found.sets))
     yield from _conflicts(counted)
     if found.migrations:
         yield count(len(found.migrations), "migration"), Ink.NOTE, "migrations"
@@ -253,7 +254,7 @@ def _planned(found: Plan) -> Iterator[tuple[str, Ink, str]]:
 
 
 def _counted(result: RunResult) -> Iterator[tuple[str, Ink, str]]:
-    counted = done_by_name(tally(result.sets))
+    counted = done(tally(result.sets))
     yield from _conflicts(counted)
     if result.migrations:
         told = count(len(result.migrations), "migration")
@@ -266,11 +267,11 @@ def _counted(result: RunResult) -> Iterator[tuple[str, Ink, str]]:
         yield f"{count(len(waiting), 'set')} waiting", Ink.CHANGED, "sets"
 
 
-def _conflicts(counted: Iterable[tuple[str, str, Ink]]) -> Iterator[tuple[str, Ink, str]]:
+def _conflicts(counted: Iterable[Count]) -> Iterator[tuple[str, Ink, str]]:
     yield from ((text, ink, "conflicts") for name, text, ink in counted if name == CONFLICTS)
 
 
-def _others(counted: Iterable[tuple[str, str, Ink]]) -> Iterator[tuple[str, Ink, str]]:
+def _others(counted: Iterable[Count]) -> Iterator[tuple[str, Ink, str]]:
     for name, text, ink in counted:
         if name != CONFLICTS:
             yield text, ink, "kept" if name == LEFT else "changes"

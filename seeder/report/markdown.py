@@ -19,6 +19,7 @@ from seeder.report.words import (
     groups,
     in_conflict,
     is_new,
+    joined,
     kind_of,
     planned,
     referred_to,
@@ -59,7 +60,7 @@ def plan(found: Plan, *, limit: int = LIMIT) -> str:
 def _blocks(found: Plan) -> Iterator[str]:
     of = f", release {_inert(found.release)}" if found.release else ""
     yield f"{MARKER}\n### seeder plan: {_inert(found.environment)}{of}\n\n"
-    parts = [text for text, _ in planned(tally(found.sets))]
+    parts = [each.text for each in planned(tally(found.sets))]
     if found.migrations:
         parts.insert(0, count(len(found.migrations), "migration"))
     if found.tasks:
@@ -140,7 +141,7 @@ def _set(each: SetPlan) -> Iterator[str]:
     body = [line.replace("\n", " ") for line in lines[:_LINES]]
     if rest or each.left_out:
         body.append("# ... and more")
-    told = ", ".join(text for text, _ in planned(tally([each])))
+    told = joined(planned(tally([each])))
     block = _fenced(body, "diff")
     number = sum(len(group.rows) for group in found)
     if number > _UNFOLDED:

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 
 from seeder.merge.plan import REFERENCE
 from seeder.report.differences import Piece, words
-from seeder.report.values import differing
+from seeder.report.values import parted
 from seeder.report.words import moment
 
 SHORT = 240
@@ -65,15 +65,15 @@ def value(text: str | None, *, secret: bool = False) -> Markup:
 
 def marked(before: str | None, after: str | None) -> tuple[Markup, Markup]:
     """Both values, with what differs between them marked where they are alike in part."""
-    if pieces := words(before, after):
-        return _of_pieces(pieces, after=False), _of_pieces(pieces, after=True)
-    if not before or not after or before == after:
+    pieces = words(before, after)
+    if not pieces and before and after and before != after:
+        start, _, end = found = parted(before, after)
+        longest = max(len(before), len(after))
+        if (len(start.before) + len(end.before)) * 3 >= longest and longest <= SHORT:
+            pieces = found
+    if not pieces:
         return value(before), value(after)
-    start, end = differing(before, after)
-    longest = max(len(before), len(after))
-    if (start + end) * 3 < longest or longest > SHORT:
-        return value(before), value(after)
-    return _parted(before, start, end), _parted(after, start, end)
+    return _of_pieces(pieces, after=False), _of_pieces(pieces, after=True)
 
 
 def address(text: str) -> Markup:
@@ -122,15 +122,6 @@ def _of_pieces(found: Sequence[Piece], *, after: bool) -> Markup:
         text = Markup("").join(_pieces(piece.after if after else piece.before))
         told += text if piece.same or not text else Markup("<mark>{}</mark>").format(text)
     return Markup('<bdi class="value" dir="auto">{}</bdi>').format(told)
-
-
-def _parted(text: str, start: int, end: int) -> Markup:
-    middle = Markup("").join(_pieces(text[start : len(text) - end]))
-    return Markup('<bdi class="value" dir="auto">{}{}{}</bdi>').format(
-        Markup("").join(_pieces(text[:start])),
-        Markup("<mark>{}</mark>").format(middle) if middle else "",
-        Markup("").join(_pieces(text[len(text) - end :] if end else "")),
-    )
 
 
 def _pieces(text: str) -> Iterator[Markup]:

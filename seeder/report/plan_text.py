@@ -14,6 +14,7 @@ from seeder.report.words import (
     DECISIONS,
     LEFT_ALONE,
     LISTED,
+    Count,
     Kind,
     count,
     kind_of,
@@ -123,11 +124,8 @@ def _waiting(found: Plan) -> Iterator[Line]:
 
 def summary(found: Plan) -> Iterator[Piece]:
     """Yield the plan in one line: how many of what."""
-    parts: list[tuple[str, Ink]] = []
-    if found.migrations:
-        parts.append((count(len(found.migrations), "migration"), Ink.NOTE))
-    if found.tasks:
-        parts.append((count(len(found.tasks), "task"), Ink.NOTE))
+    steps = {"migration": found.migrations, "task": found.tasks}
+    parts = [Count(noun, count(len(each), noun), Ink.NOTE) for noun, each in steps.items() if each]
     parts += planned(tally(found.sets))
     if not parts:
         waits = found.waiting

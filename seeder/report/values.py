@@ -11,13 +11,13 @@ _LEAD = 12
 """Characters before the first difference that stay."""
 
 
-def shown(*values: str | None, bare: bool = False, widest: int = WIDEST) -> tuple[str, ...]:
+def shown(*values: str | None, bare: bool = False) -> tuple[str, ...]:
     """The values on one line each, cut alike, around the place where they differ.
 
     Quoted, but where they are `bare`: numbers, truth values, JSON.
     """
-    lead = _lead(values, widest)
-    return tuple(_shown(value, lead, widest, bare=bare) for value in values)
+    lead = _lead(values)
+    return tuple(_shown(value, lead, bare=bare) for value in values)
 
 
 def one(value: str | None, *, bare: bool = False) -> str:
@@ -25,8 +25,8 @@ def one(value: str | None, *, bare: bool = False) -> str:
     return shown(value, bare=bare)[0]
 
 
-def differing(before: str, after: str) -> tuple[int, int]:
-    """How many characters at the start and at the end two texts have in common, by whole words."""
+def parted(before: str, after: str) -> tuple[Piece, Piece, Piece]:
+    """What two texts begin with, what differs, and what they end with; by whole words."""
     start = _common([before, after])
     left = min(len(before), len(after)) - start
     end = _common([before[::-1][:left], after[::-1][:left]])
@@ -35,7 +35,12 @@ def differing(before: str, after: str) -> tuple[int, int]:
         start -= 1
     while end and _joined(before, len(before) - end) | _joined(after, len(after) - end):
         end -= 1
-    return start, end
+    last, its_last = len(before) - end, len(after) - end
+    return (
+        Piece(before[:start], after[:start]),
+        Piece(before[start:last], after[start:its_last]),
+        Piece(before[last:], after[its_last:]),
+    )
 
 
 def change(before: str | None, after: str | None, *, bare: bool = False) -> str:
@@ -60,12 +65,8 @@ def _escaped(text: str) -> str:
 
 def _common(texts: Sequence[str]) -> int:
     """Characters at the start that all texts have in common."""
-    number = 0
-    for each in zip(*texts, strict=False):
-        if len(set(each)) > 1:
-            break
-        number += 1
-    return number
+    shortest = min(map(len, texts))
+    return next((n for n in range(shortest) if len({each[n] for each in texts}) > 1), shortest)
 
 
 def _joined(text: str, place: int) -> bool:
@@ -73,10 +74,10 @@ def _joined(text: str, place: int) -> bool:
     return text[place - 1 : place].isalnum() and text[place : place + 1].isalnum()
 
 
-def _lead(values: tuple[str | None, ...], widest: int) -> str:
+def _lead(values: tuple[str | None, ...]) -> str:
     """What long values have in common before the place that is to be seen."""
     texts = list(dict.fromkeys(value for value in values if value is not None))
-    long = [text for text in texts if len(text) > widest]
+    long = [text for text in texts if len(text) > WIDEST]
     among = long if len(long) > 1 else texts
     if not long or len(among) < 2:
         return ""
@@ -84,14 +85,14 @@ def _lead(values: tuple[str | None, ...], widest: int) -> str:
     return among[0][: common - _LEAD] if common > _LEAD * 2 else ""
 
 
-def _shown(value: str | None, lead: str, widest: int, *, bare: bool) -> str:
+def _shown(value: str | None, lead: str, *, bare: bool) -> str:
     if value is None:
         return "NULL"
     if value.startswith(REFERENCE):
         return f"→ {value.removeprefix(REFERENCE)}"
     text = "…" + value.removeprefix(lead) if lead and value.startswith(lead) else value
-    if len(text) > widest:
-        text = text[: widest - 1] + "…"
+    if len(text) > WIDEST:
+        text = text[: WIDEST - 1] + "…"
     if bare:
         return text
     return "'" + _escaped(text).replace("'", "''") + "'"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
@@ -215,41 +215,45 @@ def standing(found: OpenConflict) -> RowChange:
     )
 
 
+class Count(NamedTuple):
+    """How many rows, in words."""
+
+    name: str
+    """What they are counted under."""
+    text: str
+    ink: Ink
+
+
 def counted(counts: Mapping[str, int]) -> tuple[Piece, ...]:
     """Counts of a finished run in one colour, for any place in a line: `2 inserted, 1 updated`."""
-    return tuple(listed((text, Ink.PLAIN) for text, _ in done(counts)))
+    return tuple(listed(each._replace(ink=Ink.PLAIN) for each in done(counts)))
 
 
 LEFT = "left-alone"
 """What a plan's tally counts rows under that stay because people changed them."""
 
 
-def planned(counts: Mapping[str, int]) -> tuple[tuple[str, Ink], ...]:
-    """Counts in a plan's words: `2 to insert`, each with its ink."""
-    return tuple((text, ink) for _, text, ink in planned_by_name(counts))
-
-
-def planned_by_name(counts: Mapping[str, int]) -> tuple[tuple[str, str, Ink], ...]:
-    """As `planned`, each with the name that it is counted under."""
+def planned(counts: Mapping[str, int]) -> tuple[Count, ...]:
+    """Counts in a plan's words: `2 to insert`."""
     return tuple(_worded(counts, finished=False))
 
 
-def done(counts: Mapping[str, int]) -> tuple[tuple[str, Ink], ...]:
-    """Counts in the words of a finished run: `2 inserted`, each with its ink."""
-    return tuple((text, ink) for _, text, ink in done_by_name(counts))
-
-
-def done_by_name(counts: Mapping[str, int]) -> tuple[tuple[str, str, Ink], ...]:
-    """As `done`, each with the name that it is counted under."""
+def done(counts: Mapping[str, int]) -> tuple[Count, ...]:
+    """Counts in the words of a finished run: `2 inserted`."""
     return tuple(_worded(counts, finished=True))
 
 
-def listed(parts: Iterable[tuple[str, Ink]]) -> Iterator[Piece]:
+def joined(parts: Iterable[Count]) -> str:
+    """Counts as one text: `2 to insert, 1 in conflict`; empty where there are none."""
+    return ", ".join(each.text for each in parts)
+
+
+def listed(parts: Iterable[Count]) -> Iterator[Piece]:
     """Put counts into a row; rows in conflict, which may be among the others, come last."""
-    for n, (text, ink) in enumerate(parts):
+    for n, each in enumerate(parts):
         if n:
-            yield "; " if ink is Ink.LOUD else ", "
-        yield Span(text, ink, whole=True)
+            yield "; " if each.ink is Ink.LOUD else ", "
+        yield Span(each.text, each.ink, whole=True)
 
 
 def tally(sets: Iterable[SetPlan | SetOutcome]) -> dict[str, int]:
@@ -281,12 +285,12 @@ def _rows(each: SetPlan | SetOutcome) -> tuple[RowChange, ...]:
     return each.rows
 
 
-def _worded(counts: Mapping[str, int], *, finished: bool) -> Iterator[tuple[str, str, Ink]]:
+def _worded(counts: Mapping[str, int], *, finished: bool) -> Iterator[Count]:
     order = {str(name): n for n, name in enumerate(ACTIONS)}
     for name in sorted(counts, key=lambda name: order.get(name, len(order))):
         if counts[name]:
             word, ink = _word(name, finished=finished)
-            yield name, f"{counts[name]:,} {word}", ink
+            yield Count(name, f"{counts[name]:,} {word}", ink)
 
 
 def _word(name: str, *, finished: bool) -> tuple[str, Ink]:
