@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import psycopg
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.judging.verdict_rows import (
     EVERY,
@@ -187,14 +187,14 @@ def by_table(works: Iterable[SetWork]) -> list[list[SetWork]]:
     return list(found.values())
 
 
-def exists(connection: psycopg.Connection[Any], select: sql.Composable) -> bool:
+def exists(connection: Connection, select: sql.Composable) -> bool:
     """Whether the SELECT finds anything."""
     row = connection.execute(sql.SQL("SELECT EXISTS ({})").format(select)).fetchone()
     return bool(row and row[0])
 
 
 def waiting(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     changes: Changes,
     among: sql.Composable,
 ) -> list[Any]:
@@ -216,7 +216,7 @@ def guarding(changes: Changes) -> list[Guard]:
     ]
 
 
-def holders_of(connection: psycopg.Connection[Any], work: SetWork, key: str) -> list[str]:
+def holders_of(connection: Connection, work: SetWork, key: str) -> list[str]:
     """Row keys of the set's own rows that hold what the row `key` wants; at most five."""
     wanted = work.compose(
         "n.seeder_row IN (SELECT {row} FROM {stage} s WHERE s.addr = {})", sql.Literal(key)

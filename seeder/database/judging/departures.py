@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.verdict_rows import at_live, writing
 from seeder.database.ledger.bases.entries import is_stored
@@ -147,7 +146,7 @@ def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
 
 
 def hold_parents(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     together: Sequence[SetWork],
     works: Mapping[str, SetWork],
     *,

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.facts import Fact
 from seeder.database.judging.verdict_rows import at_live
@@ -70,7 +70,7 @@ def outcome_names(work: SetWork) -> list[str]:
     return [f"{part}{n}" for n in positions for part in "macx"]
 
 
-def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def create(connection: Connection, work: SetWork) -> None:
     """Create the set's empty table of outcomes, if it merges any document."""
     if merging(work):
         connection.execute(
@@ -194,7 +194,7 @@ def images(work: SetWork) -> sql.Composable:
     return sql.SQL("nullif({}, '{{}}'::jsonb)").format(sql.SQL(" || ").join(pieces))
 
 
-def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
+def merge_pending(connection: Connection, work: SetWork) -> bool:
     """Merge the documents that the verdict finds unmerged; False where there are none.
 
     The verdict is to be reached again with what was merged.
@@ -225,9 +225,7 @@ def merge_pending(connection: psycopg.Connection[Any], work: SetWork) -> bool:
     return True
 
 
-def _any(
-    connection: psycopg.Connection[Any], work: SetWork, pending: Sequence[sql.Composable]
-) -> bool:
+def _any(connection: Connection, work: SetWork, pending: Sequence[sql.Composable]) -> bool:
     row = connection.execute(
         work.compose(
             "SELECT EXISTS (SELECT FROM {verdict} w WHERE {})", sql.SQL(" OR ").join(pending)

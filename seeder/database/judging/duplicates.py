@@ -7,11 +7,10 @@ read before. Left alone, each release would let the one that differs from the la
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging.expressions import entry_match
 from seeder.database.staging.stage import Stage
 from seeder.database.staging.work import SetWork
@@ -32,7 +31,7 @@ def respellable(work: SetWork) -> bool:
     return any(key.base not in _ONE_SPELLING or key.collation for key in keys)
 
 
-def require_distinct_keys(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def require_distinct_keys(connection: Connection, work: SetWork) -> None:
     """Refuse rows whose keys are one by the types of their columns, known or not.
 
     References are resolved. Raises ConfigurationInvalid, with the place of each of them.
@@ -79,7 +78,7 @@ def _own_key(work: SetWork, stage: Stage) -> list[sql.Composable]:
     ]
 
 
-def require_distinct(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def require_distinct(connection: Connection, work: SetWork) -> None:
     """Refuse rows of the diff whose entry is that of another desired row as well.
 
     Raises ConfigurationInvalid, with the place of each of them.
@@ -108,7 +107,7 @@ def require_distinct(connection: psycopg.Connection[Any], work: SetWork) -> None
     _refuse(work, stages, [list(zip(*each, strict=True)) for each in found])
 
 
-def require_distinct_adoptions(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def require_distinct_adoptions(connection: Connection, work: SetWork) -> None:
     """Refuse rows that nobody seeded yet and that would become the same live row.
 
     Raises ConfigurationInvalid, with the place of each of them.

@@ -7,11 +7,10 @@ live rows, so it is taken again once the rows to be written are locked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents, identity
 from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
@@ -34,7 +33,7 @@ from seeder.merge.rules import (
 
 
 def judge(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     others: Mapping[str, SetWork],
     *,
@@ -52,7 +51,7 @@ def judge(
 
 
 def _judge(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     others: Mapping[str, SetWork],
     *,
@@ -130,7 +129,7 @@ def _together(work: SetWork, name: str, alone: Mapping[str, Mapping[str, Fact]])
 
 
 def judge_gone(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     others: Mapping[str, SetWork],
     *,
@@ -237,7 +236,7 @@ def _any_column(columns: dict[str, int], verdict: frozenset[ColumnCase]) -> sql.
 
 
 def _insert_verdicts(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     columns: dict[str, int],
     verdicts: list[sql.Composed],

@@ -8,11 +8,10 @@ to the row follow it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.expressions import base_key
 from seeder.database.judging.verdict_rows import writing
@@ -98,9 +97,7 @@ def follow_references(seeding: Seeding, work: SetWork) -> None:
     rekey.follow_everywhere(seeding, work, pairs)
 
 
-def follow_cascades(
-    connection: psycopg.Connection[Any], work: SetWork, works: Mapping[str, SetWork]
-) -> None:
+def follow_cascades(connection: Connection, work: SetWork, works: Mapping[str, SetWork]) -> None:
     """Let entries follow a primary key that ON UPDATE CASCADE has just carried to their rows.
 
     Runs once the changes of `work` are written. Entries whose rows are not there under the
@@ -119,7 +116,7 @@ def follow_cascades(
 
 
 def _follow_cascade(
-    connection: psycopg.Connection[Any], work: SetWork, stored: str, other: SetWork, name: str
+    connection: Connection, work: SetWork, stored: str, other: SetWork, name: str
 ) -> None:
     own = other.base.p(other.base.primary_key.index(name))
     before = sql.Identifier("w", f"k{work.base.primary_key.index(stored) + 1}")
@@ -167,7 +164,7 @@ def _key_references(work: SetWork) -> list[str]:
     return [name for name in work.seed_set.key if work.seed_set.column(name).reference is not None]
 
 
-def _move(connection: psycopg.Connection[Any], work: SetWork, move: Move) -> bool:
+def _move(connection: Connection, work: SetWork, move: Move) -> bool:
     base = work.base
     sets: list[sql.Composable] = [sql.SQL("addr = {}").format(sql.Literal(move.new))]
     notes: list[sql.Composable] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import departures, documents
 from seeder.database.judging.verdict_rows import any_column, at_live
 from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
@@ -57,9 +57,7 @@ _TELLS_WHERE = frozenset({"ambiguous", "taken"})
 """Row rules whose reason is that of the identity: where the live row is, or who has its key."""
 
 
-def counts(
-    connection: psycopg.Connection[Any], work: SetWork, *, gone_only: bool = False
-) -> dict[str, int]:
+def counts(connection: Connection, work: SetWork, *, gone_only: bool = False) -> dict[str, int]:
     """Rows by action, and `conflicts`; nothing that is zero.
 
     With `gone_only` those alone that have left the catalog.
@@ -104,7 +102,7 @@ def all_inserted(number: int) -> dict[str, int]:
 
 
 def row_changes(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     *,
     conflicts_only: bool = False,
@@ -123,7 +121,7 @@ def row_changes(
 
 
 def each_row_change(
-    connection: psycopg.Connection[Any], work: SetWork, *, told: sql.Composable = _UNTOLD
+    connection: Connection, work: SetWork, *, told: sql.Composable = _UNTOLD
 ) -> Iterator[RowChange]:
     """As `row_changes`, without holding all of them at once."""
     with connection.cursor(name="seeder_rows") as cursor:

@@ -8,11 +8,10 @@ leads nowhere *blocks* its row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.states import OWNING, WITHOUT_CLAIM
 from seeder.database.schema.equality import (
     FALSE,
@@ -57,7 +56,7 @@ _FINDING = (SetDecision.MERGE, SetDecision.REFRESH)
 
 
 def resolve(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     others: Mapping[str, SetWork],
     judged: frozenset[str],
@@ -324,9 +323,7 @@ def _to_be_inserted(other: SetWork) -> sql.Composable:
             return FALSE
 
 
-def fill_awaited(
-    connection: psycopg.Connection[Any], work: SetWork, others: Mapping[str, SetWork]
-) -> None:
+def fill_awaited(connection: Connection, work: SetWork, others: Mapping[str, SetWork]) -> None:
     """Fill in references to rows whose primary keys are drawn but not inserted yet.
 
     Only within a group of sets that refer to each other (or a set to itself), between the
@@ -361,7 +358,7 @@ def fill_awaited(
         )
 
 
-def any_missing(connection: psycopg.Connection[Any], work: SetWork) -> bool:
+def any_missing(connection: Connection, work: SetWork) -> bool:
     """Whether a row refers to one that is not there, or is yet to be inserted."""
     row = connection.execute(
         work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
@@ -374,9 +371,7 @@ def known_beforehand(other: SetWork, stored: str) -> bool:
     return _new_value(other, stored) is not None
 
 
-def fill_inserted(
-    connection: psycopg.Connection[Any], work: SetWork, others: Mapping[str, SetWork]
-) -> None:
+def fill_inserted(connection: Connection, work: SetWork, others: Mapping[str, SetWork]) -> None:
     """Fill in references to rows of a group that are inserted by now, found by their keys."""
     for column in work.stage.references:
         target = work.targets[column.name]
@@ -422,7 +417,7 @@ def _new_value(other: SetWork, stored: str) -> sql.Composable | None:
     return other.stage.d(stored, "q") if other.stage.has(stored) else None
 
 
-def block_unreachable(connection: psycopg.Connection[Any], group: Mapping[str, SetWork]) -> None:
+def block_unreachable(connection: Connection, group: Mapping[str, SetWork]) -> None:
     """Skip rows of a group whose awaited rows are not going to be inserted after all."""
     while True:
         blocked = 0
@@ -435,7 +430,7 @@ def block_unreachable(connection: psycopg.Connection[Any], group: Mapping[str, S
             return
 
 
-def _block(connection: psycopg.Connection[Any], work: SetWork, column: str, other: SetWork) -> int:
+def _block(connection: Connection, work: SetWork, column: str, other: SetWork) -> int:
     unreachable = sql.SQL(
         "s.missing = {awaited} AND s.{r} IS NOT NULL AND s.{d} IS NULL AND NOT EXISTS"
         " (SELECT FROM {target} q WHERE q.addr = s.{r} AND {inserted})"
