@@ -21,6 +21,8 @@ MERGING = (
     SetDecision.ADOPT,
     SetDecision.REFRESH,
 )
+FINDING = (SetDecision.MERGE, SetDecision.REFRESH)
+"""Decisions by which rows are found again that count as deleted, and those that have left."""
 WRITTEN = (SetDecision.INSERT, *MERGING)
 
 

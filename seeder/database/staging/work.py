@@ -13,12 +13,14 @@ from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.tables.states import SET, STATES
 from seeder.database.schema.equality import (
+    FALSE,
     Pair,
     all_equal,
     all_of,
     cast,
     copy_text,
     equal,
+    found_in,
     same_text,
 )
 from seeder.database.schema.tables import Column, Table
@@ -144,7 +146,7 @@ class SetWork(Struct, frozen=True, kw_only=True):
         """Condition on a stage row: that it waits was reported."""
         keys = self.told.get(why)
         if not keys:
-            return sql.SQL("false")
+            return FALSE
         return sql.SQL("({}.addr = ANY ({}))").format(
             sql.Identifier(alias), sql.Literal(sorted(keys))
         )
@@ -171,7 +173,7 @@ class SetWork(Struct, frozen=True, kw_only=True):
         """Condition: a live row is marked as deleted."""
         column = self.seed_set.deleted
         if column is None:
-            return sql.SQL("false")
+            return FALSE
         test = "{} IS TRUE" if self.live(column).base == "boolean" else "{} IS NOT NULL"
         return sql.SQL(test).format(sql.Identifier(alias, column))
 
@@ -179,7 +181,7 @@ class SetWork(Struct, frozen=True, kw_only=True):
         """Condition: a live row is marked as deleted by the set's own `removed: {set: ...}`."""
         name = self.seed_set.deleted
         if name is None or self.seed_set.removed is not Removed.SET:
-            return sql.SQL("false")
+            return FALSE
         return sql.SQL(
             "({base}.state = {set} AND {base}.notes -> 'removed'::text ? {name}::text"
             " AND {as_marked})"
@@ -203,15 +205,43 @@ class SetWork(Struct, frozen=True, kw_only=True):
     def primary_keys(self, live: str, base: str) -> list[Pair]:
         """The primary key of a live row, and the one that an entry knows."""
         return [
-            (
-                sql.Identifier(live, name),
-                cast(sql.SQL("{}.{}").format(sql.Identifier(base), self.base.p(n)), column),
-                column,
-            )
-            for n, (name, column) in enumerate(
-                (name, self.live(name)) for name in self.base.primary_key
-            )
+            (sql.Identifier(live, name), cast(known, self.live(name)), self.live(name))
+            for n, name in enumerate(self.base.primary_key)
+            for known in [sql.SQL("{}.{}").format(sql.Identifier(base), self.base.p(n))]
         ]
+
+    def known_key(self, name: str, base: str = "b") -> sql.Composable:
+        """A column of the key that an entry knows, in the live column's type."""
+        known = sql.SQL("{}.{}").format(sql.Identifier(base), self.base.columns[name].asked)
+        return cast(known, self.live(name))
+
+    def known_keys(self, live: str, base: str) -> list[Pair]:
+        """The key of a live row, and the one that an entry knows."""
+        return [
+            (sql.Identifier(live, name), self.known_key(name, base), self.live(name))
+            for name in self.seed_set.key
+        ]
+
+    def desired_keys(self, live: str, stage: str = "s") -> list[Pair]:
+        """The key of a live row, and the one that a stage row desires."""
+        return [
+            (sql.Identifier(live, name), self.stage.d(name, stage), self.live(name))
+            for name in self.seed_set.key
+        ]
+
+    def at_key(self, live: str, stage: str = "s") -> sql.Composable:
+        """Condition: a live row of the scope has the key that a stage row desires."""
+        return all_of([all_equal(self.desired_keys(live, stage)), self.in_scope(live)])
+
+    def owning(self, base: str) -> sql.Composable:
+        """Condition: an entry is of the set's scope, and its row is seeder's."""
+        return self.compose(
+            "{entry}.scope = {scope} AND {entry}.state IN ({owning})", entry=sql.Identifier(base)
+        )
+
+    def owned(self, pairs: Sequence[Pair]) -> sql.Composable:
+        """Condition, never NULL: an entry `e`, whose row is seeder's, has the second of each."""
+        return found_in(pairs, self.compose("FROM {base} e"), self.owning("e"))
 
 
 _OWN: Mapping[str, Callable[[SetWork], sql.Composable]] = {
@@ -261,7 +291,7 @@ def scope_condition(seed_set: SeedSet, table: Table, alias: str) -> sql.Composab
         else:
             kind = table.columns[name]
             conditions.append(equal(column, constant(value, kind), kind))
-    return all_of(conditions) if conditions else sql.SQL("true")
+    return all_of(conditions)
 
 
 def scope_text(
