@@ -8,17 +8,15 @@ The diff depends on stage and ledger, which nobody else writes, so it is found o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
-import psycopg
 from msgspec import Struct
 from psycopg import sql
 
+from seeder.database.connection.connect import Connection
 from seeder.database.judging import documents
 from seeder.database.judging.expressions import desired_is_asked, entry_match
 from seeder.database.ledger.runs.line_blocks import Part
-from seeder.database.ledger.tables.states import ACTIVE
-from seeder.database.schema.equality import TRUE, any_of, type_sql
+from seeder.database.schema.equality import FALSE, TRUE, all_of, any_of, negated, type_sql
 from seeder.database.staging import applied_lines
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Update
@@ -43,7 +41,7 @@ class Differences(Struct, frozen=True, kw_only=True):
         return everything or (self.entries >= 10 and 2 * self.missing > self.entries)
 
 
-def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def create(connection: Connection, work: SetWork) -> None:
     """Create the set's empty diff and verdict tables."""
     connection.execute(
         sql.SQL("CREATE TEMP TABLE {} (s {}, b tid, missing boolean) ON COMMIT DROP").format(
@@ -75,7 +73,7 @@ def create(connection: psycopg.Connection[Any], work: SetWork) -> None:
 
 
 def find_differences(
-    connection: psycopg.Connection[Any],
+    connection: Connection,
     work: SetWork,
     *,
     refresh: bool = False,
@@ -90,87 +88,76 @@ def find_differences(
     partly = part is not None
     missing = _missing(connection, work)
     joins = all(work.joins(name) for name in work.seed_set.key)
-    own = sql.SQL("b.state = {} AND b.seed_set = ANY ({})").format(
-        ACTIVE, sql.Literal(list(work.own_ids))
+    own = work.compose(
+        "b.state = {active} AND b.seed_set = ANY ({})", sql.Literal(list(work.own_ids))
     )
-    in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
     # What has left the catalog is counted only: those entries are found again once everything
     # else is written.
     connection.execute(
-        sql.SQL(
+        work.compose(
+            # Of the notes, for which Postgres reckons with 32 bytes where all are NULL, only
+            # `noted` goes into the hash; without OFFSET 0 it would be asked behind the join. Few
+            # rows are hashed themselves.
             "INSERT INTO {diff} (s, b, missing)\n"
             "SELECT {row}, b.entry, {missing}\n"
             "FROM {stage} s\n"
-            "{join} JOIN (SELECT b.ctid AS entry, {noted} AS noted, {own} AS own, b.*"
-            " FROM {base} b WHERE {in_scope} OFFSET 0) b\n"
+            "{join} JOIN (SELECT b.ctid AS entry, (b.state <> {active} OR b.notes IS NOT NULL) AS"
+            " noted, {own} AS own, b.* FROM {base} b WHERE b.scope = {scope}{fence}) b\n"
             "  ON {match}\n"
-            "WHERE CASE WHEN {row} IS NULL THEN b.own ELSE {different} END{left}"
-        ).format(
+            "WHERE CASE WHEN {row} IS NULL THEN b.own ELSE {different} END{left}",
             # Of a part nothing tells what has left; `_adds_up` does.
             join=sql.SQL("FULL" if joins and not partly else "LEFT"),
-            left=sql.SQL("")
-            if joins or partly
-            else sql.SQL("\nUNION ALL\n") + _left(work, in_scope, own),
-            diff=work.diff,
-            row=work.stage.row(),
-            stage=work.stage.relation,
-            base=work.base.relation,
-            in_scope=in_scope,
+            left=sql.SQL("") if joins or partly else _left(work, own),
+            fence=sql.SQL("" if partly else " OFFSET 0"),
             match=entry_match(work),
             missing=missing,
-            # Of the notes, for which Postgres reckons with 32 bytes where all are NULL, only this
-            # goes into the hash; without OFFSET 0 it would be asked behind the join.
-            noted=sql.SQL("(b.state <> {} OR b.notes IS NOT NULL)").format(ACTIVE),
             own=own,
             different=any_of([TRUE if refresh else _different(work, partly=partly), missing]),
         )
     )
     if part is not None and not _adds_up(connection, work, part):
-        connection.execute(sql.SQL("DELETE FROM {}").format(work.diff))
+        connection.execute(work.compose("DELETE FROM {diff}"))
         applied_lines.stage_whole(connection, work)
         staged_anew()
         return find_differences(connection, work, refresh=refresh)
     row = connection.execute(
-        sql.SQL(
-            "SELECT CASE WHEN pg_catalog.bool_or(missing) THEN"
-            " (SELECT pg_catalog.count(*) FROM {base} b WHERE {in_scope} AND {own}) ELSE 0 END,"
+        work.compose(
+            "SELECT CASE WHEN pg_catalog.bool_or(missing) THEN (SELECT pg_catalog.count(*)"
+            " FROM {base} b WHERE b.scope = {scope} AND {own}) ELSE 0 END,"
             " pg_catalog.count(*) FILTER (WHERE missing), pg_catalog.count(*) FILTER (WHERE s IS"
             " NULL),"
-            " pg_catalog.count(b) FILTER (WHERE s IS NOT NULL) FROM {diff}"
-        ).format(base=work.base.relation, in_scope=in_scope, own=own, diff=work.diff)
+            " pg_catalog.count(b) FILTER (WHERE s IS NOT NULL) FROM {diff}",
+            own=own,
+        )
     ).fetchone()
     entries, missing_rows, leaving, known = row or (0, 0, 0, 0)
     if leaving:
-        connection.execute(sql.SQL("DELETE FROM {} WHERE s IS NULL").format(work.diff))
+        connection.execute(work.compose("DELETE FROM {diff} WHERE s IS NULL"))
     return Differences(entries=entries, missing=missing_rows, leaving=leaving, known=known)
 
 
-def _adds_up(connection: psycopg.Connection[Any], work: SetWork, part: Part) -> bool:
+def _adds_up(connection: Connection, work: SetWork, part: Part) -> bool:
     """Whether every active entry is that of a row that was skipped, or of one that was staged.
 
     A staged row may be spelt otherwise than its entry is: then that may be one of those skipped.
     """
     found = connection.execute(
-        sql.SQL(
-            "SELECT pg_catalog.count(*) FILTER (WHERE b.state IS DISTINCT FROM {}),"
-            " pg_catalog.count(*) FILTER (WHERE b.addr <> s.addr) FROM {} d"
-            " JOIN {} s ON {} = d.s LEFT JOIN {} b ON b.ctid = d.b"
-        ).format(ACTIVE, work.diff, work.stage.relation, work.stage.row(), work.base.relation)
+        work.compose(
+            "SELECT pg_catalog.count(*) FILTER (WHERE b.state IS DISTINCT FROM {active}),"
+            " pg_catalog.count(*) FILTER (WHERE b.addr <> s.addr) FROM {diff} d"
+            " JOIN {stage} s ON {row} = d.s LEFT JOIN {base} b ON b.ctid = d.b"
+        )
     ).fetchone()
     without, respelt = found or (0, 0)
     return bool(part.entries == part.skipped + part.sent - without and not respelt)
 
 
-def _left(work: SetWork, in_scope: sql.Composable, own: sql.Composable) -> sql.Composable:
+def _left(work: SetWork, own: sql.Composable) -> sql.Composable:
     """What a FULL JOIN would add, for keys that Postgres cannot hash or merge by."""
-    return sql.SQL(
-        "SELECT NULL, b.ctid, false FROM {base} b WHERE {in_scope} AND {own}"
-        " AND NOT EXISTS (SELECT FROM {stage} s WHERE {match})"
-    ).format(
-        base=work.base.relation,
-        in_scope=in_scope,
+    return work.compose(
+        "\nUNION ALL\nSELECT NULL, b.ctid, false FROM {base} b WHERE b.scope = {scope} AND {own}"
+        " AND NOT EXISTS (SELECT FROM {stage} s WHERE {match})",
         own=own,
-        stage=work.stage.relation,
         match=entry_match(work),
     )
 
@@ -179,13 +166,13 @@ _NAMED = 1_000
 """Vanished entries that are handed over one by one; of more, the server keeps the list."""
 
 
-def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composable:
+def _missing(connection: Connection, work: SetWork) -> sql.Composable:
     """Condition: the live row of entry `b.entry` is gone, or has another key by now.
 
     Most often there is none or a few, so they are asked for first, in a query of its own.
     """
     if work.base.fresh:
-        return sql.SQL("false")
+        return FALSE
     if work.stage.lines is not None and work.stage.lines.part is not None:
         found = list(work.stage.lines.part.missing)
     else:
@@ -197,7 +184,7 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
             ).fetchall()
         ]
     if not found:
-        return sql.SQL("false")
+        return FALSE
     if len(found) > _NAMED:
         return sql.SQL("coalesce(b.entry IN (SELECT ctid FROM ({}) v), false)").format(
             applied_lines.vanished(work)
@@ -205,55 +192,42 @@ def _missing(connection: psycopg.Connection[Any], work: SetWork) -> sql.Composab
     return sql.SQL("coalesce(b.entry = ANY ({}::tid[]), false)").format(sql.Literal(found))
 
 
-def take_over(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def take_over(connection: Connection, work: SetWork) -> None:
     """Give the set the entries of its rows that another set of the same table had before."""
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {base} b SET seed_set = {own} FROM {stage} s"
-            " WHERE b.scope = {scope} AND b.seed_set <> {own} AND {match}"
-        ).format(
-            base=work.base.relation,
+            " WHERE b.scope = {scope} AND b.seed_set <> {own} AND {match}",
             own=sql.Literal(work.set_id),
-            stage=work.stage.relation,
-            scope=sql.Literal(work.scope),
             match=entry_match(work),
         )
     )
 
 
-def find_gone(
-    connection: psycopg.Connection[Any], work: SetWork, *, excluded: tuple[str, ...] = ()
-) -> int:
+def find_gone(connection: Connection, work: SetWork, *, excluded: tuple[str, ...] = ()) -> int:
     """Add the set's active entries that have left the catalog to the diff.
 
     `excluded` are row keys that only another environment's sets have: they have not left.
     Returns how many there are.
     """
-    in_scope = sql.SQL("b.scope = {}").format(sql.Literal(work.scope))
     # Taken away as a set: without statistics Postgres 14 and 15 expect hardly an entry here, and
     # would read the stage anew for each of them, were it asked whether the row is nowhere.
     there = [
-        sql.SQL("EXCEPT\nSELECT b.ctid FROM {} b JOIN {} s ON {} WHERE {}").format(
-            work.base.relation,
+        work.compose(
+            "EXCEPT\nSELECT b.ctid FROM {base} b JOIN {} s ON {} WHERE b.scope = {scope}",
             stage.relation,
             entry_match(work, stage_number=stage.number),
-            in_scope,
         )
         for stage in (work.stage, *work.siblings)
     ]
     cursor = connection.execute(
-        sql.SQL(
+        work.compose(
             "INSERT INTO {diff} (s, b, missing)\n"
             "SELECT NULL, gone.entry, false FROM (\n"
             "SELECT b.ctid FROM {base} b\n"
-            "WHERE {in_scope} AND b.state = {active} AND b.seed_set = ANY ({own})\n"
+            "WHERE b.scope = {scope} AND b.state = {active} AND b.seed_set = ANY ({own})\n"
             "  AND b.addr <> ALL ({excluded})\n"
-            "{there}\nORDER BY 1) gone (entry)"
-        ).format(
-            active=ACTIVE,
-            diff=work.diff,
-            base=work.base.relation,
-            in_scope=in_scope,
+            "{there}\nORDER BY 1) gone (entry)",
             own=sql.Literal(list(work.own_ids)),
             excluded=sql.SQL("{}::text[]").format(sql.Literal(list(excluded))),
             there=sql.SQL("\n").join(there),
@@ -273,15 +247,13 @@ def _different(work: SetWork, *, partly: bool = False) -> sql.Composable:
         if column.update is Update.NEVER:
             continue
         if column.update is Update.ALWAYS or (column.merge is not None and column.merge.reasserts):
-            return sql.SQL("true")
+            return TRUE
         if column.name not in work.base.columns:  # it was declared secret after it had left
             continue
-        changed: sql.Composable = sql.SQL("NOT {}").format(
-            desired_is_asked(work, column.name, noted=False)
-        )
+        changed = negated(desired_is_asked(work, column.name, noted=False))
         given = work.stage.given(column.name)
         if given is not None and work.stage.varies(column.name):
             # What is not known any more, or never was, stands in the notes.
-            changed = sql.SQL("({} AND {} OR NOT {})").format(given, changed, given)
+            changed = any_of([all_of([given, changed]), negated(given)])
         conditions.append(changed)
-    return sql.SQL("({})").format(sql.SQL("\n  OR ").join(conditions))
+    return any_of(conditions)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from psycopg import sql
-
 from seeder.database.judging import departures, diff, duplicates, judge
 from seeder.database.judging.moves import follow_moves, follow_references
+from seeder.database.schema.rule_numbers import numbers_where
 from seeder.database.staging import references
 from seeder.database.staging.context import MERGING, WRITTEN, Seeding
 from seeder.database.staging.registry import unregister
@@ -16,7 +15,7 @@ from seeder.database.staging.work import SetTarget, SetWork
 from seeder.errors import SeedingFailed
 from seeder.merge.model import Mode, SeedSet
 from seeder.merge.plan import RowAction, SetDecision
-from seeder.merge.rules import ROW_RULES, numbers_with
+from seeder.merge.rules import ROW_RULES
 
 
 def judge_group(seeding: Seeding, group: Sequence[str], judged: frozenset[str]) -> None:
@@ -96,16 +95,12 @@ def _waits_for_pending(seeding: Seeding, work: SetWork) -> bool:
     return references.any_missing(seeding.connection, work)
 
 
-_OF_MISSING = sql.SQL("{}::smallint[]").format(
-    sql.Literal(
-        numbers_with(
-            ROW_RULES,
-            lambda rule: (
-                ("entry", False) in rule.conditions
-                and rule.verdict in (RowAction.INSERT, RowAction.SKIP, RowAction.KEEP)
-            ),
-        )
-    )
+_OF_MISSING = numbers_where(
+    ROW_RULES,
+    lambda rule: (
+        ("entry", False) in rule.conditions
+        and rule.verdict in (RowAction.INSERT, RowAction.SKIP, RowAction.KEEP)
+    ),
 )
 """Numbers of the verdicts on rows that were never seeded and are not there."""
 

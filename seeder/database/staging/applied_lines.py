@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Any
 
-import psycopg
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.ledger.runs.line_blocks import Lines
+from seeder.database.connection.connect import Connection
+from seeder.database.ledger.runs.line_blocks import Hashes, Lines
 from seeder.database.ledger.tables.states import ACTIVE
 from seeder.database.schema.equality import FALSE, TRUE, all_of, any_of, cast, equal, negated, where
+from seeder.database.schema.rule_numbers import numbers_where
 from seeder.database.schema.tables import Column
 from seeder.database.staging import loading
 from seeder.database.staging.context import WRITTEN, Seeding
@@ -28,7 +28,7 @@ from seeder.database.staging.stage import copied_as_file
 from seeder.database.staging.work import SetTarget, SetWork
 from seeder.merge.model import Update
 from seeder.merge.plan import RowAction, SetDecision
-from seeder.merge.rules import ROW_RULES, numbers_with
+from seeder.merge.rules import ROW_RULES
 from seeder.runtime.progress import Progress
 
 SMALLEST = 1 << 18
@@ -213,14 +213,14 @@ def _choose(seeding: Seeding, work: SetWork, lines: Lines) -> None:
     """Have what was applied before skipped, where that is known."""
     row = seeding.connection.execute(
         seeding.ledger.sql(
-            "SELECT run, blocks FROM {s}.applied_lines WHERE set_id = %s AND form = %s"
+            "SELECT run, blocks, chunks FROM {s}.applied_lines WHERE set_id = %s AND form = %s"
         ),
         [work.set_id, _form(work, seeding.works)],
     ).fetchone()
     if row is None:
         return
-    run, blocks = row
-    lines.read(blocks)  # in its thread, while the server answers
+    run, blocks, chunks = row
+    lines.read(Hashes(blocks=blocks, chunks=chunks))  # in its thread, while the server answers
     active, found = _to_look_at(seeding.connection, work, since=run)
     addresses = [addr for _, addr, _ in found]
     # An entry has its key as the file wrote it when the row was new, and be it `01`.
@@ -232,7 +232,7 @@ def _choose(seeding: Seeding, work: SetWork, lines: Lines) -> None:
 
 
 def _to_look_at(
-    connection: psycopg.Connection[Any], work: SetWork, *, since: int
+    connection: Connection, work: SetWork, *, since: int
 ) -> tuple[int, list[tuple[str, str, bool]]]:
     """How many active entries there are, and `ctid`, `addr`, `missing` of those to look at.
 
@@ -367,7 +367,7 @@ def load(seeding: Seeding, work: SetWork) -> None:
     )
 
 
-def stage_whole(connection: psycopg.Connection[Any], work: SetWork) -> None:
+def stage_whole(connection: Connection, work: SetWork) -> None:
     """Stage all rows of a set after all."""
     if work.stage.lines is not None:
         work.stage.lines.part = None
@@ -375,7 +375,7 @@ def stage_whole(connection: psycopg.Connection[Any], work: SetWork) -> None:
     loading.load(connection, work.stage, progress=Progress())
 
 
-_OPEN = numbers_with(
+_OPEN = numbers_where(
     ROW_RULES,
     lambda rule: (
         rule.verdict in (RowAction.KEEP, RowAction.SKIP)
@@ -393,18 +393,33 @@ def remember(seeding: Seeding) -> None:
         if work.decision not in WRITTEN or seeding.decisions[work.name][0] not in WRITTEN:
             continue
         lines = work.stage.lines
-        blocks = None
+        hashes = None
         # Another decision may have been made since: rows of the table were there after all.
         if lines is not None and work.decision in (SetDecision.INSERT, SetDecision.MERGE):
-            blocks = lines.blocks
-        if blocks is not None and not _left_open(seeding, work):
+            hashes = lines.hashes
+        if lines is not None and work.decision is SetDecision.INSERT:
+            # What is left open is asked after every run, and most often nothing is.
+            index = sql.Identifier(f"base_{work.base.id}_notes")
+            seeding.connection.execute(
+                work.compose(
+                    "CREATE INDEX IF NOT EXISTS {} ON {base} (run) WHERE notes IS NOT NULL", index
+                )
+            )
+        if hashes is not None and not _left_open(seeding, work):
             seeding.connection.execute(
                 seeding.ledger.sql(
-                    "INSERT INTO {s}.applied_lines (set_id, form, run, blocks)"
-                    " VALUES (%s, %s, %s, %s) ON CONFLICT (set_id) DO UPDATE"
-                    " SET form = excluded.form, run = excluded.run, blocks = excluded.blocks"
+                    "INSERT INTO {s}.applied_lines (set_id, form, run, blocks, chunks)"
+                    " VALUES (%s, %s, %s, %s, %s) ON CONFLICT (set_id) DO UPDATE"
+                    " SET form = excluded.form, run = excluded.run, blocks = excluded.blocks,"
+                    " chunks = excluded.chunks"
                 ),
-                [work.set_id, _form(work, seeding.works), seeding.run, blocks],
+                [
+                    work.set_id,
+                    _form(work, seeding.works),
+                    seeding.run,
+                    hashes.blocks,
+                    hashes.chunks,
+                ],
             )
         elif lined.intersection(work.own_ids):
             seeding.connection.execute(
@@ -418,10 +433,11 @@ def _left_open(seeding: Seeding, work: SetWork) -> bool:
     if work.decision is SetDecision.INSERT:
         return work.stage.references != () and any_missing(seeding.connection, work)
     row = seeding.connection.execute(
-        sql.SQL(
-            "SELECT EXISTS (SELECT FROM {} w LEFT JOIN {} b ON b.ctid = w.b"
-            " WHERE w.s IS NOT NULL AND w.verdict = ANY ({}::smallint[])"
-            " AND (b.ctid IS NULL OR (b.state = {} AND b.notes IS NULL)))"
-        ).format(work.verdict, work.base.relation, sql.Literal(_OPEN), ACTIVE)
+        work.compose(
+            "SELECT EXISTS (SELECT FROM {verdict} w LEFT JOIN {base} b ON b.ctid = w.b"
+            " WHERE w.s IS NOT NULL AND w.verdict = ANY ({})"
+            " AND (b.ctid IS NULL OR (b.state = {active} AND b.notes IS NULL)))",
+            _OPEN,
+        )
     ).fetchone()
     return row is None or bool(row[0])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from seeder.database.ledger.runs import line_blocks
-from seeder.database.ledger.runs.line_blocks import Lines
+from seeder.database.ledger.runs.line_blocks import Hashes, Lines
 from seeder.merge.model import CsvFile
 
 HEADER = b"note,code\n"
@@ -21,7 +23,11 @@ def file(keys: list[int], *, changed: frozenset[int] = frozenset()) -> bytes:
 
 
 def read(
-    content: bytes, applied: bytes = b"", looked_at: tuple[str, ...] = (), *, numeric: bool = True
+    content: bytes,
+    applied: Hashes | None = None,
+    looked_at: tuple[str, ...] = (),
+    *,
+    numeric: bool = True,
 ) -> tuple[Lines, bytes]:
     """What is noted of a file, and what of it is staged."""
     with tempfile.TemporaryDirectory() as directory:
@@ -35,18 +41,18 @@ def read(
         lines.read(applied)
         if applied:
             lines.choose(looked_at, entries=0, missing=())
-        blocks = lines.blocks
-    assert (lines.part is not None) == bool(applied and blocks)
+        hashes = lines.hashes
+    assert (lines.part is not None) == bool(applied and hashes)
     ranges = [(0, len(content))] if lines.part is None else lines.part.ranges
     return lines, b"".join(content[start:end] for start, end in ranges)
 
 
-def applied(content: bytes, *, numeric: bool = True) -> bytes:
+def applied(content: bytes, *, numeric: bool = True) -> Hashes:
     """What is known once the content was applied."""
     noted, staged = read(content, numeric=numeric)
     assert staged == content
-    assert noted.blocks
-    return noted.blocks
+    assert noted.hashes
+    return noted.hashes
 
 
 def counted(lines: Lines) -> tuple[int, int]:
@@ -119,26 +125,78 @@ def test_a_key_that_stands_there_twice_has_the_whole_file_staged() -> None:
 
 def test_numbers_ascend_by_their_size_and_texts_as_they_are_written() -> None:
     content = file(list(range(5, 105)))
-    assert read(content)[0].blocks
-    assert read(content, numeric=False)[0].blocks is None
+    assert read(content)[0].hashes
+    assert read(content, numeric=False)[0].hashes is None
 
 
 @pytest.mark.parametrize(
     "content", [file([3, 2, 1]), file([1, 2, 3]) + b"no comma\n"], ids=["descending", "no field"]
 )
 def test_what_cannot_be_told_is_not_noted(content: bytes) -> None:
-    assert read(content)[0].blocks is None
+    assert read(content)[0].hashes is None
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_noted(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_bytes(file([1, 2, 3]))
     source = CsvFile(path=path, header=("note", "code"), stamp=(0, 0, 0))
-    assert Lines(source, key=1, numeric=True).blocks is None
+    assert Lines(source, key=1, numeric=True).hashes is None
     path.unlink()
-    assert Lines(source, key=1, numeric=True).blocks is None
+    assert Lines(source, key=1, numeric=True).hashes is None
 
 
 def test_no_block_has_many_lines() -> None:
     content = HEADER + b"".join(b"%d,%d\n" % (n, n) for n in range(100_000))
-    assert 12 * 100_000 / 8 < len(applied(content)) < 12 * 100_000 / 5
+    assert 12 * 100_000 / 8 < len(applied(content).blocks) < 12 * 100_000 / 5
+
+
+def test_what_was_the_last_line_may_go_on() -> None:
+    content = file(list(range(500))).rstrip(b"\n")
+    lines, staged = read(content + b"9\nnote 5000,5000\n", applied(content))
+    assert staged.endswith(b"note 499,4999\nnote 5000,5000\n")
+    assert sum(counted(lines)) == 501
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_versions_that_follow_each_other(seed: int) -> None:
+    chance = random.Random(seed)
+    keys, texts = list(range(0, 6000, 3)), dict.fromkeys(range(6000), b"note")
+    content, known = b"", None
+    for _ in range(6):
+        for _ in range(chance.choice([0, 1, 5, 200])):
+            texts[chance.choice(keys)] = b"x" * chance.randrange(1, 60)
+        keys = sorted(
+            {*keys, *chance.sample(range(6000), chance.choice([0, 0, 3, 50]))}
+            - set(chance.sample(keys, chance.choice([0, 0, 3, 50])))
+        )
+        before = set(content.splitlines())
+        content = HEADER + b"".join(b"%s,%d\n" % (texts[n], n) for n in keys)
+        content = content.removesuffix(chance.choice([b"", b"\n"]))
+        lines, staged = read(content, known)
+        new = [each for each in content.splitlines() if each not in before]
+        assert set(new) <= set(staged.splitlines())
+        if known is not None:
+            assert sum(counted(lines)) == len(keys)
+            assert staged.count(b"\n") + (not staged.endswith(b"\n")) - 1 == counted(lines)[0]
+        known = lines.hashes
+        assert known is not None
+        assert known.blocks == applied(content).blocks
+
+
+def test_of_a_file_with_one_changed_line_few_lines_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line_blocks, "_CHUNK", 1000)
+    keys = list(range(5000))
+    before = applied(file(keys))
+    seen: list[int] = []
+    bounds = line_blocks._bounds
+
+    def count(lines: Sequence[bytes], *, ended: bool) -> list[int]:
+        seen.append(len(lines))
+        return bounds(lines, ended=ended)
+
+    monkeypatch.setattr(line_blocks, "_bounds", count)
+    lines, _ = read(file(keys, changed=frozenset({2500})), before)
+    assert 0 < sum(seen) < 250
+    assert counted(lines)[0] <= 8

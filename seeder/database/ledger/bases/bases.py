@@ -1,7 +1,8 @@
 """Bases: per target table and natural key, what was last applied to each row.
 
-A base is one ordinary table in the ledger's schema, without indexes: it is always joined
-as a whole, by hash, and written by ctid, which the advisory lock makes safe. Its columns:
+A base is one ordinary table in the ledger's schema. It is joined as a whole, by hash, and
+written by ctid, which the advisory lock makes safe. So it has no index, but for one of entries
+with notes where it is large. Its columns:
 
 - `scope`, `addr`: the row's identity, for references and for people
 - `seed_set`: the set that last asked for it; `inserted_by`, `run`: the runs that inserted and

@@ -85,7 +85,8 @@ CREATE TABLE {s}.applied_lines (   -- of large CSV files: what an update need no
     set_id integer PRIMARY KEY REFERENCES {s}.sets ON DELETE CASCADE,
     form text NOT NULL,            -- a hash of what the lines meant: table, columns, types
     run bigint NOT NULL,           -- the number of the run that applied the file
-    blocks bytea NOT NULL          -- hashes of its blocks of lines, in order
+    blocks bytea NOT NULL,         -- hashes of its blocks of lines, in order
+    chunks bytea NOT NULL          -- of many of these together: bytes, blocks, lines, hash
 );
 ALTER TABLE {s}.applied_lines ALTER blocks SET STORAGE EXTERNAL;
 CREATE TABLE {s}.changes (         -- writes other than inserts, with images for undo

@@ -67,7 +67,8 @@ CREATE TABLE seeder.applied_lines (
     set_id integer NOT NULL,
     form text NOT NULL,
     run bigint NOT NULL,
-    blocks bytea NOT NULL
+    blocks bytea NOT NULL,
+    chunks bytea NOT NULL
 );
 ALTER TABLE ONLY seeder.applied_lines ALTER COLUMN blocks SET STORAGE EXTERNAL;
 CREATE TABLE seeder.base_1 (
@@ -344,18 +345,18 @@ INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, '', 'permiss
 INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 2, 2, '', 'roles', 'owner', 'update', 'the catalog has changed', '{"level": "3"}', '{"level": "4"}', NULL);
 INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 3, 2, '', 'roles', 'editor', 'update', 'the catalog has changed', '{"note": null}', '{"note": "writes"}', NULL);
 INSERT INTO seeder.changes OVERRIDING SYSTEM VALUE VALUES (2, 4, 2, '', 'roles', 'guest', 'delete', 'left the catalog', '{"id": "3", "code": "guest", "note": null, "level": "0"}', NULL, NULL);
-INSERT INTO seeder.meta VALUES (true, 1, 1, 'production', '7713531900055318328', 'stored', 16384, '2026-11-29 10:03:20.026613+00');
+INSERT INTO seeder.meta VALUES (true, 1, 1, 'production', '7713696436986041082', 'stored', 16384, '2026-11-29 20:41:49.2817+00');
 INSERT INTO seeder.projects OVERRIDING SYSTEM VALUE VALUES (1, 'shop', false, '{public}', 1, 2, '0.1.0 production b83bbe5ad8ce5dfe937f043dcdc6a22d382476f2914ebacc33da29a5218c2114', '{}', 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855', 'public.alembic_version', '{0002}', '{"conflicts": 1}', '{"roles/editor": {"asked": {}, "columns": {"level": "9"}, "referring": []}}', NULL);
-INSERT INTO seeder.releases VALUES (1, '1', 1, '{}', NULL, '2026-11-29 10:03:20.522335+00');
-INSERT INTO seeder.releases VALUES (1, '2', 2, '{}', NULL, '2026-11-29 10:03:20.791032+00');
+INSERT INTO seeder.releases VALUES (1, '1', 1, '{}', NULL, '2026-11-29 20:41:49.602569+00');
+INSERT INTO seeder.releases VALUES (1, '2', 2, '{}', NULL, '2026-11-29 20:41:49.91994+00');
 INSERT INTO seeder.revisions VALUES (1, '0001', '{}', 'migrations/versions/0001.py', '331f65384289436923725cebc17c5a944914a7b94ef0f56a2ea3a7def889ca6a', '{"69b3846010f66594f5a44ae00d4c186e8048b81a0cac79ccbe4e49287da51e8c": "331f65384289436923725cebc17c5a944914a7b94ef0f56a2ea3a7def889ca6a"}', 1);
 INSERT INTO seeder.revisions VALUES (1, '0002', '{0001}', 'migrations/versions/0002.py', 'c07d10fed1eb7feb44098c7f0047599e0ed40b1da80c1b4c763a178a48656d14', '{"98435419996ff93c08a74bbad702ba38310f3542beccdb0f9d4e95fb25a9e914": "c07d10fed1eb7feb44098c7f0047599e0ed40b1da80c1b4c763a178a48656d14"}', 2);
-INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (1, 1, '2026-11-29 10:03:20.242991+00', '2026-11-29 10:03:20.644415+00', '0.1.0', 'update', 'production', '1', 'done', 0, NULL, NULL, '{}', '{0001}', '{"insert": 12}', '{"sets": [{"name": "permissions", "counts": {"insert": 3}, "decision": "insert"}, {"name": "roles", "counts": {"insert": 4}, "decision": "insert"}, {"name": "grants", "counts": {"insert": 5}, "decision": "insert"}], "tasks": [], "warnings": [], "migrations": ["0001"]}');
-INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (2, 1, '2026-11-29 10:03:20.738966+00', '2026-11-29 10:03:21.201337+00', '0.1.0', 'update', 'production', '2', 'done', 0, NULL, NULL, '{0001}', '{0002}', '{"delete": 1, "insert": 5, "record": 1, "update": 3, "conflicts": 1}', '{"sets": [{"name": "permissions", "counts": {"insert": 1, "update": 1}, "decision": "merge"}, {"name": "roles", "counts": {"delete": 1, "insert": 1, "update": 2, "conflicts": 1}, "decision": "merge"}, {"name": "grants", "counts": {"insert": 3, "record": 1}, "decision": "merge"}], "tasks": ["2_note"], "warnings": [], "migrations": ["0002"]}');
-INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (1, 1, '', 'permissions', 'eaa20c362599e54d58808dce6bb6b0e530babd551ea86b6dbf4d5a9aa9b1be84', '2', '{c357902f073ef1bef5edfa47b71789b3b59b83e4a17143f04c6cf9b2d7c2409f}', '["code", "label"]', 2, '2026-11-29 10:03:20.522335+00');
-INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (2, 2, '', 'roles', '98dc2e99013ce4c853902f6047a4567cc9e88fa5074d13aed9c2f667fa07a110', '2', '{26bb359abcf7be95f22db656169dd0890888a4096f55edb23d19d85f767217dd}', '["code", "level", "note"]', 2, '2026-11-29 10:03:20.522335+00');
-INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (3, 3, '', 'grants', 'fe8f96289e278410038edcc5e2889e1be8879b8dc260d8232ec4c9482ef0fc7f', '2', '{416b9aac6caa0bc89c967e4a9b603736c80be73df8b49262b16fa720c12d8f16}', '["role_id", "permission_id"]', 2, '2026-11-29 10:03:20.522335+00');
-INSERT INTO seeder.tasks VALUES (1, '2_note', '2', '0279a89f38a596e5375f0bdacbc8a1357de2405b436649812260fa415271d7e5', 'applied', 2, '2026-11-29 10:03:20.791032+00');
+INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (1, 1, '2026-11-29 20:41:49.488974+00', '2026-11-29 20:41:49.74738+00', '0.1.0', 'update', 'production', '1', 'done', 0, NULL, NULL, '{}', '{0001}', '{"insert": 12}', '{"sets": [{"name": "permissions", "counts": {"insert": 3}, "decision": "insert"}, {"name": "roles", "counts": {"insert": 4}, "decision": "insert"}, {"name": "grants", "counts": {"insert": 5}, "decision": "insert"}], "tasks": [], "warnings": [], "migrations": ["0001"]}');
+INSERT INTO seeder.runs OVERRIDING SYSTEM VALUE VALUES (2, 1, '2026-11-29 20:41:49.844386+00', '2026-11-29 20:41:50.461728+00', '0.1.0', 'update', 'production', '2', 'done', 0, NULL, NULL, '{0001}', '{0002}', '{"delete": 1, "insert": 5, "record": 1, "update": 3, "conflicts": 1}', '{"sets": [{"name": "permissions", "counts": {"insert": 1, "update": 1}, "decision": "merge"}, {"name": "roles", "counts": {"delete": 1, "insert": 1, "update": 2, "conflicts": 1}, "decision": "merge"}, {"name": "grants", "counts": {"insert": 3, "record": 1}, "decision": "merge"}], "tasks": ["2_note"], "warnings": [], "migrations": ["0002"]}');
+INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (1, 1, '', 'permissions', 'eaa20c362599e54d58808dce6bb6b0e530babd551ea86b6dbf4d5a9aa9b1be84', '2', '{c357902f073ef1bef5edfa47b71789b3b59b83e4a17143f04c6cf9b2d7c2409f}', '["code", "label"]', 2, '2026-11-29 20:41:49.602569+00');
+INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (2, 2, '', 'roles', '98dc2e99013ce4c853902f6047a4567cc9e88fa5074d13aed9c2f667fa07a110', '2', '{26bb359abcf7be95f22db656169dd0890888a4096f55edb23d19d85f767217dd}', '["code", "level", "note"]', 2, '2026-11-29 20:41:49.602569+00');
+INSERT INTO seeder.sets OVERRIDING SYSTEM VALUE VALUES (3, 3, '', 'grants', 'fe8f96289e278410038edcc5e2889e1be8879b8dc260d8232ec4c9482ef0fc7f', '2', '{416b9aac6caa0bc89c967e4a9b603736c80be73df8b49262b16fa720c12d8f16}', '["role_id", "permission_id"]', 2, '2026-11-29 20:41:49.602569+00');
+INSERT INTO seeder.tasks VALUES (1, '2_note', '2', '0279a89f38a596e5375f0bdacbc8a1357de2405b436649812260fa415271d7e5', 'applied', 2, '2026-11-29 20:41:49.91994+00');
 SELECT pg_catalog.setval('public.permissions_id_seq', 4, true);
 SELECT pg_catalog.setval('public.roles_id_seq', 5, true);
 SELECT pg_catalog.setval('seeder.bases_id_seq', 3, true);
