@@ -39,28 +39,27 @@ def undo(
         Rows that were settled or left (at most 1000), their numbers by action, and notes.
     """
     bases = read_bases(connection, ledger)
-    works = [Undoing(base=base, run=run) for base in bases.open]
-    works = [work for work in works if collect(connection, ledger, work)]
-    works = _parents_first(works)
+    works = [Undoing(ledger=ledger, base=base, run=run, by=by) for base in bases.open]
+    works = _parents_first([work for work in works if collect(connection, work)])
     for work in works:
         lock(connection, work)
     for work in works:
         merge_back(connection, work)
         judge_inserted(connection, work)
-    _delete(connection, ledger, works, by=by)
+    _delete(connection, works)
     set_back_first = set()
     for work in works:
         judge_deleted(connection, work)
         _judge_updated(connection, work)
         if comes_after_changes(connection, work):
             set_back_first.add(work.name)
-            set_back(connection, ledger, work, by=by)
-        bring_back(connection, ledger, work, by=by)
+            set_back(connection, work)
+        bring_back(connection, work)
     for work in works:
         if work.name not in set_back_first:
             _judge_updated(connection, work, brought_back=True)
-            set_back(connection, ledger, work, by=by)
-    _delete(connection, ledger, works, by=by)
+            set_back(connection, work)
+    _delete(connection, works)
     notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)
     rows: list[RowChange] = []
     counts: dict[str, int] = {}
@@ -89,9 +88,9 @@ def _parents_first(works: list[Undoing]) -> list[Undoing]:
     return [by_id[name] for group in in_groups(list(by_id), edges) for name in group]
 
 
-def _delete(connection: Connection, ledger: Ledger, works: Sequence[Undoing], *, by: int) -> None:
+def _delete(connection: Connection, works: Sequence[Undoing]) -> None:
     """Delete the inserted rows that nothing else refers to, all in one statement."""
     keep_referenced(connection, works)
     for work in works:
-        record_deleted(connection, ledger, work, by=by)
-    delete(connection, works, by=by)
+        record_deleted(connection, work)
+    delete(connection, works)

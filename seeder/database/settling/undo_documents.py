@@ -59,7 +59,7 @@ def keep_together(connection: Connection, work: Undoing) -> None:
             "SELECT FROM pg_catalog.jsonb_array_elements_text(w.merged -> n -> 'with'::text) other"
             " WHERE w.before ->> other IS DISTINCT FROM w.after ->> other"
             " AND other <> ALL (w.names))) AS names FROM {w} w"
-            " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.merged IS NOT NULL) q"
+            " WHERE {to_set_back} AND w.merged IS NOT NULL) q"
             " WHERE q.n = w.n AND q.names <> w.names",
             since=sql.Literal(CHANGED),
         )

@@ -17,18 +17,17 @@ from seeder.database.judging.collisions import (
     holders,
     takers,
 )
-from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key
 from seeder.database.schema.equality import all_of, equal
 from seeder.database.schema.tables import Guard
-from seeder.database.settling.undo_list import Undoing, before
+from seeder.database.settling.undo_list import TO_RESTORE, TO_SET_BACK, Undoing, before
 
 HELD = "another row holds a unique value that it had"
-_DELETED = sql.SQL("w.kind = 'deleted' AND w.verdict = 'do'")
 
 
-def changes_of(base: Base, work: sql.Composable, names: Iterable[str]) -> Changes:
+def changes_of(work: Undoing, names: Iterable[str]) -> Changes:
     """What setting back does to the rows that the run updated, in these columns."""
+    base = work.base
     written = frozenset(names)
 
     def is_written(name: str) -> sql.Composable:
@@ -42,14 +41,13 @@ def changes_of(base: Base, work: sql.Composable, names: Iterable[str]) -> Change
             is_written(name), before(base, name), now
         )
 
-    at = at_key(base, "t", "w")
     return Changes(
         table=base.table,
         primary_key=base.primary_key,
-        relation=work,
-        source=sql.SQL("{} w JOIN {} t ON {}").format(work, base.table.rows, at),
-        at=at,
-        changing=sql.SQL("w.kind = 'updated' AND w.verdict = 'do'"),
+        relation=work.relation,
+        source=work.compose("{w} w JOIN {live} t ON {at}"),
+        at=at_key(base, "t", "w"),
+        changing=TO_SET_BACK,
         row=sql.SQL("w.n"),
         row_type=sql.SQL("bigint"),
         after=after,
@@ -62,12 +60,11 @@ def comes_after_changes(connection: Connection, work: Undoing) -> bool:
     """Whether a row to be brought back wants a unique value that a changed row has to give up."""
     updated = work.compose(
         "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {live} t JOIN {w} w ON {at}"
-        " WHERE w.kind = 'updated' AND w.verdict = 'do')"
+        " WHERE {to_set_back})"
     )
+    place = Place(table=work.base.table, primary_key=work.base.primary_key)
     return any(
-        exists(
-            connection, holders(_place(work), guard, _brought_back(work, guard), holding=updated)
-        )
+        exists(connection, holders(place, guard, _brought_back(work, guard), holding=updated))
         for guard in work.base.table.guards
     )
 
@@ -77,7 +74,7 @@ def keep_held(connection: Connection, work: Undoing, *, brought_back: bool = Fal
 
     `brought_back` says that deleted rows are back already, and hold what they want themselves.
     """
-    changes = changes_of(work.base, work.relation, work.columns_to_write(connection))
+    changes = changes_of(work, work.columns_to_write(connection))
     keep = _keep_updated if brought_back else _keep
     while sum(keep(connection, work, changes, guard) for guard in work.base.table.guards):
         pass
@@ -119,7 +116,7 @@ def _wanting(
 ) -> sql.Composed:
     """SELECT of the rows that want what a live row holds in the end as well."""
     selected = sql.SQL("DISTINCT n.seeder_row")
-    holding = holders(_place(work), guard, wanted, others=others, selected=selected)
+    holding = holders(changes, guard, wanted, others=others, selected=selected)
     return sql.SQL(
         "{} LEFT JOIN ({}) a ON {} WHERE a.guarded IS NULL OR (a.guarded AND {})"
     ).format(
@@ -137,11 +134,7 @@ def _wanting(
     )
 
 
-def _place(work: Undoing) -> Place:
-    return Place(table=work.base.table, primary_key=work.base.primary_key)
-
-
 def _brought_back(work: Undoing, guard: Guard) -> sql.Composable:
     columns = {name: before(work.base, name) for name in guard.columns}
     source = sql.SQL("{} w").format(work.relation)
-    return takers(guard, columns, (), sql.SQL("w.n"), source, _DELETED)
+    return takers(guard, columns, (), sql.SQL("w.n"), source, TO_RESTORE)

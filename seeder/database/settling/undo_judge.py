@@ -50,8 +50,7 @@ def judge_inserted(connection: Connection, work: Undoing) -> None:
             " THEN 'keep' ELSE 'do' END,"
             " reason = CASE WHEN b.run <> {run} THEN 'a later run changed it as well'"
             " WHEN {changed} THEN {since} ELSE 'the run inserted it' END"
-            " FROM {base} b, {live} t WHERE w.kind = 'inserted'"
-            " AND b.scope = w.scope AND b.addr = w.addr AND {at}",
+            " FROM {base} b, {live} t WHERE w.kind = 'inserted' AND {entry} AND {at}",
             since=sql.Literal(CHANGED),
             changed=sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
         )
@@ -80,7 +79,7 @@ def _keep_referenced(connection: Connection, work: Undoing, works: Sequence[Undo
     return connection.execute(
         work.compose(
             "UPDATE {w} w SET verdict = 'keep', reason = {reason}, referred = true FROM {live} t"
-            " WHERE w.kind = 'inserted' AND w.verdict = 'do' AND {at} AND ({referenced})",
+            " WHERE {to_delete} AND {at} AND ({referenced})",
             reason=sql.Literal(REFERENCED),
             referenced=sql.SQL(" OR ").join(conditions),
         )
@@ -111,8 +110,8 @@ def judge_deleted(connection: Connection, work: Undoing) -> None:
     def keep(condition: sql.Composable, reason: str) -> int:
         return connection.execute(
             work.compose(
-                "UPDATE {w} w SET verdict = 'keep', reason = {reason} WHERE w.kind = 'deleted'"
-                " AND w.verdict = 'do' AND ({condition})",
+                "UPDATE {w} w SET verdict = 'keep', reason = {reason}"
+                " WHERE {to_restore} AND ({condition})",
                 condition=condition,
                 reason=sql.Literal(reason),
             )
@@ -269,17 +268,15 @@ def _holds(base: Base, name: str, side: str) -> sql.Composable:
 
 def _held(connection: Connection, work: Undoing, side: str, kind: str) -> list[str]:
     """The columns that images of the run have."""
-    return [
-        row[0]
-        for row in connection.execute(
-            work.compose(
-                "SELECT DISTINCT pg_catalog.jsonb_object_keys({side}) FROM {w} WHERE kind ="
-                " {kind} ORDER BY 1",
-                side=sql.Identifier(side),
-                kind=Named(kind),
-            )
-        ).fetchall()
-    ]
+    rows = connection.execute(
+        work.compose(
+            "SELECT DISTINCT pg_catalog.jsonb_object_keys({side}) FROM {w} WHERE kind = {kind}"
+            " ORDER BY 1",
+            side=sql.Identifier(side),
+            kind=Named(kind),
+        )
+    )
+    return [name for (name,) in rows]
 
 
 def _parents_are_there(base: Base, name: str) -> list[sql.Composed]:

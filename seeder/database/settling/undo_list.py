@@ -14,20 +14,25 @@ from seeder.database.ledger.bases.entries import at_key, from_text, is_stored
 from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.ledger.tables.ledger import Ledger
-from seeder.database.ledger.tables.states import STATES
 from seeder.database.schema.equality import bounded, canonical, same_text
 from seeder.database.schema.referring import read as read_referring
 from seeder.database.schema.referring import referring
 from seeder.merge.plan import CHANGED, ColumnCase, ColumnChange, RowAction, RowChange
 from seeder.merge.settled import in_parts
 
+TO_RESTORE = sql.SQL("w.kind = 'deleted' AND w.verdict = 'do'")
+TO_SET_BACK = sql.SQL("w.kind = 'updated' AND w.verdict = 'do'")
+
 
 class Undoing(Struct, frozen=True, kw_only=True):
     """The writes of one run to the rows of one base."""
 
+    ledger: Ledger
     base: Base
     run: int
     """The run that is undone."""
+    by: int
+    """The run that undoes it."""
 
     @property
     def name(self) -> str:
@@ -47,19 +52,27 @@ class Undoing(Struct, frozen=True, kw_only=True):
         return [name for (name,) in rows]
 
     def compose(self, text: str, **parts: sql.Composable) -> sql.Composed:
-        """Compose a statement.
+        """Compose a statement, as `Ledger.sql` does.
 
-        `{w}` is the temporary table, `{base}` and `{live}` are the base and its table, `{at}` says
-        where row `t` of that is; `{run}` is the run that is undone.
+        `{w}` is the temporary table, `{base}` and `{live}` are the base, of the number `{id}`, and
+        its table; `{at}` and `{entry}` say where row `t` and entry `b` of them are. `{run}` is the
+        run that is undone, `{by}` the one that does it. Rows `w` that are taken back are those
+        `{to_delete}`, `{to_restore}` or `{to_set_back}`.
         """
         own = {
             "w": self.relation,
             "base": self.base.relation,
+            "id": sql.Literal(self.base.id),
             "live": self.base.table.rows,
             "at": at_key(self.base, "t", "w"),
+            "entry": sql.SQL("b.scope = w.scope AND b.addr = w.addr"),
             "run": sql.Literal(self.run),
+            "by": sql.Literal(self.by),
+            "to_delete": sql.SQL("w.kind = 'inserted' AND w.verdict = 'do'"),
+            "to_restore": TO_RESTORE,
+            "to_set_back": TO_SET_BACK,
         }
-        return sql.SQL(text).format(**{**STATES, **own, **parts})
+        return self.ledger.sql(text, **{**own, **parts})
 
 
 def before(base: Base, name: str) -> sql.Composable:
@@ -67,7 +80,7 @@ def before(base: Base, name: str) -> sql.Composable:
     return from_text(base, name, sql.SQL("w.before ->> {}::text").format(Named(name)))
 
 
-def collect(connection: Connection, ledger: Ledger, work: Undoing) -> bool:
+def collect(connection: Connection, work: Undoing) -> bool:
     """List the run's writes; False if there are none."""
     base = work.base
     keys = [f"k{n}" for n in range(1, len(base.primary_key) + 1)]
@@ -115,19 +128,8 @@ def collect(connection: Connection, ledger: Ledger, work: Undoing) -> bool:
         " FROM {s}.changes c {entry} WHERE c.run = {run} AND c.base = {id}"
         " AND c.before IS NOT NULL AND c.after IS NOT NULL ORDER BY c.seq",
     ):
-        written += connection.execute(
-            ledger.sql(
-                source,
-                w=work.relation,
-                names=names,
-                own=own,
-                kept=kept,
-                entry=entry,
-                base=base.relation,
-                run=sql.Literal(work.run),
-                id=sql.Literal(base.id),
-            )
-        ).rowcount
+        statement = work.compose(source, names=names, own=own, kept=kept, entry=entry)
+        written += connection.execute(statement).rowcount
     return written > 0
 
 
@@ -191,7 +193,7 @@ def _changed(work: Undoing) -> sql.Composable:
     return work.compose(
         "CASE w.kind WHEN 'updated' THEN (SELECT {written} FROM {live} t WHERE {at})"
         " WHEN 'inserted' THEN (SELECT {inserted} FROM {base} b, {live} t"
-        " WHERE b.scope = w.scope AND b.addr = w.addr AND w.verdict = 'keep' AND {at}) END",
+        " WHERE {entry} AND w.verdict = 'keep' AND {at}) END",
         written=_object(written),
         inserted=_object(inserted),
     )

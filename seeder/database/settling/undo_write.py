@@ -12,15 +12,14 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
-from seeder.database.ledger.bases.entries import at_key, image, live_text
-from seeder.database.ledger.tables.ledger import Ledger
+from seeder.database.ledger.bases.entries import image, live_text
 from seeder.database.schema.equality import all_of, canonical
 from seeder.database.settling.undo_held import changes_of
 from seeder.database.settling.undo_list import Undoing, before
 from seeder.database.writing.ordered_updates import in_turn
 
 
-def record_deleted(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) -> None:
+def record_deleted(connection: Connection, work: Undoing) -> None:
     """Keep images of the rows about to be deleted: what seeder had given them, and their keys.
 
     Other columns may be secret, though nothing has told the ledger so.
@@ -33,22 +32,16 @@ def record_deleted(connection: Connection, ledger: Ledger, work: Undoing, *, by:
         if name in base.table.columns and not base.table.columns[name].generated
     ]
     connection.execute(
-        ledger.sql(
+        work.compose(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before)"
             " SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'delete', 'undone: ' || w.reason,"
-            " {image} FROM {w} w JOIN {live} t ON {at}"
-            " WHERE w.kind = 'inserted' AND w.verdict = 'do' ORDER BY w.n",
-            by=sql.Literal(by),
-            id=sql.Literal(base.id),
+            " {image} FROM {w} w JOIN {live} t ON {at} WHERE {to_delete} ORDER BY w.n",
             image=image(pieces),
-            w=work.relation,
-            live=base.table.rows,
-            at=at_key(base, "t", "w"),
         )
     )
 
 
-def delete(connection: Connection, works: Sequence[Undoing], *, by: int) -> None:
+def delete(connection: Connection, works: Sequence[Undoing]) -> None:
     """Delete inserted rows of all bases; their entries say that they are not to come back.
 
     One statement, at whose end foreign keys are checked, so that rows may refer to each
@@ -58,8 +51,7 @@ def delete(connection: Connection, works: Sequence[Undoing], *, by: int) -> None
         return
     deletes = [
         work.compose(
-            "{name} AS (DELETE FROM {live} t USING {w} w WHERE {at} AND w.kind = 'inserted'"
-            " AND w.verdict = 'do')",
+            "{name} AS (DELETE FROM {live} t USING {w} w WHERE {at} AND {to_delete})",
             name=sql.Identifier(f"d{n}"),
         )
         for n, work in enumerate(works)
@@ -69,9 +61,7 @@ def delete(connection: Connection, works: Sequence[Undoing], *, by: int) -> None
         connection.execute(
             work.compose(
                 "UPDATE {base} b SET state = {deleted}, run = {by} FROM {w} w"
-                " WHERE w.kind = 'inserted' AND w.verdict = 'do'"
-                " AND b.scope = w.scope AND b.addr = w.addr",
-                by=sql.Literal(by),
+                " WHERE {to_delete} AND {entry}"
             )
         )
         forgotten = sql.SQL(", ").join(
@@ -79,29 +69,23 @@ def delete(connection: Connection, works: Sequence[Undoing], *, by: int) -> None
             for n in range(1, len(work.base.primary_key) + 1)
         )
         connection.execute(
-            work.compose(
-                "UPDATE {w} w SET {keys} WHERE w.kind = 'inserted' AND w.verdict = 'do'",
-                keys=forgotten,
-            )
+            work.compose("UPDATE {w} w SET {keys} WHERE {to_delete}", keys=forgotten)
         )
 
 
-def bring_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) -> None:
+def bring_back(connection: Connection, work: Undoing) -> None:
     """Insert deleted rows from their images, old primary keys and all.
 
     What a run deleted had left the catalog: its entry says that it is kept now. What an
     undo had deleted is looked after again.
     """
     base = work.base
-    held = {
-        row[0]
-        for row in connection.execute(
-            work.compose(
-                "SELECT DISTINCT pg_catalog.jsonb_object_keys(before) FROM {w}"
-                " WHERE kind = 'deleted' AND verdict = 'do'"
-            )
-        ).fetchall()
-    }
+    rows = connection.execute(
+        work.compose(
+            "SELECT DISTINCT pg_catalog.jsonb_object_keys(before) FROM {w} w WHERE {to_restore}"
+        )
+    )
+    held = {name for (name,) in rows}
     columns = {
         name: column
         for name, column in base.table.columns.items()
@@ -112,7 +96,7 @@ def bring_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int
     connection.execute(
         work.compose(
             "INSERT INTO {live} ({names}){always}\nSELECT {values} FROM {w} w"
-            " WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n",
+            " WHERE {to_restore} ORDER BY w.n",
             live=base.table.identifier,
             names=sql.SQL(", ").join(map(sql.Identifier, columns)),
             always=sql.SQL(
@@ -126,32 +110,25 @@ def bring_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int
     connection.execute(
         work.compose(
             "UPDATE {base} b SET state = CASE b.state WHEN {deleted} THEN {active}"
-            ' ELSE {kept} END::"char", run = {by} FROM {w} w'
-            " WHERE w.kind = 'deleted' AND w.verdict = 'do'"
-            " AND b.scope = w.scope AND b.addr = w.addr",
-            by=sql.Literal(by),
+            ' ELSE {kept} END::"char", run = {by} FROM {w} w WHERE {to_restore} AND {entry}'
         )
     )
     connection.execute(
-        ledger.sql(
+        work.compose(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, after)"
             " SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'insert', 'undone: ' || w.reason,"
-            " w.before FROM {w} w WHERE w.kind = 'deleted' AND w.verdict = 'do' ORDER BY w.n",
-            by=sql.Literal(by),
-            id=sql.Literal(base.id),
-            w=work.relation,
+            " w.before FROM {w} w WHERE {to_restore} ORDER BY w.n"
         )
     )
 
 
-def set_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) -> None:
+def set_back(connection: Connection, work: Undoing) -> None:
     """Set columns back to what they were before the run; the base stays, so that it sticks."""
-    base = work.base
     names = work.columns_to_write(connection)
     if not names:
         return
     connection.execute(
-        ledger.sql(
+        work.compose(
             "INSERT INTO {s}.changes (run, base, scope, set_name, addr, action, reason, before,"
             " after, merged) SELECT {by}, {id}, w.scope, w.set_name, w.addr, 'update',"
             " 'undone: ' || w.reason, (SELECT pg_catalog.jsonb_object_agg(n, w.after -> n)"
@@ -160,13 +137,10 @@ def set_back(connection: Connection, ledger: Ledger, work: Undoing, *, by: int) 
             " FROM pg_catalog.unnest(w.names) n), (SELECT pg_catalog.jsonb_object_agg(n,"
             " w.merged -> n)"
             " FROM pg_catalog.unnest(w.names) n WHERE w.merged ? n) FROM {w} w"
-            " WHERE w.kind = 'updated' AND w.verdict = 'do' ORDER BY w.n",
-            by=sql.Literal(by),
-            id=sql.Literal(base.id),
-            w=work.relation,
+            " WHERE {to_set_back} ORDER BY w.n"
         )
     )
-    changes = changes_of(base, work.relation, names)
+    changes = changes_of(work, names)
 
     def write(among: sql.Composable) -> int:
         return connection.execute(
@@ -193,9 +167,8 @@ def _follow(connection: Connection, work: Undoing, names: Sequence[str]) -> None
             continue
         connection.execute(
             work.compose(
-                "UPDATE {base} b SET {p} = {value} FROM {w} w WHERE w.kind = 'updated'"
-                " AND w.verdict = 'do' AND {name} = ANY (w.names)"
-                " AND b.scope = w.scope AND b.addr = w.addr",
+                "UPDATE {base} b SET {p} = {value} FROM {w} w WHERE {to_set_back}"
+                " AND {name} = ANY (w.names) AND {entry}",
                 p=base.p(position),
                 name=Named(name),
                 value=canonical(before(base, name), base.table.columns[name]),
@@ -227,8 +200,7 @@ def _unmark(connection: Connection, work: Undoing) -> None:
             " FROM {w} w JOIN {base} o ON o.scope = w.scope AND o.addr = w.addr,"
             " LATERAL (SELECT coalesce(o.notes -> 'removed'::text, '{{}}') - w.names"
             " AS left_over) q"
-            " WHERE w.kind = 'updated' AND w.verdict = 'do' AND w.action = 'remove'"
-            " AND b.ctid = o.ctid AND b.state = {set}",
+            " WHERE {to_set_back} AND w.action = 'remove' AND b.ctid = o.ctid AND b.state = {set}",
             asked=sql.SQL(", ").join(asked),
         )
     )
