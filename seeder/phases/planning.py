@@ -45,6 +45,7 @@ def plan(settings: Settings, *, log: Log) -> Plan:
     Needs a role that may read, and create temporary tables. Raises what the run would raise.
     """
     from seeder.database.connection import pooler
+    from seeder.database.connection.answers import answer
     from seeder.database.connection.failures import translated
     from seeder.database.ledger.runs.conflicts import left_open
     from seeder.database.ledger.tables import projects
@@ -53,8 +54,7 @@ def plan(settings: Settings, *, log: Log) -> Plan:
     catalog, graph = read_catalog(settings)
     ledger = Ledger(schema=settings.schema)
     with opened(settings, log=log, writable=False) as (connection, target, _):
-        row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-        if row and row[0]:
+        if answer(connection, "SELECT pg_is_in_recovery()"):
             raise DatabaseUnavailable(
                 "The server is a standby, where not even temporary tables can be made.",
                 hint="Plan on the primary.",

@@ -227,7 +227,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         """
         from seeder.database.ledger.runs.releases import read_order, record_release
         from seeder.database.ledger.runs.unchanged import env_digest
-        from seeder.database.migrations.version_table import current
+        from seeder.database.migrations.version_table import current, qualified
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
         released = False
@@ -248,13 +248,16 @@ class Seeding(Struct, frozen=True, kw_only=True):
         # What people change there, the next update has to put right.
         resets = any(map(_resets, catalog.sets))
         done = done and not (resets and is_disposable(self.catalog.environment))
+        # An equal fingerprint proves nothing where it does not cover what a command runs.
+        migrations = catalog.migrations
+        done = done and (migrations.command is None or bool(migrations.command_digest))
         ledger.complete(
             connection,
             self.number,
-            fingerprint=self.fingerprint if done and mode_covers_all(catalog) else "",
+            fingerprint=self.fingerprint if done else "",
             env_names=catalog.env_names,
             env_digest=env_digest(catalog.env_names, self.settings.environ),
-            version_table=version_table_of(connection, catalog),
+            version_table=qualified(connection, catalog.migrations),
             revisions=current(connection, catalog.migrations),
             left=left,
             in_conflict=in_conflict,
@@ -391,30 +394,6 @@ def _resets(seed_set: SeedSet) -> bool:
     return seed_set.conflict is Conflict.OVERWRITE or any(
         column.update is Update.ALWAYS for column in seed_set.columns
     )
-
-
-def mode_covers_all(catalog: Catalog) -> bool:
-    """Whether an equal fingerprint proves that nothing has changed."""
-    migrations = catalog.migrations
-    return migrations.command is None or bool(migrations.command_digest)
-
-
-def version_table_of(connection: Connection, catalog: Catalog) -> str | None:
-    """The version table's qualified, quoted name; None where there is none."""
-    migrations = catalog.migrations
-    if migrations.none:
-        return None
-    row = connection.execute(
-        "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
-        " JOIN pg_namespace n ON n.oid = c.relnamespace"
-        " WHERE c.oid = pg_catalog.to_regclass(%s)::oid",
-        [
-            f'"{migrations.version_table_schema}"."{migrations.version_table}"'
-            if migrations.version_table_schema
-            else f'"{migrations.version_table}"'
-        ],
-    ).fetchone()
-    return None if row is None else str(row[0])
 
 
 def _hint(counts: Mapping[str, int], kept: Iterable[RowChange]) -> str | None:

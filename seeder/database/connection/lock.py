@@ -16,6 +16,7 @@ import psycopg
 import tenacity
 from msgspec import Struct
 
+from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import translated
 from seeder.errors import (
@@ -177,8 +178,7 @@ def release(connection: Connection, key: int) -> None:
 
 
 def _try(connection: Connection, key: int) -> bool:
-    row = connection.execute("SELECT pg_catalog.pg_try_advisory_lock(%s)", [key]).fetchone()
-    return bool(row and row[0])
+    return bool(answer(connection, "SELECT pg_catalog.pg_try_advisory_lock(%s)", [key]))
 
 
 def _facts(found: Holder | None) -> dict[str, object]:

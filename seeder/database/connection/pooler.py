@@ -11,6 +11,7 @@ from contextlib import closing
 
 from psycopg import pq
 
+from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection, connect
 from seeder.database.connection.failures import translated
 from seeder.database.connection.target import Target
@@ -51,7 +52,7 @@ def require_exclusive(connection: Connection, target: Target, key: int) -> None:
         try:
             other = connect(target, timeout=_PATIENCE)
         except DatabaseUnavailable:
-            shared = "PGlite" in _version(connection)
+            shared = "PGlite" in answer(connection, "SELECT pg_catalog.version()")
         else:
             with closing(other):
                 shared = _ask(other, f"SELECT pg_catalog.pg_try_advisory_lock({key})::int4") == 1
@@ -64,11 +65,6 @@ def require_exclusive(connection: Connection, target: Target, key: int) -> None:
             hint="Use a Postgres server: PGlite has one session for all of its connections.",
             code="transaction-pooler",
         )
-
-
-def _version(connection: Connection) -> str:
-    row = connection.execute("SELECT pg_catalog.version()").fetchone()
-    return str(row[0]) if row else ""
 
 
 def _shares_processes(connection: Connection, target: Target) -> bool:
@@ -118,6 +114,4 @@ def _ask(other: Connection, statement: str) -> int | None:
 
 
 def _server_process(connection: Connection) -> int:
-    row = connection.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-    assert row is not None  # noqa: S101  # a query without FROM has one row
-    return int(row[0])
+    return int(answer(connection, "SELECT pg_catalog.pg_backend_pid()"))

@@ -23,6 +23,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from seeder.database.connection import lock
+from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.engine import engine_over
 from seeder.database.migrations import alembic_config, operations
@@ -233,8 +234,7 @@ def _watch_autocommit(engine: Engine, connection: Connection, progress: Progress
     def _(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if lifts(statement):
             progress.concurrently.append(statement)
-            row = connection.execute("SELECT pg_catalog.current_setting('lock_timeout')").fetchone()
-            timeouts.append(str(row[0]) if row else "0")
+            timeouts.append(answer(connection, "SELECT pg_catalog.current_setting('lock_timeout')"))
             connection.execute("SET lock_timeout = 0")
 
     @event.listens_for(engine, "after_cursor_execute")

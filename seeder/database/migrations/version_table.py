@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
+from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import translated
 from seeder.errors import MigrationFailed
@@ -18,13 +19,24 @@ def current(connection: Connection, migrations: Migrations) -> tuple[str, ...]:
         return ()
     name = _name(migrations)
     with translated(doing="reading the version table", otherwise=MigrationFailed):
-        found = connection.execute(
-            "SELECT pg_catalog.to_regclass(%s) IS NOT NULL", [name.as_string(connection)]
-        ).fetchone()
-        if not found or not found[0]:
+        if qualified(connection, migrations) is None:
             return ()
         query = sql.SQL("SELECT version_num FROM {} ORDER BY version_num").format(name)
         return tuple(revision for (revision,) in connection.execute(query).fetchall())
+
+
+def qualified(connection: Connection, migrations: Migrations) -> str | None:
+    """The version table's qualified, quoted name; None where there is none."""
+    if migrations.none:
+        return None
+    found: str | None = answer(
+        connection,
+        "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) FROM pg_class c"
+        " JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE c.oid = pg_catalog.to_regclass(%s)::oid",
+        [_name(migrations).as_string(connection)],
+    )
+    return found
 
 
 def create_schema(connection: Connection, migrations: Migrations) -> None:
@@ -33,10 +45,8 @@ def create_schema(connection: Connection, migrations: Migrations) -> None:
     if schema is None:
         return
     # IF NOT EXISTS would ask for the right to create schemas, even where this one exists.
-    found = connection.execute(
-        "SELECT pg_catalog.to_regnamespace(pg_catalog.quote_ident(%s))", [schema]
-    )
-    if found.fetchone() == (None,):
+    found = "SELECT pg_catalog.to_regnamespace(pg_catalog.quote_ident(%s))"
+    if answer(connection, found, [schema]) is None:
         connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
 
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from msgspec import Struct, field
 from psycopg import sql
 
+from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.ledger.tables.secrets import read_secrets
@@ -181,14 +182,10 @@ def _refuse(problems: Sequence[Problem]) -> None:
 
 
 def _about(connection: Connection, table: Table, identity: RowIdentity) -> Iterator[str]:
-    row = connection.execute(
-        sql.SQL("SELECT pg_catalog.count(*) FROM {} t WHERE NOT ({})").format(
-            table.rows, identity.condition
-        )
-    ).fetchone()
-    if row and row[0]:
+    others = sql.SQL("SELECT pg_catalog.count(*) FROM {} t WHERE NOT ({})")
+    if number := answer(connection, others.format(table.rows, identity.condition)):
         why = " or ".join([*identity.scope, *([identity.deleted] if identity.deleted else [])])
-        yield f"left out, since they have a value in {why}: {_rows(row[0])}."
+        yield f"left out, since they have a value in {why}: {_rows(number)}."
     if not is_indexed(identity, table):
         yield (
             "no unique index keeps the key unique, which a seed set needs: CREATE UNIQUE INDEX ON"
@@ -310,8 +307,8 @@ def _reference(
         natural = natural_key(connection, target, secrets)
         if natural is not None and len(natural) == 1:
             draft.through[name] = key
-            shown = key.target if not _is_visible(connection, target) else None
-            table = shown or TableName(schema=None, name=key.target.name)
+            bare = answer(connection, "SELECT pg_catalog.pg_table_is_visible(%s)", [target.oid])
+            table = TableName(schema=None, name=key.target.name) if bare else key.target
             return TableReference(table=table, key=natural[0])
         draft.remarks.append(
             f"{name}: holds numbers of {key.target}, which is not exported and has no natural key"
@@ -323,11 +320,6 @@ def _reference(
 def _own_key(draft: ExportTable, other: ExportTable) -> tuple[str, ...]:
     """Key columns that refer to the table itself: a key cannot be made of itself."""
     return draft.key if other is draft else ()
-
-
-def _is_visible(connection: Connection, table: Table) -> bool:
-    row = connection.execute("SELECT pg_catalog.pg_table_is_visible(%s)", [table.oid]).fetchone()
-    return bool(row and row[0])
 
 
 # -- rows -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import Any
 
 from psycopg import sql
 
+from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import collisions
 from seeder.database.settling.partial import column_rule, row_rule
@@ -58,15 +59,15 @@ def take(
 ) -> RowChange:
     """Settle the conflict of the one judged row, which is held back by now."""
     connection = seeding.connection
-    row = connection.execute(
-        work.compose("SELECT holder FROM {verdict} WHERE holder IS NOT NULL")
-    ).fetchone()
+    holder = answer(
+        connection, work.compose("SELECT holder FROM {verdict} WHERE holder IS NOT NULL")
+    )
     address = work.seed_set.address(key)
     why_not = None
-    if row is None:
+    if holder is None:
         why_not = "is not in conflict: the value is about to be free"
     elif not live:
-        why_not = waits_for(row[0])
+        why_not = waits_for(holder)
     elif len(holders) > 1:
         why_not = "wants the values of more than one row, which cannot all be the seeded one"
     else:
@@ -84,7 +85,7 @@ def take(
         address=address,
         action=RowAction.ADOPT,
         rule=RULE,
-        reason=f"{row[0]} is the seeded row from now on, and keeps its values",  # type: ignore[index]  # it is held
+        reason=f"{holder} is the seeded row from now on, and keeps its values",
     )
 
 

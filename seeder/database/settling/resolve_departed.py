@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from psycopg import sql
 
+from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import departures, diff
 from seeder.database.judging.expressions import places
@@ -88,30 +89,24 @@ def _judged(seeding: Seeding, work: SetWork, *, decided: bool = False) -> Rule[R
     judge()
     write.lock(seeding.connection, work, sql.SQL("w.live"), "UPDATE")
     judge()
-    row = seeding.connection.execute(work.compose("SELECT verdict FROM {verdict}"))
-    found = row.fetchone()
-    return None if found is None else ROW_RULES[found[0]]
+    found = answer(seeding.connection, work.compose("SELECT verdict FROM {verdict}"))
+    return None if found is None else ROW_RULES[found]
 
 
 def _in_conflict(connection: Connection, work: SetWork, rule: Rule[RowAction]) -> bool:
     """Whether the row stays against its set's wish, or one of its columns is in conflict."""
     if departures.stays(rule):
         return True
-    row = connection.execute(
-        work.compose(
-            "SELECT w.live AND b.notes ?| ARRAY['offered', 'removal_blocked']"
-            " FROM {verdict} w JOIN {base} b ON b.ctid = w.b"
-        )
-    ).fetchone()
-    return rule.verdict is not RowAction.KEEP and bool(row and row[0])
+    noted = work.compose(
+        "SELECT w.live AND b.notes ?| ARRAY['offered', 'removal_blocked']"
+        " FROM {verdict} w JOIN {base} b ON b.ctid = w.b"
+    )
+    return rule.verdict is not RowAction.KEEP and bool(answer(connection, noted))
 
 
 def _is_known(connection: Connection, work: SetWork, key: str) -> bool:
-    row = connection.execute(
-        work.compose("SELECT EXISTS (SELECT FROM {base} WHERE scope = %s AND addr = %s)"),
-        [work.scope, key],
-    ).fetchone()
-    return bool(row and row[0])
+    entry = work.compose("SELECT EXISTS (SELECT FROM {base} WHERE scope = %s AND addr = %s)")
+    return bool(answer(connection, entry, [work.scope, key]))
 
 
 def _release(connection: Connection, work: SetWork, *, run: int) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from psycopg import sql
 
+from seeder.database.connection.answers import Session, records
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.runs.conflicts import WAITING, base_relations
-from seeder.database.ledger.tables.ledger import Ledger, Session, records
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.merge.found import AppliedRelease, KeptRow
 from seeder.merge.plan import SetDecision, Why
 

@@ -8,11 +8,12 @@ from msgspec import convert
 from msgspec.structs import replace
 from psycopg import sql
 
+from seeder.database.connection.answers import Session, answer
 from seeder.database.connection.connect import Connection
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import image, read_bases
 from seeder.database.ledger.bases.reference_keys import keys_of_rows
-from seeder.database.ledger.tables.ledger import Ledger, Session, older_than
+from seeder.database.ledger.tables.ledger import Ledger, older_than
 from seeder.database.schema.equality import cut
 from seeder.merge.settled import RowRecord, RunRecord, in_parts
 
@@ -119,8 +120,7 @@ def read_written(
 
 def _number_written(connection: Session, ledger: Ledger, number: int) -> int:
     statement = ledger.sql("SELECT pg_catalog.count(*) FROM {s}.changes WHERE run = %s")
-    ((total,),) = connection.execute(statement, [number]).fetchall()
-    return int(total)
+    return int(answer(connection, statement, [number]))
 
 
 def _written(
@@ -161,11 +161,7 @@ def _cut(side: str) -> sql.Composable:
 def _inserted(
     connection: Connection, ledger: Ledger, base: Base, number: int, limit: int
 ) -> tuple[int, list[RowRecord]]:
-    row = connection.execute(
-        sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE inserted_by = {}").format(
-            base.relation, sql.Literal(number)
-        )
-    ).fetchone()
+    counted = sql.SQL("SELECT pg_catalog.count(*) FROM {} WHERE inserted_by = {}")
     asked = image(
         (name, cut(sql.SQL("(b.{})::text").format(column.asked), LONGEST))
         for name, column in base.columns.items()
@@ -181,7 +177,7 @@ def _inserted(
             limit=sql.Literal(limit),
         )
     ).fetchall()
-    return (int(row[0]) if row else 0), [
+    return int(answer(connection, counted.format(base.relation, sql.Literal(number)))), [
         RowRecord(
             address=f"{set_name}/{addr}",
             action="insert",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from psycopg import sql
 
+from seeder.database.connection.answers import Session, answer, records
 from seeder.database.connection.connect import Connection
-from seeder.database.ledger.tables.ledger import Ledger, Request, Session, older_than, records
+from seeder.database.ledger.tables.ledger import Ledger, Request, older_than
 from seeder.merge.model import Task
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
@@ -36,15 +37,11 @@ def approve(connection: Session, ledger: Ledger, plan_id: str, *, actor: str | N
 
     Without an actor it is the role that is logged in.
     """
-    row = connection.execute(
-        ledger.sql(
-            "INSERT INTO {s}.requests (project, plan_id, actor)"
-            " VALUES ({p}, %s, coalesce(%s, session_user)) RETURNING id"
-        ),
-        [plan_id, actor],
-    ).fetchone()
-    assert row is not None  # noqa: S101  # RETURNING of a one-row insert
-    return int(row[0])
+    statement = ledger.sql(
+        "INSERT INTO {s}.requests (project, plan_id, actor)"
+        " VALUES ({p}, %s, coalesce(%s, session_user)) RETURNING id"
+    )
+    return int(answer(connection, statement, [plan_id, actor]))
 
 
 def open_request(

@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING
 
-import psycopg
-from msgspec import Struct, convert
+from msgspec import Struct
 from msgspec.structs import asdict
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from seeder.database.connection.answers import Session, answer, records
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.tables.ledger_tables import TABLES
@@ -30,19 +30,6 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 MINIMUM_READER = 1
-
-Session: TypeAlias = Connection | psycopg.Cursor[Any]
-"""Runs statements and answers with tuples: a connection of seeder's own, or a cursor on one that
-may have another row factory."""
-
-Record = TypeVar("Record")
-
-
-def records(found: psycopg.Cursor[Any], kind: type[Record]) -> tuple[Record, ...]:
-    """The rows of an answer as values of a class, whose fields are called like its columns."""
-    names = [column.name for column in found.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in found]
-    return convert(rows, tuple[kind, ...])  # type: ignore[valid-type]  # a class at run time
 
 
 class Meta(Struct, frozen=True, kw_only=True):
@@ -99,19 +86,14 @@ class Ledger(Struct, frozen=True, kw_only=True):
 
     def exists(self, connection: Session) -> bool:
         """Whether this database has a ledger."""
-        row = connection.execute(
-            "SELECT pg_catalog.to_regclass(%s) IS NOT NULL",
-            [sql.Identifier(self.schema, "meta").as_string()],
-        ).fetchone()
-        return bool(row and row[0])
+        name = sql.Identifier(self.schema, "meta").as_string()
+        return bool(answer(connection, "SELECT pg_catalog.to_regclass(%s) IS NOT NULL", [name]))
 
     def create(self, connection: Connection, *, environment: str) -> None:
         """Create the ledger and mark the database with its environment."""
-        found = connection.execute(
-            "SELECT pg_catalog.to_regnamespace(%s) IS NULL", [f'"{self.schema}"']
-        )
         # IF NOT EXISTS would ask for the right to create schemas, even where this one exists.
-        if found.fetchone() == (True,):
+        absent = "SELECT pg_catalog.to_regnamespace(%s) IS NULL"
+        if answer(connection, absent, [f'"{self.schema}"']):
             connection.execute(self.sql("CREATE SCHEMA {s}"))
         connection.execute(self.sql(TABLES))
         connection.execute(
@@ -169,15 +151,15 @@ class Ledger(Struct, frozen=True, kw_only=True):
             )
         )
         self.advance_numbers(connection)
-        row = connection.execute(
+        number = answer(
+            connection,
             self.sql(
                 "INSERT INTO {s}.runs (project, seeder_version, mode, environment, release,"
                 " actor) VALUES (nullif({p}, 0), %s, %s, %s, %s, %s) RETURNING id"
             ),
             [version, mode, environment, release, actor],
-        ).fetchone()
-        assert row is not None  # noqa: S101  # RETURNING of a one-row insert
-        return int(row[0])
+        )
+        return int(number)
 
     def advance_numbers(self, connection: Connection) -> None:
         """Bring the ledger's sequences past the numbers that are there.
@@ -292,7 +274,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
         Kept until a run completes: a table that a failed run's migrations created and filled is
         still this release's own when the job is started again. None: it was noted before.
         """
-        row = connection.execute(
+        noted = answer(
+            connection,
             self.sql(
                 "UPDATE {s}.projects SET tables_before ="
                 " ARRAY(SELECT pg_catalog.concat(n.nspname, '.',"
@@ -302,8 +285,8 @@ class Ledger(Struct, frozen=True, kw_only=True):
                 " WHERE id = {p} AND tables_before IS NULL RETURNING tables_before"
             ),
             [self.schema],
-        ).fetchone()
-        return None if row is None else tuple(row[0])
+        )
+        return None if noted is None else tuple(noted)
 
     def tasks(self, connection: Connection) -> dict[str, AppliedTask]:
         """The tasks that this database has behind it, by name."""
@@ -417,12 +400,11 @@ def older_than(number: int | None) -> sql.Composable:
 
 def system_identifier(connection: Connection) -> str | None:
     """The cluster's system identifier, where this role may read it."""
-    row = connection.execute(
-        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')"
-    ).fetchone()
-    if not row or not row[0]:
+    allowed = answer(
+        connection,
+        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')",
+    )
+    if not allowed:
         return None
-    row = connection.execute(
-        "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"
-    ).fetchone()
-    return None if row is None else str(row[0])
+    statement = "SELECT system_identifier::text FROM pg_catalog.pg_control_system()"
+    return str(answer(connection, statement))

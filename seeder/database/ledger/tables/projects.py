@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from seeder.database.connection.answers import answer, records
 from seeder.database.connection.connect import Connection
-from seeder.database.ledger.tables.ledger import Ledger, records
+from seeder.database.ledger.tables.ledger import Ledger
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.ownership import Image, Recorded, own_record
 
@@ -50,15 +51,15 @@ def add(
     here: bool = False,
 ) -> Ledger:
     """Enter a project into the list; `here` says that it works where this session works."""
-    row = connection.execute(
+    number = answer(
+        connection,
         ledger.sql(
             "INSERT INTO {s}.projects (identity, began_nameless, search_path)"
             " VALUES (%s, %s, CASE WHEN %s THEN pg_catalog.current_schemas(false) END) RETURNING id"
         ),
         [identity, identity is None, here],
-    ).fetchone()
-    assert row is not None  # noqa: S101  # RETURNING of a one-row insert
-    return replace(ledger, project=row[0])
+    )
+    return replace(ledger, project=number)
 
 
 def recorded(connection: Connection, ledger: Ledger) -> tuple[Recorded, ...]:
@@ -76,19 +77,17 @@ def recorded(connection: Connection, ledger: Ledger) -> tuple[Recorded, ...]:
 
 def reached(connection: Connection) -> tuple[str, ...]:
     """The schemas in which this session finds a table by its bare name, in order."""
-    row = connection.execute("SELECT pg_catalog.current_schemas(false)::text[]").fetchone()
-    return tuple(row[0]) if row else ()
+    return tuple(answer(connection, "SELECT pg_catalog.current_schemas(false)::text[]"))
 
 
 def of_run(connection: Connection, ledger: Ledger, run: int) -> Ledger:
     """The record of the project whose run it is; raises ConfigurationInvalid without one."""
-    row = connection.execute(
-        ledger.sql("SELECT coalesce(project, 0) FROM {s}.runs WHERE id = %s"), [run]
-    ).fetchone()
-    if row is None:
+    statement = ledger.sql("SELECT coalesce(project, 0) FROM {s}.runs WHERE id = %s")
+    project = answer(connection, statement, [run])
+    if project is None:
         raise ConfigurationInvalid(
             f"There is no run {run} in the ledger of this database.",
             hint="`seeder history` lists the runs.",
             code="run-unknown",
         )
-    return replace(ledger, project=row[0])
+    return replace(ledger, project=project)
