@@ -144,8 +144,11 @@ def require_unedited(tasks: Sequence[Task], behind: Iterable[AppliedTask]) -> No
 
 
 def _record(connection: Connection, ledger: Ledger, task: Task, state: str, run: int) -> None:
-    applied = AppliedTask(name=task.name, release=task.release, digest=task.digest, state=state)
-    ledger.record_task(connection, applied, run=run)
+    statement = ledger.sql(
+        "INSERT INTO {s}.tasks (project, name, release, digest, state, run)"
+        " VALUES ({p}, %s, %s, %s, %s, %s)"
+    )
+    connection.execute(statement, [task.name, task.release, task.digest, state, run])
 
 
 def _run(connection: Connection, task: Task) -> None:

@@ -14,7 +14,7 @@ from psycopg import sql
 from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import collisions
-from seeder.database.settling.partial import column_rule, row_rule
+from seeder.database.settling.partial import column_rule, kept, row_rule
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import record
@@ -73,9 +73,7 @@ def take(
     else:
         why_not = _unfit(connection, work, holders[0])
     if why_not is not None:
-        return RowChange(
-            address=address, action=RowAction.KEEP, rule=RULE, reason=why_not, conflict=True
-        )
+        return kept(address, why_not, rule=RULE)
     _adopt(seeding, work, holders[0])
     connection.execute(
         seeding.ledger.sql("DELETE FROM {s}.waiting WHERE (base, scope, addr) = (%s, %s, %s)"),

@@ -18,7 +18,7 @@ from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
 from seeder.database.ledger.bases.bases import Base, BaseColumn
-from seeder.database.ledger.bases.entries import is_stored, read_bases
+from seeder.database.ledger.bases.entries import at_entry, is_stored, read_bases
 from seeder.database.ledger.bases.entry_values import last_asked, stored, unknown
 from seeder.database.ledger.bases.reference_keys import keys_of_rows
 from seeder.database.ledger.runs.conflicts import OPEN, VALUE, WAITING, base_relations, left_open
@@ -242,14 +242,7 @@ def _facts(
             facts=sql.SQL(", ").join(_facts_of(base, base.columns[name]) for name in names),
             base=base.relation,
             live=base.table.rows,
-            at=all_of(
-                equal(
-                    sql.Identifier("t", name),
-                    cast(sql.SQL("b.{}").format(base.p(n)), base.table.columns[name]),
-                    base.table.columns[name],
-                )
-                for n, name in enumerate(base.primary_key)
-            ),
+            at=at_entry(base, "t"),
             scopes=sql.Literal([scope for scope, _ in rows]),
             addrs=sql.Literal([addr for _, addr in rows]),
         )

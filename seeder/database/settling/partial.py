@@ -19,7 +19,7 @@ from seeder.database.staging.registry import unregister
 from seeder.database.staging.work import SetWork
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import Catalog, Mode
-from seeder.merge.plan import SetDecision
+from seeder.merge.plan import RowAction, RowChange, SetDecision
 from seeder.merge.rules import COLUMN_RULES, ROW_RULES
 
 
@@ -117,6 +117,13 @@ def row_rule(name: str) -> sql.Composable:
 def column_rule(name: str) -> sql.Composable:
     """The number of the column rule with this name."""
     return number(COLUMN_RULES, name)
+
+
+def kept(address: str, reason: str, *, rule: str = "") -> RowChange:
+    """A row to which nothing was done, and why."""
+    return RowChange(
+        address=address, action=RowAction.KEEP, rule=rule, reason=reason, conflict=True
+    )
 
 
 def clear_stages(connection: Connection) -> None:

@@ -26,6 +26,7 @@ from seeder.database.settling import held_row
 from seeder.database.settling.partial import (
     column_rule,
     find_few,
+    kept,
     open_few,
     recorded_key,
     resolve_groups,
@@ -103,7 +104,7 @@ def take(
     if why_not is None and not chosen:
         why_not = "is not in conflict"
     if why_not is not None:
-        return RowChange(address=address, action=RowAction.KEEP, reason=why_not, conflict=True)
+        return kept(address, why_not)
     parts: dict[str, tuple[str, ...]] = {}
     for each in chosen:
         if each.part is not None:

@@ -15,7 +15,7 @@ from seeder.database.judging import departures, diff
 from seeder.database.judging.expressions import places
 from seeder.database.judging.groups import elsewhere, judge_leaving, require_single
 from seeder.database.ledger.tables.ledger import Ledger
-from seeder.database.settling.partial import open_few, resolve_groups
+from seeder.database.settling.partial import kept, open_few, resolve_groups
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import removal, write
@@ -54,16 +54,16 @@ def take_left(
     )
     rule = _judged(seeding, work)
     if rule is None:
-        return _kept(address, _NOT_IN_CONFLICT) if _is_known(connection, work, key) else None
+        return kept(address, _NOT_IN_CONFLICT) if _is_known(connection, work, key) else None
     if not _in_conflict(connection, work, rule):
         unclear = rule.verdict is RowAction.KEEP
-        return _kept(address, rule.reason if unclear else _NOT_IN_CONFLICT)
+        return kept(address, rule.reason if unclear else _NOT_IN_CONFLICT)
     if live:
         _release(connection, work, run=run)
         return RowChange(address=address, action=RowAction.RELEASE, reason="left the catalog; kept")
     rule = _judged(seeding, work, decided=True)
     if rule is None or rule.verdict is RowAction.KEEP:
-        return _kept(
+        return kept(
             address,
             _NOT_IN_CONFLICT
             if rule is None
@@ -72,10 +72,6 @@ def take_left(
     with rejected(connection, work, Writes.REMOVALS):
         removal.remove(connection, ledger, [work], run=run)
     return RowChange(address=address, action=rule.verdict, reason="left the catalog")
-
-
-def _kept(address: str, reason: str) -> RowChange:
-    return RowChange(address=address, action=RowAction.KEEP, reason=reason, conflict=True)
 
 
 def _judged(seeding: Seeding, work: SetWork, *, decided: bool = False) -> Rule[RowAction] | None:

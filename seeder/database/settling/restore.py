@@ -18,6 +18,7 @@ from seeder.database.schema.equality import all_of, canonical, either, equal, ne
 from seeder.database.schema.tables import Column
 from seeder.database.settling.partial import (
     find_few,
+    kept,
     open_few,
     recorded_key,
     resolve_group,
@@ -142,21 +143,17 @@ def _told(
             change.action is RowAction.SKIP or change.conflict or change.rule == _TAKEN
         ):
             told.append(
-                replace(_left(address, change.reason), holder=change.holder, missing=change.missing)
+                replace(kept(address, change.reason), holder=change.holder, missing=change.missing)
             )
         elif key not in known:
-            told.append(_left(address, "was never here; an update inserts or adopts it"))
+            told.append(kept(address, "was never here; an update inserts or adopts it"))
         else:
-            told.append(_left(address, "is there already"))
+            told.append(kept(address, "is there already"))
     return told
 
 
 def _is_insert(change: RowChange) -> bool:
     return all(column.live is None for column in change.columns)
-
-
-def _left(address: str, reason: str) -> RowChange:
-    return RowChange(address=address, action=RowAction.KEEP, reason=reason, conflict=True)
 
 
 # -- rows that are still there, marked as deleted ---------------------------------------------

@@ -17,10 +17,12 @@ from seeder.database.ledger.bases.bases import (
     BaseColumn,
     BaseKey,
     Wanted,
+    base_key,
     definitions,
     document,
     new_column,
 )
+from seeder.database.ledger.bases.entries import StoredBase, stored_bases
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import Table
 from seeder.merge.model import SeedSet
@@ -43,9 +45,14 @@ class Shared(Struct, frozen=True, kw_only=True):
         return self.sets[0].secrets
 
     @property
+    def refers_in_key(self) -> bool:
+        """Whether the key is made of other rows."""
+        return any(s.column(name).reference is not None for s in self.sets for name in s.key)
+
+    @property
     def place(self) -> BaseKey:
         """Where the ledger lists it."""
-        return BaseKey(schema=self.table.schema, table=self.table.name, key=self.key)
+        return base_key(self.table, self.sets[0])
 
 
 def open_bases(
@@ -65,7 +72,8 @@ def open_bases(
     shape already, or where `moves` or references in the key may rewrite entries, a
     temporary copy takes its place and the ledger stays untouched.
     """
-    stored = _read(connection, ledger)
+    listed = stored_bases(connection, ledger) if ledger.exists(connection) else ()
+    stored = {each.place: each for each in listed}
     bases: dict[int, Base] = {}
     missing: dict[int, _New] = {}
     for number, each in enumerate(shared):
@@ -79,8 +87,9 @@ def open_bases(
         if found is None:
             missing[number] = _New(shared=each, wanted=wanted)
             continue
-        base = found.base(ledger, each)
-        if not write and (moves or any(_key_references(one) for one in each.sets)):
+        # A run takes what has become secret out of the ledger; a survey looks away.
+        base = found.open(ledger, each.table, without=each.secrets)
+        if not write and (moves or each.refers_in_key):
             base = copied(connection, base)
         bases[number] = reshape(
             connection,
@@ -94,10 +103,6 @@ def open_bases(
     made = _create(connection, ledger, list(missing.values()), write=write)
     bases |= dict(zip(missing, made, strict=True))
     return [bases[number] for number in range(len(shared))]
-
-
-def _key_references(each: SeedSet) -> list[str]:
-    return [name for name in each.key if each.column(name).reference is not None]
 
 
 def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:
@@ -115,51 +120,7 @@ def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:
     return wanted
 
 
-class _Stored(Struct, frozen=True, kw_only=True):
-    """A base as the ledger lists it."""
-
-    id: int
-    key: tuple[str, ...]
-    primary_key: tuple[str, ...]
-    columns: tuple[BaseColumn, ...]
-    next_column: int
-
-    def base(self, ledger: Ledger, shared: Shared) -> Base:
-        return Base(
-            id=self.id,
-            relation=sql.Identifier(ledger.schema, f"base_{self.id}"),
-            table=shared.table,
-            key=self.key,
-            primary_key=self.primary_key,
-            # A run takes what has become secret out of the ledger; a survey looks away.
-            columns={
-                column.name: column for column in self.columns if column.name not in shared.secrets
-            },
-        )
-
-
-def _read(connection: Connection, ledger: Ledger) -> dict[BaseKey, _Stored]:
-    if not ledger.exists(connection):
-        return {}
-    rows = connection.execute(
-        ledger.sql(
-            "SELECT table_schema, table_name, key, id, primary_key, columns, next_column"
-            " FROM {s}.bases WHERE project = {p}"
-        )
-    ).fetchall()
-    return {
-        BaseKey(schema=schema, table=name, key=tuple(key)): _Stored(
-            id=number,
-            key=tuple(key),
-            primary_key=tuple(primary_key),
-            columns=tuple(BaseColumn(**each) for each in columns),
-            next_column=next_column,
-        )
-        for schema, name, key, number, primary_key, columns, next_column in rows
-    }
-
-
-def _discard(connection: Connection, ledger: Ledger, found: _Stored) -> None:
+def _discard(connection: Connection, ledger: Ledger, found: StoredBase) -> None:
     """Remove a base without sets."""
     number = sql.Literal(found.id)
     connection.execute(ledger.sql("DELETE FROM {s}.bases WHERE id = {id}", id=number))

@@ -8,8 +8,9 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.ledger.bases.bases import Base
+from seeder.database.ledger.bases.entries import at_entry
 from seeder.database.ledger.tables.states import OWNING
-from seeder.database.schema.equality import all_of, canonical, cast, equal
+from seeder.database.schema.equality import canonical
 from seeder.merge.plan import REFERENCE
 
 
@@ -39,7 +40,6 @@ def keys_of_rows(
 
 
 def _query(base: Base, column: str, wanted: Sequence[str]) -> sql.Composed:
-    live = base.table.columns
     return sql.SQL(
         "SELECT q.value, b.addr FROM (SELECT ({value})::text AS value, t.* FROM {live} t) q"
         " JOIN {base} b ON {at}"
@@ -47,15 +47,8 @@ def _query(base: Base, column: str, wanted: Sequence[str]) -> sql.Composed:
     ).format(
         owning=OWNING,
         wanted=sql.Literal(list(wanted)),
-        value=canonical(sql.Identifier("t", column), live[column]),
+        value=canonical(sql.Identifier("t", column), base.table.columns[column]),
         live=base.table.rows,
         base=base.relation,
-        at=all_of(
-            equal(
-                sql.Identifier("q", name),
-                cast(sql.SQL("b.{}").format(base.p(n)), live[name]),
-                live[name],
-            )
-            for n, name in enumerate(base.primary_key)
-        ),
+        at=at_entry(base, "q"),
     )

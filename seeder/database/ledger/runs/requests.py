@@ -9,7 +9,7 @@ from psycopg import sql
 
 from seeder.database.connection.answers import Session, answer, records
 from seeder.database.connection.connect import Connection
-from seeder.database.ledger.tables.ledger import Ledger, Request, older_than
+from seeder.database.ledger.tables.ledger import Ledger, older_than
 from seeder.merge.model import Task
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
@@ -95,33 +95,29 @@ def settle(
         stale: whether the run has overtaken the others; else they wait for another run.
         run: its number.
     """
-    outcomes = []
-    for request in ledger.open_requests(connection):
-        state = "applied" if request.plan_id == applied else "stale" if stale else "waiting"
-        outcomes.append(_outcome(request, state))
-    for state in ("applied", "stale"):
-        settled = [each.id for each in outcomes if each.state == state]
-        ledger.settle_requests(connection, settled, state=state, run=run)
-    if applied is not None:
-        _note(connection, ledger, applied, outcomes, run=run)
-    return tuple(outcomes)
-
-
-def _outcome(request: Request, state: str) -> RequestOutcome:
-    return RequestOutcome(id=request.id, plan_id=request.plan_id, actor=request.actor, state=state)
-
-
-def _note(
-    connection: Connection,
-    ledger: Ledger,
-    plan_id: str,
-    outcomes: Sequence[RequestOutcome],
-    *,
-    run: int,
-) -> None:
-    """Let the history say which plan a run kept to, and who asked for it."""
-    actor = next((each.actor for each in outcomes if each.state == "applied"), None)
-    connection.execute(
-        ledger.sql("UPDATE {s}.runs SET plan_id = %s, actor = coalesce(%s, actor) WHERE id = %s"),
-        [plan_id, actor, run],
+    outcomes = tuple(
+        RequestOutcome(
+            id=each.id,
+            plan_id=each.plan_id,
+            actor=each.actor,
+            state="applied" if each.plan_id == applied else "stale" if stale else "waiting",
+        )
+        for each in ledger.open_requests(connection)
     )
+    for state in ("applied", "stale"):
+        if settled := [each.id for each in outcomes if each.state == state]:
+            connection.execute(
+                ledger.sql(
+                    "UPDATE {s}.requests SET state = %s, run = %s,"
+                    " settled_at = pg_catalog.now() WHERE id = ANY (%s)"
+                ),
+                [state, run, settled],
+            )
+    if applied is not None:
+        # The history says which plan a run kept to, and who asked for it.
+        actor = next((each.actor for each in outcomes if each.state == "applied"), None)
+        statement = ledger.sql(
+            "UPDATE {s}.runs SET plan_id = %s, actor = coalesce(%s, actor) WHERE id = %s"
+        )
+        connection.execute(statement, [applied, actor, run])
+    return outcomes

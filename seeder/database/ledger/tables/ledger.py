@@ -295,16 +295,6 @@ class Ledger(Struct, frozen=True, kw_only=True):
         )
         return {each.name: each for each in records(found, AppliedTask)}
 
-    def record_task(self, connection: Connection, task: AppliedTask, *, run: int) -> None:
-        """Record a task; an error if it is recorded already."""
-        connection.execute(
-            self.sql(
-                "INSERT INTO {s}.tasks (project, name, release, digest, state, run)"
-                " VALUES ({p}, %s, %s, %s, %s, %s)"
-            ),
-            [task.name, task.release, task.digest, task.state, run],
-        )
-
     def open_requests(self, connection: Connection) -> tuple[Request, ...]:
         """Approvals that no run has settled yet, oldest first."""
         found = connection.execute(
@@ -314,25 +304,6 @@ class Ledger(Struct, frozen=True, kw_only=True):
             )
         )
         return records(found, Request)
-
-    def settle_requests(
-        self,
-        connection: Connection,
-        requests: Sequence[int],
-        *,
-        state: str,
-        run: int | None,
-    ) -> None:
-        """Record what became of approvals: applied, stale or void."""
-        if not requests:
-            return
-        connection.execute(
-            self.sql(
-                "UPDATE {s}.requests SET state = %s, run = %s, settled_at = pg_catalog.now()"
-                " WHERE id = ANY (%s)"
-            ),
-            [state, run, list(requests)],
-        )
 
     def revisions(self, connection: Connection) -> dict[str, KnownRevision]:
         """The migration graph that all images so far told this database about."""
@@ -368,10 +339,6 @@ class Ledger(Struct, frozen=True, kw_only=True):
             ),
             [run, Jsonb([{"revision": name, **asdict(each)} for name, each in known.items()])],
         )
-
-    def forget_revisions(self, connection: Connection) -> None:
-        """Forget every revision: the history begins anew."""
-        connection.execute(self.sql("DELETE FROM {s}.revisions WHERE project = {p}"))
 
     def store_plan(
         self,
