@@ -1,7 +1,7 @@
 """JSON into nodes, strictly, with the line and column of everything.
 
 Not through the YAML parser: that one refuses what every JSON writer emits (surrogate
-pairs, long keys) and accepts what none may. Not recursive: depth is data.
+pairs, long keys) and accepts what none may. Depth is data, so it has a limit of its own.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from json.decoder import (  # type: ignore[attr-defined]  # json.scanner uses it
     JSONDecodeError,
     scanstring,
 )
-
-from msgspec import Struct, field
 
 from seeder.catalog.formats.files import Located, Unreadable
 from seeder.catalog.formats.nodes import (
@@ -41,80 +39,66 @@ def read_json(text: str, *, file: str, problems: Problems) -> Node:
     return _Reader(text, file, problems).read()
 
 
-class _Open(Struct):
-    """An array or object that has not ended yet."""
-
-    line: int
-    column: int
-    is_object: bool
-    items: list[Node] = field(default_factory=list)
-    entries: dict[str, Node] = field(default_factory=dict)
-    places: dict[str, tuple[int, int]] = field(default_factory=dict)
-    key: str = ""
-
-    def put(self, node: Node) -> None:
-        if self.is_object:
-            self.entries.setdefault(self.key, node)
-        else:
-            self.items.append(node)
-
-    def closed(self) -> Node:
-        if self.is_object:
-            return Mapping(self.entries, self.places, self.line, self.column)
-        return Sequence(tuple(self.items), self.line, self.column)
-
-
 class _Reader:
     def __init__(self, text: str, file: str, problems: Problems) -> None:
         self._text = text
         self._file = file
         self._problems = problems
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
+        self._values = 0
 
     def read(self) -> Node:
-        text = self._text
-        stack: list[_Open] = []
-        at = self._skip(0)
-        values = 0
-        while True:
-            values += 1
-            if values > MAX_VALUES:
-                line, column = self._place(at)
-                raise too_many(line=line, column=column)
-            here = text[at : at + 1]
-            if here == "[" or here == "{":
-                if len(stack) >= MAX_DEPTH:
-                    raise self._bad(at, f"is nested more than {MAX_DEPTH} levels deep")
-                opened = _Open(*self._place(at), here == "{")
-                at = self._skip(at + 1)
-                if text[at : at + 1] != ("}" if opened.is_object else "]"):
-                    stack.append(opened)
-                    if opened.is_object:
-                        at = self._key(opened, at)
-                    continue
-                node, at = opened.closed(), at + 1
-            else:
-                node, at = self._scalar(at)
-            # A value has ended, and with it perhaps the arrays and objects around it.
-            while stack:
-                top = stack[-1]
-                top.put(node)
-                at = self._skip(at)
-                following = text[at : at + 1]
-                if following == ",":
-                    at = self._skip(at + 1)
-                    if top.is_object:
-                        at = self._key(top, at)
-                    break
-                end = "}" if top.is_object else "]"
-                if following != end:
-                    raise self._bad(at, f"is not valid JSON: `,` or `{end}` expected")
-                node, at = stack.pop().closed(), at + 1
-            else:
-                at = self._skip(at)
-                if at < len(text):
-                    raise self._bad(at, "is not valid JSON: something follows its end")
-                return node
+        node, at = self._value(self._skip(0), 0)
+        at = self._skip(at)
+        if at < len(self._text):
+            raise self._bad(at, "is not valid JSON: something follows its end")
+        return node
+
+    def _value(self, at: int, depth: int) -> tuple[Node, int]:
+        """The value at a position inside so many others, and where it ends."""
+        self._values += 1
+        if self._values > MAX_VALUES:
+            line, column = self._place(at)
+            raise too_many(line=line, column=column)
+        opening = self._text[at : at + 1]
+        if opening != "[" and opening != "{":
+            return self._scalar(at)
+        if depth >= MAX_DEPTH:
+            raise self._bad(at, f"is nested more than {MAX_DEPTH} levels deep")
+        read = self._array if opening == "[" else self._object
+        return read(at, depth + 1)
+
+    def _array(self, start: int, depth: int) -> tuple[Sequence, int]:
+        items: list[Node] = []
+        at = self._skip(start + 1)
+        ended = self._text[at : at + 1] == "]"
+        while not ended:
+            node, at = self._value(at, depth)
+            items.append(node)
+            at, ended = self._following(at, "]")
+        return Sequence(tuple(items), *self._place(start)), at + 1
+
+    def _object(self, start: int, depth: int) -> tuple[Mapping, int]:
+        items: dict[str, Node] = {}
+        places: dict[str, tuple[int, int]] = {}
+        at = self._skip(start + 1)
+        ended = self._text[at : at + 1] == "}"
+        while not ended:
+            key, at = self._key(places, at)
+            node, at = self._value(at, depth)
+            items.setdefault(key, node)
+            at, ended = self._following(at, "}")
+        return Mapping(items, places, *self._place(start)), at + 1
+
+    def _following(self, at: int, end: str) -> tuple[int, bool]:
+        """Where the next value begins; or where the array or object ends, and that it does."""
+        at = self._skip(at)
+        found = self._text[at : at + 1]
+        if found == ",":
+            return self._skip(at + 1), False
+        if found != end:
+            raise self._bad(at, f"is not valid JSON: `,` or `{end}` expected")
+        return at, True
 
     def _skip(self, at: int) -> int:
         match = _SPACE.match(self._text, at)
@@ -124,26 +108,25 @@ class _Reader:
         line = bisect_right(self._lines, at)
         return line, at - self._lines[line - 1] + 1
 
-    def _key(self, top: _Open, at: int) -> int:
-        """Read `"key":`; the position of the value behind it."""
+    def _key(self, places: dict[str, tuple[int, int]], at: int) -> tuple[str, int]:
+        """Read `"key":`, with the position of the value behind it."""
         if self._text[at : at + 1] != '"':
             raise self._bad(at, "is not valid JSON: a quoted key expected")
         place = self._place(at)
         key, end = self._string(at)
-        if key in top.places:
+        if key in places:
             self._problems.add(
-                f"the key `{key}` is already given in line {top.places[key][0]}",
+                f"the key `{key}` is already given in line {places[key][0]}",
                 remedy="Remove one of the two: only one can count.",
                 file=self._file,
                 at=Located(line=place[0], column=place[1]),
             )
         else:
-            top.places[key] = place
-        top.key = key
+            places[key] = place
         end = self._skip(end)
         if self._text[end : end + 1] != ":":
             raise self._bad(end, "is not valid JSON: `:` expected")
-        return self._skip(end + 1)
+        return key, self._skip(end + 1)
 
     def _string(self, at: int) -> tuple[str, int]:
         try:
