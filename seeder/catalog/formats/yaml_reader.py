@@ -8,10 +8,10 @@ repeats, so that an alias bomb goes off later, in whoever walks the result.
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import yaml
-from msgspec import Struct, field
 
 from seeder.catalog.formats.files import Located, Unreadable, place_of
 from seeder.catalog.formats.nodes import (
@@ -36,6 +36,7 @@ _BARE = tuple(f"!{name}" for name in GENERATORS)
 _MENDED = 100
 """How many of them may stand right before a bracket, in one file."""
 _STRING = frozenset({"!", "tag:yaml.org,2002:str"})
+_COLLECTION = frozenset({"!", "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"})
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f\x80-\x84\x86-\x9f\ufffe\uffff]")
 
 
@@ -57,7 +58,7 @@ def read_yaml(text: str, *, file: str, problems: Problems) -> Node | None:
     for _ in range(_MENDED):
         found = Problems()
         try:
-            root = _Builder(file, found).build(text)
+            root = _Builder(text, file, found).build()
         except yaml.MarkedYAMLError as error:
             repaired = _parted(text, error.problem_mark)
             if repaired is None:
@@ -91,138 +92,88 @@ def _parted(text: str, mark: yaml.Mark | None) -> str | None:
     return "".join(lines)
 
 
-class _Open(Struct):
-    """A sequence or mapping that has not ended yet."""
-
-    line: int
-    column: int
-    anchor: str | None
-    is_mapping: bool
-    items: list[Node] = field(default_factory=list)
-    entries: dict[str, Node] = field(default_factory=dict)
-    places: dict[str, tuple[int, int]] = field(default_factory=dict)
-    merged: list[Mapping] = field(default_factory=list)
-    key: str | None = None
-    key_end: int = -1
-    """Where it ends, as an index into the text."""
-    repeated_key: bool = False
-    size: int = 1
-    height: int = 1
-
-
-class _Anchored(Struct, frozen=True):
-    node: Node
-    size: int
-    height: int
+_Built: TypeAlias = tuple[Node, int, int]
+"""A node; how many nodes it holds, keys and itself among them; how many levels."""
 
 
 class _Builder:
-    def __init__(self, file: str, problems: Problems) -> None:
+    def __init__(self, text: str, file: str, problems: Problems) -> None:
+        # The C parser reads a file of 10,000 rows in a sixth of the time.
+        self._loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+        self._next = self._loader.get_event
         self._file = file
         self._problems = problems
-        self._stack: list[_Open] = []
-        self._anchors: dict[str, _Anchored | None] = {}
+        self._anchors: dict[str, _Built | None] = {}
+        """None: its node is still being read."""
         self._repeated = 0
         self._values = 0
-        self._root: Node | None = None
 
-    def build(self, text: str) -> Node | None:
-        # The C parser reads a file of 10,000 rows in a sixth of the time.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-        next_event = loader.get_event
-        documents = 0
+    def build(self) -> Node | None:
+        root: Node | None = None
         try:
-            while True:
-                event = next_event()
-                kind = type(event)
-                if kind is yaml.ScalarEvent:
-                    self._scalar(event)
-                elif kind is yaml.MappingStartEvent:
-                    self._start(event, is_mapping=True)
-                elif kind is yaml.SequenceStartEvent:
-                    self._start(event, is_mapping=False)
-                elif kind is yaml.MappingEndEvent or kind is yaml.SequenceEndEvent:
-                    self._end()
-                elif kind is yaml.AliasEvent:
-                    self._alias(event)
-                elif kind is yaml.DocumentStartEvent:
-                    documents += 1
-                    if documents > 1:
-                        line, column = _place(event)
-                        raise Unreadable(
-                            "holds a second document",
-                            remedy="One file is one seed set: split it at the `---`.",
-                            line=line,
-                            column=column,
-                        )
-                elif kind is yaml.StreamEndEvent:
-                    return self._root
+            while type(event := self._next()) is not yaml.StreamEndEvent:
+                if type(event) is not yaml.DocumentStartEvent:
+                    continue
+                if root is not None:
+                    line, column = _place(event)
+                    raise Unreadable(
+                        "holds a second document",
+                        remedy="One file is one seed set: split it at the `---`.",
+                        line=line,
+                        column=column,
+                    )
+                root, _, _ = self._node(self._next(), 0)
         finally:
-            loader.dispose()
+            self._loader.dispose()
+        return root
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
+    def _node(self, event: Any, depth: int, key: yaml.ScalarEvent | None = None) -> _Built:
+        """What begins with an event, within so many others, and behind a key of a mapping."""
+        kind = type(event)
+        if kind is yaml.ScalarEvent:
+            built: _Built = self._scalar(event, key), 1, 0
+        elif kind is yaml.AliasEvent:
+            built = self._aliased(event, depth)
+        elif kind is yaml.MappingStartEvent:
+            built = self._mapping(event, depth)
+        else:
+            built = self._sequence(event, depth)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = built
+        self._values += 1
+        if self._values > MAX_VALUES:
+            raise too_many(line=built[0].line or 1, column=built[0].column or 1)
+        return built
+
+    def _scalar(self, event: yaml.ScalarEvent, key: yaml.ScalarEvent | None) -> Scalar:
         line, column = _place(event)
-        if self._stack:
-            top = self._stack[-1]
-            if top.is_mapping and top.key is None:
-                self._key(top, event, line, column)
-                return
         tag = event.tag
         if tag is None and event.implicit[0]:
-            if event.value == "":
-                self._require_colon(event)
+            if event.value == "" and key is not None:
+                self._require_colon(key, event)
             try:
-                node = Scalar(plain(event.value), line, column)
+                return Scalar(plain(event.value), line, column)
             except Surprise as surprise:
                 self._report(surprise.message, surprise.remedy, line, column)
-                node = Scalar(event.value, line, column)
         elif tag is None or tag in _STRING:
             if "\0" in event.value:
                 self._report("Postgres cannot store a NUL character", None, line, column)
-            node = Scalar(event.value, line, column)
         else:
-            node = Scalar(event.value, line, column, self._tag(tag, line, column))
-        if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchored(node, 1, 0)
-        self._put(node, 1, 0)
+            return Scalar(event.value, line, column, self._tag(tag, line, column))
+        return Scalar(event.value, line, column)
 
-    def _key(self, top: _Open, event: yaml.ScalarEvent, line: int, column: int) -> None:
-        key = event.value
-        if event.tag is not None and event.tag not in _STRING:
-            self._report("a tag cannot stand before a key", None, line, column)
-        if event.anchor is not None:
-            self._anchors[event.anchor] = _Anchored(Scalar(key, line, column), 1, 0)
-        top.size += 1
-        top.repeated_key = key in top.places
-        if top.repeated_key and key != "<<":
-            first = top.places[key][0]
-            self._report(
-                f"the key `{key}` is already given in line {first}",
-                "Remove one of the two: only one can count.",
-                line,
-                column,
-            )
-        else:
-            top.places[key] = (line, column)
-        top.key = key
-        top.key_end = _index(event.end_mark)
-
-    def _require_colon(self, empty: yaml.ScalarEvent) -> None:
+    def _require_colon(self, key: yaml.ScalarEvent, empty: yaml.ScalarEvent) -> None:
         """Report a key that nothing follows, `b and c` in `{text: a, b and c}`.
 
         To YAML it is a key whose value is null.
         """
-        top = self._stack[-1] if self._stack else None
-        if top is None or top.key is None or _index(empty.start_mark) != top.key_end:
-            return
-        line, column = top.places[top.key]
-        self._report(
-            f"`{top.key}` has no value: in braces a comma begins the next key",
-            'Quote a value that holds a comma, such as "a, b"; for no value write'
-            f" `{top.key}: null`.",
-            line,
-            column,
-        )
+        if _index(empty.start_mark) == _index(key.end_mark):
+            self._report(
+                f"`{key.value}` has no value: in braces a comma begins the next key",
+                'Quote a value that holds a comma, such as "a, b"; for no value write'
+                f" `{key.value}: null`.",
+                *_place(key),
+            )
 
     def _tag(self, tag: str, line: int, column: int) -> str | None:
         if tag in _TAGS:
@@ -234,46 +185,89 @@ class _Builder:
         self._report(f"`{shown}` is not a known tag", remedy, line, column)
         return None
 
-    def _start(
-        self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, *, is_mapping: bool
-    ) -> None:
+    def _mapping(self, event: yaml.MappingStartEvent, depth: int) -> _Built:
+        line, column = self._opened(event, depth)
+        entries: dict[str, Node] = {}
+        places: dict[str, tuple[int, int]] = {}
+        merged: list[Mapping] = []
+        size = height = 1
+        while type(key := self._next()) is not yaml.MappingEndEvent:
+            name = self._key(key, places, depth + 1)
+            node, its_size, its_height = self._node(self._next(), depth + 1, key)
+            size += 1 + its_size
+            height = max(height, 1 + its_height)
+            if name == "<<":
+                merged += self._bases(node, line)
+            else:
+                entries.setdefault(name, node)
+        places.pop("<<", None)
+        for base in merged:
+            for name, node in base.items.items():
+                if name not in entries:
+                    entries[name] = node
+                    places[name] = base.places[name]
+        return Mapping(entries, places, line, column), size, height
+
+    def _sequence(self, event: yaml.SequenceStartEvent, depth: int) -> _Built:
+        line, column = self._opened(event, depth)
+        items: list[Node] = []
+        size = height = 1
+        while type(item := self._next()) is not yaml.SequenceEndEvent:
+            node, its_size, its_height = self._node(item, depth + 1)
+            items.append(node)
+            size += its_size
+            height = max(height, 1 + its_height)
+        return Sequence(tuple(items), line, column), size, height
+
+    def _opened(
+        self, event: yaml.MappingStartEvent | yaml.SequenceStartEvent, depth: int
+    ) -> tuple[int, int]:
+        """Where a mapping or a sequence begins that may be read."""
         line, column = _place(event)
-        if len(self._stack) >= MAX_DEPTH:
+        if depth >= MAX_DEPTH:
             raise self._too_deep(line, column)
-        if self._stack and self._stack[-1].is_mapping and self._stack[-1].key is None:
-            raise Unreadable("a key must be plain text", line=line, column=column)
-        if event.tag is not None and event.tag not in (
-            "!",
-            "tag:yaml.org,2002:map",
-            "tag:yaml.org,2002:seq",
-        ):
+        if event.tag is not None and event.tag not in _COLLECTION:
             self._report(f"`{event.tag}` needs text, not a list or mapping", None, line, column)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
-        self._stack.append(_Open(line, column, event.anchor, is_mapping))
+        return line, column
 
-    def _end(self) -> None:
-        done = self._stack.pop()
-        node: Node
-        if done.is_mapping:
-            done.places.pop("<<", None)
-            for base in done.merged:
-                for key, value in base.items.items():
-                    if key not in done.entries:
-                        done.entries[key] = value
-                        done.places[key] = base.places[key]
-            node = Mapping(done.entries, done.places, done.line, done.column)
+    def _key(self, event: Any, places: dict[str, tuple[int, int]], depth: int) -> str:
+        line, column = _place(event)
+        if type(event) is yaml.AliasEvent:
+            raise Unreadable("an alias cannot be a key", line=line, column=column)
+        if type(event) is not yaml.ScalarEvent:
+            if depth >= MAX_DEPTH:
+                raise self._too_deep(line, column)
+            raise Unreadable("a key must be plain text", line=line, column=column)
+        key: str = event.value
+        if event.tag is not None and event.tag not in _STRING:
+            self._report("a tag cannot stand before a key", None, line, column)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = Scalar(key, line, column), 1, 0
+        if key in places and key != "<<":
+            self._report(
+                f"the key `{key}` is already given in line {places[key][0]}",
+                "Remove one of the two: only one can count.",
+                line,
+                column,
+            )
         else:
-            node = Sequence(tuple(done.items), done.line, done.column)
-        if done.anchor is not None:
-            self._anchors[done.anchor] = _Anchored(node, done.size, done.height)
-        self._put(node, done.size, done.height)
+            places[key] = (line, column)
+        return key
 
-    def _alias(self, event: yaml.AliasEvent) -> None:
+    def _bases(self, node: Node, line: int) -> Iterator[Mapping]:
+        """The mappings behind `<<`, in the mapping that begins in this line."""
+        for base in node.items if isinstance(node, Sequence) else (node,):
+            if isinstance(base, Mapping):
+                yield base
+            else:
+                place = base.line or line, base.column or 1
+                self._report("`<<` merges mappings only", None, *place)
+
+    def _aliased(self, event: yaml.AliasEvent, depth: int) -> _Built:
         line, column = _place(event)
         name = str(event.anchor)
-        if self._stack and self._stack[-1].is_mapping and self._stack[-1].key is None:
-            raise Unreadable("an alias cannot be a key", line=line, column=column)
         target = self._anchors.get(name)
         if target is None:
             inside = name in self._anchors
@@ -284,7 +278,8 @@ class _Builder:
                 line=line,
                 column=column,
             )
-        self._repeated += target.size
+        _, size, height = target
+        self._repeated += size
         if self._repeated > MAX_REPEATED:
             raise Unreadable(
                 f"aliases repeat more than {MAX_REPEATED:,} values",
@@ -292,40 +287,9 @@ class _Builder:
                 line=line,
                 column=column,
             )
-        if len(self._stack) + target.height > MAX_DEPTH:
+        if depth + height > MAX_DEPTH:
             raise self._too_deep(line, column)
-        self._put(target.node, target.size, target.height)
-
-    def _put(self, node: Node, size: int, height: int) -> None:
-        self._values += 1
-        if self._values > MAX_VALUES:
-            raise too_many(line=node.line or 1, column=node.column or 1)
-        if not self._stack:
-            self._root = node
-            return
-        top = self._stack[-1]
-        top.size += size
-        if height >= top.height:
-            top.height = height + 1
-        if not top.is_mapping:
-            top.items.append(node)
-        elif top.key == "<<":
-            self._merge(top, node)
-            top.key = None
-        else:
-            if not top.repeated_key and top.key is not None:
-                top.entries[top.key] = node
-            top.key = None
-
-    def _merge(self, top: _Open, node: Node) -> None:
-        bases = node.items if isinstance(node, Sequence) else (node,)
-        for base in bases:
-            if isinstance(base, Mapping):
-                top.merged.append(base)
-            else:
-                self._report(
-                    "`<<` merges mappings only", None, base.line or top.line, base.column or 1
-                )
+        return target
 
     def _too_deep(self, line: int, column: int) -> Unreadable:
         return Unreadable(f"is nested more than {MAX_DEPTH} levels deep", line=line, column=column)
