@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from seeder.errors import ConfigurationInvalid, PlanStale
-from seeder.merge.plan import ColumnChange, Plan, RowChange, SetPlan
+from seeder.merge.plan import Plan, RowChange
 
 FORMAT = 1
 """Of the document; raised when a field changes its meaning or goes away."""
@@ -60,23 +60,22 @@ def from_document(document: object) -> Plan:
 
 def shortened(plan: Plan) -> Plan:
     """The plan with long values cut, to be stored; its id and digests stay."""
-    return replace(plan, sets=tuple(_shortened_set(each) for each in plan.sets))
+    sets = [replace(each, rows=tuple(map(_shortened, each.rows))) for each in plan.sets]
+    return replace(plan, sets=tuple(sets))
 
 
-def _shortened_set(each: SetPlan) -> SetPlan:
-    return replace(each, rows=tuple(_shortened_row(row) for row in each.rows))
-
-
-def _shortened_row(row: RowChange) -> RowChange:
-    return replace(row, columns=tuple(_shortened_column(one) for one in row.columns))
-
-
-def _shortened_column(column: ColumnChange) -> ColumnChange:
-    values = (column.asked, column.stored, column.live, column.desired)
-    if all(value is None or len(value) <= _TEXT for value in values):
-        return column
-    asked, stored, live, desired = (_cut(value) for value in values)
-    return replace(column, asked=asked, stored=stored, live=live, desired=desired)
+def _shortened(row: RowChange) -> RowChange:
+    columns = [
+        replace(
+            each,
+            asked=_cut(each.asked),
+            stored=_cut(each.stored),
+            live=_cut(each.live),
+            desired=_cut(each.desired),
+        )
+        for each in row.columns
+    ]
+    return replace(row, columns=tuple(columns))
 
 
 def _cut(value: str | None) -> str | None:

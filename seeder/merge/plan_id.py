@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from operator import itemgetter
 
-from seeder.merge.plan import Plan, RowChange, SetOutcome, SetPlan
+from seeder.merge.plan import Plan, RowChange, SetOutcome
 
 
 class RowsDigest:
@@ -30,7 +31,7 @@ class RowsDigest:
             for column in row.columns
         ]
         self._hash.update(
-            _encode((row.address, row.action, row.conflict, sorted(columns, key=_first)))
+            _encode((row.address, row.action, row.conflict, sorted(columns, key=itemgetter(0))))
         )
 
     def hexdigest(self) -> str:
@@ -67,41 +68,29 @@ def plan_id(plan: Plan) -> str:
 
 def moved(shown: Plan, now: Plan) -> tuple[str, ...]:
     """What differs between a plan and the same plan made again, in words; empty if nothing."""
-    return tuple(_moved(shown, now))
+    before, after = _parts(shown), _parts(now)
+    names = sorted(before.keys() | after.keys(), key=lambda name: (name.startswith("set "), name))
+    return tuple(name for name in names if before.get(name) != after.get(name))
 
 
-def _moved(shown: Plan, now: Plan) -> Iterator[str]:
-    pairs = {
-        "the catalog": (shown.catalog, now.catalog),
-        "the environment": (shown.environment, now.environment),
-        "the migrations": (
-            (sorted(shown.heads), sorted(shown.revisions), shown.migrations),
-            (sorted(now.heads), sorted(now.revisions), now.migrations),
-        ),
-        "the mode": ((shown.mode, shown.adopt), (now.mode, now.adopt)),
-        "the release": (shown.release, now.release),
-        "the tasks": (shown.tasks, now.tasks),
+def _parts(plan: Plan) -> dict[str, object]:
+    return {
+        "the catalog": plan.catalog,
+        "the environment": plan.environment,
+        "the migrations": (sorted(plan.heads), sorted(plan.revisions), plan.migrations),
+        "the mode": (plan.mode, plan.adopt),
+        "the release": plan.release,
+        "the tasks": plan.tasks,
+        **{f"set {each.name}": (each.table, each.decision, each.digest) for each in plan.sets},
     }
-    yield from (name for name, (before, after) in pairs.items() if before != after)
-    before_sets = {each.name: (each.table, each.decision, each.digest) for each in shown.sets}
-    after_sets = {each.name: (each.table, each.decision, each.digest) for each in now.sets}
-    for name in sorted(before_sets.keys() | after_sets.keys()):
-        if before_sets.get(name) != after_sets.get(name):
-            yield f"set {name}"
 
 
 def not_as_planned(plan: Plan, outcomes: Iterable[SetOutcome]) -> tuple[str, ...]:
     """Names of sets to which a run did something else than the plan says."""
     done = {each.name: (each.decision, dict(each.counts)) for each in outcomes}
-    return tuple(each.name for each in plan.sets if done.get(each.name) != _said(each))
-
-
-def _said(each: SetPlan) -> tuple[object, dict[str, int]]:
-    return each.decision, dict(each.counts)
-
-
-def _first(column: tuple[object, ...]) -> str:
-    return str(column[0])
+    return tuple(
+        each.name for each in plan.sets if done.get(each.name) != (each.decision, dict(each.counts))
+    )
 
 
 def _encode(value: object) -> bytes:

@@ -73,23 +73,7 @@ def rows(
     yield the same rows each time. The arguments mean what they mean in a seed file; the
     set is named after the function unless `name` is given.
     """
-    settings = {
-        "table": table,
-        "key": key,
-        "environments": environments,
-        "columns": columns,
-        "nulls": nulls,
-        "scope": scope,
-        "when": when,
-        "removed": removed,
-        "deleted": deleted,
-        "conflict": conflict,
-        "together": together,
-        "after": after,
-        "defaults": defaults,
-        "moved": moved,
-        "was": was,
-    }
+    given = {each: value for each, value in locals().items() if value is not None}
     caller = sys._getframe(1)
     line = caller.f_lineno
 
@@ -99,7 +83,7 @@ def rows(
             function=function,
             line=line,
             env=(env,) if isinstance(env, str) else tuple(env),
-            settings={key: each for key, each in settings.items() if each is not None},
+            settings={key: value for key, value in given.items() if key not in ("env", "name")},
         )
         caller_globals.setdefault(REGISTER, []).append(declared)
         return function
