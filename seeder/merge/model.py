@@ -326,18 +326,35 @@ class Former(Struct, frozen=True, kw_only=True):
     """None: the same."""
 
 
-class SeedSet(Struct, frozen=True, kw_only=True):
-    """A seed set: rows of one table, how they are identified, and the policies."""
+class Policies(Struct, frozen=True, kw_only=True):
+    """What a seed set says of itself beside its rows and columns."""
 
     name: str
     """The file's stem without a leading number; unique in the catalog."""
     file: str
     """Project-relative."""
     table: TableName
-    key: tuple[str, ...]
-    """Natural key columns, as written. Those that `scope` fixes are not repeated."""
     nulls: Nulls = Nulls.DISTINCT
     """Equal: rows may have NULL in columns of their key."""
+    when: When = When.EMPTY
+    removed: Removed = Removed.KEEP
+    deleted: str | None = None
+    """A soft-delete column: non-null or true counts as gone."""
+    conflict: Conflict = Conflict.KEEP
+    together: tuple[tuple[str, ...], ...] = ()
+    """Columns that only make sense together: each group is decided as one value."""
+    environments: frozenset[str] | None = None
+    """None: every environment."""
+    after: After | None = None
+    secrets: frozenset[str] = frozenset()
+    """Columns of the table that any set, past or present, has declared secret."""
+
+
+class SeedSet(Policies, frozen=True, kw_only=True):
+    """A seed set: rows of one table, how they are identified, and the policies."""
+
+    key: tuple[str, ...]
+    """Natural key columns, as written. Those that `scope` fixes are not repeated."""
     columns: tuple[SeedColumn, ...]
     """Key columns, scope columns and all others that a row gives; key columns first."""
     rows: RowSource
@@ -351,21 +368,9 @@ class SeedSet(Struct, frozen=True, kw_only=True):
     """Columns that are declared secret, and that no row gives."""
     scope: tuple[tuple[str, Cell], ...] = ()
     """Constants, sorted by column name; also present in `columns` and in every row."""
-    when: When = When.EMPTY
-    removed: Removed = Removed.KEEP
     removed_values: tuple[tuple[str, Cell | Generator], ...] = ()
     """For `Removed.SET`: column and value."""
-    deleted: str | None = None
-    """A soft-delete column: non-null or true counts as gone."""
-    conflict: Conflict = Conflict.KEEP
-    together: tuple[tuple[str, ...], ...] = ()
-    """Columns that only make sense together: each group is decided as one value."""
-    environments: frozenset[str] | None = None
-    """None: every environment."""
     moved: tuple[Move, ...] = ()
-    after: After | None = None
-    secrets: frozenset[str] = frozenset()
-    """Columns of the table that any set, past or present, has declared secret."""
     was: tuple[Former, ...] = ()
 
     def address(self, key: str) -> str:

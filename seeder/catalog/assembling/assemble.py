@@ -26,6 +26,7 @@ from seeder.merge.model import (
     Generator,
     ListedRows,
     Nulls,
+    Policies,
     RowSource,
     SeedColumn,
     SeedSet,
@@ -364,11 +365,8 @@ class Assembler:
             if column in declared.key:
                 self._bad(f"`removed` cannot change the key column `{column}`")
         return SeedSet(
-            name=declared.name,
-            file=declared.file,
-            table=declared.table,
+            **{name: getattr(declared, name) for name in Policies.__struct_fields__},
             key=self._key,
-            nulls=declared.nulls,
             columns=tuple([self._column(name, written) for name in columns]),
             rows=rows,
             shapes=tuple(shapes),
@@ -382,15 +380,7 @@ class Assembler:
                 if rule.secret and name not in columns and name not in self._generated.found
             ),
             scope=tuple(self._scope.items()),
-            when=declared.when,
-            removed=declared.removed,
             removed_values=tuple(removed_values.items()),
-            deleted=declared.deleted,
-            conflict=declared.conflict,
-            together=declared.together,
-            environments=declared.environments,
-            after=declared.after,
-            secrets=declared.secrets,
             was=tuple([self._former(each) for each in declared.was]),
         )
 

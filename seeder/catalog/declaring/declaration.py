@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 
-from msgspec import Struct, field
+from msgspec import field
 
 from seeder.catalog.declaring.columns import ColumnReader, ColumnRule
 from seeder.catalog.declaring.csv_form import CsvFormReader
@@ -16,7 +16,7 @@ from seeder.catalog.formats.csv_files import CsvForm
 from seeder.catalog.formats.files import Located
 from seeder.catalog.formats.nodes import GENERATORS, Mapping, Node, Scalar, Sequence, kind
 from seeder.catalog.formats.problems import Problems, Spot
-from seeder.merge.model import After, Conflict, Nulls, Removed, TableName, Update, When
+from seeder.merge.model import After, Conflict, Nulls, Policies, Removed, TableName, Update, When
 
 KEYS = (
     "table",
@@ -39,32 +39,19 @@ KEYS = (
 )
 
 
-class Declaration(Struct, frozen=True, kw_only=True):
+class Declaration(Policies, frozen=True, kw_only=True):
     """One seed set before its rows are turned into cells."""
 
-    name: str
-    file: str
     at: Spot
-    table: TableName
     key: tuple[str, ...]
-    nulls: Nulls = Nulls.DISTINCT
     scope: AnyMapping[str, Node] = field(default_factory=dict)
-    when: When = When.EMPTY
-    removed: Removed = Removed.KEEP
     removed_values: AnyMapping[str, Node] = field(default_factory=dict)
-    deleted: str | None = None
-    conflict: Conflict = Conflict.KEEP
-    together: tuple[tuple[str, ...], ...] = ()
-    environments: frozenset[str] | None = None
-    after: After | None = None
     defaults: AnyMapping[str, Node] = field(default_factory=dict)
     columns: AnyMapping[str, ColumnRule] = field(default_factory=dict)
     moved: tuple[Mapping, ...] = ()
     was: tuple[DeclaredFormer, ...] = ()
     rows: tuple[Node, ...] = ()
     rows_from: Scalar | None = None
-    secrets: frozenset[str] = frozenset()
-    """Columns that a set on this table says are secret, this one or another."""
     csv_form: CsvForm | None = None
     """How the file of `rows_from` is written, where that is said."""
     computed: bool = False
