@@ -107,13 +107,13 @@ def _dangling(
 ) -> None:
     name = target.seed_set.name
     hide = rule.name in seed_set.secrets or draft.from_env(rule.name)
-    problems.add(
+    draft.bad(
+        problems,
         f"`{rule.name}` refers to a row that set `{name}` does not have"
         if hide
         else f"`{rule.name}` refers to `{name}/{key}`, which is not in the catalog",
-        remedy=None if hide else problems.suggest(key, target.index),
-        file=draft.file,
-        at=draft.at(rule.name),
+        None if hide else problems.suggest(key, target.index),
+        column=rule.name,
         address=seed_set.address(row),
     )
 
@@ -165,13 +165,13 @@ def _given_twice(
     problems: Problems,
 ) -> None:
     (each, draft), (other, place) = again, first
-    problems.add(
-        f"the row `{each.seed_set.address(key)}` is already given as "
+    address = each.seed_set.address(key)
+    draft.bad(
+        problems,
+        f"the row `{address}` is already given as "
         f"`{other.seed_set.address(key)}` at {place.file}:{place.line}",
-        remedy="Remove one of the two.",
-        file=draft.file,
-        at=draft.at(),
-        address=each.seed_set.address(key),
+        "Remove one of the two.",
+        address=address,
     )
 
 

@@ -16,7 +16,7 @@ from seeder.catalog.declaring.made import is_found, is_function, maker
 from seeder.catalog.declaring.strategies import misfits
 from seeder.catalog.declaring.values import Values, key_text
 from seeder.catalog.formats.nodes import Node
-from seeder.catalog.formats.problems import Problems, Spot
+from seeder.catalog.formats.problems import FileProblems, Problems, Spot
 from seeder.catalog.rows.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
 from seeder.catalog.rows.drafts import Draft
 from seeder.catalog.rows.generated import GeneratedColumns
@@ -44,7 +44,7 @@ Place: TypeAlias = tuple[str | None, int | None]
 """A file and a line of it, as far as they are known."""
 
 
-class Assembler:
+class Assembler(FileProblems):
     """Turns the drafts of one declaration into its seed set."""
 
     def __init__(
@@ -57,12 +57,12 @@ class Assembler:
         expand_limit: int,
         active: bool = True,
     ) -> None:
+        super().__init__(declaration.file, problems)
         self._limit = expand_limit
         self._matched: dict[tuple[str, str], Matches] = {}
         self._declaration = declaration
         self._others = others
         self._values = values
-        self._problems = problems
         self._active = active
         self._key = declaration.row_key_columns
         self._rules = tuple(r for r in declaration.columns.values() if r.reference is not None)
@@ -127,18 +127,15 @@ class Assembler:
         for family in families if merged else ():
             for name, strategy in merged.items():
                 for message, remedy in misfits(family.cells.get(name), strategy):
-                    at = family.draft.at(name)
-                    self._problems.add(
-                        f"`{name}`: {message}", remedy=remedy, file=family.draft.file, at=at
-                    )
+                    family.draft.bad(self.problems, f"`{name}`: {message}", remedy, column=name)
 
     def _too_many(self, family: Family, made: int) -> None:
-        self._problems.add(
+        family.draft.bad(
+            self.problems,
             f"`expand` makes {len(family):,} rows here, {made:,} in this set up to here,"
             f" and may make {self._limit:,}",
-            remedy="Match less, or raise `expand_limit` under [seeds] in seeder.toml.",
-            file=family.draft.file,
-            at=family.draft.at(next(iter(family.choices))),
+            "Match less, or raise `expand_limit` under [seeds] in seeder.toml.",
+            column=next(iter(family.choices)),
         )
 
     def from_csv(self, table: CsvTable, *, check: bool) -> Assembled:
@@ -153,9 +150,9 @@ class Assembler:
         columns = tuple(dict.fromkeys([*self._key, *self._scope, *header, *filled]))
         missing = [name for name in self._key if name not in header and name not in constants]
         for name in missing:
-            self._problems.add(
+            self.problems.add(
                 f"the header has no key column `{name}`",
-                remedy=_other_separator(header) or self._problems.suggest(name, header),
+                remedy=_other_separator(header) or self.problems.suggest(name, header),
                 file=table.file,
                 at=None,
             )
@@ -182,7 +179,7 @@ class Assembler:
                 again, earlier = (Draft({}, table.file, each) for each in (line, lines[key]))
                 self._twice(key, again, earlier)
             if fault is not None:
-                self._problems.add(fault.message, remedy=fault.remedy, file=table.file, at=fault.at)
+                self.problems.add(fault.message, remedy=fault.remedy, file=table.file, at=fault.at)
                 unread = True
         seed_set = self._seed_set(columns, rows, (), written=lambda _: (table.file, 1))
         return Assembled(
@@ -216,7 +213,7 @@ class Assembler:
                 try:
                     cell = reference_cell(cell, rule, self._others.widths)
                 except NoMatch as error:
-                    self._problems.add(error.message, remedy=error.remedy, file=file, at=node)
+                    self.bad(node, error.message, error.remedy)
             constants[column] = cell
         return constants
 
@@ -227,12 +224,9 @@ class Assembler:
         if self._scope:
             for column in self._scope:
                 if column in draft.cells:
-                    self._problems.add(
-                        f"`{column}` is fixed by `scope`",
-                        remedy="Leave it out of the row.",
-                        file=draft.file,
-                        at=draft.at(column),
-                    )
+                    remedy = "Leave it out of the row."
+                    message = f"`{column}` is fixed by `scope`"
+                    draft.bad(self.problems, message, remedy, column=column)
         choices: dict[str, Matches] = {}
         for rule in self._rules:
             if rule.name not in draft.cells and rule.name in cells and not rule.expand:
@@ -246,21 +240,15 @@ class Assembler:
                 else:
                     cells[rule.name] = reference_cell(cells[rule.name], rule, self._others.widths)
             except NoMatch as error:
-                hide = self._is_hidden(rule.name, draft)
-                self._problems.add(
-                    "does not refer to any row" if hide else error.message,
-                    remedy=None if hide else error.remedy,
-                    file=draft.file,
-                    at=draft.at(rule.name),
-                )
+                told = error.message, error.remedy
+                if rule.name in self._declaration.secrets or draft.from_env(rule.name):
+                    told = "does not refer to any row", None
+                draft.bad(self.problems, *told, column=rule.name)
                 return None
         key = self._key_texts(cells, draft, choices)
         if key is None:
             return None
         return Family(draft=draft, cells=cells, choices=choices, key=key)
-
-    def _is_hidden(self, column: str, draft: Draft) -> bool:
-        return column in self._declaration.secrets or draft.from_env(column)
 
     def _matches(self, written: Cell, rule: ColumnRule) -> Matches:
         target = rule.reference.set if isinstance(rule.reference, SetReference) else ""
@@ -269,7 +257,7 @@ class Assembler:
             return Matches((), frozenset())  # the reference itself is reported elsewhere
         pattern = (target, repr(written))
         if pattern not in self._matched:
-            self._matched[pattern] = expand(written, keys, of=target, problems=self._problems)
+            self._matched[pattern] = expand(written, keys, of=target, problems=self.problems)
         return self._matched[pattern]
 
     def _key_texts(
@@ -295,7 +283,7 @@ class Assembler:
             return  # the unset variable is reported already
         if not given:
             message = f"the row does not give the key column `{column}`"
-            remedy = self._problems.suggest(column, list(draft.cells))
+            remedy = self.problems.suggest(column, list(draft.cells))
         elif cell is None:
             message = f"the key column `{column}` is NULL"
             remedy = "Give a value, or fix NULL for all rows with `scope`."
@@ -305,7 +293,7 @@ class Assembler:
         else:
             message = f"the key column `{column}` holds a list or mapping"
             remedy = "A key is a single value."
-        self._problems.add(message, remedy=remedy, file=draft.file, at=draft.at(column))
+        draft.bad(self.problems, message, remedy, column=column)
 
     def _twice(self, key: str, draft: Draft, first: Draft) -> None:
         address = f"{self._declaration.name}/{key}"
@@ -313,13 +301,7 @@ class Assembler:
             message = f"the row `{address}` is asked for twice here"
         else:
             message = f"the row `{address}` is already given at {first.file}:{first.line}"
-        self._problems.add(
-            message,
-            remedy="Remove one of the two.",
-            file=draft.file,
-            at=draft.at(),
-            address=address,
-        )
+        draft.bad(self.problems, message, "Remove one of the two.", address=address)
 
     def _check_rules(self, columns: Sequence[str], *, anything: bool) -> None:
         if not anything or self._declaration.computed:
@@ -328,22 +310,17 @@ class Assembler:
             if rule.name not in columns and rule.name not in self._generated.found:
                 if rule.secret and rule.made_by is None:
                     continue  # the schema tells whether there is such a column
-                remedy = self._problems.suggest(
+                remedy = self.problems.suggest(
                     rule.name, columns, otherwise="Remove the rule, or give the column a value."
                 )
-                self._problems.add(
-                    f"no row gives the column `{rule.name}`",
-                    remedy=remedy,
-                    file=self._declaration.file,
-                    at=rule.at,
-                )
+                self.bad(rule.at, f"no row gives the column `{rule.name}`", remedy)
 
     def _check_together(self, given: Collection[str], *, file: str, at: Spot | None) -> None:
         for names in self._declaration.together:
             there = [name for name in names if name in given]
             if there and len(there) < len(names):
                 lacking = next(name for name in names if name not in given)
-                self._problems.add(
+                self.problems.add(
                     f"`{there[0]}` is given without `{lacking}`, and they are decided together",
                     remedy="Give all columns of the group, or none.",
                     file=file,
@@ -428,16 +405,12 @@ class Assembler:
     def _maker(self, rule: ColumnRule, function: str) -> Callable[[Cell], Cell]:
         file, root = self._declaration.file, self._values.root
         if self._active and is_function(function) and not is_found(function, root):
-            self._problems.add(
-                f"there is no module `{function.partition(':')[0]}`",
-                remedy="Modules of the project and of the job's environment can be imported.",
-                file=file,
-                at=rule.at,
-            )
+            remedy = "Modules of the project and of the job's environment can be imported."
+            self.bad(rule.at, f"there is no module `{function.partition(':')[0]}`", remedy)
         return maker(function, rule.name, file=file, root=root)
 
     def _bad(self, message: str) -> None:
-        self._problems.add(message, file=self._declaration.file, at=self._declaration.at)
+        self.bad(self._declaration.at, message)
 
 
 def _other_separator(header: Sequence[str]) -> str | None:

@@ -15,7 +15,7 @@ from seeder.catalog.declaring.node_reader import Choice, NodeReader
 from seeder.catalog.formats.csv_files import CsvForm
 from seeder.catalog.formats.files import Located
 from seeder.catalog.formats.nodes import GENERATORS, Mapping, Node, Scalar, Sequence, kind
-from seeder.catalog.formats.problems import Problems, Spot
+from seeder.catalog.formats.problems import FileProblems, Problems, Spot
 from seeder.merge.model import After, Conflict, Nulls, Policies, Removed, TableName, Update, When
 
 KEYS = (
@@ -90,16 +90,13 @@ def read_declaration(
     root: Node | None, *, name: str, file: str, problems: Problems, computed: bool = False
 ) -> Declaration | None:
     """Check the structure of a seed file; None when it does not even name table and key."""
+    report = FileProblems(file, problems)
     if root is None:
-        problems.add("is empty", remedy="Give `table:`, `key:` and `rows:`.", file=file)
+        report.bad(None, "is empty", "Give `table:`, `key:` and `rows:`.")
         return None
     if not isinstance(root, Mapping):
-        problems.add(
-            f"is {kind(root)}, not a mapping",
-            remedy="Give `table:`, `key:` and `rows:`; put a bare list of rows under `rows:`.",
-            file=file,
-            at=root,
-        )
+        remedy = "Give `table:`, `key:` and `rows:`; put a bare list of rows under `rows:`."
+        report.bad(root, f"is {kind(root)}, not a mapping", remedy)
         return None
     return _Reader(root, name, file, problems, computed).read()
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias, TypeGuard, TypeVar
 
 from seeder.catalog.formats.nodes import Mapping, Node, Scalar, Sequence, kind
-from seeder.catalog.formats.problems import Problems, Spot, listed
+from seeder.catalog.formats.problems import FileProblems, listed
 from seeder.merge.model import TableName
 
 NAME_BYTES = 63
@@ -20,16 +20,8 @@ Moved: TypeAlias = tuple[tuple[str, Key], tuple[str, Key], Mapping]
 """An old key and a new one, each as a text and as what the reader made of it, and the entry."""
 
 
-class NodeReader:
+class NodeReader(FileProblems):
     """Checks nodes of one file, and reports what is wrong with them."""
-
-    def __init__(self, file: str, problems: Problems) -> None:
-        self.file = file
-        self.problems = problems
-
-    def bad(self, at: Spot | None, message: str, remedy: str | None = None) -> None:
-        """Report a problem at a place in this file."""
-        self.problems.add(message, remedy=remedy, file=self.file, at=at)
 
     def known(self, node: Mapping, known: tuple[str, ...], what: str) -> None:
         """Report keys that are not among the known ones."""

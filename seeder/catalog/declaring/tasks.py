@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from seeder.catalog.formats.files import Located, Unreadable, read_text
-from seeder.catalog.formats.problems import Problems
+from seeder.catalog.formats.problems import FileProblems
 from seeder.catalog.formats.sql_text import tokens
 from seeder.catalog.project.api import DeclaredTask
 from seeder.catalog.project.python_files import SeederFile, task_call
@@ -17,57 +17,46 @@ from seeder.merge.model import Task, TaskKind
 _SQL_NAME = re.compile(r"(?P<release>[^_]*[0-9][^_]*)_(?P<what>.+)\.sql\Z")
 
 
-def sql_task(path: Path, *, name: str, problems: Problems) -> Task | None:
+def sql_task(path: Path, report: FileProblems) -> Task | None:
     """The task of a file such as `2026.11_backfill.sql`."""
     match = _SQL_NAME.match(path.name)
     if match is None:
-        problems.add(
-            "the file name does not start with a release",
-            remedy="Name it RELEASE_what-it-does.sql, such as 2026.11_backfill.sql.",
-            file=name,
-        )
+        remedy = "Name it RELEASE_what-it-does.sql, such as 2026.11_backfill.sql."
+        report.bad(None, "the file name does not start with a release", remedy)
         return None
     try:
         # As in a checkout on Linux, within literals too.
         sql = read_text(path).replace("\r\n", "\n")
         found = tokens(sql)
     except Unreadable as error:
-        problems.add(error.message, remedy=error.remedy, file=name, at=error.at)
+        report.unreadable(error)
         return None
     while found and found[-1] == ";":
         found.pop()
     if not found:
-        problems.add("holds no statement", remedy="Write one, or remove the file.", file=name)
+        report.bad(None, "holds no statement", "Write one, or remove the file.")
         return None
     return Task(
         name=path.stem,
         release=match.group("release"),
         kind=TaskKind.SQL,
-        file=name,
+        file=report.file,
         digest=_sha256("\0".join(found)),
         sql=sql,
     )
 
 
-def python_task(declared: DeclaredTask, file: SeederFile, problems: Problems) -> Task | None:
+def python_task(declared: DeclaredTask, file: SeederFile) -> Task | None:
     """The task of a decorated function."""
     at = Located(line=declared.line)
     release: object = declared.release
     if not isinstance(release, str) or not release.strip():
-        problems.add(
-            f"the release of task `{declared.name}` must be text",
-            remedy='Write @task(release="2026.11").',
-            file=file.name,
-            at=at,
-        )
+        message = f"the release of task `{declared.name}` must be text"
+        file.report.bad(at, message, 'Write @task(release="2026.11").')
         return None
     if declared.environments == ():
-        problems.add(
-            f"`environments` of task `{declared.name}` is empty",
-            remedy="Name one, or leave it out.",
-            file=file.name,
-            at=at,
-        )
+        message = f"`environments` of task `{declared.name}` is empty"
+        file.report.bad(at, message, "Name one, or leave it out.")
         return None
     return Task(
         name=declared.name,

@@ -229,12 +229,8 @@ def split_records(file: TextIO, *, after: int = 0, form: CsvForm = PLAIN) -> Ite
             if form.byte_order_mark:
                 line = line[1:]
             else:
-                raise Unreadable(
-                    "starts with a byte order mark",
-                    remedy="Save it as UTF-8 without BOM, or write `rows_from: {file: ...}`.",
-                    line=1,
-                    column=1,
-                )
+                remedy = "Save it as UTF-8 without BOM, or write `rows_from: {file: ...}`."
+                raise Unreadable("starts with a byte order mark", remedy, 1, 1)
         if not pending and '"' not in line:
             plain = line[:-1] if line.endswith("\n") else line
             if plain.endswith("\r"):

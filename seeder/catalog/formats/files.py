@@ -33,7 +33,6 @@ class Unreadable(Exception):
     def __init__(
         self,
         message: str,
-        *,
         remedy: str | None = None,
         line: int | None = None,
         column: int | None = None,
@@ -152,29 +151,20 @@ def decoded(raw: bytes) -> str:
     if raw.startswith(LFS_POINTER):
         raise pointer()
     if raw.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable(
-            "starts with a byte order mark",
-            remedy="Save it as UTF-8 without BOM.",
-            line=1,
-            column=1,
-        )
+        raise Unreadable("starts with a byte order mark", "Save it as UTF-8 without BOM.", 1, 1)
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        line, column = place_of(raw[: error.start].decode("utf-8"), error.start)
         raise Unreadable(
             f"is not valid UTF-8: byte 0x{raw[error.start]:02x}",
-            remedy="Save it as UTF-8.",
-            line=line,
-            column=column,
+            "Save it as UTF-8.",
+            *place_of(raw[: error.start].decode("utf-8"), error.start),
         ) from None
     if "\0" in text:
-        line, column = place_of(text, text.index("\0"))
         raise Unreadable(
             "contains a NUL byte",
-            remedy="Postgres cannot store one; remove it, or save the file as UTF-8.",
-            line=line,
-            column=column,
+            "Postgres cannot store one; remove it, or save the file as UTF-8.",
+            *place_of(text, text.index("\0")),
         )
     return text
 

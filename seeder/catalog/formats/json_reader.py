@@ -58,8 +58,7 @@ class _Reader:
         """The value at a position inside so many others, and where it ends."""
         self._values += 1
         if self._values > MAX_VALUES:
-            line, column = self._place(at)
-            raise too_many(line=line, column=column)
+            raise too_many(*self._place(at))
         opening = self._text[at : at + 1]
         if opening != "[" and opening != "{":
             return self._scalar(at)
@@ -164,5 +163,4 @@ class _Reader:
             raise self._bad(at, surprise.message, surprise.remedy) from None
 
     def _bad(self, at: int, message: str, remedy: str | None = None) -> Unreadable:
-        line, column = self._place(at)
-        return Unreadable(message, remedy=remedy, line=line, column=column)
+        return Unreadable(message, remedy, *self._place(at))

@@ -59,14 +59,10 @@ class Mapping(NamedTuple):
 Node: TypeAlias = Scalar | Sequence | Mapping
 
 
-def too_many(*, line: int, column: int) -> Unreadable:
+def too_many(line: int, column: int) -> Unreadable:
     """What is wrong with a file of more than `MAX_VALUES`."""
-    return Unreadable(
-        f"holds more than {MAX_VALUES:,} values",
-        remedy="Put the rows into a CSV file and name it in `rows_from:`.",
-        line=line,
-        column=column,
-    )
+    remedy = "Put the rows into a CSV file and name it in `rows_from:`."
+    return Unreadable(f"holds more than {MAX_VALUES:,} values", remedy, line, column)
 
 
 def node_of(value: object, *, line: int | None = None) -> Node:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Collection
 from typing import Protocol
 
+from seeder.catalog.formats.files import Unreadable
 from seeder.errors import ConfigurationInvalid, Problem
 
 SHOWN_PER_FILE = 100
@@ -109,6 +110,29 @@ class Problems:
                 problems=problems,
                 code="catalog-invalid",
             )
+
+
+class FileProblems:
+    """Reports what is wrong with one file."""
+
+    def __init__(self, file: str, problems: Problems) -> None:
+        self.file = file
+        self.problems = problems
+
+    def bad(
+        self,
+        at: Spot | None,
+        message: str,
+        remedy: str | None = None,
+        *,
+        address: str | None = None,
+    ) -> None:
+        """Report a problem at a place in this file."""
+        self.problems.add(message, remedy=remedy, file=self.file, at=at, address=address)
+
+    def unreadable(self, error: Unreadable) -> None:
+        """Report that it cannot be read."""
+        self.bad(error.at, error.message, error.remedy)
 
 
 def sentence(message: str) -> str:

@@ -86,5 +86,4 @@ def _unlexable(sql: str, at: int) -> Unreadable:
 
 
 def _bad(sql: str, at: int, message: str, remedy: str | None = None) -> Unreadable:
-    line, column = place_of(sql, at)
-    return Unreadable(message, remedy=remedy, line=line, column=column)
+    return Unreadable(message, remedy, *place_of(sql, at))

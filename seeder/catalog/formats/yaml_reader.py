@@ -48,12 +48,10 @@ def read_yaml(text: str, *, file: str, problems: Problems) -> Node | None:
     """
     control = _CONTROL.search(text)
     if control is not None:
-        line, column = place_of(text, control.start())
         raise Unreadable(
             f"contains the control character U+{ord(control.group()):04X}",
-            remedy='Write it as an escape in a quoted value, such as "\\x1b".',
-            line=line,
-            column=column,
+            'Write it as an escape in a quoted value, such as "\\x1b".',
+            *place_of(text, control.start()),
         )
     for _ in range(_MENDED):
         found = Problems()
@@ -115,13 +113,8 @@ class _Builder:
                 if type(event) is not yaml.DocumentStartEvent:
                     continue
                 if root is not None:
-                    line, column = _place(event)
-                    raise Unreadable(
-                        "holds a second document",
-                        remedy="One file is one seed set: split it at the `---`.",
-                        line=line,
-                        column=column,
-                    )
+                    remedy = "One file is one seed set: split it at the `---`."
+                    raise Unreadable("holds a second document", remedy, *_place(event))
                 root, _, _ = self._node(self._next(), 0)
         finally:
             self._loader.dispose()
@@ -142,7 +135,7 @@ class _Builder:
             self._anchors[event.anchor] = built
         self._values += 1
         if self._values > MAX_VALUES:
-            raise too_many(line=built[0].line or 1, column=built[0].column or 1)
+            raise too_many(built[0].line or 1, built[0].column or 1)
         return built
 
     def _scalar(self, event: yaml.ScalarEvent, key: yaml.ScalarEvent | None) -> Scalar:
@@ -235,11 +228,11 @@ class _Builder:
     def _key(self, event: Any, places: dict[str, tuple[int, int]], depth: int) -> str:
         line, column = _place(event)
         if type(event) is yaml.AliasEvent:
-            raise Unreadable("an alias cannot be a key", line=line, column=column)
+            raise Unreadable("an alias cannot be a key", None, line, column)
         if type(event) is not yaml.ScalarEvent:
             if depth >= MAX_DEPTH:
                 raise self._too_deep(line, column)
-            raise Unreadable("a key must be plain text", line=line, column=column)
+            raise Unreadable("a key must be plain text", None, line, column)
         key: str = event.value
         if event.tag is not None and event.tag not in _STRING:
             self._report("a tag cannot stand before a key", None, line, column)
@@ -271,28 +264,20 @@ class _Builder:
         target = self._anchors.get(name)
         if target is None:
             inside = name in self._anchors
-            raise Unreadable(
-                f"the alias `*{name}` stands inside its own anchor"
-                if inside
-                else f"the alias `*{name}` has no anchor before it",
-                line=line,
-                column=column,
-            )
+            wrong = "stands inside its own anchor" if inside else "has no anchor before it"
+            raise Unreadable(f"the alias `*{name}` {wrong}", None, line, column)
         _, size, height = target
         self._repeated += size
         if self._repeated > MAX_REPEATED:
-            raise Unreadable(
-                f"aliases repeat more than {MAX_REPEATED:,} values",
-                remedy="Write the rows out, or yield them from a Python seeder.",
-                line=line,
-                column=column,
-            )
+            remedy = "Write the rows out, or yield them from a Python seeder."
+            message = f"aliases repeat more than {MAX_REPEATED:,} values"
+            raise Unreadable(message, remedy, line, column)
         if depth + height > MAX_DEPTH:
             raise self._too_deep(line, column)
         return target
 
     def _too_deep(self, line: int, column: int) -> Unreadable:
-        return Unreadable(f"is nested more than {MAX_DEPTH} levels deep", line=line, column=column)
+        return Unreadable(f"is nested more than {MAX_DEPTH} levels deep", None, line, column)
 
     def _report(self, message: str, remedy: str | None, line: int, column: int) -> None:
         at = Located(line=line, column=column)
@@ -324,4 +309,4 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> Unreadable:
             remedy = "Indent with spaces: YAML allows no tabs there."
         elif error.problem and "mapping values are not allowed" in error.problem:
             remedy = "Quote a value that contains `: `."
-    return Unreadable(message, remedy=remedy, line=line, column=column)
+    return Unreadable(message, remedy, line, column)

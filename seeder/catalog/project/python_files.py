@@ -18,7 +18,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from seeder.catalog.formats.files import Located, Unreadable, read_text
-from seeder.catalog.formats.problems import Problems
+from seeder.catalog.formats.problems import FileProblems
 from seeder.catalog.project.api import REGISTER, DeclaredRows, DeclaredTask, RowsContext
 from seeder.catalog.project.project import Project
 from seeder.merge.model import Text
@@ -34,6 +34,8 @@ class SeederFile(Struct, frozen=True, kw_only=True):
     path: Path
     name: str
     """Project-relative."""
+    report: FileProblems
+    """Where what is wrong with it goes."""
     root: Path
     """Of the project."""
     source: str
@@ -42,11 +44,9 @@ class SeederFile(Struct, frozen=True, kw_only=True):
     tasks: tuple[DeclaredTask, ...]
 
 
-def import_seeder(
-    path: Path, *, name: str, project: Project, problems: Problems
-) -> SeederFile | None:
+def import_seeder(path: Path, project: Project, report: FileProblems) -> SeederFile | None:
     """Import one file and see what it declares; None when that failed."""
-    source = _source(path, name, problems)
+    source = _source(path, report)
     if source is None:
         return None
     digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:12]
@@ -57,16 +57,14 @@ def import_seeder(
         with importing(project.root, module):
             exec(code, module.__dict__)  # noqa: S102  # the project's own seeder
     except _ANY as error:
-        problems.add(
-            f"importing it raised {told_at(error, root=project.root, file=path)}",
-            file=name,
-            at=_raised_at(error, path),
-        )
+        raised = told_at(error, root=project.root, file=path)
+        report.bad(_raised_at(error, path), f"importing it raised {raised}")
         return None
     declared = module.__dict__.get(REGISTER, ())
     return SeederFile(
         path=path,
-        name=name,
+        name=report.file,
+        report=report,
         root=project.root,
         source=source,
         module=module,
@@ -75,63 +73,53 @@ def import_seeder(
     )
 
 
-def is_python(path: Path, *, name: str, problems: Problems) -> bool:
+def is_python(path: Path, report: FileProblems) -> bool:
     """Whether a file that is not imported in this environment is Python at all."""
-    source = _source(path, name, problems)
+    source = _source(path, report)
     if source is None:
         return False
     try:
         ast.parse(source, str(path))
     except (SyntaxError, ValueError, RecursionError) as error:
-        at = _raised_at(error, path)
-        problems.add(f"is not valid Python: {told(error)}", file=name, at=at)
+        report.bad(_raised_at(error, path), f"is not valid Python: {told(error)}")
         return False
     return True
 
 
 def called(
-    declared: DeclaredRows, context: RowsContext, *, file: SeederFile, problems: Problems
+    declared: DeclaredRows, context: RowsContext, *, file: SeederFile
 ) -> list[Mapping[str, object]] | None:
     """Call a `@rows` function; its rows, or None when it failed."""
     at = Located(line=declared.line)
-    path, name = file.path, file.name
+    path, bad = file.path, file.report.bad
     found: list[Mapping[str, object]] = []
     try:
         with importing(file.root, file.module):
             produced = declared.function(context)
             if not isinstance(produced, Iterable) or isinstance(produced, str | Mapping):
-                problems.add(
-                    f"`{declared.name}` returned {type(produced).__name__}, not rows",
-                    remedy="Yield one mapping per row.",
-                    file=name,
-                    at=at,
-                )
+                message = f"`{declared.name}` returned {type(produced).__name__}, not rows"
+                bad(at, message, "Yield one mapping per row.")
                 return None
             for row in produced:
                 if not isinstance(row, Mapping) or not all(isinstance(key, str) for key in row):
-                    problems.add(
+                    bad(
+                        at,
                         f"`{declared.name}` yielded {type(row).__name__}, not a mapping of "
                         "column names to values",
-                        remedy='Yield rows such as {"name": "Ada"}.',
-                        file=name,
-                        at=at,
+                        'Yield rows such as {"name": "Ada"}.',
                     )
                     return None
                 found.append(row)
     except UndeclaredVariable as error:
-        problems.add(
+        bad(
+            _raised_at(error, path),
             f"`{declared.name}` reads the environment variable {error.args[0]} undeclared",
-            remedy=f'Write env=["{error.args[0]}"] in its @rows.',
-            file=name,
-            at=_raised_at(error, path),
+            f'Write env=["{error.args[0]}"] in its @rows.',
         )
         return None
     except _ANY as error:
-        problems.add(
-            f"`{declared.name}` raised {told_at(error, root=file.root, file=path)}",
-            file=name,
-            at=_raised_at(error, path) or at,
-        )
+        raised = told_at(error, root=file.root, file=path)
+        bad(_raised_at(error, path) or at, f"`{declared.name}` raised {raised}")
         return None
     return found
 
@@ -196,11 +184,11 @@ def _belongs(module: types.ModuleType, root: Path) -> bool:
     return any(place and Path(str(place)).is_relative_to(root) for place in places)
 
 
-def _source(path: Path, name: str, problems: Problems) -> str | None:
+def _source(path: Path, report: FileProblems) -> str | None:
     try:
         return read_text(path)
     except Unreadable as error:
-        problems.add(error.message, remedy=error.remedy, file=name, at=error.at)
+        report.unreadable(error)
         return None
 
 

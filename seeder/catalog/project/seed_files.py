@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from msgspec import Struct
 
 from seeder.catalog.formats.files import Found, os_reason, walk
-from seeder.catalog.formats.problems import Problems
+from seeder.catalog.formats.problems import FileProblems, Problems
 from seeder.catalog.project.project import Project
 
 _DIRECTORIES = ("core", "update", "dev")
@@ -52,20 +52,18 @@ def seed_files(project: Project, problems: Problems) -> list[SeedFile]:
         return []
     strange: set[str] = set()
     for entry in entries:
+        report = FileProblems(entry.name, problems)
         inner = PurePosixPath(entry.name).relative_to(seeds)
         directory = inner.parts[0] if len(inner.parts) > 1 else ""
         if not entry.name.isprintable():
-            problems.add(
-                "has a name with characters that cannot be shown",
-                remedy="Rename it: a set is called by the name of its file.",
-                file=entry.name.encode("ascii", "backslashreplace").decode(),
-            )
+            name = entry.name.encode("ascii", "backslashreplace").decode()
+            remedy = "Rename it: a set is called by the name of its file."
+            message = "has a name with characters that cannot be shown"
+            problems.add(message, remedy=remedy, file=name)
         elif entry.outside:
-            problems.add(
-                "is a link that leads out of the project", remedy="Copy it.", file=entry.name
-            )
+            report.bad(None, "is a link that leads out of the project", "Copy it.")
         elif directory in _DIRECTORIES:
-            each = _seed_file(entry, directory, problems)
+            each = _seed_file(entry, directory, report)
             if each is not None:
                 found.append(each)
         elif directory:
@@ -79,15 +77,12 @@ def seed_files(project: Project, problems: Problems) -> list[SeedFile]:
                     file=f"{seeds}/{directory}",
                 )
         elif not _is_note(inner):
-            problems.add(
-                "is in no directory of seeds",
-                remedy=f"Move it to {seeds}/core, {seeds}/update or {seeds}/dev.",
-                file=entry.name,
-            )
+            remedy = f"Move it to {seeds}/core, {seeds}/update or {seeds}/dev."
+            report.bad(None, "is in no directory of seeds", remedy)
     return found
 
 
-def _seed_file(entry: Found, directory: str, problems: Problems) -> SeedFile | None:
+def _seed_file(entry: Found, directory: str, report: FileProblems) -> SeedFile | None:
     name = PurePosixPath(entry.name)
     suffix = name.suffix
     if suffix == ".py":
@@ -96,17 +91,13 @@ def _seed_file(entry: Found, directory: str, problems: Problems) -> SeedFile | N
         role = Role.PYTHON
     elif directory == "update":
         if suffix in _SET_SUFFIXES:
-            problems.add(
-                "rows do not belong into `update`, which holds tasks (.py, .sql)",
-                remedy="Move it to core or dev: an update merges rows from there.",
-                file=entry.name,
-            )
+            message = "rows do not belong into `update`, which holds tasks (.py, .sql)"
+            remedy = "Move it to core or dev: an update merges rows from there."
+            report.bad(None, message, remedy)
             return None
         role = Role.SQL if suffix == ".sql" else Role.DATA
     elif suffix == ".sql":
-        problems.add(
-            "SQL does not belong here", remedy="Move it to update, as a task.", file=entry.name
-        )
+        report.bad(None, "SQL does not belong here", "Move it to update, as a task.")
         return None
     else:
         role = Role.SET if suffix in _SET_SUFFIXES else Role.DATA

@@ -13,7 +13,7 @@ from seeder.catalog.formats.files import Located, Unreadable, read_text
 from seeder.catalog.formats.json_reader import read_json
 from seeder.catalog.formats.nodes import Mapping as MappingNode
 from seeder.catalog.formats.nodes import Node, Scalar, Sequence, kind
-from seeder.catalog.formats.problems import Problems, Spot
+from seeder.catalog.formats.problems import FileProblems, Problems, Spot
 from seeder.catalog.formats.yaml_reader import read_yaml
 from seeder.catalog.project.project import Project
 from seeder.catalog.project.python_files import SeederFile, called, seeder_context
@@ -37,6 +37,18 @@ class Draft(NamedTuple):
         if self.node is not None:
             return self.node if column is None else self.node.items.get(column, self.node)
         return Located(line=self.line)
+
+    def bad(
+        self,
+        problems: Problems,
+        message: str,
+        remedy: str | None = None,
+        *,
+        column: str | None = None,
+        address: str | None = None,
+    ) -> None:
+        """Report a problem where a cell stands, or else the row."""
+        problems.add(message, remedy=remedy, file=self.file, at=self.at(column), address=address)
 
     def from_env(self, column: str) -> bool:
         """Whether the cell was taken from the environment, and must not be shown."""
@@ -65,6 +77,7 @@ class DraftReader:
         if path is None:
             return []
         name = self._project.name(path)
+        report = FileProblems(name, self._problems)
         try:
             if declaration.csv_form is not None or path.suffix == ".csv":
                 table = read_table(path, file=name, form=declaration.csv_form or PLAIN)
@@ -73,15 +86,12 @@ class DraftReader:
                 root = self.parse(path, name, self._problems)
                 if isinstance(root, Sequence):
                     return list(self._drafts(root.items, name, declaration, active=active))
-                self._problems.add(
-                    f"is {'empty' if root is None else kind(root)}, not a list of rows",
-                    remedy="A file in `rows_from` holds the rows alone.",
-                    file=name,
-                    at=root,
-                )
+                found = "empty" if root is None else kind(root)
+                remedy = "A file in `rows_from` holds the rows alone."
+                report.bad(root, f"is {found}, not a list of rows", remedy)
                 return []
         except Unreadable as error:
-            self._problems.add(error.message, remedy=error.remedy, file=name, at=error.at)
+            report.unreadable(error)
             return []
         self._problems.add(
             f"`rows_from` reads .csv, .json and .yaml files, not `{path.name}`",
@@ -170,18 +180,14 @@ class DraftReader:
             return []
         context = seeder_context(given, environment=environment, release=release)
         drafts = []
-        for row in called(declared, context, file=file, problems=self._problems) or ():
+        for row in called(declared, context, file=file) or ():
             cells = {}
             for column, value in row.items():
                 try:
                     cells[column] = native(value)
                 except TypeError as error:
-                    self._problems.add(
-                        f"`{declared.name}` yields {error} for `{column}`",
-                        remedy="Yield text, numbers, dates, bytes, UUIDs, lists or mappings.",
-                        file=file.name,
-                        at=at,
-                    )
+                    remedy = "Yield text, numbers, dates, bytes, UUIDs, lists or mappings."
+                    file.report.bad(at, f"`{declared.name}` yields {error} for `{column}`", remedy)
                     return []
             drafts.append(Draft(cells, file.name, declared.line))
         return drafts

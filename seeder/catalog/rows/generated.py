@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from seeder.catalog.declaring.declaration import Declaration
-from seeder.catalog.formats.problems import Problems, Spot
+from seeder.catalog.formats.problems import Problems
 from seeder.catalog.rows.drafts import Draft
 from seeder.merge.model import Cell, Generator, Update
 
@@ -35,7 +35,7 @@ class GeneratedColumns:
         for column, cell in cells.items():
             if isinstance(cell, Generator):
                 self._rows[column] = self._rows.get(column, 0) + 1
-                self._add(column, cell, draft.file, draft.at(column))
+                self._add(column, cell, draft)
             else:
                 given[column] = cell
         return given
@@ -53,7 +53,7 @@ class GeneratedColumns:
                     at=self._declaration.at,
                 )
 
-    def _add(self, column: str, generator: Generator, file: str, at: Spot) -> None:
+    def _add(self, column: str, generator: Generator, draft: Draft) -> None:
         declared, tag = self._declaration, f"!{generator.value}"
         rule = declared.rule(column)
         message = remedy = None
@@ -72,4 +72,4 @@ class GeneratedColumns:
             remedy = "Leave `update: always` out."
         if message is not None and column not in self._reported:
             self._reported.add(column)
-            self._problems.add(message, remedy=remedy, file=file, at=at)
+            draft.bad(self._problems, message, remedy, column=column)

@@ -15,7 +15,7 @@ from seeder.catalog.declaring.values import Values
 from seeder.catalog.formats.files import Located, Unreadable
 from seeder.catalog.formats.nodes import Mapping as MappingNode
 from seeder.catalog.formats.nodes import Node, node_of
-from seeder.catalog.formats.problems import Problems
+from seeder.catalog.formats.problems import FileProblems, Problems
 from seeder.catalog.project.project import Project
 from seeder.catalog.project.python_files import SeederFile, import_seeder, is_python
 from seeder.catalog.project.seed_files import Role, SeedFile
@@ -67,7 +67,7 @@ class SourceReader:
             case Role.PYTHON:
                 self._python_file(file)
             case Role.SQL:
-                task = sql_task(file.path, name=file.name, problems=self._problems)
+                task = sql_task(file.path, self._report(file))
                 self.tasks += [task] if task is not None else []
             case Role.DATA:
                 pass
@@ -118,7 +118,7 @@ class SourceReader:
         try:
             root = self._drafts.parse(file.path, file.name, local)
         except Unreadable as error:
-            local.add(error.message, remedy=error.remedy, file=file.name, at=error.at)
+            FileProblems(file.name, local).unreadable(error)
             self._doubtful.append(_Doubtful(file=file, root=None, problems=local, failed=True))
             return
         if not isinstance(root, MappingNode) or not any(key in KEYS for key in root.items):
@@ -137,15 +137,15 @@ class SourceReader:
             )
         )
 
+    def _report(self, file: SeedFile) -> FileProblems:
+        return FileProblems(file.name, self._problems)
+
     def _read(
         self, root: Node | None, name: str, file: SeedFile, *, computed: bool = False
     ) -> Declaration | None:
         if not name:
-            self._problems.add(
-                "the file name is only a number",
-                remedy="Name the set behind it: 010_roles.yaml.",
-                file=file.name,
-            )
+            remedy = "Name the set behind it: 010_roles.yaml."
+            self._report(file).bad(None, "the file name is only a number", remedy)
             return None
         declaration = read_declaration(
             root, name=name, file=file.name, problems=self._problems, computed=computed
@@ -154,40 +154,32 @@ class SourceReader:
             return declaration
         environments = declaration.environments or DISPOSABLE
         if not environments <= DISPOSABLE:
-            self._problems.add(
+            self._report(file).bad(
+                declaration.at,
                 "sets below `dev` are for disposable environments only: dev and test",
-                remedy="Move it to core, with its `environments:`.",
-                file=file.name,
-                at=declaration.at,
+                "Move it to core, with its `environments:`.",
             )
         return replace(declaration, environments=environments & DISPOSABLE)
 
     def _python_file(self, file: SeedFile) -> None:
         if file.directory == "dev" and not is_disposable(self._environment):
             # Not imported: what it imports need not be installed in production.
-            is_python(file.path, name=file.name, problems=self._problems)
+            is_python(file.path, self._report(file))
             return
-        seeder = import_seeder(
-            file.path, name=file.name, project=self._project, problems=self._problems
-        )
+        seeder = import_seeder(file.path, self._project, self._report(file))
         if seeder is None:
             return
         if file.directory == "update":
             self._python_tasks(seeder)
             return
         for task in seeder.tasks:
-            self._problems.add(
-                f"the task `{task.name}` does not belong here",
-                remedy="Move it to update.",
-                file=file.name,
-                at=Located(line=task.line),
+            at = Located(line=task.line)
+            seeder.report.bad(
+                at, f"the task `{task.name}` does not belong here", "Move it to update."
             )
         if not seeder.rows and not seeder.tasks:
-            self._problems.add(
-                "declares no rows",
-                remedy="Decorate a generator with @rows, or start the file's name with `_`.",
-                file=file.name,
-            )
+            remedy = "Decorate a generator with @rows, or start the file's name with `_`."
+            seeder.report.bad(None, "declares no rows", remedy)
         for number in range(len(seeder.rows)):
             self._python_set(seeder, number, file)
 
@@ -212,17 +204,10 @@ class SourceReader:
 
     def _python_tasks(self, seeder: SeederFile) -> None:
         for rows in seeder.rows:
-            self._problems.add(
-                f"the rows `{rows.name}` do not belong into `update`",
-                remedy="Move them to core or dev.",
-                file=seeder.name,
-                at=Located(line=rows.line),
-            )
+            message = f"the rows `{rows.name}` do not belong into `update`"
+            seeder.report.bad(Located(line=rows.line), message, "Move them to core or dev.")
         if not seeder.tasks and not seeder.rows:
-            self._problems.add(
-                "declares no task",
-                remedy="Decorate a function with @task, or start the file's name with `_`.",
-                file=seeder.name,
-            )
-        tasks = [python_task(each, seeder, self._problems) for each in seeder.tasks]
+            remedy = "Decorate a function with @task, or start the file's name with `_`."
+            seeder.report.bad(None, "declares no task", remedy)
+        tasks = [python_task(each, seeder) for each in seeder.tasks]
         self.tasks += [task for task in tasks if task is not None]
