@@ -133,8 +133,7 @@ def _outlook(
 ) -> Outlook:
     from seeder.database.applying.outlook import outlook
 
-    before = None if meta is None else meta.tables_before
-    created = None if before is None else frozenset(before)
+    created = None if meta is None else meta.tables_before
     return outlook(connection, ledger, catalog, created=created, migrations_pending=pending)
 
 

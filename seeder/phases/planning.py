@@ -230,12 +230,11 @@ class Planner(Struct, frozen=True, kw_only=True):
         """What the sets are to be told."""
         from seeder.database.staging.context import Orders
 
-        before = None if self.meta is None else self.meta.tables_before
         return Orders(
             mode=decision.mode,
             adopt=decision.adopt,
             allow_missing=frozenset(self.settings.allow_missing),
-            created=None if before is None else frozenset(before),
+            created=self.meta.tables_before if self.meta else None,
             migrations_pending=self.may_migrate,
             reported=_REPORTED if self.settings.report else 0,
         )

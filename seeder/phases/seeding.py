@@ -297,14 +297,13 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
         Returns its id, if there is one, and warnings.
         """
-        from seeder.database.ledger.runs.requests import tasks_wait
-
         connection, ledger = self.connection, self.ledger
         plan: Plan | None = None
         refusal = None
         waiting = (SetDecision.UNADOPTED, SetDecision.PENDING)
         if any(each.decision in waiting for each in outcomes) or (
-            choice.mode is Mode.INIT and tasks_wait(connection, ledger, self.catalog.tasks)
+            choice.mode is Mode.INIT
+            and {task.name for task in self.catalog.tasks} - ledger.tasks(connection).keys()
         ):
             plan, refusal = pending_plan(
                 self.settings, connection, ledger, self.catalog, self.graph

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from seeder.database.embedded import embedded_server
-from seeder.database.embedded.embedded_server import EmbeddedServer, exclusive
+from seeder.database.embedded.embedded_server import EmbeddedServer, exclusive, lock_file
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def shared_server(
     is started here.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    with _opened(directory / "users") as users:
+    with lock_file(directory / "users") as users:
         with exclusive(directory / "turn"):
             fcntl.flock(users, fcntl.LOCK_SH)
             # Empty when the last user left in order. After a kill it still says which server was
@@ -44,15 +44,6 @@ def shared_server(
                     if os.pread(users, 200, 0) != _identity(server.data):
                         server.stop()
                     os.truncate(users, 0)
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def _is_last(users: int) -> bool:

@@ -12,7 +12,7 @@ from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import SetReference, TableName, TableReference
 from seeder.merge.settled import ExportedSet
 from seeder.runtime.log import Log
-from seeder.settle.recorded import looking
+from seeder.settle.recorded import held
 
 if TYPE_CHECKING:
     from seeder.database.settling.export import ExportCell, ExportColumn, ExportTable
@@ -42,7 +42,7 @@ def export(
 
     names = [table_name(each) for each in dict.fromkeys(tables)]
     with (
-        looking(settings, log=log) as opened,
+        held(settings, log=log, reading=True) as opened,
         translated(doing="reading the tables"),
         opened.connection.transaction(),
     ):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from seeder.configuration.settings import Settings
 from seeder.merge.settled import SHOWN, History, RunDetails
 from seeder.runtime.log import Log
-from seeder.settle.recorded import looking
+from seeder.settle.recorded import held
 
 
 def history(settings: Settings, *, log: Log, limit: int) -> History:
@@ -13,7 +13,7 @@ def history(settings: Settings, *, log: Log, limit: int) -> History:
     from seeder.database.connection.failures import translated
     from seeder.database.ledger.past.run_history import read_runs
 
-    with looking(settings, log=log) as opened, translated(doing="reading the history"):
+    with held(settings, log=log, reading=True) as opened, translated(doing="reading the history"):
         opened.meta()
         runs = read_runs(opened.connection, opened.ledger, limit=limit + 1)
     return History(runs=runs[:limit], more=len(runs) > limit)
@@ -25,7 +25,7 @@ def show(settings: Settings, *, log: Log, run: int, limit: int = SHOWN) -> RunDe
     from seeder.database.ledger.past.run_history import read_rows, read_run
     from seeder.database.ledger.tables import projects
 
-    with looking(settings, log=log) as opened, translated(doing="reading the history"):
+    with held(settings, log=log, reading=True) as opened, translated(doing="reading the history"):
         opened.meta()
         ledger = projects.of_run(opened.connection, opened.ledger, run)
         found = read_run(opened.connection, ledger, run)

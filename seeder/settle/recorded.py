@@ -42,7 +42,7 @@ class Done(Struct, frozen=True, kw_only=True):
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """A database whose advisory lock is held."""
+    """A database to work on, whose advisory lock is held unless it is only read."""
 
     connection: Connection
     ledger: Ledger
@@ -156,28 +156,20 @@ class Held(Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def held(settings: Settings, *, log: Log) -> Iterator[Held]:
-    """Wait for the database and take its advisory lock."""
-    with opened(settings, log=log) as (connection, target, deadline):
-        ledger = locked(settings, connection, target, log=log, deadline=deadline)
+def held(settings: Settings, *, log: Log, reading: bool = False) -> Iterator[Held]:
+    """Wait for the database and take its advisory lock.
+
+    For `reading` alone nothing is locked, and a standby will do.
+    """
+    from seeder.database.ledger.tables.ledger import Ledger
+
+    with opened(settings, log=log, writable=not reading) as (connection, target, deadline):
+        ledger = Ledger(schema=settings.schema)
+        if not reading:
+            ledger = locked(settings, connection, target, log=log, deadline=deadline)
         yield Held(
             connection=connection,
             ledger=ledger,
-            settings=settings,
-            log=log,
-            deadline=deadline,
-        )
-
-
-@contextmanager
-def looking(settings: Settings, *, log: Log) -> Iterator[Held]:
-    """Connect to read only: no lock, and a standby will do."""
-    from seeder.database.ledger.tables.ledger import Ledger
-
-    with opened(settings, log=log, writable=False) as (connection, _, deadline):
-        yield Held(
-            connection=connection,
-            ledger=Ledger(schema=settings.schema),
             settings=settings,
             log=log,
             deadline=deadline,

@@ -9,7 +9,7 @@ from seeder.errors import ConfigurationInvalid
 from seeder.merge.given import is_disposable
 from seeder.merge.settled import Settlement
 from seeder.runtime.log import Log
-from seeder.settle.recorded import Done, Held, held
+from seeder.settle.recorded import Done, held
 
 _UNTOUCHED = (
     "Releases stay applied, so the next update does not bring it back. Tasks, migrations and"
@@ -30,6 +30,8 @@ def undo(
     SeedingFailed where a constraint is in the way, NotConfirmed for a protected database unless
     it is `confirmed`, or a dry run.
     """
+    from seeder.database.ledger.tables import projects
+
     with held(settings, log=log) as opened:
         marked = opened.meta().environment
         if not (dry_run or confirmed or is_disposable(marked)):
@@ -39,7 +41,7 @@ def undo(
                 code="confirmation-missing",
                 marked=marked,
             )
-        opened = _opened(opened, run)
+        opened = replace(opened, ledger=projects.of_run(opened.connection, opened.ledger, run))
 
         def work(by: int) -> Done:
             from seeder.database.settling.undo import undo as undo_rows
@@ -50,10 +52,3 @@ def undo(
         return opened.settle(
             "undo", work, subject=f"run {run}", dry_run=dry_run, summary={"undone": run}
         )
-
-
-def _opened(opened: Held, run: int) -> Held:
-    """The record of the project whose run it is."""
-    from seeder.database.ledger.tables import projects
-
-    return replace(opened, ledger=projects.of_run(opened.connection, opened.ledger, run))

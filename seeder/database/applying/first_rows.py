@@ -34,7 +34,6 @@ def insert_first(
         return ()
     tables = read_tables(connection, [each.table for each in sets])
     meta = ledger.meta(connection)
-    before = None if meta is None else meta.tables_before
     names = {each.name for each in sets}
     part = replace(
         catalog,
@@ -53,7 +52,7 @@ def insert_first(
             mode=Mode.INIT,
             first=True,
             staged=True,
-            created=None if before is None else frozenset(before),
+            created=meta.tables_before if meta else None,
         ),
         run=run,
     )

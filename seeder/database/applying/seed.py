@@ -102,17 +102,32 @@ def _insert_together(
         rows = work.seed_set.rows
         # Rows that refer to rows that are not there are left out, and then there are fewer.
         whole = isinstance(rows, Sized) and len(rows) == count
-        outcomes[name] = SetOutcome(
-            name=name,
-            table=str(work.table),
-            decision=work.decision,
-            counts=row_outcomes.all_inserted(count)
-            if whole
-            else row_outcomes.counts(seeding.connection, work),
-            kept=() if whole else _kept(seeding, work),
-            rows=_reported(seeding, work),
+        kept = () if whole else _kept(seeding, work)
+        outcomes[name] = _outcome(
+            seeding, work, count if whole else None, kept=kept, rows=_reported(seeding, work)
         )
     return inserted is not None
+
+
+def _outcome(
+    seeding: Seeding,
+    work: SetWork,
+    inserted: int | None,
+    *,
+    kept: tuple[RowChange, ...],
+    rows: tuple[RowChange, ...],
+) -> SetOutcome:
+    """What was done to a set; `inserted` where that is all that was, and to every row."""
+    return SetOutcome(
+        name=work.name,
+        table=str(work.table),
+        decision=work.decision,
+        counts=row_outcomes.counts(seeding.connection, work)
+        if inserted is None
+        else row_outcomes.all_inserted(inserted),
+        kept=kept,
+        rows=rows,
+    )
 
 
 def _apply_group(
@@ -160,15 +175,8 @@ def _apply_group(
             and not work.stage.references
             and not work.table.rewrites
         )
-        outcomes[name] = SetOutcome(
-            name=name,
-            table=str(work.table),
-            decision=work.decision,
-            counts=row_outcomes.all_inserted(inserted[name])
-            if whole
-            else row_outcomes.counts(connection, work),
-            kept=kept[name],
-            rows=rows[name],
+        outcomes[name] = _outcome(
+            seeding, work, inserted[name] if whole else None, kept=kept[name], rows=rows[name]
         )
         if dropped.get(name):
             outcomes[name] = departing.without(
@@ -237,7 +245,8 @@ def _write_group(
         connection.execute("SET CONSTRAINTS ALL DEFERRED")
     for name in updated_first:
         with rejected(connection, works[name], Writes.UPDATES, run=_here_before(seeding)):
-            _write_first(seeding, works[name])
+            _record_images(seeding, works[name])
+            update_in_turn(connection, works[name], _resolved(works[name]))
     circles = _circles(works)
     late = {name: _late(work, works, circles[name]) for name, work in works.items()}
     first = {name: _needed_first(work, works, late[name]) for name, work in works.items()}
@@ -328,11 +337,6 @@ def _cannot_wait(work: SetWork, column: str) -> bool:
     return any(column in key.columns and not key.deferrable for key in work.table.foreign_keys)
 
 
-def _write_first(seeding: Seeding, work: SetWork) -> None:
-    _record_images(seeding, work)
-    update_in_turn(seeding.connection, work, _resolved(work))
-
-
 def _record_images(seeding: Seeding, work: SetWork) -> None:
     """Keep what is about to be overwritten, once."""
     if work.name not in seeding.imaged:
@@ -352,7 +356,7 @@ def _resolved(work: SetWork) -> sql.Composable:
 def _write_changes(seeding: Seeding, work: SetWork, *, begun: bool) -> None:
     """Update live rows as judged, and bring the ledger's entries up to date.
 
-    What `_write_first` has begun is not written twice.
+    With `begun` what refers to no row that was yet to be inserted is changed already.
     """
     connection, ledger, run = seeding.connection, seeding.ledger, seeding.run
     _record_images(seeding, work)

@@ -158,7 +158,11 @@ def _run(connection: Connection, task: Task) -> None:
         if task.kind is TaskKind.SQL:
             connection.execute((task.sql or "").encode())
         else:
-            _call(connection, task)
+            # Here, and not above: only Python tasks need SQLAlchemy.
+            from seeder.database.applying.task_connection import call_with_sqlalchemy
+
+            assert task.call is not None  # noqa: S101  # a Python task has a function
+            call_with_sqlalchemy(connection, task.name, task.file, task.call)
     except SeederError:
         raise
     except psycopg.Error as error:
@@ -183,11 +187,3 @@ def _transaction(connection: Connection) -> tuple[object, str]:
     ).fetchone()
     assert row is not None  # noqa: S101  # a query without FROM has one row
     return row[0], row[1]
-
-
-def _call(connection: Connection, task: Task) -> None:
-    # Here, and not above: only Python tasks need SQLAlchemy.
-    from seeder.database.applying.task_connection import call_with_sqlalchemy
-
-    assert task.call is not None  # noqa: S101  # a Python task has a function
-    call_with_sqlalchemy(connection, task.name, task.file, task.call)

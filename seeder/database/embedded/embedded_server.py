@@ -155,9 +155,16 @@ def exclusive(path: Path) -> Iterator[int]:
 
     A program that is given the descriptor holds the lock as well, should this one be killed.
     """
+    with lock_file(path) as descriptor:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+
+
+@contextmanager
+def lock_file(path: Path) -> Iterator[int]:
+    """The descriptor of a file that is there to be locked, and closed behind the block."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -70,7 +70,7 @@ class Lineage:
         before it know, or came there by another history than this image's.
         """
         live, graph = self._live, self._graph
-        never_told = [each for each in live if not self._is_known(each)]
+        never_told = [n for n in live if n not in graph.revisions and n not in self._known]
         if never_told:
             raise RevisionUnknown(
                 f"The database is at revision {', '.join(never_told)}, which no image has told it"
@@ -106,9 +106,6 @@ class Lineage:
             if now != was:
                 found[name] = now
         return found
-
-    def _is_known(self, name: str) -> bool:
-        return name in self._graph.revisions or name in self._known
 
     def _not_applied(self) -> Iterator[Problem]:
         """Say what of an image that does not know the live revisions was not applied, or was

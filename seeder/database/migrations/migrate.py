@@ -266,7 +266,9 @@ def _apply(
                 attempt = 1
             failure = conflict.failure
         except SeederError as error:
-            _explain_partial(connection, error, progress)
+            # A failed autocommit block may have left an invalid index.
+            if progress.used_autocommit and not isinstance(error, ConnectionLost):
+                _require_valid_indexes(connection, after=error)
             raise
         pause = min(0.2 * 2.0**attempt, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
         # A try that can only end at the deadline would end as one, and hide the conflict.
@@ -281,12 +283,6 @@ def _apply(
             pause_s=round(pause, 1),
         )
         sleep(pause)
-
-
-def _explain_partial(connection: Connection, error: SeederError, progress: Progress) -> None:
-    """Raise MigrationPartial instead where a failed autocommit block left an invalid index."""
-    if progress.used_autocommit and not isinstance(error, ConnectionLost):
-        _require_valid_indexes(connection, after=error)
 
 
 def _require_valid_indexes(connection: Connection, *, after: SeederError | None = None) -> None:

@@ -297,7 +297,9 @@ def _reference(
     keys = [key for key in draft.table.foreign_keys if key.columns == (name,)]
     for key in keys:
         for other in drafts:
-            if other.table.qualified == key.target and name not in _own_key(draft, other):
+            # A key cannot be made of itself.
+            own = other is draft and name in draft.key
+            if other.table.qualified == key.target and not own:
                 draft.through[name] = key
                 return SetReference(set=other.name)
     for key in keys:
@@ -315,11 +317,6 @@ def _reference(
             " of one column; they mean nothing in another database."
         )
     return None
-
-
-def _own_key(draft: ExportTable, other: ExportTable) -> tuple[str, ...]:
-    """Key columns that refer to the table itself: a key cannot be made of itself."""
-    return draft.key if other is draft else ()
 
 
 # -- rows -------------------------------------------------------------------------------------

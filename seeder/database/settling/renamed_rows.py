@@ -47,8 +47,8 @@ def settle(connection: Connection, work: SetWork, renamed: Renamed) -> list[Prob
         connection.execute(
             work.compose(
                 "SELECT s.addr, w.s::text FROM {verdict} w JOIN {stage} s ON {row} = w.s"
-                " WHERE {} LIMIT {}",
-                _is_missing(),
+                " WHERE w.b IS NULL AND NOT w.live AND w.verdict = ANY ({}) LIMIT {}",
+                numbers(ROW_RULES, {RowAction.INSERT}),
                 sql.Literal(_SEARCHED + 1),
             )
         ).fetchall()
@@ -82,12 +82,6 @@ def settle(connection: Connection, work: SetWork, renamed: Renamed) -> list[Prob
             )
         )
     return problems
-
-
-def _is_missing() -> sql.Composable:
-    return sql.SQL("w.b IS NULL AND NOT w.live AND w.verdict = ANY ({})").format(
-        numbers(ROW_RULES, {RowAction.INSERT})
-    )
 
 
 def _refers(work: SetWork) -> bool:

@@ -15,7 +15,6 @@ from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import all_of, canonical, either, equal, negated
-from seeder.database.schema.tables import Column
 from seeder.database.settling.partial import (
     find_few,
     kept,
@@ -122,7 +121,8 @@ def _told(
         change = found.get(address)
         if address in revived:
             continue
-        if change is not None and change.action is RowAction.RESTORE and _is_insert(change):
+        inserts = change is not None and all(column.live is None for column in change.columns)
+        if change is not None and change.action is RowAction.RESTORE and inserts:
             columns = tuple(
                 ColumnChange(
                     name=column.name,
@@ -150,10 +150,6 @@ def _told(
         else:
             told.append(kept(address, "is there already"))
     return told
-
-
-def _is_insert(change: RowChange) -> bool:
-    return all(column.live is None for column in change.columns)
 
 
 # -- rows that are still there, marked as deleted ---------------------------------------------
@@ -202,7 +198,7 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
         work.compose(
             "UPDATE {live} t SET {} = {} FROM {} w WHERE {}",
             sql.Identifier(column),
-            _not_deleted(live),
+            sql.SQL("false" if live.base == "boolean" else "NULL"),
             relation,
             at_live(work),
         )
@@ -239,10 +235,6 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
         )
         for addr, before, after in rows
     ]
-
-
-def _not_deleted(live: Column) -> sql.Composable:
-    return sql.SQL("false" if live.base == "boolean" else "NULL")
 
 
 def _find_marked(connection: Connection, work: SetWork, name: str, keys: Sequence[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from psycopg import sql
@@ -10,7 +9,6 @@ from psycopg import sql
 from seeder.database.connection.answers import Session, answer, records
 from seeder.database.connection.connect import Connection
 from seeder.database.ledger.tables.ledger import Ledger, older_than
-from seeder.merge.model import Task
 from seeder.merge.plan import Plan
 from seeder.merge.plan_document import from_document
 from seeder.merge.result import RequestOutcome
@@ -25,11 +23,6 @@ def pending_plans(connection: Connection, ledger: Ledger) -> tuple[tuple[int, Pl
         ledger.sql("SELECT project, document FROM {s}.pending_plan ORDER BY project")
     ).fetchall()
     return tuple((project, from_document(document)) for project, document in rows)
-
-
-def tasks_wait(connection: Connection, ledger: Ledger, tasks: Sequence[Task]) -> bool:
-    """Whether an update would run a task."""
-    return not ledger.tasks(connection).keys() >= {task.name for task in tasks}
 
 
 def approve(connection: Session, ledger: Ledger, plan_id: str, *, actor: str | None) -> int:

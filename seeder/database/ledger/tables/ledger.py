@@ -44,7 +44,7 @@ class Meta(Struct, frozen=True, kw_only=True):
     first_run: int | None = None
     completed_run: int | None = None
     revisions: tuple[str, ...] = ()
-    tables_before: tuple[str, ...] | None = None
+    tables_before: frozenset[str] | None = None
 
     @property
     def readable(self) -> bool:
@@ -56,7 +56,6 @@ class AppliedTask(Struct, frozen=True, kw_only=True):
     """A task that this database has behind it."""
 
     name: str
-    release: str
     digest: str
     state: str
 
@@ -268,7 +267,7 @@ class Ledger(Struct, frozen=True, kw_only=True):
             },
         )
 
-    def remember_tables(self, connection: Connection) -> tuple[str, ...] | None:
+    def remember_tables(self, connection: Connection) -> frozenset[str] | None:
         """Note which tables stand before the migrations of a release; returns what is noted now.
 
         Kept until a run completes: a table that a failed run's migrations created and filled is
@@ -286,12 +285,12 @@ class Ledger(Struct, frozen=True, kw_only=True):
             ),
             [self.schema],
         )
-        return None if noted is None else tuple(noted)
+        return None if noted is None else frozenset(noted)
 
     def tasks(self, connection: Connection) -> dict[str, AppliedTask]:
         """The tasks that this database has behind it, by name."""
         found = connection.execute(
-            self.sql("SELECT name, release, digest, state FROM {s}.tasks WHERE project = {p}")
+            self.sql("SELECT name, digest, state FROM {s}.tasks WHERE project = {p}")
         )
         return {each.name: each for each in records(found, AppliedTask)}
 
