@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from seeder.database.connection.engine import engine_over
 from seeder.database.migrations import alembic_config, operations
 from seeder.database.migrations.failing import translated
 from seeder.database.migrations.invalid_indexes import invalid_indexes
-from seeder.database.migrations.progress import Progress
+from seeder.database.migrations.progress import Progress, Upgrade
 from seeder.database.migrations.project_env import (
     environment_of,
     flask_application,
@@ -40,31 +40,21 @@ from seeder.database.migrations.project_env import (
 )
 from seeder.database.migrations.revisions import RevisionGraph
 from seeder.errors import MigrationFailed
-from seeder.merge.model import Migrations
 from seeder.runtime.background import outside_of_event_loops
 from seeder.runtime.log import Log
 
 _CONCURRENTLY = re.compile(r"\bCONCURRENTLY\b", re.IGNORECASE)
 
 
-def upgrade_by_seeder(
-    connection: Connection,
-    migrations: Migrations,
-    graph: RevisionGraph,
-    progress: Progress,
-    *,
-    lock_key: int,
-    log: Log,
-    check_time: Callable[[], None],
-    environment: Mapping[str, str] | None = None,
-) -> None:
+def upgrade_by_seeder(upgrade: Upgrade, *, check_time: Callable[[], None]) -> None:
     """Apply what is pending, one transaction per revision, and note it in `progress`.
 
     Raises RevisionConflict where the revision may be tried again, ConnectionLost,
     MigrationFailed, and AccessDenied for a missing privilege.
     """
+    connection, migrations, progress = upgrade.connection, upgrade.migrations, upgrade.progress
     config = alembic_config.read(migrations)
-    script = _Scripts(str(migrations.alembic), graph)
+    script = _Scripts(str(migrations.alembic), upgrade.graph)
 
     def steps(heads: Any, _: MigrationContext) -> Iterator[MigrationStep]:
         for step in script._upgrade_revs(migrations.target, heads):
@@ -76,7 +66,7 @@ def upgrade_by_seeder(
             # revision committed by itself: what came after that, the version with it, is not.
             if sqlalchemy_connection.in_transaction():
                 sqlalchemy_connection.commit()
-            _end(progress, log, now=time.monotonic())
+            _end(progress, upgrade.log, now=time.monotonic())
 
     def recorded(*_: Any, **__: Any) -> None:
         _require_built(connection, progress)
@@ -87,16 +77,16 @@ def upgrade_by_seeder(
             pooled.dbapi_connection is connection
             and connection.info.transaction_status == TransactionStatus.INTRANS
         ):
-            lock.commit_held(connection, lock_key)
+            lock.commit_held(connection, upgrade.lock_key)
         else:
             pooled.commit()
 
     with (
-        translated(connection, progress, migrations),
-        lock.held_twice(connection, lock_key),
-        output_logged(log),
+        translated(upgrade),
+        lock.held_twice(connection, upgrade.lock_key),
+        output_logged(upgrade.log),
         alembic_config.as_alembic_runs(migrations, config),
-        environment_of(environment),
+        environment_of(upgrade.environment),
         engine_over(connection) as engine,
         engine.connect() as sqlalchemy_connection,
         EnvironmentContext(config, script, fn=steps, as_sql=False) as context,
@@ -113,32 +103,25 @@ def upgrade_by_seeder(
         context.run_migrations()
 
 
-def upgrade_by_project(
-    connection: Connection,
-    migrations: Migrations,
-    progress: Progress,
-    *,
-    lock_key: int,
-    log: Log,
-    environment: Mapping[str, str] | None = None,
-) -> None:
+def upgrade_by_project(upgrade: Upgrade) -> None:
     """Run the project's env.py, as `alembic upgrade` or `flask db upgrade` runs it.
 
     It finds the job's connection in `config.attributes` and the job's database in
     `sqlalchemy.url`. An env.py that opens a connection of its own works outside of seeder's lock
     and timeouts. Raises MigrationFailed, and ConnectionLost if the lock is gone afterwards.
     """
+    connection, migrations, progress = upgrade.connection, upgrade.migrations, upgrade.progress
     config = alembic_config.read(migrations)
     with (
-        translated(connection, progress, migrations),
-        output_logged(log),
+        translated(upgrade),
+        output_logged(upgrade.log),
         alembic_config.as_alembic_runs(migrations, config),
-        environment_of(environment),
+        environment_of(upgrade.environment),
         engine_over(connection) as engine,
         engine.connect() as sqlalchemy_connection,
         flask_application(migrations) as extension,
     ):
-        give_url(config, connection, environment)
+        give_url(config, connection, upgrade.environment)
         give_connection(config, sqlalchemy_connection)
         if extension is not None:
             config = flask_config(extension, config, migrations)
@@ -157,7 +140,7 @@ def upgrade_by_project(
             config, script, fn=steps, as_sql=False, destination_rev=migrations.target
         ):
             outside_of_event_loops(script.run_env)
-    lock.verify(connection, lock_key)
+    lock.verify(connection, upgrade.lock_key)
 
 
 class _Scripts(ScriptDirectory):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from seeder.database.connection.connect import Connection
@@ -13,7 +15,7 @@ from seeder.database.connection.failures import (
     kind_of,
     of_another,
 )
-from seeder.database.migrations.progress import Progress
+from seeder.database.migrations.progress import Progress, Upgrade
 from seeder.database.migrations.revisions import remedy_for_module
 from seeder.errors import Interrupted, MigrationFailed, SeederError
 from seeder.merge.model import Migrations
@@ -28,25 +30,19 @@ class RevisionConflict(Exception):
         self.failure = failure
 
 
-class translated:
+@contextmanager
+def translated(upgrade: Upgrade) -> Iterator[None]:
     """Raise what a revision or env.py raised as a SeederError."""
-
-    def __init__(self, connection: Connection, progress: Progress, migrations: Migrations) -> None:
-        self._connection = connection
-        self._progress = progress
-        self._migrations = migrations
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        # The project's code may raise anything, even SystemExit; an interrupt is not its own.
-        if not isinstance(error, (Exception, SystemExit)) or isinstance(error, SeederError):
-            return
+    try:
+        yield
+    except SeederError:
+        raise
+    # Even SystemExit; an interrupt is not the project's own.
+    except (Exception, SystemExit) as error:  # noqa: BLE001  # its code may raise anything
         interrupted = _interrupt_behind(error)
         if interrupted is not None:
-            raise interrupted
-        raise _failure(error, self._connection, self._progress, self._migrations) from None
+            raise interrupted from None
+        raise _failure(error, upgrade.connection, upgrade.progress, upgrade.migrations) from None
 
 
 def _interrupt_behind(error: BaseException) -> Interrupted | None:

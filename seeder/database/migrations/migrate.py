@@ -12,7 +12,6 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
@@ -21,6 +20,7 @@ from seeder.database.connection.failures import translated
 from seeder.database.migrations.invalid_indexes import invalid_indexes
 from seeder.database.migrations.lineage import KnownRevision, Lineage, MigrationState
 from seeder.database.migrations.migration_command import run_command
+from seeder.database.migrations.progress import Progress, Upgrade
 from seeder.database.migrations.revisions import RevisionGraph, read_graph
 from seeder.database.migrations.version_table import create_schema, current
 from seeder.errors import (
@@ -32,9 +32,6 @@ from seeder.errors import (
 )
 from seeder.merge.model import Migrations
 from seeder.runtime.log import Log
-
-if TYPE_CHECKING:
-    from seeder.database.migrations.progress import Progress
 
 _MOST_RETRIES = 100
 _LONGEST_PAUSE = 10.0
@@ -118,27 +115,25 @@ def upgrade(
         about_to_apply()
         done = graph.ancestors(before)
         pending = graph.pending(before)
+        progress = Progress()
         if done.intersection(stops):
             behind(done)
-        from seeder.database.migrations.progress import Progress
-
-        progress = Progress()
         # Without a stop, all pending revisions run together.
         for target in (*(each for each in pending if each in stops), migrations.target):
-            _set_up(connection, migrations, ddl_lock_timeout=ddl_lock_timeout)
+            work = Upgrade(
+                connection=connection,
+                migrations=replace(migrations, target=target),
+                graph=graph,
+                progress=progress,
+                lock_key=lock_key,
+                ddl_lock_timeout=ddl_lock_timeout,
+                log=log,
+                environment=environment,
+                deadline=deadline,
+            )
+            _set_up(work)
             with told.how_far() if migrations.project_env else nullcontext():
-                applied = _apply(
-                    connection,
-                    replace(migrations, target=target),
-                    graph,
-                    pending,
-                    progress,
-                    lock_key=lock_key,
-                    ddl_lock_timeout=ddl_lock_timeout,
-                    log=log,
-                    environment=environment,
-                    deadline=deadline,
-                )
+                applied = _apply(work, pending)
             if target in stops:
                 behind(graph.ancestors([*done, target]))
     after = current(connection, migrations)
@@ -189,9 +184,10 @@ class _Told:
             raise
 
 
-def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout: float) -> None:
+def _set_up(upgrade: Upgrade) -> None:
+    connection, migrations = upgrade.connection, upgrade.migrations
     with translated(doing="preparing the migrations", otherwise=MigrationFailed):
-        milliseconds = str(max(1, round(ddl_lock_timeout * 1000)))
+        milliseconds = str(max(1, round(upgrade.ddl_lock_timeout * 1000)))
         connection.execute(
             "SELECT pg_catalog.set_config('lock_timeout', %s, false)", [milliseconds]
         )
@@ -205,23 +201,13 @@ def _set_up(connection: Connection, migrations: Migrations, *, ddl_lock_timeout:
         create_schema(connection, migrations)
 
 
-def _apply(
-    connection: Connection,
-    migrations: Migrations,
-    graph: RevisionGraph,
-    pending: tuple[str, ...],
-    progress: Progress,
-    *,
-    lock_key: int,
-    ddl_lock_timeout: float,
-    log: Log,
-    environment: Mapping[str, str] | None,
-    deadline: float | None,
-) -> tuple[str, ...]:
+def _apply(upgrade: Upgrade, pending: tuple[str, ...]) -> tuple[str, ...]:
     # 270 ms of imports, see above
     from seeder.database.migrations import alembic_run
     from seeder.database.migrations.failing import RevisionConflict
 
+    progress, deadline = upgrade.progress, upgrade.deadline
+    by_project = upgrade.migrations.project_env
     failure: SeederError | None = None
     attempt = count = 0
 
@@ -240,26 +226,10 @@ def _apply(
         attempt += 1
         count = len(progress.applied)
         try:
-            if migrations.project_env:
-                alembic_run.upgrade_by_project(
-                    connection,
-                    migrations,
-                    progress,
-                    lock_key=lock_key,
-                    log=log,
-                    environment=environment,
-                )
+            if by_project:
+                alembic_run.upgrade_by_project(upgrade)
                 return pending
-            alembic_run.upgrade_by_seeder(
-                connection,
-                migrations,
-                graph,
-                progress,
-                lock_key=lock_key,
-                log=log,
-                check_time=check_time,
-                environment=environment,
-            )
+            alembic_run.upgrade_by_seeder(upgrade, check_time=check_time)
             return tuple(progress.applied)
         except RevisionConflict as conflict:
             if len(progress.applied) > count:
@@ -268,14 +238,15 @@ def _apply(
         except SeederError as error:
             # A failed autocommit block may have left an invalid index.
             if progress.used_autocommit and not isinstance(error, ConnectionLost):
-                _require_valid_indexes(connection, after=error)
+                _require_valid_indexes(upgrade.connection, after=error)
             raise
         pause = min(0.2 * 2.0**attempt, _LONGEST_PAUSE) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
         # A try that can only end at the deadline would end as one, and hide the conflict.
-        out_of_time = deadline is not None and monotonic() + pause + ddl_lock_timeout >= deadline
-        if migrations.project_env or out_of_time or attempt > _MOST_RETRIES:
+        until = monotonic() + pause + upgrade.ddl_lock_timeout
+        out_of_time = deadline is not None and until >= deadline
+        if by_project or out_of_time or attempt > _MOST_RETRIES:
             raise failure
-        log.warning(
+        upgrade.log.warning(
             "migration.retried",
             revision=progress.running,
             attempt=attempt,

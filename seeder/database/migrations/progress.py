@@ -1,8 +1,15 @@
-"""How far an upgrade came."""
+"""What an upgrade works with, and how far it came."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec import Struct, field
+
+from seeder.database.connection.connect import Connection
+from seeder.database.migrations.revisions import RevisionGraph
+from seeder.merge.model import Migrations
+from seeder.runtime.log import Log
 
 
 class Progress(Struct):
@@ -21,3 +28,17 @@ class Progress(Struct):
     concurrently: list[str] = field(default_factory=list)
     """What the running revision did CONCURRENTLY, as SQL."""
     started: float = 0.0
+
+
+class Upgrade(Struct, frozen=True, kw_only=True):
+    """What revisions are applied with, up to one target."""
+
+    connection: Connection
+    migrations: Migrations
+    graph: RevisionGraph
+    progress: Progress
+    lock_key: int
+    log: Log
+    ddl_lock_timeout: float
+    environment: Mapping[str, str] | None
+    deadline: float | None
