@@ -26,7 +26,9 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.errors import InvalidCatalogName, ObjectInUse
 
 import seeder
-from seeder import catalog, library
+from seeder import library
+from seeder.catalog import fingerprint
+from seeder.catalog.loader import load
 from seeder.configuration.environ import Environ, as_set
 from seeder.configuration.settings import Settings
 
@@ -180,8 +182,8 @@ def seeded_databases(
 
 def _digest(settings: Settings, connection: psycopg.Connection) -> str:
     """What decides a clone's content: seeder, server, files, environment, values of `!env`."""
-    files = catalog.fingerprint(settings.project)
-    catalog.load(settings.project, environment=settings.environment, environ=settings.confided)
+    files = fingerprint(settings.project)
+    load(settings.project, environment=settings.environment, environ=settings.confided)
     assert isinstance(settings.environ, Environ)  # noqa: S101  # as read_settings makes it
     taken = settings.environ.taken
     parts = [seeder.__version__, settings.environment, settings.schema, files, *sorted(taken)]

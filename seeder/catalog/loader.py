@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import gc
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -34,13 +33,10 @@ from seeder.merge.model import Catalog, SetReference, Task
 from seeder.merge.order import in_order
 
 
-def load_catalog(
-    project: Path, *, environment: str, environ: Mapping[str, str], release: str | None = None
-) -> Catalog:
+def load(project: Path, *, environment: str, environ: Mapping[str, str]) -> Catalog:
     """Read and check everything that files alone can tell.
 
-    `release` overrides the one of seeder.toml. Raises `ConfigurationInvalid` with every
-    problem found, sorted by file and line.
+    Raises `ConfigurationInvalid` with every problem found, sorted by file and line.
     """
     problems = Problems()
     with _without_gc():
@@ -48,12 +44,7 @@ def load_catalog(
         if found is None:
             problems.raise_if_any()
             raise AssertionError("a project that cannot be read has a problem")
-        loader = _Loader(
-            dataclasses.replace(found, release=release or found.release),
-            environment=environment,
-            environ=environ,
-            problems=problems,
-        )
+        loader = _Loader(found, environment=environment, environ=environ, problems=problems)
         catalog = loader.load()
         problems.raise_if_any()
         # Taken once all is read: a plan must not seem to be of files that have changed since.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sized
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from seeder.catalog import load, read_project
+from seeder.catalog import read_project
 from seeder.configuration.environ import Environ, as_set
 from seeder.configuration.settings import Secret, Settings
 from seeder.errors import ConfigurationInvalid, MigrationsInvalid, Problem
@@ -51,6 +51,8 @@ def check(settings: Settings, *, log: Log, embedded: bool) -> CheckResult:
 
 def _read(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read catalog and migrations, and tell of the problems of both together."""
+    from seeder.catalog.loader import load
+
     try:
         catalog = load(
             settings.project, environment=settings.environment, environ=settings.confided

@@ -175,7 +175,7 @@ def image_of(catalog: Catalog, graph: RevisionGraph) -> Image:
 
 def read_catalog(settings: Settings) -> tuple[Catalog, RevisionGraph]:
     """Read and check everything that can be checked without a database."""
-    from seeder.catalog import load
+    from seeder.catalog.loader import load
 
     catalog = load(settings.project, environment=settings.environment, environ=settings.confided)
     return catalog, read_revisions(catalog)

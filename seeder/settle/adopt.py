@@ -123,7 +123,7 @@ def _load(
     settings: Settings, states: Sequence[FormerState]
 ) -> tuple[list[tuple[FormerState | None, Catalog]], list[tuple[str, str, str]]]:
     """The catalogs of these states, and those that cannot be read; see `_passed_over`."""
-    from seeder.catalog import load
+    from seeder.catalog.loader import load
 
     found: list[tuple[FormerState | None, Catalog]] = []
     unread = []

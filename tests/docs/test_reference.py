@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from seeder.catalog import load
+from seeder.catalog.loader import load
 from seeder.errors import ConfigurationInvalid
 from tests.docs.pages import DOCS, write_files
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from seeder.catalog import load
 from seeder.catalog.formats.csv_files import read_header, read_rows, read_traits
 from seeder.catalog.formats.files import Unreadable, decoded
 from seeder.catalog.formats.json_reader import read_json
 from seeder.catalog.formats.problems import Problems
 from seeder.catalog.formats.sql_text import tokens
 from seeder.catalog.formats.yaml_reader import read_yaml
+from seeder.catalog.loader import load
 from seeder.catalog.project.project import FILE, parse_project
 from seeder.configuration.settings import read_settings
 from seeder.errors import ConfigurationInvalid

@@ -19,7 +19,7 @@ from psycopg import sql
 from psycopg.rows import dict_row
 
 from seeder import cli, job
-from seeder.catalog import load
+from seeder.catalog.loader import load
 from seeder.configuration.settings import Secret, Settings
 from seeder.database.applying.survey import survey
 from seeder.database.connection import session

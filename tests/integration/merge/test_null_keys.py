@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from seeder import job
-from seeder.catalog import load
+from seeder.catalog.loader import load
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import key_values, row_key
 from seeder.settle.restore import restore

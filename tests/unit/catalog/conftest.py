@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seeder import catalog
+from seeder.catalog.loader import load
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import Catalog, SeedSet
 
@@ -34,11 +34,8 @@ class ProjectUnderTest:
         self,
         environment: str = "production",
         environ: Mapping[str, str] | None = None,
-        release: str | None = None,
     ) -> Catalog:
-        return catalog.load(
-            self.root, environment=environment, environ=environ or {}, release=release
-        )
+        return load(self.root, environment=environment, environ=environ or {})
 
     def set(self, name: str, environment: str = "production", **environ: str) -> SeedSet:
         loaded = self.load(environment, environ)

@@ -125,7 +125,7 @@ def test_an_unreadable_file_is_a_configuration_error(full, request):
 
 def test_nothing_heavy_is_imported_for_it(full):
     code = (
-        "import sys; from pathlib import Path; from seeder.catalog import fingerprint, load\n"
+        "import sys; from pathlib import Path; from seeder.catalog import fingerprint\n"
         f"fingerprint(Path({str(full.root)!r}))\n"
         "print([m for m in ('yaml', 'msgspec', 'sqlalchemy', 'alembic', 'difflib') "
         "if m in sys.modules])"
