@@ -11,21 +11,7 @@ from collections.abc import Mapping, Sequence
 from seeder.command_line.invocation import Invocation
 from seeder.configuration import options
 
-PLAIN = (
-    "mode",
-    "plan",
-    "report",
-    "project",
-    "environment",
-    "wait_timeout",
-    "deadline",
-    "set_role",
-    "lock_timeout",
-    "ddl_lock_timeout",
-    "schema",
-    "log_format",
-    "log_level",
-)
+PLAIN = options.PARSERS.keys() - {"embedded", "allow_missing", "actor"}
 """Options of `seeder run` that take one value, and are given once."""
 
 FLAGS = {"-q": "quiet", "--quiet": "quiet", "-v": "verbose", "--verbose": "verbose"}

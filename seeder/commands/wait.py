@@ -23,6 +23,7 @@ def command(invocation: Invocation, /, **given: object) -> None:
       DATABASE_URL=postgresql://app@db/shop seeder wait --wait-timeout 30
     """
     settings = invocation.open("wait", given)
-    from seeder.look import wait
+    from seeder.phases.opening import opened
 
-    wait(settings, log=invocation.log)
+    with opened(settings, log=invocation.log):
+        pass

@@ -55,23 +55,18 @@ class Environ(Mapping[str, str]):
         return len(self._given)
 
 
-class Confided(Mapping[str, str]):
-    """Variables for a catalog: each value that it looks up is remembered in `Environ.taken`."""
+class Confided(Environ):
+    """Variables for a catalog: each value that it looks up is remembered as `taken`."""
 
     def __init__(self, environ: Environ) -> None:
-        self._environ = environ
+        super().__init__(environ._given)
+        self.taken = environ.taken
 
     def __getitem__(self, name: str) -> str:
-        value = self._environ[name]
+        value = super().__getitem__(name)
         if value:
-            self._environ.taken.add(value)
+            self.taken.add(value)
         return value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._environ)
-
-    def __len__(self) -> int:
-        return len(self._environ)
 
 
 def as_set(environ: Mapping[str, str]) -> Mapping[str, str]:

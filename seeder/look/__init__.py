@@ -1,9 +1,8 @@
-"""What changes nothing: check a catalog, wait for a database, say where it stands."""
+"""What changes nothing: check a catalog, say where a database stands, open a shell on it."""
 
 from seeder.look.check import check
 from seeder.look.conflicts import conflicts
 from seeder.look.ready import ready
 from seeder.look.status import status
-from seeder.look.wait import wait
 
-__all__ = ["check", "wait", "status", "conflicts", "ready"]
+__all__ = ["check", "status", "conflicts", "ready"]

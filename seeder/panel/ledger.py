@@ -101,15 +101,13 @@ class Ledger(Struct, frozen=True, kw_only=True):
     project: str | None = None
     """Its identity; None: the one project that the ledger is of."""
 
-    @contextmanager
-    def look(self) -> Iterator[Look]:
+    def look(self) -> AbstractContextManager[Look]:
         """Read the ledger as it is at this moment.
 
         Raises LedgerMissing, ConfigurationInvalid where the ledger is none for this code,
         AccessDenied and DatabaseUnavailable.
         """
-        with self._opened("ISOLATION LEVEL REPEATABLE READ, READ ONLY") as look:
-            yield look
+        return self._opened("ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
     def approve(self, plan_id: str, *, actor: str) -> Approval:
         """Ask for the pending plan to be applied, if it is the one of this id.

@@ -209,19 +209,15 @@ _COLOURS = {"debug": _DIM, "info": "\x1b[32m", "warning": "\x1b[33m", "error": "
 _BARE = re.compile(r"[\w./:@+*-]+")
 
 
-def _text(event: Mapping[str, object]) -> str:
-    time, level, name, *fields = event.items()
-    told = (f"{key}={_bare(value)}" for key, value in fields if key != _BELOW)
-    line = " ".join((str(time[1]), f"{level[1]:<7}", str(name[1]), *told))
-    return line + _below(event)
+def _text(event: Mapping[str, object], ink: Callable[[str, object], str] = "{1}".format) -> str:
+    (_, time), (_, level), (_, name), *fields = event.items()
+    told = [f"{ink(_DIM, f'{key}=')}{_bare(value)}" for key, value in fields if key != _BELOW]
+    named = ink(_COLOURS[str(level)], f"{level:<7}"), ink(_BOLD, name)
+    return " ".join((ink(_DIM, time), *named, *told)) + _below(event)
 
 
 def _coloured(event: Mapping[str, object]) -> str:
-    time, level, name, *fields = event.items()
-    told = (f"{_DIM}{key}={_RESET}{_bare(value)}" for key, value in fields if key != _BELOW)
-    coloured = f"{_COLOURS[str(level[1])]}{level[1]:<7}{_RESET}"
-    line = " ".join((f"{_DIM}{time[1]}{_RESET}", coloured, f"{_BOLD}{name[1]}{_RESET}", *told))
-    return line + _below(event)
+    return _text(event, f"{{}}{{}}{_RESET}".format)
 
 
 _BELOW = "sql"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -12,7 +13,7 @@ from seeder.catalog.assembling.expanded import ExpandedRows, Family, FamilyIndex
 from seeder.catalog.declaring.columns import ColumnRule
 from seeder.catalog.declaring.declaration import Declaration
 from seeder.catalog.declaring.former import DeclaredFormer
-from seeder.catalog.declaring.made import is_found, is_function, maker
+from seeder.catalog.declaring.made import is_found, is_function, make
 from seeder.catalog.declaring.strategies import misfits
 from seeder.catalog.declaring.values import Values, key_text
 from seeder.catalog.formats.nodes import Node
@@ -407,7 +408,7 @@ class Assembler(FileProblems):
         if self._active and is_function(function) and not is_found(function, root):
             remedy = "Modules of the project and of the job's environment can be imported."
             self.bad(rule.at, f"there is no module `{function.partition(':')[0]}`", remedy)
-        return maker(function, rule.name, file=file, root=root)
+        return functools.partial(make, function, rule.name, file, root)
 
     def _bad(self, message: str) -> None:
         self.bad(self._declaration.at, message)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import importlib.util
 import re
 import types
-from collections.abc import Callable
 from pathlib import Path
 
 from seeder.catalog.declaring.values import native
@@ -32,12 +30,8 @@ def is_found(name: str, root: Path) -> bool:
     return importlib.util.find_spec(package) is not None
 
 
-def maker(name: str, column: str, *, file: str, root: Path) -> Callable[[Cell], Cell]:
+def make(name: str, column: str, file: str, root: Path, value: Cell) -> Cell:
     """Call the function with a row's value; imported when the first row is inserted."""
-    return functools.partial(_make, name, column, file, root)
-
-
-def _make(name: str, column: str, file: str, root: Path, value: Cell) -> Cell:
     module, _, attributes = name.partition(":")
     try:
         with importing(root, types.ModuleType("seeder_made")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import hashlib
 import re
 from pathlib import Path
@@ -11,7 +12,7 @@ from seeder.catalog.formats.files import Located, Unreadable, read_text
 from seeder.catalog.formats.problems import FileProblems
 from seeder.catalog.formats.sql_text import tokens
 from seeder.catalog.project.api import DeclaredTask
-from seeder.catalog.project.python_files import SeederFile, task_call
+from seeder.catalog.project.python_files import SeederFile, call_task
 from seeder.merge.model import Task, TaskKind
 
 _SQL_NAME = re.compile(r"(?P<release>[^_]*[0-9][^_]*)_(?P<what>.+)\.sql\Z")
@@ -64,7 +65,7 @@ def python_task(declared: DeclaredTask, file: SeederFile) -> Task | None:
         kind=TaskKind.PYTHON,
         file=file.name,
         digest=python_digest(file.source, declared),
-        call=task_call(declared, file),
+        call=functools.partial(call_task, declared.function, file),
         environments=frozenset(declared.environments) if declared.environments else None,
     )
 

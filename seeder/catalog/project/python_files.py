@@ -7,7 +7,6 @@ the innermost line of that file.
 from __future__ import annotations
 
 import ast
-import functools
 import hashlib
 import sys
 import types
@@ -124,21 +123,10 @@ def called(
     return found
 
 
-def task_call(declared: DeclaredTask, file: SeederFile) -> Callable[..., object]:
-    """The task's function, which finds the project's modules when it is called, too."""
-    return functools.partial(_call_task, declared.function, file)
-
-
-def _call_task(function: Callable[..., object], file: SeederFile, connection: object) -> object:
+def call_task(function: Callable[..., object], file: SeederFile, connection: object) -> object:
+    """Call a task's function, which finds the project's modules now, too."""
     with importing(file.root, file.module):
         return function(connection)
-
-
-def seeder_context(
-    env: Mapping[str, Text], *, environment: str, release: str | None
-) -> RowsContext:
-    """What a `@rows` function is called with."""
-    return RowsContext(env=DeclaredEnvironment(env), environment=environment, release=release)
 
 
 class UndeclaredVariable(KeyError):

@@ -163,7 +163,8 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         file = self.table.file
         for line, key, cells in self._records():
             for n in escaped:
-                cells[n] = _as_key(cells[n])
+                cell = cells[n]
+                cells[n] = row_key((cell,)) if isinstance(cell, str) else cell
             yield SeedRow(
                 key=key,
                 values=tuple([cells[position] for position in order]),
@@ -335,7 +336,3 @@ class CsvRows(Struct, frozen=True, kw_only=True):
                     remedy='An unquoted empty field is NULL; "" is empty text.',
                     line=line,
                 )
-
-
-def _as_key(cell: Cell) -> Cell:
-    return row_key((cell,)) if isinstance(cell, str) else cell

@@ -15,8 +15,9 @@ from seeder.catalog.formats.nodes import Mapping as MappingNode
 from seeder.catalog.formats.nodes import Node, Scalar, Sequence, kind
 from seeder.catalog.formats.problems import FileProblems, Problems, Spot
 from seeder.catalog.formats.yaml_reader import read_yaml
+from seeder.catalog.project.api import RowsContext
 from seeder.catalog.project.project import Project
-from seeder.catalog.project.python_files import SeederFile, called, seeder_context
+from seeder.catalog.project.python_files import DeclaredEnvironment, SeederFile, called
 from seeder.catalog.rows.csv_rows import CsvTable, read_table
 from seeder.merge.model import Cell, Generator, SetReference
 
@@ -178,7 +179,9 @@ class DraftReader:
         given = {name: value for name, value in env.items() if value is not None}
         if len(given) < len(env):
             return []
-        context = seeder_context(given, environment=environment, release=release)
+        context = RowsContext(
+            env=DeclaredEnvironment(given), environment=environment, release=release
+        )
         drafts = []
         for row in called(declared, context, file=file) or ():
             cells = {}
