@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from seeder.configuration.settings import DEFAULT_ENVIRONMENT, Settings
 from seeder.errors import ConfigurationInvalid, DatabaseUnavailable
@@ -73,24 +73,20 @@ def connected(
             connection.close()
 
 
-class Opened(NamedTuple):
-    """A database on which a command works."""
-
-    connection: Connection
-    target: Target
-    deadline: float
-    """Of the command, as `time.monotonic` counts."""
-
-
 @contextmanager
-def opened(settings: Settings, *, log: Log, writable: bool = True) -> Iterator[Opened]:
-    """Find the database and connect to it; see `connected`."""
+def opened(
+    settings: Settings, *, log: Log, writable: bool = True
+) -> Iterator[tuple[Connection, Target, float]]:
+    """Find the database and connect to it; see `connected`.
+
+    Yields the deadline of the command with it, as `time.monotonic` counts.
+    """
     deadline = time.monotonic() + settings.deadline
     with (
         target_of(settings) as target,
         connected(settings, target, log=log, deadline=deadline, writable=writable) as connection,
     ):
-        yield Opened(connection, target, deadline)
+        yield connection, target, deadline
 
 
 @contextmanager

@@ -16,7 +16,6 @@ from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, SeedingFail
 from seeder.merge.mode import ModeDecision, ModeFacts, decide_mode
 from seeder.merge.model import Catalog, Mode
 from seeder.merge.plan import Plan
-from seeder.merge.plan_document import ROWS
 from seeder.merge.plan_id import plan_id
 from seeder.merge.release_order import Brought, ReleaseOrder
 from seeder.phases.opening import (
@@ -293,17 +292,11 @@ class Planner(Struct, frozen=True, kw_only=True):
         if mode not in (Mode.UPDATE, Mode.REFRESH):
             return ()
         behind = self.ledger.tasks(self.connection)
-        require_unedited(self.catalog.tasks, behind.values())
+        require_unedited(self.catalog.tasks, behind)
         return tuple(task.name for task in self.catalog.tasks if task.name not in behind)
 
 
-def pending_plan(
-    settings: Settings,
-    connection: Connection,
-    ledger: Ledger,
-    catalog: Catalog,
-    graph: RevisionGraph,
-) -> tuple[Plan | None, str | None]:
+def pending_plan(planner: Planner) -> tuple[Plan | None, str | None]:
     """Plan the update that waits after a run, in the run's own transaction.
 
     Returns the plan, or why an update would be refused: no reason to fail the run.
@@ -312,7 +305,6 @@ def pending_plan(
 
     from seeder.database.connection.failures import Kind, describe, kind_of
 
-    planner = Planner.read(settings, connection, ledger, catalog, graph, migrated=True, rows=ROWS)
     try:
         return planner.draft(planner.decide(Mode.UPDATE)), None
     except (SeedingFailed, ConfigurationInvalid) as error:

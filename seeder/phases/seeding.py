@@ -16,7 +16,7 @@ from seeder.merge import conflict_kinds
 from seeder.merge.given import is_disposable
 from seeder.merge.model import Catalog, Conflict, Mode, SeedSet, Update
 from seeder.merge.plan import Plan, RowChange, SetDecision, SetOutcome
-from seeder.merge.plan_document import shortened, to_document
+from seeder.merge.plan_document import ROWS, shortened, to_document
 from seeder.merge.result import RequestOutcome, Result, RunResult
 from seeder.phases.planning import Choice, Planner, pending_plan
 from seeder.phases.shown_plan import require_kept
@@ -131,9 +131,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         from seeder.database.applying.transaction import TaskOrders, run_tasks
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
-        planner = Planner.read(
-            self.settings, connection, ledger, catalog, self.graph, migrated=True, rows=0
-        )
+        planner = self.planner(rows=0)
         if self.shown is not None:
             choice = planner.keep_to(self.shown)
         else:
@@ -192,6 +190,11 @@ class Seeding(Struct, frozen=True, kw_only=True):
         )
         record_end(connection, ledger, self.number, result, self.migrated)
         return result
+
+    def planner(self, *, rows: int) -> Planner:
+        """What is known by now; a plan names so many rows of a set."""
+        known = self.settings, self.connection, self.ledger, self.catalog, self.graph
+        return Planner.read(*known, migrated=True, rows=rows)
 
     def settle_requests(self, choice: Choice) -> tuple[tuple[RequestOutcome, ...], tuple[str, ...]]:
         """Say of every open request whether this run has applied or overtaken it."""
@@ -305,9 +308,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
             choice.mode is Mode.INIT
             and {task.name for task in self.catalog.tasks} - ledger.tasks(connection).keys()
         ):
-            plan, refusal = pending_plan(
-                self.settings, connection, ledger, self.catalog, self.graph
-            )
+            plan, refusal = pending_plan(self.planner(rows=ROWS))
         if plan is None:
             ledger.store_plan(connection, None, {}, run=self.number)
             told = () if refusal is None else (f"The update that waits is refused: {refusal}",)

@@ -14,7 +14,6 @@ import psycopg
 from psycopg import sql
 
 from seeder.database.connection.batch import send
-from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, kind_of
 from seeder.database.judging import duplicates
 from seeder.database.staging import references
@@ -27,7 +26,8 @@ from seeder.merge.plan import SetDecision
 _SETS, _ROWS = 50, 20_000
 """How many are inserted together; what takes long goes alone, so that progress can name it."""
 
-_SAVEPOINT = sql.Identifier("seeder_together")
+_SAVEPOINT = sql.SQL("SAVEPOINT seeder_together")
+_RELEASE = sql.SQL("RELEASE SAVEPOINT seeder_together")
 
 Group = tuple[str, ...]
 
@@ -98,7 +98,7 @@ def insert_together(
     connection = seeding.connection
     works = [seeding.works[name] for (name,) in groups]
     seeding.progress.step("inserting", _named(works))
-    statements: list[sql.Composable] = [sql.SQL("SAVEPOINT {}").format(_SAVEPOINT)]
+    statements: list[sql.Composable] = [_SAVEPOINT]
     places: list[int] = []
     for number, work in enumerate(works):
         before = applied | {each.name for each in works[:number]}
@@ -106,13 +106,14 @@ def insert_together(
             statements.append(resolution)
         places.append(len(statements))
         statements += [write.insertion(work), record.new_entries(work, run=seeding.run)]
-    statements.append(sql.SQL("RELEASE SAVEPOINT {}").format(_SAVEPOINT))
+    statements.append(_RELEASE)
     try:
         touched = send(connection, statements)
     except psycopg.Error as error:
         if kind_of(error) is not Kind.OTHER:
             raise
-        _take_back(connection)
+        connection.execute("ROLLBACK TO SAVEPOINT seeder_together")
+        connection.execute(_RELEASE)
         return None
     inserted: dict[str, int] = {}
     for work, place in zip(works, places, strict=True):
@@ -126,13 +127,3 @@ def insert_together(
 def _named(works: Sequence[SetWork]) -> str:
     more = len(works) - 1
     return f"{works[0].name} and {more} more" if more else works[0].name
-
-
-def _take_back(connection: Connection) -> None:
-    send(
-        connection,
-        [
-            sql.SQL("ROLLBACK TO SAVEPOINT {}").format(_SAVEPOINT),
-            sql.SQL("RELEASE SAVEPOINT {}").format(_SAVEPOINT),
-        ],
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import psycopg
@@ -108,7 +108,7 @@ def run_tasks(
     """
     behind = ledger.tasks(connection)
     if orders.run_them and not orders.baseline:
-        require_unedited(tasks, behind.values())
+        require_unedited(tasks, behind)
     ran = []
     for task in tasks:
         if task.name in behind:
@@ -124,9 +124,8 @@ def run_tasks(
     return tuple(ran)
 
 
-def require_unedited(tasks: Sequence[Task], behind: Iterable[AppliedTask]) -> None:
+def require_unedited(tasks: Sequence[Task], applied: Mapping[str, AppliedTask]) -> None:
     """Raise SeedingFailed for tasks that were edited after they were applied."""
-    applied = {each.name: each for each in behind}
     edited = [
         task.name
         for task in tasks

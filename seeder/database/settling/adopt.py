@@ -18,7 +18,13 @@ from seeder.database.judging.groups import differences, judge_set
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.rule_numbers import numbers
 from seeder.database.settling import renamed_rows
-from seeder.database.settling.partial import clear_stages, column_rule, resolve_group, row_rule
+from seeder.database.settling.partial import (
+    become,
+    clear_stages,
+    column_rule,
+    resolve_group,
+    row_rule,
+)
 from seeder.database.settling.renamed_rows import Renamed
 from seeder.database.staging import schema_check
 from seeder.database.staging.context import WRITTEN, Orders, Seeding
@@ -146,13 +152,11 @@ def _only_settle(connection: Connection, work: SetWork) -> None:
     connection.execute(
         work.compose(
             "UPDATE {verdict} SET {}",
-            sql.SQL(", ").join(
-                sql.SQL("{0} = CASE WHEN {0} = {1} THEN {0} ELSE {2} END").format(
-                    sql.Identifier(f"v{work.stage.position(name)}"),
-                    column_rule("settled"),
-                    column_rule("nothing_new"),
-                )
-                for name in work.names
+            become(
+                work,
+                "CASE WHEN {v} = {settled} THEN {v} ELSE {nothing_new} END",
+                settled=column_rule("settled"),
+                nothing_new=column_rule("nothing_new"),
             ),
         )
     )
@@ -164,12 +168,12 @@ def _only_record(connection: Connection, work: SetWork, *, old: bool) -> None:
     # With an old catalog the difference is what a person made of a known value.
     meant = column_rule("nothing_new" if old else "here_before")
     sets: list[sql.Composable] = [
-        sql.SQL("{0} = CASE WHEN {0} = ANY ({1}) THEN {2} ELSE {0} END").format(
-            sql.Identifier(f"v{work.stage.position(name)}"),
-            numbers(COLUMN_RULES, differing),
-            meant,
+        become(
+            work,
+            "CASE WHEN {v} = ANY ({differing}) THEN {meant} ELSE {v} END",
+            differing=numbers(COLUMN_RULES, differing),
+            meant=meant,
         )
-        for name in work.names
     ]
     if old:
         sets.append(

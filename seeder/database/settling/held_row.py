@@ -14,7 +14,7 @@ from psycopg import sql
 from seeder.database.connection.answers import answer
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import collisions
-from seeder.database.settling.partial import column_rule, kept, row_rule
+from seeder.database.settling.partial import become, column_rule, kept, row_rule
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import record
@@ -112,19 +112,16 @@ def _adopt(seeding: Seeding, work: SetWork, holder: Key) -> None:
     """Record the row that holds the value as this one; the catalog's values count as asked."""
     connection = seeding.connection
     connection.execute(work.compose("DELETE FROM {base} b USING {verdict} w WHERE b.ctid = w.b"))
-    columns: list[sql.Composable] = [
-        sql.SQL("{} = {}").format(sql.Identifier(f"v{n}"), column_rule("nothing_new"))
-        for n in range(1, len(work.names) + 1)
-    ]
-    keys: list[sql.Composable] = [
+    keys = [
         sql.SQL("{} = {}").format(sql.Identifier(f"k{n}"), sql.Literal(value))
         for n, value in enumerate(holder, start=1)
     ]
     connection.execute(
         work.compose(
-            "UPDATE {verdict} SET verdict = {}, b = NULL, live = true, {}",
+            "UPDATE {verdict} SET verdict = {}, b = NULL, live = true, {}, {}",
             row_rule("adopted"),
-            sql.SQL(", ").join([*columns, *keys]),
+            become(work, "{rule}", rule=column_rule("nothing_new")),
+            sql.SQL(", ").join(keys),
         )
     )
     record.record_adopted(connection, work, run=seeding.run)

@@ -119,6 +119,14 @@ def column_rule(name: str) -> sql.Composable:
     return number(COLUMN_RULES, name)
 
 
+def become(work: SetWork, verdict: str, **parts: sql.Composable) -> sql.Composed:
+    """For an UPDATE of verdicts: what becomes of that on each column, `{v}` in the template."""
+    return sql.SQL(", ").join(
+        sql.SQL("{v} = " + verdict).format(v=sql.Identifier(f"v{n}"), **parts)
+        for n in range(1, len(work.names) + 1)
+    )
+
+
 def kept(address: str, reason: str, *, rule: str = "") -> RowChange:
     """A row to which nothing was done, and why."""
     return RowChange(

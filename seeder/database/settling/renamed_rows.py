@@ -24,7 +24,7 @@ from seeder.database.schema.equality import (
     same_text,
 )
 from seeder.database.schema.rule_numbers import number, numbers
-from seeder.database.settling.partial import column_rule, row_rule
+from seeder.database.settling.partial import become, column_rule, row_rule
 from seeder.database.staging.work import SetWork
 from seeder.errors import Problem
 from seeder.merge.model import Update, key_values, row_key
@@ -182,12 +182,7 @@ def _take(connection: Connection, work: SetWork, addr: str, key: str) -> bool:
             sql.SQL("{} = {}").format(sql.Identifier(f"k{n}"), sql.Identifier("l", name))
             for n, name in enumerate(work.base.primary_key, start=1)
         ),
-        *(
-            sql.SQL("{} = {}").format(
-                sql.Identifier(f"v{work.stage.position(name)}"), column_rule("nothing_new")
-            )
-            for name in work.names
-        ),
+        become(work, "{rule}", rule=column_rule("nothing_new")),
     ]
     cursor = connection.execute(
         work.compose(

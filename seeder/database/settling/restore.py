@@ -10,11 +10,11 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import holding, row_outcomes
-from seeder.database.judging.expressions import entry_match
+from seeder.database.judging.expressions import entry_match, places
 from seeder.database.judging.groups import judge_set
 from seeder.database.judging.verdict_rows import at_live
 from seeder.database.ledger.tables.ledger import Ledger
-from seeder.database.schema.equality import all_of, canonical, either, equal, negated
+from seeder.database.schema.equality import all_equal, all_of, canonical, either, negated
 from seeder.database.settling.partial import (
     find_few,
     kept,
@@ -207,12 +207,7 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
         work.compose(
             "UPDATE {base} b SET state = {active}, run = {}, {} FROM {} w WHERE b.ctid = w.b",
             sql.Literal(seeding.run),
-            sql.SQL(", ").join(
-                sql.SQL("{} = {}").format(
-                    work.base.p(n), canonical(sql.Identifier("w", f"k{n + 1}"), work.live(each))
-                )
-                for n, each in enumerate(work.base.primary_key)
-            ),
+            places(work),
             relation,
         )
     )
@@ -239,13 +234,6 @@ def _revive(seeding: Seeding, work: SetWork, keys: Sequence[str]) -> list[RowCha
 
 def _find_marked(connection: Connection, work: SetWork, name: str, keys: Sequence[str]) -> None:
     """The soft-deleted row of each key: at the entry's primary key, else the one of that key."""
-    has_key = {
-        alias: all_of(
-            equal(sql.Identifier(alias, each), work.stage.d(each), work.live(each))
-            for each in work.seed_set.key
-        )
-        for alias in ("l", "o")
-    }
     connection.execute(
         work.compose(
             "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT DISTINCT ON (s.addr) s.addr,"
@@ -261,11 +249,9 @@ def _find_marked(connection: Connection, work: SetWork, name: str, keys: Sequenc
             ),
             match=entry_match(work),
             at_primary_key=work.at_primary_key("l", "b"),
-            has_key=has_key["l"],
+            has_key=all_equal(work.desired_keys("l")),
             marked=all_of([work.in_scope("l"), work.soft_deleted("l")]),
             wanted=sql.Literal(list(keys)),
-            other_unmarked=all_of(
-                [has_key["o"], work.in_scope("o"), negated(work.soft_deleted("o"))]
-            ),
+            other_unmarked=all_of([work.at_key("o"), negated(work.soft_deleted("o"))]),
         )
     )

@@ -9,34 +9,26 @@ from psycopg import sql
 from seeder.merge.rules import EntryState
 
 
-def _told(*states: EntryState) -> sql.SQL:
+def told(*states: EntryState) -> sql.SQL:
+    """States, whichever they are."""
     letters = ", ".join(f"'{state.value}'" for state in states)
     return sql.SQL(f"{letters} /* {', '.join(state.name.lower() for state in states)} */")
 
 
-ACTIVE = _told(EntryState.ACTIVE)
-KEPT = _told(EntryState.KEPT)
-SET = _told(EntryState.SET)
-DELETED = _told(EntryState.DELETED)
-REMOVED = _told(EntryState.REMOVED)
+ACTIVE = told(EntryState.ACTIVE)
+KEPT = told(EntryState.KEPT)
+SET = told(EntryState.SET)
+DELETED = told(EntryState.DELETED)
+REMOVED = told(EntryState.REMOVED)
 
-OWNING = _told(EntryState.ACTIVE, EntryState.KEPT, EntryState.SET)
+OWNING = told(EntryState.ACTIVE, EntryState.KEPT, EntryState.SET)
 """For IN: states of an entry whose row is seeder's."""
-WITHOUT_CLAIM = _told(EntryState.DELETED, EntryState.REMOVED)
+WITHOUT_CLAIM = told(EntryState.DELETED, EntryState.REMOVED)
 """For IN: states of an entry that leaves its row to whoever has it."""
 
 STATES: Mapping[str, sql.SQL] = {
-    "active": ACTIVE,
-    "kept": KEPT,
-    "set": SET,
-    "deleted": DELETED,
-    "removed": REMOVED,
+    **{state.name.lower(): told(state) for state in EntryState},
     "owning": OWNING,
     "without_claim": WITHOUT_CLAIM,
 }
 """As templates have them: `b.state = {active}`, `b.state IN ({owning})`."""
-
-
-def told(state: EntryState) -> sql.SQL:
-    """One state, whichever it is."""
-    return _told(state)
