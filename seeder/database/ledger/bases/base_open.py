@@ -205,7 +205,7 @@ def _list(connection: Connection, ledger: Ledger, new: Sequence[_New]) -> list[i
                 "table_name": each.shared.table.name,
                 "key": each.shared.key,
                 "primary_key": each.primary_key,
-                "columns": document(columns).obj,
+                "columns": document(columns),
                 "next_column": len(columns) + 1,
                 "secrets": sorted(each.shared.secrets),
             }

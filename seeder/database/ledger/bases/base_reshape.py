@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import psycopg
 from msgspec.structs import replace
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named, Theirs
@@ -122,7 +123,7 @@ def reshape(
                 base.table.schema,
                 base.table.name,
                 list(key),
-                document(columns),
+                Jsonb(document(columns)),
                 next_column,
                 list(primary_key),
                 base.id,

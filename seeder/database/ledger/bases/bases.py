@@ -27,8 +27,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from msgspec import Struct
+from msgspec.structs import asdict
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from seeder.database.schema.tables import Column, Table
 from seeder.merge.model import SeedSet
@@ -128,17 +128,6 @@ def definitions(column: BaseColumn) -> list[sql.Composable]:
     return made
 
 
-def document(columns: Mapping[str, BaseColumn]) -> Jsonb:
+def document(columns: Mapping[str, BaseColumn]) -> list[dict[str, object]]:
     """The columns as the ledger lists them."""
-    return Jsonb(
-        [
-            {
-                "n": each.n,
-                "name": each.name,
-                "type": each.type,
-                "storage": each.storage,
-                "reference": each.reference,
-            }
-            for each in columns.values()
-        ]
-    )
+    return [asdict(each) for each in columns.values()]
