@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from seeder.configuration.settings import Settings
-from seeder.errors import ConfigurationInvalid
+from seeder.errors import ConfigurationInvalid, Problem
+from seeder.merge.plan import RowChange
 from seeder.merge.settled import SHOWN, Settlement
 from seeder.phases.opening import image_of, read_catalog
 from seeder.runtime.log import Log
@@ -17,7 +18,6 @@ from seeder.settle.recorded import Done, held, of_project
 
 if TYPE_CHECKING:
     from seeder.database.ledger.tables.ledger import Ledger
-    from seeder.database.settling.adopt import Adopted
     from seeder.merge.model import Catalog
 
 _NAMED = 5
@@ -71,16 +71,18 @@ def adopt(
             from seeder.database.settling.adopt import adopt as adopt_rows
 
             ledger = projects.opened(connection, opened.ledger, image)
-            found: list[Adopted] = []
+            rows: list[RowChange] = []
+            counts: Counter[str] = Counter()
+            problems: dict[str | None, Problem] = {}
             unfit: list[tuple[str, str, str]] = []
             places: set[tuple[int, str]] = set()
             progress = Progress(log)
             with progress.followed():
-                for state, each in [*former, (None, catalog)]:
+                for state, former_catalog in [*former, (None, catalog)]:
                     adopted = adopt_rows(
                         connection,
                         ledger,
-                        each,
+                        former_catalog,
                         run=run,
                         places=places,
                         renamed=renamed or {},
@@ -88,24 +90,25 @@ def adopt(
                         fitting=state is not None and state.one_of_many,
                         progress=progress,
                     )
-                    found.append(adopted)
+                    rows += adopted.rows
+                    counts.update(adopted.counts)
+                    problems |= {each.address: each for each in adopted.problems}
                     if state is not None:
                         unfit += [
                             (state.name, f"Set {name}", why) for name, why in adopted.unfit.items()
                         ]
-            problems = {each.address: each for one in found for each in one.problems}
             if problems:
                 raise ConfigurationInvalid(
                     "Rows may have been renamed here; nothing was recorded.",
                     problems=tuple(problems.values()),
                     code="rows-renamed",
                 )
-            counts: Counter[str] = Counter()
-            for one in found:
-                counts.update(one.counts)
-            rows = tuple(row for one in found for row in one.rows)[:SHOWN]
             passed_over = _passed_over([*unread, *unfit])
-            return Done(rows=rows, counts=dict(counts), notes=notes(counts, ledger, passed_over))
+            return Done(
+                rows=tuple(rows[:SHOWN]),
+                counts=dict(counts),
+                notes=notes(counts, ledger, passed_over),
+            )
 
         settlement = opened.settle(
             "adopt",

@@ -16,7 +16,7 @@ import psycopg
 import tenacity
 from msgspec import Struct
 
-from seeder.database.connection.answers import answer
+from seeder.database.connection.answers import answer, records
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import translated
 from seeder.errors import (
@@ -34,7 +34,7 @@ _BETWEEN_ATTEMPTS = tenacity.wait_exponential(
 ) + tenacity.wait_random(0, 0.1)
 
 _HOLDER = """
-    SELECT pid, coalesce(application_name, ''), backend_start
+    SELECT pid, coalesce(application_name, '') AS application_name, backend_start AS since
     FROM pg_locks LEFT JOIN pg_stat_activity USING (pid)
     WHERE locktype = 'advisory' AND granted AND objsubid = 1
       AND database = (SELECT oid FROM pg_database WHERE datname = pg_catalog.current_database())
@@ -164,11 +164,7 @@ def commit_held(connection: Connection, key: int) -> None:
 
 def holder(connection: Connection, key: int) -> Holder | None:
     """Who holds the lock, or None. psycopg errors pass through."""
-    row = connection.execute(_HOLDER, [key]).fetchone()
-    if row is None:
-        return None
-    pid, application_name, since = row
-    return Holder(pid=pid, application_name=application_name, since=since)
+    return next(iter(records(connection.execute(_HOLDER, [key]), Holder)), None)
 
 
 def release(connection: Connection, key: int) -> None:

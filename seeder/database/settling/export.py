@@ -107,7 +107,11 @@ def read_exports(
     """
     tables = read_tables(connection, names)
     secrets = read_secrets(connection, ledger)
-    drafts = _drafts(connection, names, keys, tables, secrets)
+    found = [
+        _draft(connection, tables.get(name), name, keys.get(name), names, secrets) for name in names
+    ]
+    _refuse([each for each in found if isinstance(each, Problem)])
+    drafts = [each for each in found if isinstance(each, ExportTable)]
     for draft in drafts:
         _choose_columns(connection, draft, drafts, secrets)
     for draft in drafts:
@@ -118,20 +122,6 @@ def read_exports(
 
 
 # -- which tables, and what tells their rows apart ---------------------------------------------
-
-
-def _drafts(
-    connection: Connection,
-    names: Sequence[TableName],
-    keys: Mapping[TableName, tuple[str, ...]],
-    tables: Mapping[TableName, Table],
-    secrets: Secrets,
-) -> list[ExportTable]:
-    found = [
-        _draft(connection, tables.get(name), name, keys.get(name), names, secrets) for name in names
-    ]
-    _refuse([each for each in found if isinstance(each, Problem)])
-    return [each for each in found if isinstance(each, ExportTable)]
 
 
 def _draft(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from seeder.database.connection.answers import records
 from seeder.database.connection.connect import Connection
 from seeder.database.ledger.runs.digests import digest_of
 from seeder.database.ledger.tables.ledger import Ledger
@@ -18,22 +19,14 @@ def read_order(
     supersedes: tuple[str, ...],
 ) -> ReleaseOrder:
     """The releases of the database, and that of an image."""
-    rows = connection.execute(
+    found = connection.execute(
         ledger.sql(
-            "SELECT release, run, supersedes, taken_back FROM {s}.releases WHERE project = {p}"
-            " ORDER BY run, release"
+            "SELECT release, run AS first_run, supersedes, taken_back FROM {s}.releases"
+            " WHERE project = {p} ORDER BY run, release"
         )
-    ).fetchall()
-    return ReleaseOrder(
-        release=release,
-        supersedes=supersedes,
-        applied=tuple(
-            AppliedOnce(
-                release=row[0], first_run=row[1], supersedes=tuple(row[2]), taken_back=row[3]
-            )
-            for row in rows
-        ),
     )
+    applied = records(found, AppliedOnce)
+    return ReleaseOrder(release=release, supersedes=supersedes, applied=applied)
 
 
 def taken_back(

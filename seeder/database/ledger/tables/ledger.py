@@ -12,7 +12,7 @@ import datetime
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
+from msgspec import Struct, convert
 from msgspec.structs import asdict
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -308,13 +308,10 @@ class Ledger(Struct, frozen=True, kw_only=True):
         """The migration graph that all images so far told this database about."""
         rows = connection.execute(
             self.sql(
-                "SELECT revision, down, file, digest, texts FROM {s}.revisions WHERE project = {p}"
+                "SELECT revision, pg_catalog.to_jsonb(r) FROM {s}.revisions r WHERE project = {p}"
             )
         ).fetchall()
-        return {
-            row[0]: KnownRevision(down=tuple(row[1]), file=row[2], digest=row[3], texts=row[4])
-            for row in rows
-        }
+        return {name: convert(facts, KnownRevision) for name, facts in rows}
 
     def record_revisions(
         self,
