@@ -39,39 +39,42 @@ def undo(
         Rows that were settled or left (at most 1000), their numbers by action, and notes.
     """
     bases = read_bases(connection, ledger)
-    works = [Undoing(ledger=ledger, base=base, run=run, by=by) for base in bases.open]
-    works = _parents_first([work for work in works if collect(connection, work)])
+    works = [
+        Undoing(connection=connection, ledger=ledger, base=base, run=run, by=by)
+        for base in bases.open
+    ]
+    works = _parents_first([work for work in works if collect(work)])
     for work in works:
-        lock(connection, work)
+        lock(work)
     for work in works:
-        merge_back(connection, work)
-        judge_inserted(connection, work)
-    _delete(connection, works)
+        merge_back(work)
+        judge_inserted(work)
+    _delete(works)
     set_back_first = set()
     for work in works:
-        judge_deleted(connection, work)
-        _judge_updated(connection, work)
-        if comes_after_changes(connection, work):
+        judge_deleted(work)
+        _judge_updated(work)
+        if comes_after_changes(work):
             set_back_first.add(work.name)
-            set_back(connection, work)
-        bring_back(connection, work)
+            set_back(work)
+        bring_back(work)
     for work in works:
         if work.name not in set_back_first:
-            _judge_updated(connection, work, brought_back=True)
-            set_back(connection, work)
-    _delete(connection, works)
+            _judge_updated(work, brought_back=True)
+            set_back(work)
+    _delete(works)
     notes = tuple(f"The table {name} is gone, or has another primary key." for name in bases.lost)
     rows: list[RowChange] = []
     counts: dict[str, int] = {}
     for work in works:
-        read(connection, work, rows, counts)
+        read(work, rows, counts)
     return tuple(rows), counts, notes
 
 
-def _judge_updated(connection: Connection, work: Undoing, *, brought_back: bool = False) -> None:
-    judge_updated(connection, work)
-    keep_held(connection, work, brought_back=brought_back)
-    keep_together(connection, work)
+def _judge_updated(work: Undoing, *, brought_back: bool = False) -> None:
+    judge_updated(work)
+    keep_held(work, brought_back=brought_back)
+    keep_together(work)
 
 
 def _parents_first(works: list[Undoing]) -> list[Undoing]:
@@ -88,9 +91,9 @@ def _parents_first(works: list[Undoing]) -> list[Undoing]:
     return [by_id[name] for group in in_groups(list(by_id), edges) for name in group]
 
 
-def _delete(connection: Connection, works: Sequence[Undoing]) -> None:
+def _delete(works: Sequence[Undoing]) -> None:
     """Delete the inserted rows that nothing else refers to, all in one statement."""
-    keep_referenced(connection, works)
+    keep_referenced(works)
     for work in works:
-        record_deleted(connection, work)
-    delete(connection, works)
+        record_deleted(work)
+    delete(works)

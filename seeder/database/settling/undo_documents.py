@@ -11,7 +11,6 @@ import json
 import msgspec
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.documents import as_json, as_text
 from seeder.database.ledger.bases.entries import from_text, live_text
@@ -23,18 +22,16 @@ from seeder.merge.plan import CHANGED
 from seeder.merge.rules import COLUMN_WRITES
 
 
-def merge_back(connection: Connection, work: Undoing) -> None:
+def merge_back(work: Undoing) -> None:
     """Rewrite the images of documents in which people changed something since."""
-    connection.execute(work.compose(_TURNED))
-    names = connection.execute(
-        work.compose(
-            "SELECT DISTINCT c.key FROM {w}, pg_catalog.jsonb_each(merged) c"
-            " WHERE c.value ? 'how'::text ORDER BY 1"
-        )
+    work.execute(_TURNED)
+    names = work.execute(
+        "SELECT DISTINCT c.key FROM {w}, pg_catalog.jsonb_each(merged) c"
+        " WHERE c.value ? 'how'::text ORDER BY 1"
     ).fetchall()
     for (name,) in names:
         if name in work.base.table.columns:
-            _merge_back(connection, work, name)
+            _merge_back(work, name)
 
 
 _TURNED = (
@@ -48,46 +45,42 @@ _TURNED = (
 """Parts with what the run wrote first: that is what an undo finds."""
 
 
-def keep_together(connection: Connection, work: Undoing) -> None:
+def keep_together(work: Undoing) -> None:
     """Leave columns that are decided together where one of them has changed since."""
-    connection.execute(
-        work.compose(
-            "UPDATE {w} w SET names = q.names, verdict = CASE WHEN q.names = '{{}}' THEN 'keep'"
-            " ELSE w.verdict END, reason = CASE WHEN q.names = '{{}}' THEN {since}"
-            " ELSE 'the run wrote it; what was changed here since stays' END"
-            " FROM (SELECT w.n, ARRAY(SELECT n FROM pg_catalog.unnest(w.names) n WHERE NOT EXISTS ("
-            "SELECT FROM pg_catalog.jsonb_array_elements_text(w.merged -> n -> 'with'::text) other"
-            " WHERE w.before ->> other IS DISTINCT FROM w.after ->> other"
-            " AND other <> ALL (w.names))) AS names FROM {w} w"
-            " WHERE {to_set_back} AND w.merged IS NOT NULL) q"
-            " WHERE q.n = w.n AND q.names <> w.names",
-            since=sql.Literal(CHANGED),
-        )
+    work.execute(
+        "UPDATE {w} w SET names = q.names, verdict = CASE WHEN q.names = '{{}}' THEN 'keep'"
+        " ELSE w.verdict END, reason = CASE WHEN q.names = '{{}}' THEN {since}"
+        " ELSE 'the run wrote it; what was changed here since stays' END"
+        " FROM (SELECT w.n, ARRAY(SELECT n FROM pg_catalog.unnest(w.names) n WHERE NOT EXISTS ("
+        "SELECT FROM pg_catalog.jsonb_array_elements_text(w.merged -> n -> 'with'::text) other"
+        " WHERE w.before ->> other IS DISTINCT FROM w.after ->> other"
+        " AND other <> ALL (w.names))) AS names FROM {w} w"
+        " WHERE {to_set_back} AND w.merged IS NOT NULL) q"
+        " WHERE q.n = w.n AND q.names <> w.names",
+        since=sql.Literal(CHANGED),
     )
 
 
-def _merge_back(connection: Connection, work: Undoing, name: str) -> None:
+def _merge_back(work: Undoing, name: str) -> None:
     column = work.base.table.columns[name]
 
     def image(side: str) -> sql.Composable:
         text = sql.SQL("w.{} ->> {}::text").format(sql.Identifier(side), Named(name))
         return as_json(from_text(work.base, name, text), column)
 
-    rows = connection.execute(
-        work.compose(
-            "SELECT w.n, (w.merged -> {name}::text -> 'how'::text)::text, {before}, {after}, {now}"
-            " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated' AND w.merged ? {name}::text"
-            " AND w.after ? {name}::text AND NOT {same}",
-            name=Named(name),
-            before=image("before"),
-            after=image("after"),
-            now=as_json(sql.Identifier("t", name), column),
-            same=same_text(
-                sql.Identifier("t", name),
-                sql.SQL("w.after ->> {}::text").format(Named(name)),
-                column,
-            ),
-        )
+    rows = work.execute(
+        "SELECT w.n, (w.merged -> {name}::text -> 'how'::text)::text, {before}, {after}, {now}"
+        " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated' AND w.merged ? {name}::text"
+        " AND w.after ? {name}::text AND NOT {same}",
+        name=Named(name),
+        before=image("before"),
+        after=image("after"),
+        now=as_json(sql.Identifier("t", name), column),
+        same=same_text(
+            sql.Identifier("t", name),
+            sql.SQL("w.after ->> {}::text").format(Named(name)),
+            column,
+        ),
     ).fetchall()
     outcomes = []
     for n, how, before, after, now in rows:
@@ -104,7 +97,7 @@ def _merge_back(connection: Connection, work: Undoing, name: str) -> None:
         outcomes.append((as_text(found.value, column), json.dumps(parts), found.kept_out, n))
     if not outcomes:
         return
-    with connection.cursor() as cursor:
+    with work.connection.cursor() as cursor:
         cursor.executemany(
             work.compose(
                 "UPDATE {w} w SET before = w.before || pg_catalog.jsonb_build_object({name},"

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.collisions import (
     Changes,
@@ -56,7 +55,7 @@ def changes_of(work: Undoing, names: Iterable[str]) -> Changes:
     )
 
 
-def comes_after_changes(connection: Connection, work: Undoing) -> bool:
+def comes_after_changes(work: Undoing) -> bool:
     """Whether a row to be brought back wants a unique value that a changed row has to give up."""
     updated = work.compose(
         "(t.tableoid, t.ctid) IN (SELECT t.tableoid, t.ctid FROM {live} t JOIN {w} w ON {at}"
@@ -64,50 +63,46 @@ def comes_after_changes(connection: Connection, work: Undoing) -> bool:
     )
     place = Place(table=work.base.table, primary_key=work.base.primary_key)
     return any(
-        exists(connection, holders(place, guard, _brought_back(work, guard), holding=updated))
+        exists(work.connection, holders(place, guard, _brought_back(work, guard), holding=updated))
         for guard in work.base.table.guards
     )
 
 
-def keep_held(connection: Connection, work: Undoing, *, brought_back: bool = False) -> None:
+def keep_held(work: Undoing, *, brought_back: bool = False) -> None:
     """Leave as it is what wants a unique value of a row that keeps it.
 
     `brought_back` says that deleted rows are back already, and hold what they want themselves.
     """
-    changes = changes_of(work, work.columns_to_write(connection))
+    changes = changes_of(work, work.columns_to_write())
     keep = _keep_updated if brought_back else _keep
-    while sum(keep(connection, work, changes, guard) for guard in work.base.table.guards):
+    while sum(keep(work, changes, guard) for guard in work.base.table.guards):
         pass
 
 
-def _keep(connection: Connection, work: Undoing, changes: Changes, guard: Guard) -> int:
-    kept = connection.execute(
-        work.compose(
-            "UPDATE {w} w SET verdict = 'keep', reason = {held} WHERE w.n IN ({held_rows})"
-            " AND w.verdict = 'do'",
-            held=sql.Literal(HELD),
-            held_rows=_wanting(work, changes, guard, _brought_back(work, guard), others=False),
-        )
+def _keep(work: Undoing, changes: Changes, guard: Guard) -> int:
+    kept = work.execute(
+        "UPDATE {w} w SET verdict = 'keep', reason = {held} WHERE w.n IN ({held_rows})"
+        " AND w.verdict = 'do'",
+        held=sql.Literal(HELD),
+        held_rows=_wanting(work, changes, guard, _brought_back(work, guard), others=False),
     ).rowcount
-    return kept + _keep_updated(connection, work, changes, guard)
+    return kept + _keep_updated(work, changes, guard)
 
 
-def _keep_updated(connection: Connection, work: Undoing, changes: Changes, guard: Guard) -> int:
+def _keep_updated(work: Undoing, changes: Changes, guard: Guard) -> int:
     if not changes.written & set(guard.columns):
         return 0
     wanted = changed(changes, guard, changes.changing)
-    return connection.execute(
-        work.compose(
-            "UPDATE {w} w SET names = q.rest, verdict = CASE WHEN q.rest = '{{}}' THEN 'keep'"
-            " ELSE 'do' END, reason = CASE WHEN q.rest = '{{}}' THEN {held} ELSE"
-            " 'the run wrote it; ' || {held} END FROM (SELECT x.n, ARRAY(SELECT each"
-            " FROM pg_catalog.unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
-            " FROM {w} x WHERE x.n IN ({held_rows})) q"
-            " WHERE q.n = w.n AND w.verdict = 'do' AND w.names OPERATOR(pg_catalog.&&) {columns}",
-            held=sql.Literal(HELD),
-            columns=sql.SQL("{}::text[]").format(Named(list(guard.columns))),
-            held_rows=_wanting(work, changes, guard, wanted, others=True),
-        )
+    return work.execute(
+        "UPDATE {w} w SET names = q.rest, verdict = CASE WHEN q.rest = '{{}}' THEN 'keep'"
+        " ELSE 'do' END, reason = CASE WHEN q.rest = '{{}}' THEN {held} ELSE"
+        " 'the run wrote it; ' || {held} END FROM (SELECT x.n, ARRAY(SELECT each"
+        " FROM pg_catalog.unnest(x.names) each WHERE each <> ALL ({columns})) AS rest"
+        " FROM {w} x WHERE x.n IN ({held_rows})) q"
+        " WHERE q.n = w.n AND w.verdict = 'do' AND w.names OPERATOR(pg_catalog.&&) {columns}",
+        held=sql.Literal(HELD),
+        columns=sql.SQL("{}::text[]").format(Named(list(guard.columns))),
+        held_rows=_wanting(work, changes, guard, wanted, others=True),
     ).rowcount
 
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
 from seeder.database.ledger.bases.entries import at_key, is_stored
@@ -33,7 +32,7 @@ LOST = (
 # -- rows that the run inserted ------------------------------------------------------------
 
 
-def judge_inserted(connection: Connection, work: Undoing) -> None:
+def judge_inserted(work: Undoing) -> None:
     """Judge the rows that the run inserted; references are looked at later."""
     changed: list[sql.Composable] = [
         sql.SQL("NOT ({} OR {})").format(omitted(column), is_stored(work.base, column))
@@ -44,45 +43,39 @@ def judge_inserted(connection: Connection, work: Undoing) -> None:
         sql.SQL("({} AND NOT {})").format(unknown(column), omitted(column))
         for column in work.base.columns.values()
     ]
-    connection.execute(
-        work.compose(
-            "UPDATE {w} w SET verdict = CASE WHEN b.run <> {run} OR {changed}"
-            " THEN 'keep' ELSE 'do' END,"
-            " reason = CASE WHEN b.run <> {run} THEN 'a later run changed it as well'"
-            " WHEN {changed} THEN {since} ELSE 'the run inserted it' END"
-            " FROM {base} b, {live} t WHERE w.kind = 'inserted' AND {entry} AND {at}",
-            since=sql.Literal(CHANGED),
-            changed=sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
-        )
+    work.execute(
+        "UPDATE {w} w SET verdict = CASE WHEN b.run <> {run} OR {changed}"
+        " THEN 'keep' ELSE 'do' END,"
+        " reason = CASE WHEN b.run <> {run} THEN 'a later run changed it as well'"
+        " WHEN {changed} THEN {since} ELSE 'the run inserted it' END"
+        " FROM {base} b, {live} t WHERE w.kind = 'inserted' AND {entry} AND {at}",
+        since=sql.Literal(CHANGED),
+        changed=sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
     )
     # Deleted here already: nothing to do, and the next run remembers it as a person's doing.
-    connection.execute(work.compose("DELETE FROM {w} WHERE kind = 'inserted' AND verdict = 'open'"))
+    work.execute("DELETE FROM {w} WHERE kind = 'inserted' AND verdict = 'open'")
 
 
-def keep_referenced(connection: Connection, works: Sequence[Undoing]) -> None:
+def keep_referenced(works: Sequence[Undoing]) -> None:
     """Keep the inserted rows that others refer to, those that are deleted as well apart."""
     for work in works:
-        connection.execute(
-            work.compose(
-                "UPDATE {w} SET verdict = 'do', reason = 'the run inserted it', referred = false"
-                " WHERE kind = 'inserted' AND referred",
-            )
+        work.execute(
+            "UPDATE {w} SET verdict = 'do', reason = 'the run inserted it', referred = false"
+            " WHERE kind = 'inserted' AND referred",
         )
-    while sum(_keep_referenced(connection, work, works) for work in works):
+    while sum(_keep_referenced(work, works) for work in works):
         pass
 
 
-def _keep_referenced(connection: Connection, work: Undoing, works: Sequence[Undoing]) -> int:
+def _keep_referenced(work: Undoing, works: Sequence[Undoing]) -> int:
     conditions = [_is_referenced(key, works) for key in work.base.table.referencing]
     if not conditions:
         return 0
-    return connection.execute(
-        work.compose(
-            "UPDATE {w} w SET verdict = 'keep', reason = {reason}, referred = true FROM {live} t"
-            " WHERE {to_delete} AND {at} AND ({referenced})",
-            reason=sql.Literal(REFERENCED),
-            referenced=sql.SQL(" OR ").join(conditions),
-        )
+    return work.execute(
+        "UPDATE {w} w SET verdict = 'keep', reason = {reason}, referred = true FROM {live} t"
+        " WHERE {to_delete} AND {at} AND ({referenced})",
+        reason=sql.Literal(REFERENCED),
+        referenced=sql.SQL(" OR ").join(conditions),
     ).rowcount
 
 
@@ -103,25 +96,20 @@ def _is_referenced(key: ForeignKey, works: Sequence[Undoing]) -> sql.Composable:
 # -- rows that the run deleted -------------------------------------------------------------
 
 
-def judge_deleted(connection: Connection, work: Undoing) -> None:
+def judge_deleted(work: Undoing) -> None:
     """Judge the rows that the run deleted; those that they refer to are back already."""
     base = work.base
 
     def keep(condition: sql.Composable, reason: str) -> int:
-        return connection.execute(
-            work.compose(
-                "UPDATE {w} w SET verdict = 'keep', reason = {reason}"
-                " WHERE {to_restore} AND ({condition})",
-                condition=condition,
-                reason=sql.Literal(reason),
-            )
+        return work.execute(
+            "UPDATE {w} w SET verdict = 'keep', reason = {reason}"
+            " WHERE {to_restore} AND ({condition})",
+            condition=condition,
+            reason=sql.Literal(reason),
         ).rowcount
 
-    connection.execute(
-        work.compose(
-            "UPDATE {w} w SET verdict = 'do', reason = 'the run deleted it'"
-            " WHERE w.kind = 'deleted'"
-        )
+    work.execute(
+        "UPDATE {w} w SET verdict = 'do', reason = 'the run deleted it' WHERE w.kind = 'deleted'"
     )
     same_key = all_of(
         equal_or_null(sql.Identifier("t", name), before(base, name), base.table.columns[name])
@@ -137,7 +125,7 @@ def judge_deleted(connection: Connection, work: Undoing) -> None:
                 sql.SQL("w.before ->> {}::text IS NULL").format(Named(name)),
                 f"no value of the column {name} was kept, which must not be NULL",
             )
-    held = _held(connection, work, "before", "deleted")
+    held = _held(work, "before", "deleted")
     # A column that no image has and the ledger does not know may be one of them, renamed.
     if not set(base.table.columns) <= {*held, *base.columns}:
         for name in [name for name in held if name not in base.table.columns]:
@@ -182,10 +170,10 @@ def _lacks(work: Undoing, key: ForeignKey) -> sql.Composable:
 # -- rows that the run updated -------------------------------------------------------------
 
 
-def judge_updated(connection: Connection, work: Undoing) -> None:
+def judge_updated(work: Undoing) -> None:
     """Judge the columns that the run wrote."""
     base = work.base
-    written = _held(connection, work, "after", "updated")
+    written = _held(work, "after", "updated")
     revertible, moot = [], []
     for name in written:
         column = base.table.columns.get(name)
@@ -209,55 +197,46 @@ def judge_updated(connection: Connection, work: Undoing) -> None:
             )
         )
     # A mark of removal may have had nothing to write.
-    connection.execute(
-        work.compose(
-            "DELETE FROM {w} w USING {live} t"
-            " WHERE w.kind = 'updated' AND w.after = '{{}}' AND {at}"
-        )
+    work.execute(
+        "DELETE FROM {w} w USING {live} t WHERE w.kind = 'updated' AND w.after = '{{}}' AND {at}"
     )
-    connection.execute(
-        work.compose(
-            "UPDATE {w} w SET verdict = 'keep', reason = 'gone or deleted here since'"
-            " WHERE w.kind = 'updated'"
-        )
+    work.execute(
+        "UPDATE {w} w SET verdict = 'keep', reason = 'gone or deleted here since'"
+        " WHERE w.kind = 'updated'"
     )
     lost = [name for name in written if name not in base.table.columns]
     gone = sql.SQL("w.after ?| {}::text[]").format(sql.Literal(lost))
     told = f"the column {', '.join(lost)} {LOST}"
     if not revertible:
-        connection.execute(
-            work.compose(
-                "UPDATE {w} w SET reason = {told} FROM {live} t"
-                " WHERE w.kind = 'updated' AND {gone} AND {at}",
-                gone=gone,
-                told=sql.Literal(told),
-            )
-        )
-        return
-    connection.execute(
-        work.compose(
-            "UPDATE {w} w SET names = q.names, verdict = CASE WHEN"
-            " pg_catalog.cardinality(q.names) > 0"
-            " THEN 'do' WHEN q.moot = q.written THEN 'moot' ELSE 'keep' END,"
-            " reason = CASE WHEN pg_catalog.cardinality(q.names) = 0 AND {gone} THEN {told}"
-            " WHEN pg_catalog.cardinality(q.names) = 0 THEN {since}"
-            " WHEN {gone} THEN 'the run wrote it; ' || {told}"
-            " WHEN pg_catalog.cardinality(q.names) + q.moot < q.written OR w.partly"
-            " THEN 'the run wrote it; what was changed here since stays'"
-            " ELSE 'the run wrote it' END"
-            " FROM (SELECT w.n, {names} AS names, {moot} AS moot,"
-            " (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(w.after)) AS written"
-            " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated') q WHERE q.n = w.n",
-            names=sql.SQL(" OPERATOR(pg_catalog.||) ").join(
-                sql.SQL("({})::text[]").format(each) for each in revertible
-            ),
-            moot=sql.SQL(" + ").join(moot),
-            since=sql.Literal(CHANGED),
+        work.execute(
+            "UPDATE {w} w SET reason = {told} FROM {live} t"
+            " WHERE w.kind = 'updated' AND {gone} AND {at}",
             gone=gone,
             told=sql.Literal(told),
         )
+        return
+    work.execute(
+        "UPDATE {w} w SET names = q.names, verdict = CASE WHEN"
+        " pg_catalog.cardinality(q.names) > 0"
+        " THEN 'do' WHEN q.moot = q.written THEN 'moot' ELSE 'keep' END,"
+        " reason = CASE WHEN pg_catalog.cardinality(q.names) = 0 AND {gone} THEN {told}"
+        " WHEN pg_catalog.cardinality(q.names) = 0 THEN {since}"
+        " WHEN {gone} THEN 'the run wrote it; ' || {told}"
+        " WHEN pg_catalog.cardinality(q.names) + q.moot < q.written OR w.partly"
+        " THEN 'the run wrote it; what was changed here since stays'"
+        " ELSE 'the run wrote it' END"
+        " FROM (SELECT w.n, {names} AS names, {moot} AS moot,"
+        " (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(w.after)) AS written"
+        " FROM {w} w JOIN {live} t ON {at} WHERE w.kind = 'updated') q WHERE q.n = w.n",
+        names=sql.SQL(" OPERATOR(pg_catalog.||) ").join(
+            sql.SQL("({})::text[]").format(each) for each in revertible
+        ),
+        moot=sql.SQL(" + ").join(moot),
+        since=sql.Literal(CHANGED),
+        gone=gone,
+        told=sql.Literal(told),
     )
-    connection.execute(work.compose("DELETE FROM {w} WHERE verdict = 'moot'"))
+    work.execute("DELETE FROM {w} WHERE verdict = 'moot'")
 
 
 def _holds(base: Base, name: str, side: str) -> sql.Composable:
@@ -266,15 +245,13 @@ def _holds(base: Base, name: str, side: str) -> sql.Composable:
     return same_text(sql.Identifier("t", name), text, base.table.columns[name])
 
 
-def _held(connection: Connection, work: Undoing, side: str, kind: str) -> list[str]:
+def _held(work: Undoing, side: str, kind: str) -> list[str]:
     """The columns that images of the run have."""
-    rows = connection.execute(
-        work.compose(
-            "SELECT DISTINCT pg_catalog.jsonb_object_keys({side}) FROM {w} WHERE kind = {kind}"
-            " ORDER BY 1",
-            side=sql.Identifier(side),
-            kind=Named(kind),
-        )
+    rows = work.execute(
+        "SELECT DISTINCT pg_catalog.jsonb_object_keys({side}) FROM {w} WHERE kind = {kind}"
+        " ORDER BY 1",
+        side=sql.Identifier(side),
+        kind=Named(kind),
     )
     return [name for (name,) in rows]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
+import psycopg
 from msgspec import Struct
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
@@ -24,9 +27,13 @@ TO_RESTORE = sql.SQL("w.kind = 'deleted' AND w.verdict = 'do'")
 TO_SET_BACK = sql.SQL("w.kind = 'updated' AND w.verdict = 'do'")
 
 
+Answer: TypeAlias = psycopg.Cursor[TupleRow]
+
+
 class Undoing(Struct, frozen=True, kw_only=True):
     """The writes of one run to the rows of one base."""
 
+    connection: Connection
     ledger: Ledger
     base: Base
     run: int
@@ -44,12 +51,16 @@ class Undoing(Struct, frozen=True, kw_only=True):
         """The temporary table."""
         return sql.Identifier("pg_temp", self.name)
 
-    def columns_to_write(self, connection: Connection) -> list[str]:
+    def columns_to_write(self) -> list[str]:
         """The columns that are set back in any row, as far as it is judged."""
-        rows = connection.execute(
-            self.compose("SELECT DISTINCT pg_catalog.unnest(names) FROM {w} WHERE verdict = 'do'")
+        rows = self.execute(
+            "SELECT DISTINCT pg_catalog.unnest(names) FROM {w} WHERE verdict = 'do'"
         )
         return [name for (name,) in rows]
+
+    def execute(self, text: str, **parts: sql.Composable) -> Answer:
+        """Execute a statement that `compose` makes."""
+        return self.connection.execute(self.compose(text, **parts))
 
     def compose(self, text: str, **parts: sql.Composable) -> sql.Composed:
         """Compose a statement, as `Ledger.sql` does.
@@ -80,7 +91,7 @@ def before(base: Base, name: str) -> sql.Composable:
     return from_text(base, name, sql.SQL("w.before ->> {}::text").format(Named(name)))
 
 
-def collect(connection: Connection, work: Undoing) -> bool:
+def collect(work: Undoing) -> bool:
     """List the run's writes; False if there are none."""
     base = work.base
     keys = [f"k{n}" for n in range(1, len(base.primary_key) + 1)]
@@ -88,16 +99,16 @@ def collect(connection: Connection, work: Undoing) -> bool:
         sql.SQL("{} {}").format(sql.Identifier(key), sql.SQL(base.table.columns[name].storage))
         for key, name in zip(keys, base.primary_key, strict=True)
     )
-    connection.execute(
-        sql.SQL(
-            "CREATE TEMP TABLE {} (n bigint GENERATED ALWAYS AS IDENTITY, kind text NOT NULL,"
-            " addr text NOT NULL, scope text NOT NULL, set_name text NOT NULL, action text,"
-            " before jsonb, after jsonb, merged jsonb, partly boolean NOT NULL DEFAULT false,"
-            " names text[] NOT NULL DEFAULT '{{}}',"
-            " verdict text NOT NULL DEFAULT 'open', reason text NOT NULL DEFAULT '',"
-            " referred boolean NOT NULL DEFAULT false, {})"
-            " ON COMMIT DROP"
-        ).format(sql.Identifier(work.name), definitions)
+    work.execute(
+        "CREATE TEMP TABLE {name} (n bigint GENERATED ALWAYS AS IDENTITY, kind text NOT NULL,"
+        " addr text NOT NULL, scope text NOT NULL, set_name text NOT NULL, action text,"
+        " before jsonb, after jsonb, merged jsonb, partly boolean NOT NULL DEFAULT false,"
+        " names text[] NOT NULL DEFAULT '{{}}',"
+        " verdict text NOT NULL DEFAULT 'open', reason text NOT NULL DEFAULT '',"
+        " referred boolean NOT NULL DEFAULT false, {keys})"
+        " ON COMMIT DROP",
+        name=sql.Identifier(work.name),
+        keys=definitions,
     )
     names = sql.SQL(", ").join(map(sql.Identifier, keys))
     own = sql.SQL(", ").join(
@@ -128,23 +139,20 @@ def collect(connection: Connection, work: Undoing) -> bool:
         " FROM {s}.changes c {entry} WHERE c.run = {run} AND c.base = {id}"
         " AND c.before IS NOT NULL AND c.after IS NOT NULL ORDER BY c.seq",
     ):
-        statement = work.compose(source, names=names, own=own, kept=kept, entry=entry)
-        written += connection.execute(statement).rowcount
+        written += work.execute(source, names=names, own=own, kept=kept, entry=entry).rowcount
     return written > 0
 
 
-def lock(connection: Connection, work: Undoing) -> None:
+def lock(work: Undoing) -> None:
     """Lock the live rows that an undo may write, in key order."""
     order = sql.SQL(", ").join(sql.Identifier("t", name) for name in work.base.primary_key)
     for kind, strength in (("inserted", "UPDATE"), ("updated", "NO KEY UPDATE")):
-        connection.execute(
-            work.compose(
-                "SELECT FROM {live} t JOIN {w} w ON {at} WHERE w.kind = {kind}"
-                " ORDER BY {order} FOR {strength} OF t",
-                kind=Named(kind),
-                order=order,
-                strength=sql.SQL(strength),
-            )
+        work.execute(
+            "SELECT FROM {live} t JOIN {w} w ON {at} WHERE w.kind = {kind}"
+            " ORDER BY {order} FOR {strength} OF t",
+            kind=Named(kind),
+            order=order,
+            strength=sql.SQL(strength),
         )
 
 
@@ -225,33 +233,27 @@ _ACTIONS = {
 
 
 def read(
-    connection: Connection,
     work: Undoing,
     rows: list[RowChange],
     counts: dict[str, int],
 ) -> None:
     """Add the verdicts to the rows (up to 1000) and to the numbers by action."""
-    for kind, verdict, number in connection.execute(
-        work.compose(
-            "SELECT kind, verdict, pg_catalog.count(*) FROM {w}"
-            " GROUP BY kind, verdict ORDER BY 1, 2"
-        )
+    for kind, verdict, number in work.execute(
+        "SELECT kind, verdict, pg_catalog.count(*) FROM {w} GROUP BY kind, verdict ORDER BY 1, 2"
     ).fetchall():
         action = (_ACTIONS[kind] if verdict == "do" else RowAction.KEEP).value
         counts[action] = counts.get(action, 0) + number
-    for kind, verdict, set_name, addr, reason, changed, counted, *images in connection.execute(
-        work.compose(
-            "SELECT kind, verdict, set_name, addr, reason, {changed},"
-            " CASE WHEN referred THEN (SELECT {referring} FROM {live} t WHERE {at}) END,"
-            " (SELECT pg_catalog.jsonb_object_agg(n, w.after -> n) FROM"
-            " pg_catalog.unnest(w.names) n),"
-            " (SELECT pg_catalog.jsonb_object_agg(n, w.before -> n) FROM"
-            " pg_catalog.unnest(w.names) n), merged FROM {w} w"
-            " ORDER BY n LIMIT {room}",
-            changed=_changed(work),
-            referring=referring(work.base.table.referencing, lambda _: ()),
-            room=sql.Literal(max(0, 1000 - len(rows))),
-        )
+    for kind, verdict, set_name, addr, reason, changed, counted, *images in work.execute(
+        "SELECT kind, verdict, set_name, addr, reason, {changed},"
+        " CASE WHEN referred THEN (SELECT {referring} FROM {live} t WHERE {at}) END,"
+        " (SELECT pg_catalog.jsonb_object_agg(n, w.after -> n) FROM"
+        " pg_catalog.unnest(w.names) n),"
+        " (SELECT pg_catalog.jsonb_object_agg(n, w.before -> n) FROM"
+        " pg_catalog.unnest(w.names) n), merged FROM {w} w"
+        " ORDER BY n LIMIT {room}",
+        changed=_changed(work),
+        referring=referring(work.base.table.referencing, lambda _: ()),
+        room=sql.Literal(max(0, 1000 - len(rows))),
     ).fetchall():
         done = verdict == "do"
         now, then = in_parts(*images)
