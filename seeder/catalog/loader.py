@@ -78,9 +78,7 @@ class _Loader:
         self._environment = environment
         self._problems = problems
         self._values = Values(project, environ=environ, problems=problems)
-        self._sources = SourceReader(
-            project, environment=environment, values=self._values, problems=problems
-        )
+        self._sources = SourceReader(self._values, environment=environment)
 
     def load(self) -> Catalog:
         files = seed_files(self._project, self._problems)
@@ -157,8 +155,6 @@ class _Loader:
                 declaration,
                 others=Others(widths=widths, keys=keys),
                 values=self._values,
-                problems=self._problems,
-                expand_limit=self._project.expand_limit,
                 active=each.active,
             )
             before = len(self._problems)
@@ -170,11 +166,7 @@ class _Loader:
             else:
                 assembled = replace(assembler.from_drafts(rows), unread=faulty)
             moves = MoveReader(
-                assembled,
-                widths=widths,
-                values=self._values,
-                problems=self._problems,
-                active=each.active,
+                assembled, widths=widths, values=self._values, active=each.active
             ).read()
             assembled = replace(assembled, seed_set=replace(assembled.seed_set, moved=moves))
             done[number] = assembled

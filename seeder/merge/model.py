@@ -265,8 +265,17 @@ class CsvFile(Struct, frozen=True, kw_only=True):
     """Columns that the file does not give, and what every row has in them."""
 
 
-class ListedRows(Struct, frozen=True):
-    """Rows held in memory."""
+class UnfiledRows(Struct, frozen=True):
+    """Rows that stand in no file which could be copied as it is."""
+
+    @property
+    def csv(self) -> CsvFile | None:
+        """No file."""
+        return None
+
+
+class ListedRows(UnfiledRows, frozen=True):
+    """Rows held in memory, which are always sent value by value."""
 
     rows: tuple[SeedRow, ...] = ()
 
@@ -276,25 +285,15 @@ class ListedRows(Struct, frozen=True):
     def __len__(self) -> int:
         return len(self.rows)
 
-    @property
-    def csv(self) -> CsvFile | None:
-        """No file: rows held in memory are always sent value by value."""
-        return None
 
-
-class ChangedRows(Struct, frozen=True):
-    """Rows of another source, each changed on its way; never a file."""
+class ChangedRows(UnfiledRows, frozen=True):
+    """Rows of another source, each changed on its way; its file does not say to what."""
 
     rows: RowSource
     change: Callable[[SeedRow], SeedRow]
 
     def __iter__(self) -> Iterator[SeedRow]:
         return map(self.change, self.rows)
-
-    @property
-    def csv(self) -> CsvFile | None:
-        """No file: it does not say what the rows have become."""
-        return None
 
 
 class Move(Struct, frozen=True, kw_only=True):

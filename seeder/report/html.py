@@ -38,7 +38,6 @@ from seeder.report.words import (
     DECISIONS,
     LEFT,
     LEFT_ALONE,
-    Count,
     Group,
     Kind,
     count,
@@ -100,7 +99,7 @@ def plan(found: Plan, *, made: datetime.datetime) -> str:
             ("made", moment(made)),
             ("plan id", Markup("<code>{}</code>").format(found.id)),
         ],
-        numbers=_planned(found),
+        numbers=_numbers(found),
         warnings=found.warnings,
         # What the section of conflicts explains by itself needs no hint.
         hints=[each for each in hints(found) if "--take" not in each],
@@ -150,7 +149,7 @@ def run(result: RunResult | Failure, *, made: datetime.datetime) -> str:
             ("revision", from_to(result.revision_before, result.revision_after)),
             *_phases(result.phases.items()),
         ],
-        numbers=_counted(result),
+        numbers=_numbers(result),
         warnings=result.warnings,
         hints=[text for decision, text in LEFT_ALONE.items() if decision in decisions]
         + ([result.hint] if result.hint else []),
@@ -243,38 +242,22 @@ def _nothing(found: Plan) -> str:
     return " Nothing to do."
 
 
-def _planned(found: Plan) -> Iterator[tuple[str, Ink, str]]:
-    counted = planned(tally(found.sets))
-    yield from _conflicts(counted)
-    if found.migrations:
-        yield count(len(found.migrations), "migration"), Ink.NOTE, "migrations"
-    yield from _others(counted)
-    if found.tasks:
-        yield count(len(found.tasks), "task"), Ink.NOTE, "migrations"
-
-
-def _counted(result: RunResult) -> Iterator[tuple[str, Ink, str]]:
-    counted = done(tally(result.sets))
-    yield from _conflicts(counted)
-    if result.migrations:
-        told = count(len(result.migrations), "migration")
-        yield f"{told} applied", Ink.NOTE, "migrations"
-    yield from _others(counted)
-    if result.tasks:
-        yield f"{count(len(result.tasks), 'task')} run", Ink.NOTE, "migrations"
-    waiting = [each for each in result.sets if each.decision in LEFT_ALONE]
-    if waiting:
-        yield f"{count(len(waiting), 'set')} waiting", Ink.CHANGED, "sets"
-
-
-def _conflicts(counted: Iterable[Count]) -> Iterator[tuple[str, Ink, str]]:
+def _numbers(work: Plan | RunResult) -> Iterator[tuple[str, Ink, str]]:
+    ran = isinstance(work, RunResult)
+    counted = (done if ran else planned)(tally(work.sets))
     yield from ((text, ink, "conflicts") for name, text, ink in counted if name == CONFLICTS)
-
-
-def _others(counted: Iterable[Count]) -> Iterator[tuple[str, Ink, str]]:
+    if work.migrations:
+        told = count(len(work.migrations), "migration")
+        yield f"{told} applied" if ran else told, Ink.NOTE, "migrations"
     for name, text, ink in counted:
         if name != CONFLICTS:
             yield text, ink, "kept" if name == LEFT else "changes"
+    if work.tasks:
+        told = count(len(work.tasks), "task")
+        yield f"{told} run" if ran else told, Ink.NOTE, "migrations"
+    waiting = sum(each.decision in LEFT_ALONE for each in work.sets)
+    if ran and waiting:
+        yield f"{count(waiting, 'set')} waiting", Ink.CHANGED, "sets"
 
 
 def _phases(phases: Iterable[tuple[str, float]]) -> Iterator[tuple[str, str]]:

@@ -17,7 +17,7 @@ from seeder.catalog.declaring.made import is_found, is_function, make
 from seeder.catalog.declaring.strategies import misfits
 from seeder.catalog.declaring.values import Values, key_text
 from seeder.catalog.formats.nodes import Node
-from seeder.catalog.formats.problems import FileProblems, Problems, Spot
+from seeder.catalog.formats.problems import FileProblems, Spot
 from seeder.catalog.rows.csv_rows import CHECKED_SIZE, CsvRows, CsvTable
 from seeder.catalog.rows.drafts import Draft
 from seeder.catalog.rows.generated import GeneratedColumns
@@ -54,12 +54,10 @@ class Assembler(FileProblems):
         *,
         others: Others,
         values: Values,
-        problems: Problems,
-        expand_limit: int,
-        active: bool = True,
+        active: bool,
     ) -> None:
-        super().__init__(declaration.file, problems)
-        self._limit = expand_limit
+        super().__init__(declaration.file, values.problems)
+        self._limit = values.project.expand_limit
         self._matched: dict[tuple[str, str], Matches] = {}
         self._declaration = declaration
         self._others = others
@@ -68,7 +66,7 @@ class Assembler(FileProblems):
         self._key = declaration.row_key_columns
         self._rules = tuple(r for r in declaration.columns.values() if r.reference is not None)
         self._scope = self._scope_of(declaration.scope)
-        self._generated = GeneratedColumns(declaration, problems)
+        self._generated = GeneratedColumns(declaration, values.problems)
         self._defaults = self._constants(declaration.defaults)
 
     def from_drafts(self, drafts: Sequence[Draft]) -> Assembled:
@@ -404,7 +402,7 @@ class Assembler(FileProblems):
         )
 
     def _maker(self, rule: ColumnRule, function: str) -> Callable[[Cell], Cell]:
-        file, root = self._declaration.file, self._values.root
+        file, root = self._declaration.file, self._values.project.root
         if self._active and is_function(function) and not is_found(function, root):
             remedy = "Modules of the project and of the job's environment can be imported."
             self.bad(rule.at, f"there is no module `{function.partition(':')[0]}`", remedy)

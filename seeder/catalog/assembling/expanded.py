@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from seeder.catalog.assembling.expand import Matches
 from seeder.catalog.rows.drafts import Draft
-from seeder.merge.model import Cell, CsvFile, SeedRow, key_values, row_key
+from seeder.merge.model import Cell, SeedRow, UnfiledRows, key_values, row_key
 
 
 class Family(Struct, frozen=True, kw_only=True):
@@ -36,7 +36,7 @@ class Repeated(Struct, frozen=True):
     again: Draft
 
 
-class ExpandedRows(Struct, frozen=True, kw_only=True):
+class ExpandedRows(UnfiledRows, frozen=True, kw_only=True):
     """A `RowSource` that holds drafts, and makes their rows each time it is iterated."""
 
     families: Sequence[Family]
@@ -45,11 +45,6 @@ class ExpandedRows(Struct, frozen=True, kw_only=True):
     shapes: Mapping[frozenset[str], int]
     file: str
     """The set's own, project-relative."""
-
-    @property
-    def csv(self) -> CsvFile | None:
-        """No file: the rows stand nowhere."""
-        return None
 
     def __len__(self) -> int:
         return sum(map(len, self.families))

@@ -10,7 +10,6 @@ from seeder.catalog.declaring.node_reader import NodeReader
 from seeder.catalog.declaring.values import Values, key_text
 from seeder.catalog.formats.nodes import Mapping as MappingNode
 from seeder.catalog.formats.nodes import Node, Scalar, Sequence
-from seeder.catalog.formats.problems import Problems
 from seeder.merge.model import Cell, Move, row_key
 
 _Key = tuple[str, tuple[Cell, ...]]
@@ -25,10 +24,9 @@ class MoveReader(NodeReader):
         *,
         widths: Mapping[str, int],
         values: Values,
-        problems: Problems,
-        active: bool = True,
+        active: bool,
     ) -> None:
-        super().__init__(assembled.declaration.file, problems)
+        super().__init__(assembled.declaration.file, values.problems)
         self._assembled = assembled
         self._declaration = assembled.declaration
         self._widths = widths

@@ -38,18 +38,13 @@ class Values:
     def __init__(
         self, project: Project, *, environ: AnyMapping[str, str], problems: Problems
     ) -> None:
-        self._project = project
+        self.project = project
         self._environ = environ
-        self._problems = problems
+        self.problems = problems
         self._public: set[str] = set()
         self._secret: set[str] = set()
         self.reached: set[str] = set()
         """Project-relative names of the files that `!file` and `rows_from` reach."""
-
-    @property
-    def root(self) -> Path:
-        """Of the project."""
-        return self._project.root
 
     @property
     def env_names(self) -> tuple[str, ...]:
@@ -64,7 +59,7 @@ class Values:
         if generator is None:
             return self.cell(node, file=file, secret=secret, active=active)
         if isinstance(node, Scalar) and node.value != "":
-            self._problems.add(f"`!{generator.value}` takes nothing behind it", file=file, at=node)
+            self.problems.add(f"`!{generator.value}` takes nothing behind it", file=file, at=node)
         return generator
 
     def cell(self, node: Node, *, file: str, secret: bool = False, active: bool = True) -> Cell:
@@ -83,7 +78,7 @@ class Values:
     def _inner(self, node: Node, file: str, *, secret: bool, active: bool) -> Cell:
         value = self.cell(node, file=file, secret=secret, active=active)
         if isinstance(value, float) and not math.isfinite(value):
-            self._problems.add("JSON knows no infinity and no NaN", file=file, at=node)
+            self.problems.add("JSON knows no infinity and no NaN", file=file, at=node)
         return value
 
     def _tagged(self, node: Scalar, file: str, *, secret: bool, active: bool) -> Cell:
@@ -93,7 +88,7 @@ class Values:
         if node.tag == "file":
             return self._file(text, file, node)
         if node.tag in GENERATORS:
-            self._problems.add(
+            self.problems.add(
                 f"`!{node.tag}` is made when a row is inserted and cannot stand here",
                 remedy="It is for a column of a row, of `defaults` or of `removed: {set: ...}`.",
                 file=file,
@@ -104,7 +99,7 @@ class Values:
             # For its problems alone: the document goes to Postgres as it is written.
             read_json(text, file=file, problems=Problems())
         except Unreadable as error:
-            self._problems.add(f"the text of !json {error.message}", file=file, at=node)
+            self.problems.add(f"the text of !json {error.message}", file=file, at=node)
         return Text(text)
 
     def env(self, name: str, *, file: str, at: Spot, secret: bool) -> Text | None:
@@ -120,7 +115,7 @@ class Values:
             problem = f"the environment variable {name} is not valid UTF-8 text"
         if problem is not None:
             remedy = "Set it for this run; it may be empty." if value is None else None
-            self._problems.add(problem, remedy=remedy, file=file, at=at)
+            self.problems.add(problem, remedy=remedy, file=file, at=at)
             return None
         return Text(value)
 
@@ -131,7 +126,7 @@ class Values:
         try:
             content = read_text(path)
         except Unreadable as error:
-            self._problems.add(
+            self.problems.add(
                 f"the file `{text}` {error.message}", remedy=error.remedy, file=file, at=at
             )
             return None
@@ -144,10 +139,10 @@ class Values:
         Everything there is part of the fingerprint, so an edit of it is noticed.
         """
         problem = remedy = None
-        seeds = self._project.name(self._project.seeds)
+        seeds = self.project.name(self.project.seeds)
         name = posixpath.normpath(posixpath.join(posixpath.dirname(file), written))
-        path = self._project.root / name
-        if PurePosixPath(written).is_absolute() or not is_inside(self._project.root, path):
+        path = self.project.root / name
+        if PurePosixPath(written).is_absolute() or not is_inside(self.project.root, path):
             problem = f"`{written}` leads out of the project"
             remedy = "Give a path relative to this file, below the seeds."
         elif not name.startswith(seeds + "/"):
@@ -159,12 +154,12 @@ class Values:
         elif not os.path.isfile(path):  # noqa: PTH113  # Path.is_file raises for a long name
             problem = f"there is no file `{name}`"
             there = _beside(path)
-            remedy = self._problems.suggest(path.name, there)
-        elif not is_walked(self._project.root, name):
+            remedy = self.problems.suggest(path.name, there)
+        elif not is_walked(self.project.root, name):
             problem = f"`{written}` is where seeder looks at nothing, with caches and packages"
             remedy = "Move it: seeder would not notice when it changes."
         if problem is not None:
-            self._problems.add(problem, remedy=remedy, file=file, at=at)
+            self.problems.add(problem, remedy=remedy, file=file, at=at)
             return None
         self.reached.add(name)
         return path

@@ -15,8 +15,7 @@ from seeder.catalog.formats.nodes import Mapping as MappingNode
 from seeder.catalog.formats.nodes import Node, Scalar, Sequence, kind
 from seeder.catalog.formats.problems import FileProblems, Problems, Spot
 from seeder.catalog.formats.yaml_reader import read_yaml
-from seeder.catalog.project.api import RowsContext
-from seeder.catalog.project.project import Project
+from seeder.catalog.project.api import DeclaredRows, RowsContext
 from seeder.catalog.project.python_files import DeclaredEnvironment, SeederFile, called
 from seeder.catalog.rows.csv_rows import CsvTable, read_table
 from seeder.merge.model import Cell, Generator, SetReference
@@ -60,10 +59,10 @@ class Draft(NamedTuple):
 class DraftReader:
     """Reads the rows that declarations name."""
 
-    def __init__(self, project: Project, *, values: Values, problems: Problems) -> None:
-        self._project = project
+    def __init__(self, values: Values) -> None:
+        self._project = values.project
         self._values = values
-        self._problems = problems
+        self._problems = values.problems
         self.wide: Collection[str] = ()
         """Sets whose keys have several columns, which no field of a CSV file tells."""
 
@@ -160,14 +159,12 @@ class DraftReader:
     def call(
         self,
         declaration: Declaration,
-        file: SeederFile,
+        declared: DeclaredRows,
         *,
-        number: int,
+        file: SeederFile,
         environment: str,
-        release: str | None,
     ) -> list[Draft]:
-        """Rows that a Python seeder yields; `number` is its place in the file."""
-        declared = file.rows[number]
+        """Rows that a Python seeder yields."""
         # Which variable ends up in which column cannot be told, so one secret column
         # makes all of them secret.
         secret = bool(declaration.secrets)
@@ -180,7 +177,9 @@ class DraftReader:
         if len(given) < len(env):
             return []
         context = RowsContext(
-            env=DeclaredEnvironment(given), environment=environment, release=release
+            env=DeclaredEnvironment(given),
+            environment=environment,
+            release=self._project.release,
         )
         drafts = []
         for row in called(declared, context, file=file) or ():

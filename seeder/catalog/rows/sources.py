@@ -16,7 +16,7 @@ from seeder.catalog.formats.files import Located, Unreadable
 from seeder.catalog.formats.nodes import Mapping as MappingNode
 from seeder.catalog.formats.nodes import Node, node_of
 from seeder.catalog.formats.problems import FileProblems, Problems
-from seeder.catalog.project.project import Project
+from seeder.catalog.project.api import DeclaredRows
 from seeder.catalog.project.python_files import SeederFile, import_seeder, is_python
 from seeder.catalog.project.seed_files import Role, SeedFile
 from seeder.catalog.rows.csv_rows import CsvTable
@@ -46,14 +46,11 @@ class _Doubtful(Struct, frozen=True, kw_only=True):
 class SourceReader:
     """Reads the files of one project for one environment."""
 
-    def __init__(
-        self, project: Project, *, environment: str, values: Values, problems: Problems
-    ) -> None:
-        self._project = project
+    def __init__(self, values: Values, *, environment: str) -> None:
         self._environment = environment
         self._values = values
-        self._problems = problems
-        self._drafts = DraftReader(project, values=values, problems=problems)
+        self._problems = values.problems
+        self._drafts = DraftReader(values)
         self._doubtful: list[_Doubtful] = []
         self.sets: list[DeclaredSet] = []
         """In file order, like `tasks`."""
@@ -166,7 +163,7 @@ class SourceReader:
             # Not imported: what it imports need not be installed in production.
             is_python(file.path, self._report(file))
             return
-        seeder = import_seeder(file.path, self._project, self._report(file))
+        seeder = import_seeder(file.path, self._values.project, self._report(file))
         if seeder is None:
             return
         if file.directory == "update":
@@ -180,11 +177,10 @@ class SourceReader:
         if not seeder.rows and not seeder.tasks:
             remedy = "Decorate a generator with @rows, or start the file's name with `_`."
             seeder.report.bad(None, "declares no rows", remedy)
-        for number in range(len(seeder.rows)):
-            self._python_set(seeder, number, file)
+        for rows in seeder.rows:
+            self._python_set(seeder, rows, file)
 
-    def _python_set(self, seeder: SeederFile, number: int, file: SeedFile) -> None:
-        rows = seeder.rows[number]
+    def _python_set(self, seeder: SeederFile, rows: DeclaredRows, file: SeedFile) -> None:
         root = node_of(rows.settings, line=rows.line)
         declaration = self._read(root, rows.name, file, computed=True)
         if declaration is None:
@@ -193,11 +189,7 @@ class SourceReader:
             declaration=declaration,
             active=self.is_active(declaration.environments),
             rows=lambda settled: self._drafts.call(
-                settled,
-                seeder,
-                number=number,
-                environment=self._environment,
-                release=self._project.release,
+                settled, rows, file=seeder, environment=self._environment
             ),
         )
         self.sets.append(declared)
