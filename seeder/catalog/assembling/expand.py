@@ -8,19 +8,15 @@ from fnmatch import translate
 
 from msgspec import Struct
 
+from seeder.catalog.formats.files import Unreadable
 from seeder.catalog.formats.problems import Problems
 from seeder.merge.model import Cell
 
 _GLOB = re.compile(r"[*?\[]")
 
 
-class NoMatch(ValueError):
-    """What is written cannot be expanded."""
-
-    def __init__(self, message: str, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
+class NoMatch(Unreadable):
+    """What is written refers to no row, or cannot be expanded."""
 
 
 class Matches(Struct, frozen=True):

@@ -63,7 +63,7 @@ def python_task(declared: DeclaredTask, file: SeederFile) -> Task | None:
         name=declared.name,
         release=declared.release,
         kind=TaskKind.PYTHON,
-        file=file.name,
+        file=file.report.file,
         digest=python_digest(file.source, declared),
         call=functools.partial(call_task, declared.function, file),
         environments=frozenset(declared.environments) if declared.environments else None,

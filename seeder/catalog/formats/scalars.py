@@ -10,19 +10,15 @@ from __future__ import annotations
 import re
 from decimal import Decimal, InvalidOperation
 
+from seeder.catalog.formats.files import Unreadable
 from seeder.merge.model import Cell, Text
 
 MAX_DIGITS = 4000
 """Longer numbers are refused; Python itself stops at 4,300 digits."""
 
 
-class Surprise(ValueError):
+class Surprise(Unreadable):
     """An unquoted value that YAML readers disagree about."""
-
-    def __init__(self, message: str, remedy: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.remedy = remedy
 
 
 def _cases(words: str) -> list[str]:

@@ -31,8 +31,6 @@ class SeederFile(Struct, frozen=True, kw_only=True):
     """A Python file of the seeds, imported."""
 
     path: Path
-    name: str
-    """Project-relative."""
     report: FileProblems
     """Where what is wrong with it goes."""
     root: Path
@@ -62,7 +60,6 @@ def import_seeder(path: Path, project: Project, report: FileProblems) -> SeederF
     declared = module.__dict__.get(REGISTER, ())
     return SeederFile(
         path=path,
-        name=report.file,
         report=report,
         root=project.root,
         source=source,

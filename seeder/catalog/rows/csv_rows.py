@@ -273,11 +273,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         """Row keys of plain lines; None where a row has none, or where it takes more to tell."""
         at = [self._given.index(name) for name in self.key]
         if len(at) > 1:
-            if max(at) >= len(self.table.header):
-                return None
-            pick = operator.itemgetter(*at)
-            parts = [pick(line.split(",")) for line in lines]
-            return None if any("" in each for each in parts) else [row_key(each) for each in parts]
+            return self._quoted_keys([line.split(",") for line in lines])
         position = at[0]
         if position >= len(self.table.header):
             return None
@@ -297,7 +293,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         if max(at) >= len(self.table.header):
             return None
         if len(at) > 1:
-            parts = [tuple([row[each] for each in at]) for row in rows]
+            parts = list(map(operator.itemgetter(*at), rows))
             return None if any("" in each for each in parts) else list(map(row_key, parts))
         keys = [row[at[0]] for row in rows]
         if "" in keys:

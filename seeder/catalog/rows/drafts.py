@@ -170,7 +170,7 @@ class DraftReader:
         secret = bool(declaration.secrets)
         at = Located(line=declared.line)
         env = {
-            name: self._values.env(name, file=file.name, at=at, secret=secret)
+            name: self._values.env(name, file=file.report.file, at=at, secret=secret)
             for name in declared.env
         }
         given = {name: value for name, value in env.items() if value is not None}
@@ -191,5 +191,5 @@ class DraftReader:
                     remedy = "Yield text, numbers, dates, bytes, UUIDs, lists or mappings."
                     file.report.bad(at, f"`{declared.name}` yields {error} for `{column}`", remedy)
                     return []
-            drafts.append(Draft(cells, file.name, declared.line))
+            drafts.append(Draft(cells, file.report.file, declared.line))
         return drafts
