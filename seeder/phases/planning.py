@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from seeder.configuration.settings import Settings
 from seeder.errors import ConfigurationInvalid, DatabaseUnavailable, SeedingFailed
@@ -80,17 +80,13 @@ def plan(settings: Settings, *, log: Log) -> Plan:
             return replace(found, standing=rows.conflicts, skipped=rows.skipped)
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class Choice(ModeDecision, frozen=True, kw_only=True):
     """What a run on this database is to do, before any set is looked at."""
 
-    mode: Mode
-    reason: str
-    adopt: bool
     plan: Plan | None = None
     """The plan that was given or approved, made again: the run keeps to it."""
     stale: str | None = None
     """Why open requests do not hold, where there are any; None where they do."""
-    warning: str | None = None
 
 
 class Planner(Struct, frozen=True, kw_only=True):
@@ -209,14 +205,7 @@ class Planner(Struct, frozen=True, kw_only=True):
         decision = self.decide(asked, approved=approved is not None)
         if approved is not None:
             approved = replace(approved, reason=decision.reason)
-        return Choice(
-            mode=decision.mode,
-            reason=decision.reason,
-            adopt=decision.adopt,
-            plan=approved,
-            stale=stale,
-            warning=decision.warning,
-        )
+        return Choice(**asdict(decision), plan=approved, stale=stale)
 
     def keep_to(self, shown: Plan) -> Choice:
         """Make a plan again, in its own mode; raises PlanStale where it is another by now."""
@@ -225,7 +214,7 @@ class Planner(Struct, frozen=True, kw_only=True):
         require_same(shown, now)
         return Choice(mode=now.mode, reason=now.reason, adopt=now.adopt, plan=now)
 
-    def orders(self, decision: ModeDecision | Choice) -> Orders:
+    def orders(self, decision: ModeDecision) -> Orders:
         """What the sets are to be told."""
         from seeder.database.staging.context import Orders
 
@@ -294,22 +283,3 @@ class Planner(Struct, frozen=True, kw_only=True):
         behind = self.ledger.tasks(self.connection)
         require_unedited(self.catalog.tasks, behind)
         return tuple(task.name for task in self.catalog.tasks if task.name not in behind)
-
-
-def pending_plan(planner: Planner) -> tuple[Plan | None, str | None]:
-    """Plan the update that waits after a run, in the run's own transaction.
-
-    Returns the plan, or why an update would be refused: no reason to fail the run.
-    """
-    import psycopg
-
-    from seeder.database.connection.failures import Kind, describe, kind_of
-
-    try:
-        return planner.draft(planner.decide(Mode.UPDATE)), None
-    except (SeedingFailed, ConfigurationInvalid) as error:
-        return None, error.message
-    except psycopg.Error as error:
-        if kind_of(error) is not Kind.OTHER:
-            raise
-        return None, describe(error)

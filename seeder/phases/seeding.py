@@ -11,14 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from seeder.configuration.settings import Settings
-from seeder.errors import PlanStale
+from seeder.errors import ConfigurationInvalid, PlanStale, SeedingFailed
 from seeder.merge import conflict_kinds
 from seeder.merge.given import is_disposable
 from seeder.merge.model import Catalog, Conflict, Mode, SeedSet, Update
 from seeder.merge.plan import Plan, RowChange, SetDecision, SetOutcome
 from seeder.merge.plan_document import ROWS, shortened, to_document
 from seeder.merge.result import RequestOutcome, Result, RunResult
-from seeder.phases.planning import Choice, Planner, pending_plan
+from seeder.phases.planning import Choice, Planner
 from seeder.phases.shown_plan import require_kept
 from seeder.runtime.log import Log
 from seeder.runtime.progress import Progress
@@ -300,18 +300,30 @@ class Seeding(Struct, frozen=True, kw_only=True):
 
         Returns its id, if there is one, and warnings.
         """
+        import psycopg
+
+        from seeder.database.connection.failures import Kind, describe, kind_of
+
         connection, ledger = self.connection, self.ledger
         plan: Plan | None = None
-        refusal = None
+        told: tuple[str, ...] = ()
         waiting = (SetDecision.UNADOPTED, SetDecision.PENDING)
         if any(each.decision in waiting for each in outcomes) or (
             choice.mode is Mode.INIT
             and {task.name for task in self.catalog.tasks} - ledger.tasks(connection).keys()
         ):
-            plan, refusal = pending_plan(self.planner(rows=ROWS))
+            # That an update would be refused is no reason to fail the run.
+            try:
+                planner = self.planner(rows=ROWS)
+                plan = planner.draft(planner.decide(Mode.UPDATE))
+            except (SeedingFailed, ConfigurationInvalid) as error:
+                told = (f"The update that waits is refused: {error.message}",)
+            except psycopg.Error as error:
+                if kind_of(error) is not Kind.OTHER:
+                    raise
+                told = (f"The update that waits is refused: {describe(error)}",)
         if plan is None:
             ledger.store_plan(connection, None, {}, run=self.number)
-            told = () if refusal is None else (f"The update that waits is refused: {refusal}",)
             return None, told
         ledger.store_plan(connection, plan.id, to_document(shortened(plan)), run=self.number)
         return plan.id, ()

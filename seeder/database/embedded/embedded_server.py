@@ -62,11 +62,6 @@ class EmbeddedServer(Struct, frozen=True, kw_only=True):
             f"?host={quote(str(self.socket), safe='')}&port={self.port}"
         )
 
-    @property
-    def log(self) -> Path:
-        """The server's own log."""
-        return self.data / "server.log"
-
     def stop(self, *, mode: str = "fast") -> None:
         """Stop the server and wait for it; a stopped server stays stopped."""
         if _running(self.data, self.programs, self.account):
@@ -208,9 +203,9 @@ def _start(
 ) -> None:
     options = {"listen_addresses": "", "unix_socket_directories": str(socket)} | dict(settings)
     words = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-    log = str(data / "server.log")
-    command = ["pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", log, "-o", shlex.join(words)]
-    _run([*command, "start"], programs, account, log=data / "server.log")
+    log = data / "server.log"
+    command = ["pg_ctl", "-D", str(data), "-w", "-t", "60", "-l", str(log), "-o", shlex.join(words)]
+    _run([*command, "start"], programs, account, log=log)
 
 
 def _running(data: Path, programs: Path, account: Account | None) -> bool:

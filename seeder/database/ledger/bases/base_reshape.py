@@ -186,6 +186,10 @@ def _by_key(base: Base) -> sql.Composable:
     )
 
 
+def _update(connection: Connection, base: Base, sets: sql.Composable) -> None:
+    connection.execute(sql.SQL("UPDATE {} SET {}").format(base.relation, sets))
+
+
 def _alter(connection: Connection, base: Base, clause: sql.Composable) -> None:
     connection.execute(sql.SQL("ALTER TABLE {} {}").format(base.relation, clause))
 
@@ -249,17 +253,10 @@ def _add(connection: Connection, base: Base, column: BaseColumn, live: Column) -
     for definition in definitions(column):
         _alter(connection, base, sql.SQL("ADD COLUMN {}").format(definition))
     if not live.constant_default:
-        connection.execute(
-            sql.SQL("UPDATE {} SET ").format(base.relation)
-            + _UNASKED.format(name=Named(column.name))
-        )
+        _update(connection, base, _UNASKED.format(name=Named(column.name)))
     elif live.default is not None:
-        default = sql.SQL("({})").format(Theirs(live.default))
-        connection.execute(
-            sql.SQL("UPDATE {} SET {} = {}").format(
-                base.relation, column.asked, canonical(cast(default, live), live)
-            )
-        )
+        default = canonical(cast(sql.SQL("({})").format(Theirs(live.default)), live), live)
+        _update(connection, base, sql.SQL("{} = {}").format(column.asked, default))
 
 
 def _recast(
@@ -280,35 +277,24 @@ def _recast(
     )
     try:
         with connection.transaction():
-            connection.execute(
-                sql.SQL("UPDATE {} SET {} = {}{}").format(
-                    base.relation, new.asked, canonical(recast, live), symbols
-                )
-            )
+            value = sql.SQL("{} = {}").format(new.asked, canonical(recast, live))
+            _update(connection, base, value + symbols)
             _recast_stored(connection, base, new, live)
     except psycopg.DataError:
-        connection.execute(
-            sql.SQL("UPDATE {} SET ").format(base.relation)
-            + _UNKNOWN.format(name=Named(new.name))
-            + symbols
-        )
+        _update(connection, base, _UNKNOWN.format(name=Named(new.name)) + symbols)
     for gone in (old.asked, old.symbol) if old.reference else (old.asked,):
         _alter(connection, base, sql.SQL("DROP COLUMN {}").format(gone))
 
 
 def _recast_stored(connection: Connection, base: Base, column: BaseColumn, live: Column) -> None:
     stored = sql.SQL("notes -> 'stored'::text ->> {}::text").format(Named(column.name))
-    connection.execute(
-        sql.SQL(
-            "UPDATE {} SET notes = pg_catalog.jsonb_set(notes, ARRAY['stored', {name}],"
-            " coalesce(pg_catalog.to_jsonb(({value})::text), 'null'))"
-            " WHERE notes -> 'stored'::text ? {name}::text"
-        ).format(
-            base.relation,
-            name=Named(column.name),
-            value=canonical(cast(stored, live), live),
-        )
+    noted = sql.SQL(
+        "notes = pg_catalog.jsonb_set(notes, ARRAY['stored', {name}],"
+        " coalesce(pg_catalog.to_jsonb(({value})::text), 'null'))"
+        " WHERE notes -> 'stored'::text ? {name}::text"
     )
+    value = canonical(cast(stored, live), live)
+    _update(connection, base, noted.format(name=Named(column.name), value=value))
 
 
 def _outgrown(connection: Connection, base: Base) -> list[int]:
