@@ -85,9 +85,9 @@ def read_bases(connection: Connection, ledger: Ledger) -> Bases:
     return Bases(open=tuple(found), lost=tuple(lost))
 
 
-def live_text(base: Base, name: str, alias: str = "t") -> sql.Composable:
-    """A live value as the text that images hold."""
-    value = canonical(sql.Identifier(alias, name), base.table.columns[name])
+def live_text(base: Base, name: str) -> sql.Composable:
+    """A value of live row `t` as the text that images hold."""
+    value = canonical(sql.Identifier("t", name), base.table.columns[name])
     return sql.SQL("({})::text").format(value)
 
 
@@ -120,13 +120,13 @@ def at_entry(base: Base, live: str) -> sql.Composable:
     )
 
 
-def is_stored(base: Base, column: BaseColumn, live: str = "t") -> sql.Composable:
-    """Condition: a live row still holds what seeder stored, by entry `b`."""
+def is_stored(base: Base, column: BaseColumn) -> sql.Composable:
+    """Condition: live row `t` still holds what seeder stored, by entry `b`."""
     now = base.table.columns[column.name]
     if column.type == now.base:
-        return same(canonical(sql.Identifier(live, column.name), now), stored(column), now)
+        return same(canonical(sql.Identifier("t", column.name), now), stored(column), now)
     return sql.SQL("({} IS NOT DISTINCT FROM ({})::text)").format(
-        live_text(base, column.name, live), stored(column)
+        live_text(base, column.name), stored(column)
     )
 
 
