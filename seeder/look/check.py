@@ -85,7 +85,7 @@ def _rehearse(settings: Settings, *, log: Log) -> list[Problem]:
     """Run the job on a new, empty server of the embedded Postgres; returns its warnings."""
     # Imported here: offline, nothing of this is needed.
     from seeder.database.connection.connect import connect
-    from seeder.database.connection.open_schemas import open_schemas
+    from seeder.database.connection.session import open_schemas
     from seeder.database.connection.target import Target
     from seeder.database.embedded.embedded_server import throwaway
     from seeder.job import run

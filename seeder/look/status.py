@@ -51,7 +51,7 @@ def _read(
     values: bool,
 ) -> Status:
     from seeder.database.connection import lock
-    from seeder.database.connection.open_schemas import open_schemas
+    from seeder.database.connection.session import open_schemas
     from seeder.database.ledger.past import history
     from seeder.database.ledger.past.run_history import read_runs
     from seeder.database.migrations.version_table import current

@@ -128,7 +128,7 @@ class Seeding(Struct, frozen=True, kw_only=True):
         that it could not write, as in `Orders`.
         """
         from seeder.database.applying.seed import seed
-        from seeder.database.applying.transaction import TaskOrders, run_tasks
+        from seeder.database.applying.transaction import run_tasks
 
         connection, ledger, catalog = self.connection, self.ledger, self.catalog
         planner = self.planner(rows=0)
@@ -161,9 +161,8 @@ class Seeding(Struct, frozen=True, kw_only=True):
                 connection,
                 ledger,
                 catalog.tasks,
-                TaskOrders(
-                    run_them=choice.mode in (Mode.UPDATE, Mode.REFRESH), baseline=planner.launches
-                ),
+                run_them=choice.mode in (Mode.UPDATE, Mode.REFRESH),
+                baseline=planner.launches,
                 run=self.number,
                 log=self.log,
             )

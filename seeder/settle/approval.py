@@ -45,7 +45,8 @@ def approve(
         )
     with _opened(settings, log=log, writable=True) as (connection, ledger):
         pending = asked.pending_plans(connection, ledger)
-        project, stored = next((p for p in pending if _names(plan_id, p[1].id)), (0, None))
+        named = (p for p in pending if len(plan_id) >= _ENOUGH and p[1].id.startswith(plan_id))
+        project, stored = next(named, (0, None))
         if stored is None or stored.provisional:
             raise PlanStale(
                 "No plan is pending here."
@@ -67,10 +68,6 @@ def approve(
 
 _ENOUGH = 8
 """Digits of a plan's id: one plan is pending, so nobody means another by them."""
-
-
-def _names(given: str, plan_id: str) -> bool:
-    return len(given) >= _ENOUGH and plan_id.startswith(given)
 
 
 _SHOWN = 100

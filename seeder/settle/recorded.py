@@ -74,7 +74,14 @@ class Held(Struct, frozen=True, kw_only=True):
 
         def recorded() -> Settlement:
             with self.connection.transaction() as savepoint:
-                run = (self.enrolled(enrols) if enrols else self).open_run(command)
+                ledger = self.enrolled(enrols) if enrols else self.ledger
+                run = ledger.open_run(
+                    self.connection,
+                    version=seeder.__version__,
+                    mode=command,
+                    environment=self.meta().environment,
+                    actor=actor_of(self.settings),
+                )
                 done = work(run)
                 came_to_something = any(n for name, n in done.counts.items() if name != "keep")
                 recorded = came_to_something and not dry_run
@@ -89,7 +96,20 @@ class Held(Struct, frozen=True, kw_only=True):
                 )
                 if not recorded:
                     raise Rollback(savepoint)
-                self.close_run(run, counts=done.counts, summary=summary)
+                ledger.close_run(
+                    self.connection,
+                    run,
+                    result="done",
+                    exit_code=0,
+                    counts=done.counts,
+                    summary=summary,
+                )
+                # The next deploy may find something to do although its image is the same.
+                self.connection.execute(
+                    self.ledger.sql(
+                        "UPDATE {s}.projects SET fingerprint = NULL WHERE {p} IN (0, id)"
+                    )
+                )
             return settlement
 
         settlement = in_transaction(
@@ -109,14 +129,13 @@ class Held(Struct, frozen=True, kw_only=True):
             )
         return settlement
 
-    def enrolled(self, image: Image) -> Held:
-        """The same with the project in the ledger's list, in the open transaction."""
+    def enrolled(self, image: Image) -> Ledger:
+        """The ledger with the project in its list, in the open transaction."""
         from seeder.database.ledger.tables import projects
 
         if not self.ledger.exists(self.connection):
             self.ledger.create(self.connection, environment=self.settings.environment)
-        ledger = projects.enrolled(self.connection, self.ledger, image)
-        return replace(self, ledger=ledger)
+        return projects.enrolled(self.connection, self.ledger, image)
 
     def meta(self) -> Meta:
         """What the ledger says of this database; raises ConfigurationInvalid without one."""
@@ -131,28 +150,6 @@ class Held(Struct, frozen=True, kw_only=True):
                 hint=f"Nothing was changed. Check the database URL: {why}",
                 code="database-mismatch",
             )
-
-    def open_run(self, mode: str) -> int:
-        """Record in the open transaction that somebody does something; returns its number."""
-        return self.ledger.open_run(
-            self.connection,
-            version=seeder.__version__,
-            mode=mode,
-            environment=self.meta().environment,
-            actor=actor_of(self.settings),
-        )
-
-    def close_run(
-        self, run: int, *, counts: Mapping[str, int], summary: Mapping[str, object] | None = None
-    ) -> None:
-        """Record in the open transaction that it is done."""
-        self.ledger.close_run(
-            self.connection, run, result="done", exit_code=0, counts=counts, summary=summary
-        )
-        # The next deploy may find something to do although its image is the same.
-        self.connection.execute(
-            self.ledger.sql("UPDATE {s}.projects SET fingerprint = NULL WHERE {p} IN (0, id)")
-        )
 
 
 @contextmanager

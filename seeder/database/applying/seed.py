@@ -21,7 +21,7 @@ from seeder.database.judging.verdict_rows import EVERY
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import negated
 from seeder.database.staging import applied_lines, departed, references, waiting
-from seeder.database.staging.context import MERGING, WRITTEN, Left, Orders, Seeding, set_named
+from seeder.database.staging.context import MERGING, WRITTEN, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.stage import RESOLVED
 from seeder.database.staging.work import SetTarget, SetWork
@@ -77,20 +77,17 @@ def seed(
     parked_values.settle(seeding)
     departed.forget(seeding)
     for left in seeding.left:
-        outcomes[left.set] = _with_left(seeding, outcomes[left.set], left)
+        outcome = outcomes[left.set]
+        outcomes[left.set] = replace(
+            outcome,
+            counts=dict(Counter(outcome.counts) + Counter(left.counts)),
+            kept=(*outcome.kept, *left.kept)[: departing.KEPT],
+            rows=(*outcome.rows, *left.rows)[: seeding.orders.reported],
+        )
     connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     waiting.remember(seeding)
     applied_lines.remember(seeding)
     return tuple(outcomes.values()), tuple(seeding.warnings)
-
-
-def _with_left(seeding: Seeding, outcome: SetOutcome, left: Left) -> SetOutcome:
-    return replace(
-        outcome,
-        counts=dict(Counter(outcome.counts) + Counter(left.counts)),
-        kept=(*outcome.kept, *left.kept)[: departing.KEPT],
-        rows=(*outcome.rows, *left.rows)[: seeding.orders.reported],
-    )
 
 
 def _insert_together(

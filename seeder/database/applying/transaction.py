@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import psycopg
 import tenacity
-from msgspec import Struct
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.failures import Kind, as_seeder_error, describe, kind_of
@@ -30,15 +29,6 @@ _RACES = frozenset({"23505", "23503"})
 _AGAIN = "Nothing was seeded; run the job again, or give it a later --deadline."
 
 Outcome = TypeVar("Outcome")
-
-
-class TaskOrders(Struct, frozen=True, kw_only=True):
-    """What to do about tasks in this seeding."""
-
-    run_them: bool
-    """Update mode."""
-    baseline: bool
-    """First launch: record all without running them."""
 
 
 def in_transaction(
@@ -94,28 +84,30 @@ def run_tasks(
     connection: Connection,
     ledger: Ledger,
     tasks: Sequence[Task],
-    orders: TaskOrders,
     *,
+    run_them: bool,
+    baseline: bool,
     run: int,
     log: Log,
 ) -> tuple[str, ...]:
-    """Run (or record as baseline) the tasks that this database does not have behind it.
+    """Run the tasks that this database does not have behind it, or record them as `baseline`.
 
-    Inside the seeding transaction. Returns the names of those that ran.
+    Inside the seeding transaction. At a launch all are the baseline, and none is run; otherwise
+    an update is to `run_them`. Returns the names of those that ran.
 
     Raises:
         SeedingFailed: a task failed, or one that was applied has been edited since.
     """
     behind = ledger.tasks(connection)
-    if orders.run_them and not orders.baseline:
+    if run_them and not baseline:
         require_unedited(tasks, behind)
     ran = []
     for task in tasks:
         if task.name in behind:
             continue
-        if orders.baseline:
+        if baseline:
             _record(connection, ledger, task, "baseline", run)
-        elif orders.run_them:
+        elif run_them:
             log.info("task.started", task=task.name)
             _run(connection, task)
             _record(connection, ledger, task, "applied", run)

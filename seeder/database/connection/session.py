@@ -1,4 +1,4 @@
-"""Settings of the one connection: what seeder relies on, whatever role or URL say."""
+"""The session of the one connection: what seeder relies on, whatever role or URL say."""
 
 from __future__ import annotations
 
@@ -115,3 +115,13 @@ def restore(
         connection.execute("RESET SESSION AUTHORIZATION; RESET ROLE; RESET ALL")
     prepare(connection, lock_timeout=lock_timeout, role=role)
     lock.verify(connection, lock_key)
+
+
+def open_schemas(connection: Connection) -> tuple[str, ...]:
+    """Schemas of the search_path in which PUBLIC may create what migrations and triggers call."""
+    rows = connection.execute(
+        "SELECT nspname FROM pg_namespace"
+        " WHERE nspname = ANY (pg_catalog.current_schemas(false))"
+        " AND pg_catalog.has_schema_privilege('public'::name, oid, 'CREATE'::text) ORDER BY 1"
+    ).fetchall()
+    return tuple(name for (name,) in rows)
