@@ -14,7 +14,6 @@ from seeder.merge.choices import (
     MEANING,
     Take,
 )
-from seeder.merge.found import OpenConflict
 from seeder.merge.model import Catalog
 from seeder.merge.settled import Settlement
 from seeder.phases.opening import image_of, read_catalog
@@ -62,7 +61,8 @@ def resolve(
                 found, _ = open_conflicts(
                     opened.connection, opened.ledger, catalog, limit=None, wanted=chosen
                 )
-                wanted |= {each.address: _places(each, patterns) for each in found}
+                by_place = any("#" in each for each in patterns)
+                wanted |= {each.address: each.columns if by_place else () for each in found}
             done = []
             for address, places in wanted.items():
                 done.append(_settled(opened, catalog, address, take, places, run=run))
@@ -80,11 +80,6 @@ def resolve(
             dry_run=dry_run,
             summary={"take": take.value},
         )
-
-
-def _places(found: OpenConflict, patterns: Sequence[str]) -> tuple[str, ...]:
-    """The places that are meant; none where the row is."""
-    return found.columns if any("#" in each for each in patterns) else ()
 
 
 def _settled(

@@ -119,7 +119,15 @@ def acquire(
                     **facts,
                 )
         else:
-            raise _given_up(held_by, waited=waited, at_deadline=limit == deadline)
+            kind = DeadlineExceeded if limit == deadline else LockNotAcquired
+            raise kind(
+                f"The advisory lock was not free for {waited:.1f} s;"
+                f" {held_by or 'another session'} holds it.",
+                hint="Wait for that job, or end its session with pg_terminate_backend.",
+                problems=(),
+                code=None,
+                **_facts(held_by),
+            )
     waited = time.monotonic() - started
     log.info("lock.acquired", waited_s=round(waited, 1))
     return waited
@@ -186,17 +194,3 @@ def _facts(found: Holder | None) -> dict[str, object]:
         "holder_application": found.application_name,
         "holder_since": since,
     }
-
-
-def _given_up(
-    held_by: Holder | None, *, waited: float, at_deadline: bool
-) -> LockNotAcquired | DeadlineExceeded:
-    kind = DeadlineExceeded if at_deadline else LockNotAcquired
-    who = str(held_by) if held_by else "another session"
-    return kind(
-        f"The advisory lock was not free for {waited:.1f} s; {who} holds it.",
-        hint="Wait for that job, or end its session with pg_terminate_backend.",
-        problems=(),
-        code=None,
-        **_facts(held_by),
-    )

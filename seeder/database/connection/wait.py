@@ -80,7 +80,13 @@ def wait_until_ready(
     else:
         if final:
             raise failure
-        raise _gave_up(failure, waited=waited, at_deadline=limit == deadline)
+        kind = DeadlineExceeded if limit == deadline else DatabaseUnavailable
+        raise kind(
+            f"The database was not available for {waited:.1f} s: {reason}.",
+            hint=failure.hint,
+            reason=reason,
+            waited_s=waited,
+        )
     log.info(
         "database.ready",
         attempts=number,
@@ -140,14 +146,3 @@ def _unanswered(error: psycopg.Error) -> SeederError:
     if isinstance(failure, AccessDenied):
         return failure
     return DatabaseUnavailable(failure.message, hint=failure.hint, **failure.facts)  # type: ignore[arg-type]  # facts hold no `problems`
-
-
-def _gave_up(error: SeederError, *, waited: float, at_deadline: bool) -> SeederError:
-    kind = DeadlineExceeded if at_deadline else DatabaseUnavailable
-    reason = error.facts.get("reason")
-    return kind(
-        f"The database was not available for {waited:.1f} s: {reason}.",
-        hint=error.hint,
-        reason=reason,
-        waited_s=round(waited, 1),
-    )

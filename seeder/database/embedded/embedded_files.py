@@ -13,7 +13,7 @@ import stat
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TypedDict
+from typing import Any
 
 from msgspec import Struct
 
@@ -23,12 +23,6 @@ SHELTER_ROOT = Path("/var/tmp")  # noqa: S108  # owner and type of what lies the
 """Outlives a reboot, and every account can enter it."""
 
 
-class _SubprocessArguments(TypedDict, total=False):
-    user: int
-    group: int
-    extra_groups: list[int]
-
-
 class Account(Struct, frozen=True, kw_only=True):
     """An unprivileged account, since Postgres refuses to run as root."""
 
@@ -36,7 +30,7 @@ class Account(Struct, frozen=True, kw_only=True):
     uid: int
     gid: int
 
-    def as_subprocess_arguments(self) -> _SubprocessArguments:
+    def as_subprocess_arguments(self) -> dict[str, Any]:
         """The arguments of `subprocess.run` that make a child run as this account."""
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
@@ -61,7 +55,7 @@ def service_account(data: Path) -> Account:
 def accessible(directory: Path, account: Account | None) -> bool:
     """Whether the account can enter the directory through all of its parents."""
     command = ["test", "-x", str(directory)]
-    arguments: _SubprocessArguments = {} if account is None else account.as_subprocess_arguments()
+    arguments = {} if account is None else account.as_subprocess_arguments()
     return subprocess.run(command, cwd="/", check=False, **arguments).returncode == 0
 
 

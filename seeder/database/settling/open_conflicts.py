@@ -274,21 +274,16 @@ def _facts_of(base: Base, column: BaseColumn) -> sql.Composable:
         sql.SQL("(NOT {})::text").format(unknown(column)),
         sql.SQL("b.{}").format(column.symbol) if column.reference else sql.SQL("NULL"),
         sql.SQL("(NOT {})::text").format(is_stored(base, column)),
-        *(_documents(sides, now) if _is_document(now) else ()),
     ]
+    if now.is_json or now.kind.is_array or now.kind.is_hstore:
+        # Each side as JSON, for entries whose conflict is in parts of a document.
+        pieces += [
+            sql.SQL("CASE WHEN b.notes ? 'parts'::text THEN {} END").format(
+                documents.as_json(cast(side, now), now)
+            )
+            for side in sides
+        ]
     return sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(pieces))
-
-
-def _is_document(column: Column) -> bool:
-    return column.base in ("json", "jsonb") or column.kind.is_array or column.kind.is_hstore
-
-
-def _documents(sides: Sequence[sql.Composable], column: Column) -> Iterator[sql.Composable]:
-    """Each side as JSON, for entries whose conflict is in parts of a document."""
-    for side in sides:
-        yield sql.SQL("CASE WHEN b.notes ? 'parts'::text THEN {} END").format(
-            documents.as_json(cast(side, column), column)
-        )
 
 
 def _changes(

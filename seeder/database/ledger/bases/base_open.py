@@ -22,7 +22,7 @@ from seeder.database.ledger.bases.bases import (
     document,
     new_column,
 )
-from seeder.database.ledger.bases.entries import StoredBase, stored_bases
+from seeder.database.ledger.bases.entries import stored_bases
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.tables import Table
 from seeder.merge.model import SeedSet
@@ -82,7 +82,9 @@ def open_bases(
         before = (former or {}).get(each.place)
         if before is not None:
             if found is not None and write:  # made for references while the renaming was not told
-                _discard(connection, ledger, found)
+                relation = sql.Identifier(f"base_{found.id}")
+                connection.execute(ledger.sql("DELETE FROM {s}.bases WHERE id = %s"), [found.id])
+                connection.execute(ledger.sql("DROP TABLE {s}.{b}", b=relation))
             found = stored.pop(before)
         if found is None:
             missing[number] = _New(shared=each, wanted=wanted)
@@ -118,13 +120,6 @@ def _wanted(table: Table, sets: Iterable[SeedSet]) -> dict[str, Wanted]:
                 was=column.was or (before.was if before else ()),
             )
     return wanted
-
-
-def _discard(connection: Connection, ledger: Ledger, found: StoredBase) -> None:
-    """Remove a base without sets."""
-    number = sql.Literal(found.id)
-    connection.execute(ledger.sql("DELETE FROM {s}.bases WHERE id = {id}", id=number))
-    connection.execute(ledger.sql("DROP TABLE {s}.{b}", b=sql.Identifier(f"base_{found.id}")))
 
 
 class _New(Struct, frozen=True, kw_only=True):
