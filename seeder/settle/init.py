@@ -56,7 +56,10 @@ def init(directory: Path) -> tuple[Path, ...]:
             (directory / name).parent.mkdir(parents=True, exist_ok=True)
             # Not its mode: an installed package may be read-only.
             if name == _PROJECT:
-                (directory / name).write_text(_identified(directory.absolute() / "db", source))
+                identity = identity_for(directory.absolute() / "db", secrets.token_hex(4))
+                (directory / name).write_text(
+                    f'{_SCHEMA}\n\n{_WHY}\nidentity = "{identity}"\n\n{source.read_text()}'
+                )
             else:
                 shutil.copyfile(source, directory / name)
             written.append(name)
@@ -68,8 +71,3 @@ def init(directory: Path) -> tuple[Path, ...]:
             f"Cannot write to {directory}: {error.strerror}.", code="file-not-written"
         ) from None
     return tuple(written)
-
-
-def _identified(root: Path, template: Path) -> str:
-    line = f'identity = "{identity_for(root, secrets.token_hex(4))}"'
-    return f"{_SCHEMA}\n\n{_WHY}\n{line}\n\n{template.read_text()}"

@@ -173,8 +173,7 @@ def _run(connection: Connection, task: Task) -> None:
 
 def _transaction(connection: Connection) -> tuple[object, str]:
     """The transaction's number and search_path."""
-    row = connection.execute(
+    ((number, path),) = connection.execute(
         "SELECT pg_catalog.txid_current(), pg_catalog.current_setting('search_path')"
-    ).fetchone()
-    assert row is not None  # noqa: S101  # a query without FROM has one row
-    return row[0], row[1]
+    ).fetchall()
+    return number, path

@@ -111,8 +111,14 @@ def start(
         _check_version(data, programs, account)
         if not _running(data, programs, account):
             _start(data, _socket_directory(data, account), settings or {}, programs, account)
-        socket, port = _address(data)
-    return EmbeddedServer(data=data, programs=programs, account=account, socket=socket, port=port)
+        started = (data / "postmaster.pid").read_text().splitlines()
+    return EmbeddedServer(
+        data=data,
+        programs=programs,
+        account=account,
+        socket=Path(started[4]),
+        port=int(started[3]),
+    )
 
 
 @contextmanager
@@ -213,12 +219,6 @@ def _running(data: Path, programs: Path, account: Account | None) -> bool:
     return _spawn(command, account).returncode == 0
 
 
-def _address(data: Path) -> tuple[Path, int]:
-    """Read socket directory and port from postmaster.pid, lines 5 and 4."""
-    lines = (data / "postmaster.pid").read_text().splitlines()
-    return Path(lines[4]), int(lines[3])
-
-
 def _socket_directory(data: Path, account: Account | None) -> Path:
     if len(os.fsencode(data / ".s.PGSQL.65535.lock")) <= _SOCKET_PATH_LIMIT:
         return data
@@ -253,8 +253,9 @@ def _run(
             code="embedded-unusable",
         ) from error
     if done.returncode != 0:
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
         raise DatabaseUnavailable(
-            f"{command[0]} of the embedded Postgres failed: {_last_line(done.stderr)}",
+            f"{command[0]} of the embedded Postgres failed: {lines[-1]}",
             hint=f"See {log}." if log else None,
         )
     return done.stdout
@@ -281,7 +282,3 @@ def _spawn(
         err.seek(0)
         texts = (out.read().decode(errors="replace"), err.read().decode(errors="replace"))
     return subprocess.CompletedProcess(command, code, *texts)
-
-
-def _last_line(text: str) -> str:
-    return next((line for line in reversed(text.splitlines()) if line.strip()), "no message")

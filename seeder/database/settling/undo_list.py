@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 import psycopg
 from msgspec import Struct
@@ -25,9 +24,6 @@ from seeder.merge.settled import in_parts
 
 TO_RESTORE = sql.SQL("w.kind = 'deleted' AND w.verdict = 'do'")
 TO_SET_BACK = sql.SQL("w.kind = 'updated' AND w.verdict = 'do'")
-
-
-Answer: TypeAlias = psycopg.Cursor[TupleRow]
 
 
 class Undoing(Struct, frozen=True, kw_only=True):
@@ -58,7 +54,7 @@ class Undoing(Struct, frozen=True, kw_only=True):
         )
         return [name for (name,) in rows]
 
-    def execute(self, text: str, **parts: sql.Composable) -> Answer:
+    def execute(self, text: str, **parts: sql.Composable) -> psycopg.Cursor[TupleRow]:
         """Execute a statement that `compose` makes."""
         return self.connection.execute(self.compose(text, **parts))
 

@@ -56,9 +56,9 @@ def left_open(connection: Connection, ledger: Ledger) -> LeftOpen:
     )
     each = "SELECT pg_catalog.count(*), 0 FROM {base} b WHERE {open}"
     counts = [ledger.sql(each, base=relation, open=OPEN) for _, relation in bases]
-    row = connection.execute(
+    (row,) = connection.execute(
         sql.SQL(
             "SELECT pg_catalog.sum(conflicts)::bigint, pg_catalog.sum(skipped)::bigint FROM ({}) q"
         ).format(sql.SQL(" UNION ALL ").join([waiting, *counts]))
-    ).fetchone()
-    return LeftOpen(*row) if row else LeftOpen(0, 0)
+    ).fetchall()
+    return LeftOpen(*row)
