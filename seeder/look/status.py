@@ -16,7 +16,7 @@ from seeder.runtime.log import Log
 if TYPE_CHECKING:
     from seeder.database.applying.outlook import Outlook
     from seeder.database.connection.connect import Connection
-    from seeder.database.ledger.tables.ledger import Ledger, Meta
+    from seeder.database.ledger.tables.ledger import Ledger
     from seeder.database.migrations.revisions import RevisionGraph
 
 
@@ -50,6 +50,7 @@ def _read(
     *,
     values: bool,
 ) -> Status:
+    from seeder.database.applying.outlook import outlook
     from seeder.database.connection import lock
     from seeder.database.connection.session import open_schemas
     from seeder.database.ledger.past import history
@@ -71,7 +72,8 @@ def _read(
     found: Outlook | None = None
     if ours or meta is None:
         pending = planner is not None and planner.may_migrate
-        found = _outlook(connection, ledger, catalog, meta, pending=pending)
+        created = None if meta is None else meta.tables_before
+        found = outlook(connection, ledger, catalog, created=created, migrations_pending=pending)
     skipped, waiting = history.skipped(connection, ledger) if ours else (0, ())
     names = [each.name for each in catalog.sets]
     deleted, deleted_rows = history.deleted(connection, ledger, names) if ours else (0, ())
@@ -126,15 +128,6 @@ def _migrated_by(catalog: Catalog) -> str:
     if catalog.migrations.alembic is not None:
         return "alembic"
     return "none" if catalog.migrations.none else "command"
-
-
-def _outlook(
-    connection: Connection, ledger: Ledger, catalog: Catalog, meta: Meta | None, *, pending: bool
-) -> Outlook:
-    from seeder.database.applying.outlook import outlook
-
-    created = None if meta is None else meta.tables_before
-    return outlook(connection, ledger, catalog, created=created, migrations_pending=pending)
 
 
 def _named(found: Outlook | None, *wanted: SetDecision) -> tuple[str, ...]:

@@ -25,10 +25,8 @@ def token() -> str:
 
 def is_own(request: Request) -> bool:
     """Whether the request was sent by a form of this session's own pages."""
-    return _comes_from_here(request) and _has_token(request)
-
-
-def _has_token(request: Request) -> bool:
+    if not _comes_from_here(request):
+        return False
     expected, given = session.get(_KEY), request.form.get(FIELD, "")
     return isinstance(expected, str) and hmac.compare_digest(expected.encode(), given.encode())
 

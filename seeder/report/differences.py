@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import difflib
+import operator
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -34,6 +36,9 @@ _ALIKE = 0.4
 
 _MOST = 1_000_000
 """Words and blanks of one text times those of the other, from the first to the last that differ."""
+
+
+T = TypeVar("T")
 
 
 class Piece(Struct, frozen=True):
@@ -85,10 +90,7 @@ def words(before: str | None, after: str | None) -> tuple[Piece, ...]:
 
 def _codes(one: Sequence[str], other: Sequence[str]) -> list[tuple[str, int, int, int, int]]:
     """What makes one of the other, as difflib's opcodes; none where finding out takes long."""
-    shortest = min(len(one), len(other))
-    first = next((n for n in range(shortest) if one[n] != other[n]), shortest)
-    left = shortest - first
-    last = next((n for n in range(left) if one[-1 - n] != other[-1 - n]), left)
+    first, last = shared_ends([one, other])
     end, its_end = len(one) - last, len(other) - last
     if (end - first) * (its_end - first) > _MOST:
         return []
@@ -162,13 +164,7 @@ def _differing(sides: Sequence[Part], path: Path) -> Iterator[tuple[Path, list[s
 
 def _elements(lists: Sequence[list[Document]]) -> list[str]:
     """Lists without the elements that all of them begin, or end, with."""
-    shortest = min(map(len, lists))
-    first = 0
-    while first < shortest and _all_equal([each[first] for each in lists]):
-        first += 1
-    last = 0
-    while last < shortest - first and _all_equal([each[-1 - last] for each in lists]):
-        last += 1
+    first, last = shared_ends(lists, same=equal)
     return [
         "[{}]".format(
             ", ".join(
@@ -183,5 +179,16 @@ def _elements(lists: Sequence[list[Document]]) -> list[str]:
     ]
 
 
-def _all_equal(parts: Sequence[Document]) -> bool:
-    return all(equal(part, parts[0]) for part in parts[1:])
+def shared_ends(
+    sequences: Sequence[Sequence[T]], *, same: Callable[[T, T], bool] = operator.eq
+) -> tuple[int, int]:
+    """How many elements at their start, and then at their end, all of them have in common."""
+    one, *others = sequences
+    shortest = min(map(len, sequences))
+
+    def differ(at: int) -> bool:
+        return not all(same(one[at], other[at]) for other in others)
+
+    first = next((n for n in range(shortest) if differ(n)), shortest)
+    left = shortest - first
+    return first, next((n for n in range(left) if differ(-1 - n)), left)

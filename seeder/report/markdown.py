@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from seeder.merge.choices import EXPLAINED, HELD_EXPLAINED, Take, command
 from seeder.merge.plan import ColumnCase, ColumnChange, Plan, RowChange, SetPlan
 from seeder.report.differences import of_row
+from seeder.report.layout import printable
 from seeder.report.plan_text import hints
 from seeder.report.values import one, shown
 from seeder.report.words import (
@@ -196,12 +197,12 @@ _REFERRING = re.compile(r"[@#](?=\w)")
 
 def _code(text: str) -> str:
     """Text in a monospaced face, wherever it stands; nobody is mentioned by it."""
-    return f"<code>{_escaped(_line(text))}</code>"
+    return f"<code>{_escaped(printable(text))}</code>"
 
 
 def _inert(text: str) -> str:
     """Text that is neither Markdown nor HTML, mentions nobody and refers to no issue."""
-    return _escaped(_REFERRING.sub("\\g<0>\N{WORD JOINER}", _line(text)))
+    return _escaped(_REFERRING.sub("\\g<0>\N{WORD JOINER}", printable(text)))
 
 
 def _escaped(text: str) -> str:
@@ -210,17 +211,13 @@ def _escaped(text: str) -> str:
 
 def _sentence(text: str) -> str:
     """A sentence of ours, its `commands` set as code."""
-    parts = re.split(r"`([^`]+)`", _line(text))
+    parts = re.split(r"`([^`]+)`", printable(text))
     return "".join(_code(part) if n % 2 else _inert(part) for n, part in enumerate(parts))
-
-
-def _line(text: str) -> str:
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _fenced(lines: Iterable[str], language: str = "") -> str:
     """Lines as a block of code; the fence is longer than any within it."""
-    text = "\n".join(map(_line, lines))  # whatever else ends a line does not end one of these
+    text = "\n".join(map(printable, lines))  # whatever else ends a line does not end one of these
     longest = max((len(match) for match in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}\n{fence}\n"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from seeder.merge.plan import REFERENCE
-from seeder.report.differences import WIDEST, Piece, words
+from seeder.report.differences import WIDEST, Piece, shared_ends, words
 
 _LEAD = 12
 """Characters before the first difference that stay."""
@@ -27,9 +25,7 @@ def one(value: str | None, *, bare: bool = False) -> str:
 
 def parted(before: str, after: str) -> tuple[Piece, Piece, Piece]:
     """What two texts begin with, what differs, and what they end with; by whole words."""
-    start = _common([before, after])
-    left = min(len(before), len(after)) - start
-    end = _common([before[::-1][:left], after[::-1][:left]])
+    start, end = shared_ends([before, after])
     # Not within a word: a mark on half of it reads as another word.
     while start and _joined(before, start) | _joined(after, start):
         start -= 1
@@ -63,12 +59,6 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\n", "\\n")
 
 
-def _common(texts: Sequence[str]) -> int:
-    """Characters at the start that all texts have in common."""
-    shortest = min(map(len, texts))
-    return next((n for n in range(shortest) if len({each[n] for each in texts}) > 1), shortest)
-
-
 def _joined(text: str, place: int) -> bool:
     """Whether a place in a text is within a word."""
     return text[place - 1 : place].isalnum() and text[place : place + 1].isalnum()
@@ -81,7 +71,7 @@ def _lead(values: tuple[str | None, ...]) -> str:
     among = long if len(long) > 1 else texts
     if not long or len(among) < 2:
         return ""
-    common = _common(among)
+    common, _ = shared_ends(among)
     return among[0][: common - _LEAD] if common > _LEAD * 2 else ""
 
 
