@@ -5,7 +5,7 @@ Offers are made at every press of a key, so they import little and ask no databa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import click
@@ -38,20 +38,16 @@ _MODES = {
 }
 
 
-def modes(
-    _context: click.Context, _parameter: click.Parameter, incomplete: str
-) -> list[CompletionItem]:
-    """Offer the modes of a run."""
-    return [
-        _offer(name, about=text) for name, text in _MODES.items() if name.startswith(incomplete)
-    ]
-
-
-def one_of(values: Iterable[str]) -> Completer:
-    """Offer what the values of an option are."""
+def one_of(values: Iterable[str], *, about: Mapping[str, str] | None = None) -> Completer:
+    """Offer what the values of an option are, and what they mean."""
     return lambda _context, _parameter, incomplete: [
-        _offer(each) for each in values if each.startswith(incomplete)
+        _offer(each, about=(about or {}).get(each))
+        for each in values
+        if each.startswith(incomplete)
     ]
+
+
+modes = one_of(_MODES, about=_MODES)
 
 
 def by_shell(kind: Literal["file", "dir"]) -> Completer:

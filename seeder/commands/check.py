@@ -43,7 +43,7 @@ def command(
       seeder check --project db --embedded
     """
     settings = invocation.open("check", given, database_required=False)
-    from seeder.look import check
+    from seeder.look.check import check
     from seeder.report import annotations, json_report, text
     from seeder.report.failure import describe
 

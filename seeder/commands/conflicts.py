@@ -44,7 +44,7 @@ def command(
       seeder conflicts --kept
     """
     settings = invocation.open("conflicts", given)
-    from seeder.look import conflicts
+    from seeder.look.conflicts import conflicts
     from seeder.report import text
     from seeder.settle.addresses import Chosen
 

@@ -27,7 +27,7 @@ def command(invocation: Invocation, /, *, release: bool, **given: object) -> Non
       DATABASE_URL=postgresql://app@db/shop seeder ready --project db --wait-timeout 300
     """
     settings = invocation.open("ready", given)
-    from seeder.look import ready
+    from seeder.look.ready import ready
     from seeder.report import text
 
     found = ready(settings, log=invocation.log, release=release)

@@ -88,7 +88,7 @@ def _ask(
     invocation: Invocation, settings: Settings, addresses: tuple[str, ...], sets: tuple[str, ...]
 ) -> dict[Take, list[str]]:
     """Show one conflict after the other, and take an answer to each; no lock is held meanwhile."""
-    from seeder.look import conflicts
+    from seeder.look.conflicts import conflicts
     from seeder.report import text
     from seeder.settle.addresses import Chosen
 

@@ -28,7 +28,7 @@ def command(invocation: Invocation, /, *, values: bool, **given: object) -> None
       DATABASE_URL=postgresql://app@db/shop seeder status --project db
     """
     settings = invocation.open("status", given)
-    from seeder.look import status
+    from seeder.look.status import status
     from seeder.report import text
 
     found = status(settings, log=invocation.log, values=values)

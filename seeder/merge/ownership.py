@@ -39,10 +39,6 @@ class Recorded(Struct, frozen=True, kw_only=True):
         """Where its unqualified tables are made."""
         return self.search_path[0] if self.search_path else None
 
-    def is_at(self, reached: Sequence[str]) -> bool:
-        """Whether a session that reaches those schemas, in that order, works where it works."""
-        return self.place is None or [self.place] == list(reached[:1])
-
 
 def own_record(
     image: Image, recorded: Sequence[Recorded], *, reached: Sequence[str]
@@ -64,7 +60,7 @@ def own_record(
         return None  # its job will see whose record that is
     if not own:
         raise _foreign(image, recorded)
-    here = next((each for each in own if each.is_at(reached)), None)
+    here = next((each for each in own if each.place in (None, *reached[:1])), None)
     if here is None:
         raise _elsewhere(own[0], reached)
     return here

@@ -11,14 +11,12 @@ from seeder.merge.result import Failure, RunResult
 _HTML = frozenset({".html", ".htm"})
 
 
-def write_report(
-    path: Path, result: RunResult | Failure, *, now: datetime.datetime | None = None
-) -> None:
+def write_report(path: Path, result: RunResult | Failure) -> None:
     """Write the report of a run: HTML where the file is called so, else JSON; raises OSError."""
     if path.suffix.lower() in _HTML:
         from seeder.report import html
 
-        text = html.run(result, made=now or datetime.datetime.now(datetime.UTC))
+        text = html.run(result, made=datetime.datetime.now(datetime.UTC))
         write_whole(path, text.encode(errors="replace"))
         return
     from seeder.report import json_report

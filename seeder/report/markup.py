@@ -93,7 +93,9 @@ def command(text: str) -> Markup:
 def prose(text: str) -> Markup:
     """A sentence in which `code` stands in backticks."""
     return Markup("").join(
-        Markup("<code>{}</code>").format(command(part)) if n % 2 else _isolated(part)
+        Markup("<code>{}</code>").format(command(part))
+        if n % 2
+        else Markup('<bdi dir="auto">{}</bdi>').format(Markup("").join(_pieces(part)))
         for n, part in enumerate(text.split("`"))
     )
 
@@ -110,10 +112,6 @@ def _visible(given: object) -> object:
 
 def _inert(text: str) -> Markup:
     return Markup('<bdi class="value" dir="auto">{}</bdi>').format(Markup("").join(_pieces(text)))
-
-
-def _isolated(text: str) -> Markup:
-    return Markup('<bdi dir="auto">{}</bdi>').format(Markup("").join(_pieces(text)))
 
 
 def _of_pieces(found: Sequence[Piece], *, after: bool) -> Markup:
