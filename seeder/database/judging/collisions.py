@@ -13,8 +13,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection
+from seeder.database.connection.connect import Connection, holds
 from seeder.database.connection.marked_sql import Named, Theirs
+from seeder.database.judging.expressions import called, if_given
 from seeder.database.judging.verdict_rows import (
     EVERY,
     after_update,
@@ -22,10 +23,23 @@ from seeder.database.judging.verdict_rows import (
     inserted_rows,
     is_inserted,
     is_written,
+    same_row,
     writing,
 )
-from seeder.database.ledger.tables.states import SET
-from seeder.database.schema.equality import FALSE, all_of, cast, compared_by, equal, negated, where
+from seeder.database.ledger.bases.entry_values import has_note, removal
+from seeder.database.schema.equality import (
+    FALSE,
+    TRUE,
+    all_of,
+    any_of,
+    cast,
+    compared_by,
+    either,
+    equal,
+    negated,
+    surely,
+    where,
+)
 from seeder.database.schema.rule_numbers import numbers_named
 from seeder.database.schema.tables import Guard, Table
 from seeder.database.staging.work import SetWork
@@ -107,13 +121,20 @@ def in_the_way(works: Sequence[SetWork], *, meeting: bool = False) -> sql.Compos
     selects: list[sql.Composable] = []
     for work in works:
         for guard in asked(work):
-            selects.append(holders(work, guard, inserted(work, guard)))
+            selects += _wanted(work, guard)
             if work.decision is not SetDecision.INSERT:
-                for rows in (updated(work, guard), brought_back(work, guard)):
-                    selects.append(holders(work, guard, rows, others=True))
+                selects.append(holders(work, guard, brought_back(work, guard), others=True))
                 met = meeting_rows(work, guard, works, selected=_NOWHERE) if meeting else None
                 selects += [met] if met is not None else []
     return _union(selects)
+
+
+def _wanted(work: SetWork, guard: Guard, among: sql.Composable = EVERY) -> list[sql.Composable]:
+    """SELECTs of where the live rows are that hold what rows `n`, inserted or updated, want."""
+    found: list[sql.Composable] = [holders(work, guard, inserted(work, guard), wanted=among)]
+    if work.decision is not SetDecision.INSERT:
+        found.append(holders(work, guard, updated(work, guard), others=True, wanted=among))
+    return found
 
 
 def meeting_rows(
@@ -124,18 +145,13 @@ def meeting_rows(
     Of `n` only those that keep one part of what the index holds and have another written:
     nobody asked for the two together. None: the index has no two parts that could differ so.
     """
-    written = [is_written(work, name) for name in guard.columns if work.stage.has(name)]
+    written = [surely(is_written(work, name)) for name in guard.columns if work.stage.has(name)]
     if not written or len(guard.columns) < 2:
         return None
-    some = sql.SQL("coalesce({}, false)")
-    either = sql.SQL(" OR ").join(some.format(each) for each in written)
-    kept = len(written) < len(guard.columns)
-    all_written = FALSE if kept else all_of([some.format(each) for each in written])
+    all_written = all_of(written) if len(written) == len(guard.columns) else FALSE
     changes = changes_of(work, ())
     mixed = changed(
-        changes,
-        guard,
-        all_of([changes.changing, sql.SQL("({})").format(either), negated(all_written)]),
+        changes, guard, all_of([changes.changing, any_of(written), negated(all_written)])
     )
     parts = sql.SQL(", ").join(
         sql.Identifier(f"u{number}") for number in range(1, len(guard.expressions) + 1)
@@ -171,12 +187,9 @@ def meeting_rows(
 
 def wanted_by(works: Iterable[SetWork], guard: Guard) -> sql.Composable:
     """SELECT of where the live rows are that hold in an index what rows of the works want."""
-    selects: list[sql.Composable] = []
-    for work in works:
-        selects.append(holders(work, guard, inserted(work, guard)))
-        if work.decision is not SetDecision.INSERT:
-            selects.append(holders(work, guard, updated(work, guard), others=True))
-    return sql.SQL("\nUNION ALL\n").join(selects)
+    return sql.SQL("\nUNION ALL\n").join(
+        select for work in works for select in _wanted(work, guard)
+    )
 
 
 def by_table(works: Iterable[SetWork]) -> list[list[SetWork]]:
@@ -189,8 +202,7 @@ def by_table(works: Iterable[SetWork]) -> list[list[SetWork]]:
 
 def exists(connection: Connection, select: sql.Composable) -> bool:
     """Whether the SELECT finds anything."""
-    row = connection.execute(sql.SQL("SELECT EXISTS ({})").format(select)).fetchone()
-    return bool(row and row[0])
+    return holds(connection, sql.SQL("SELECT EXISTS ({})").format(select))
 
 
 def waiting(
@@ -221,19 +233,15 @@ def holders_of(connection: Connection, work: SetWork, key: str) -> list[str]:
     wanted = work.compose(
         "n.seeder_row IN (SELECT {row} FROM {stage} s WHERE s.addr = {})", sql.Literal(key)
     )
-    selects = []
-    for guard in asked(work):
-        selects.append(holders(work, guard, inserted(work, guard), wanted=wanted))
-        if work.decision is not SetDecision.INSERT:
-            selects.append(holders(work, guard, updated(work, guard), others=True, wanted=wanted))
+    selects = [select for guard in asked(work) for select in _wanted(work, guard, wanted)]
     if not selects:
         return []
     rows = connection.execute(
         work.compose(
-            "SELECT b.addr FROM {base} b JOIN {live} t ON {} WHERE b.scope = {scope} AND"
-            " b.seed_set = ANY ({})"
-            " AND b.state IN ({owning}) AND (t.tableoid, t.ctid) IN ({}) ORDER BY 1 LIMIT 5",
+            "SELECT b.addr FROM {base} b JOIN {live} t ON {} WHERE {} AND b.seed_set = ANY ({})"
+            " AND (t.tableoid, t.ctid) IN ({}) ORDER BY 1 LIMIT 5",
             work.at_primary_key("t", "b"),
+            work.owning("b"),
             sql.Literal(list(work.own_ids)),
             sql.SQL(" UNION ALL ").join(selects),
         )
@@ -301,19 +309,10 @@ def holders(
     `wanted` and `holding` are conditions on the one and the other; `others` leaves out a row
     that holds what it wants itself. By default it selects where the live rows are.
     """
-    conditions: list[sql.Composable] = [wanted, holding, collide(guard, "n", "h")]
-    conditions.append(sql.SQL("h.guarded"))
+    conditions = [wanted, holding, collide(guard, "n", "h"), in_index(guard, "h")]
     if others:
         primary_key = place.primary_key if isinstance(place, Place) else place.base.primary_key
-        same = all_of(
-            equal(
-                sql.Identifier("t", name),
-                sql.Identifier("n", f"k{number}"),
-                place.table.columns[name],
-            )
-            for number, name in enumerate(primary_key, start=1)
-        )
-        conditions.append(sql.SQL("NOT ({})").format(same))
+        conditions.append(negated(same_row(place.table, primary_key, "t", "n")))
     return sql.SQL(
         "SELECT {selected} FROM ({wanting}) n\n"
         "JOIN ({live} t CROSS JOIN LATERAL (SELECT {values} FROM (SELECT t.*) r) h) ON {match}"
@@ -342,12 +341,25 @@ def collide(guard: Guard, one: str, other: str) -> sql.Composable:
 
 def _values(guard: Guard) -> sql.Composable:
     """What the index holds of row `r`."""
-    values = [
-        sql.SQL("{} AS {}").format(Theirs(expression), sql.Identifier(f"u{number}"))
-        for number, expression in enumerate(guard.expressions, start=1)
-    ]
-    values.append(sql.SQL("({}) AS guarded").format(Theirs(guard.predicate or "true")))
+    values = [called(Theirs(value), f"u{n}") for n, value in enumerate(guard.expressions, start=1)]
+    if guard.predicate:
+        values.append(sql.SQL("({}) AS guarded").format(Theirs(guard.predicate)))
     return sql.SQL(", ").join(values)
+
+
+def in_index(guard: Guard, row: str) -> sql.Composable:
+    """Condition on `_values`: the index holds the row."""
+    return sql.Identifier(row, "guarded") if guard.predicate else TRUE
+
+
+def keeps(guard: Guard) -> sql.Composable:
+    """Condition: the row that `n` collides with becomes none of `a`, or collides as that too.
+
+    Of `a` those that no index holds are there as well.
+    """
+    unknown = sql.Identifier("a", "guarded" if guard.predicate else "seeder_row")
+    still = all_of([in_index(guard, "a"), collide(guard, "n", "a")])
+    return any_of([sql.SQL("{} IS NULL").format(unknown), still])
 
 
 def inserted(work: SetWork, guard: Guard, *, row: sql.Composable | None = None) -> sql.Composable:
@@ -377,23 +389,18 @@ def brought_back(work: SetWork, guard: Guard) -> sql.Composable:
     columns: dict[str, sql.Composable] = {
         name: after_update(work, name)
         if work.stage.has(name)
-        else sql.SQL(
-            "CASE WHEN b.notes -> 'removed'::text ? {name}::text THEN {value} ELSE {now} END"
-        ).format(
-            name=Named(name),
-            value=cast(
-                sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(Named(name)),
-                work.live(name),
-            ),
-            now=sql.Identifier("t", name),
+        else either(
+            has_note("removed", name),
+            cast(removal(name, after=False), work.live(name)),
+            sql.Identifier("t", name),
         )
         for name in guard.columns
     }
     changes = changes_of(work, ())
     keys = [sql.Identifier("t", name) for name in changes.primary_key]
     marked = work.compose("{} JOIN {base} b ON b.ctid = w.b", changes.source)
-    where = sql.SQL("w.live AND b.state = {} AND w.verdict = ANY ({})").format(SET, MARKS_FREED)
-    return takers(guard, columns, keys, changes.row, marked, where)
+    freed = work.compose("w.live AND b.state = {set} AND w.verdict = ANY ({})", MARKS_FREED)
+    return takers(guard, columns, keys, changes.row, marked, freed)
 
 
 def takers(
@@ -408,23 +415,19 @@ def takers(
 ) -> sql.Composable:
     """SELECT of rows as they are going to be: `seeder_row`, `k1`.., `u1`.., of an index.
 
-    Only those that the index holds then, unless `guarded` is False; that column tells.
+    Only those that the index holds then, unless `guarded` is False; of an index with a predicate
+    that column tells.
     """
-    numbered = [
-        sql.SQL("{} AS {}").format(key, sql.Identifier(f"k{n}")) for n, key in enumerate(keys, 1)
-    ]
-    named = [
-        sql.SQL("{} AS {}").format(value, sql.Identifier(f"c{n}"))
-        for n, value in enumerate(columns.values(), start=1)
-    ]
-    renamed = [
-        sql.SQL("q.{} AS {}").format(sql.Identifier(f"c{n}"), sql.Identifier(name))
-        for n, name in enumerate(columns, start=1)
-    ]
-    columns_then = sql.SQL("SELECT {}").format(sql.SQL(", ").join(renamed))
+    named = [called(key, f"k{n}") for n, key in enumerate(keys, start=1)]
+    named += [called(value, f"c{n}") for n, value in enumerate(columns.values(), start=1)]
+    columns_then = sql.SQL("SELECT {}").format(
+        sql.SQL(", ").join(
+            called(sql.Identifier("q", f"c{n}"), name) for n, name in enumerate(columns, start=1)
+        )
+    )
     if guard.generated:
         made = [
-            sql.SQL("({}) AS {}").format(Theirs(expression), sql.Identifier(name))
+            called(sql.SQL("({})").format(Theirs(expression)), name)
             for name, expression in guard.generated
         ]
         columns_then = sql.SQL("SELECT m.*, {} FROM ({}) m").format(
@@ -436,25 +439,18 @@ def takers(
         "{guarded}"
     ).format(
         row=row,
-        named=sql.SQL(", ").join([*numbered, *named]),
+        named=sql.SQL(", ").join(named),
         source=source,
         where=where(condition),
         values=_values(guard),
         columns=columns_then,
-        guarded=sql.SQL(" WHERE e.guarded" if guarded else ""),
+        guarded=where(in_index(guard, "e") if guarded else TRUE),
     )
 
 
 def _new_value(work: SetWork, name: str) -> sql.Composable:
     """What an insert writes; NULL, which collides with nothing, where only it can tell."""
     live = work.live(name)
-    default: sql.Composable = sql.SQL("NULL")
-    if live.default is not None and live.constant_default:
-        default = Theirs(live.default)
-    default = cast(default, live)
-    if not work.stage.has(name):
-        return default
-    given, value = work.stage.given(name), work.stage.d(name)
-    if given is None:
-        return value
-    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, value, default)
+    constant = live.default if live.constant_default else None
+    default = cast(sql.SQL("NULL") if constant is None else Theirs(constant), live)
+    return if_given(work, name, work.stage.d(name), default) if work.stage.has(name) else default

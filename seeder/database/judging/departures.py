@@ -8,28 +8,31 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
-from seeder.database.judging.verdict_rows import at_live, writing
+from seeder.database.judging.expressions import as_kept
+from seeder.database.judging.verdict_rows import at_live, is_written, writing
 from seeder.database.ledger.bases.entries import is_stored
 from seeder.database.ledger.bases.entry_values import omitted, stored, unknown
 from seeder.database.ledger.bases.notes import EMPTY
 from seeder.database.schema.equality import (
-    TRUE,
     all_of,
     any_of,
     bounded,
     canonical,
+    either,
     equal,
+    negated,
     refers,
     same,
+    surely,
 )
 from seeder.database.schema.referring import referring as counted
 from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import ForeignKey
 from seeder.database.staging.context import MERGING
 from seeder.database.staging.work import SetWork, constant
-from seeder.merge.model import Removed, TableName
+from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
-from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES, Rule
+from seeder.merge.rules import ROW_RULES, Rule
 
 HELD = "left_referenced"
 """The rule for rows that other rows refer to."""
@@ -61,20 +64,12 @@ def referenced(
     )
 
 
-def referenced_from_outside(work: SetWork, works: Mapping[str, SetWork]) -> sql.Composable:
-    """Condition: a row refers to live row `t` of a table that no set of this seeding writes."""
-    inside = _written(works)
-    return any_of(_refers(key, []) for key in work.table.referencing if key.table not in inside)
-
-
-def referenced_within(work: SetWork, works: Mapping[str, SetWork]) -> sql.Composable:
-    """Condition: a row refers to live row `t` of a table that this seeding writes."""
-    inside = _written(works)
-    return any_of(_refers(key, []) for key in work.table.referencing if key.table in inside)
-
-
-def _written(works: Mapping[str, SetWork]) -> set[TableName]:
-    return {each.table.qualified for each in works.values() if each.decision in MERGING}
+def referenced_from(work: SetWork, works: Mapping[str, SetWork], *, inside: bool) -> sql.Composable:
+    """Condition: a row refers to live row `t`, of a table that this seeding writes or of others."""
+    written = {each.table.qualified for each in works.values() if each.decision in MERGING}
+    return any_of(
+        _refers(key, []) for key in work.table.referencing if (key.table in written) is inside
+    )
 
 
 def told(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.Composable:
@@ -93,7 +88,7 @@ def told(work: SetWork, works: Mapping[str, SetWork], *, written: bool) -> sql.C
     changed = _pairs(
         work,
         (
-            (name, sql.SQL("NOT ({} OR {})").format(omitted(c), is_stored(work.base, c)), stored(c))
+            (name, negated(any_of([omitted(c), is_stored(work.base, c)])), stored(c))
             for name, c in work.base.columns.items()
             if name in work.table.columns and not work.identifies(name)
         ),
@@ -113,16 +108,19 @@ def _pairs(
     pieces: list[sql.Composable] = []
     for name, condition, other in members:
         column = work.live(name)
-        sides = [canonical(sql.Identifier("t", name), column), other]
+        sides = [as_kept(work, name), other]
         texts = [
             sql.SQL("NULL") if name in work.seed_set.secrets else bounded(side, column)
             for side in sides
         ]
         pieces.append(
-            sql.SQL(
-                "CASE WHEN {} THEN pg_catalog.jsonb_build_object({}::text,"
-                " ARRAY[{}]::text[]) ELSE {} END"
-            ).format(condition, Named(name), sql.SQL(", ").join(texts), EMPTY)
+            either(
+                condition,
+                sql.SQL("pg_catalog.jsonb_build_object({}::text, ARRAY[{}]::text[])").format(
+                    Named(name), sql.SQL(", ").join(texts)
+                ),
+                EMPTY,
+            )
         )
     return sql.SQL("({})").format(sql.SQL(" || ").join(pieces or (EMPTY,)))
 
@@ -133,15 +131,11 @@ def marking(work: SetWork) -> dict[str, tuple[sql.Composable, sql.Composable]]:
     for name, cell in work.seed_set.removed_values:
         live = work.live(name)
         value = constant(cell, live)
-        now = canonical(sql.Identifier("t", name), live)
-        differs = sql.SQL("NOT {}").format(same(now, canonical(value, live), live))
-        base = work.base.columns.get(name)
-        untouched: sql.Composable = TRUE
-        if base is not None:
-            untouched = sql.SQL("(NOT {} AND {})").format(
-                unknown(base), same(now, stored(base), live)
-            )
-        marked[name] = (all_of([differs, untouched]), value)
+        now = as_kept(work, name)
+        conditions = [negated(same(now, canonical(value, live), live))]
+        if base := work.base.columns.get(name):
+            conditions += [negated(unknown(base)), same(now, stored(base), live)]
+        marked[name] = (all_of(conditions), value)
     return marked
 
 
@@ -166,19 +160,16 @@ def hold_parents(
 def _holding(
     work: SetWork, keys: Sequence[ForeignKey], works: Mapping[str, SetWork], *, written: bool
 ) -> sql.Composed:
-    held = sql.SQL(" OR ").join(
-        _refers(key, _others(work, key, works, written=written)) for key in keys
-    )
     return work.compose(
         "UPDATE {verdict} w SET verdict = CASE WHEN EXISTS (SELECT FROM {base} b"
         " WHERE b.ctid = w.b AND b.notes ? 'removal_blocked'::text)"
         " THEN {before} ELSE {held} END FROM {live} t\n"
-        "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND ({condition})",
+        "WHERE w.s IS NULL AND w.verdict = ANY ({leaving}) AND {at_live} AND {condition}",
         held=number(ROW_RULES, HELD),
         before=number(ROW_RULES, "left_referenced_before"),
         leaving=_LEAVING,
         at_live=at_live(work),
-        condition=held,
+        condition=any_of(_refers(key, _others(work, key, works, written=written)) for key in keys),
     )
 
 
@@ -186,16 +177,14 @@ def _others(
     work: SetWork, key: ForeignKey, works: Mapping[str, SetWork], *, written: bool
 ) -> list[sql.Composable]:
     """Conditions on row `c` of the key's table: it is not row `t` itself, and it stays."""
-    itself = sql.SQL("NOT ({})").format(
-        all_of(
+    found = _excused(key, works, written=written)
+    if key.table == work.table.qualified:
+        itself = all_of(
             equal(sql.Identifier("c", name), sql.Identifier("t", name), work.live(name))
             for name in work.base.primary_key
         )
-    )
-    return [
-        *([itself] if key.table == work.table.qualified else []),
-        *_excused(key, works, written=written),
-    ]
+        found.insert(0, negated(itself))
+    return found
 
 
 def _refers(key: ForeignKey, restrictions: Sequence[sql.Composable]) -> sql.Composable:
@@ -214,27 +203,16 @@ def _excused(
     for other in works.values():
         if other.table.qualified != key.table:
             continue
-        found.append(_not_leaving(other))
+        found.append(_not_so(other, sql.SQL("w.verdict = ANY ({})").format(_LEAVING)))
         columns = [name for name in key.columns if other.stage.has(name)]
         if columns and not written:
-            rewritten = sql.SQL(" OR ").join(
-                sql.SQL("coalesce(w.{} = ANY ({}), false)").format(
-                    sql.Identifier(f"v{other.stage.position(name)}"),
-                    numbers(COLUMN_RULES, COLUMN_WRITES),
-                )
-                for name in columns
-            )
-            found.append(
-                sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE {} AND {} AND ({}))").format(
-                    other.verdict, at_live(other, "c"), writing(other), rewritten
-                )
-            )
+            rewritten = any_of(surely(is_written(other, name)) for name in columns)
+            found.append(_not_so(other, all_of([writing(other), rewritten])))
     return found
 
 
-def _not_leaving(work: SetWork) -> sql.Composable:
-    return work.compose(
-        "NOT EXISTS (SELECT FROM {verdict} w WHERE {} AND w.verdict = ANY ({}))",
-        at_live(work, "c"),
-        _LEAVING,
+def _not_so(other: SetWork, condition: sql.Composable) -> sql.Composable:
+    """Condition: no verdict `w` that meets this one is about row `c`."""
+    return other.compose(
+        "NOT EXISTS (SELECT FROM {verdict} w WHERE {} AND {})", at_live(other, "c"), condition
     )

@@ -8,19 +8,29 @@ version of the live row that it was made with, and for no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection
+from seeder.database.connection.connect import Connection, holds
 from seeder.database.connection.marked_sql import Named
-from seeder.database.judging.facts import Fact
-from seeder.database.judging.verdict_rows import at_live
-from seeder.database.ledger.bases.entry_values import last_asked, stored
-from seeder.database.schema.equality import cast, copy_text, type_sql
-from seeder.database.schema.rule_numbers import number, numbers
+from seeder.database.judging.facts import Fact, as_condition
+from seeder.database.judging.verdict_rows import at_live, column_in, is_written
+from seeder.database.ledger.bases.entry_values import has_note, last_asked, note, stored
+from seeder.database.ledger.bases.notes import EMPTY
+from seeder.database.schema.equality import (
+    all_of,
+    any_of,
+    cast,
+    copy_text,
+    either,
+    negated,
+    surely,
+    type_sql,
+)
+from seeder.database.schema.rule_numbers import numbers_named
 from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork
 from seeder.merge.documents import (
@@ -112,45 +122,53 @@ def facts(work: SetWork, column: SeedColumn, whole: Mapping[str, Fact]) -> dict[
     """
     if column.merge is None or column.name not in work.base.columns:
         return {}
-    flags = sql.Identifier("d", f"x{work.stage.position(column.name)}")
-
-    def flag(bit: int) -> Fact:
-        return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(bit))
-
-    merged = sql.SQL(
-        "coalesce(d.row_at = v.row_at AND d.row_by = v.row_by AND {} IS NOT NULL, false)"
-    ).format(flags)
+    known = sql.SQL("d.row_at = v.row_at AND d.row_by = v.row_by AND {} IS NOT NULL").format(
+        sql.Identifier("d", f"x{work.stage.position(column.name)}")
+    )
     found: dict[str, Fact] = {
         "live_is_stored": False,
         "merges": True,
-        "merged": merged,
-        "merge_writes": flag(_WRITES),
-        "merge_conflicts": flag(_CONFLICTS),
-        "merge_records": flag(_RECORDS),
+        "merged": surely(known),
+        "merge_writes": _flagged(work, column.name, _WRITES, "d"),
+        "merge_conflicts": _flagged(work, column.name, _CONFLICTS, "d"),
+        "merge_records": _flagged(work, column.name, _RECORDS, "d"),
     }
     if column.merge.reasserts:
         # Parts that are written at every update: only a merge tells whether there is nothing new.
-        found["desired_is_asked"] = sql.SQL("({} AND ({} OR {} OR ({} AND NOT {})))").format(
-            *(whole[name] for name in ("desired_is_asked", "live_is_stored", "live_is_desired")),
-            merged,
-            found["merge_writes"],
+        nothing = all_of([surely(known), negated(as_condition(found["merge_writes"]))])
+        as_a_whole = [as_condition(whole[each]) for each in ("live_is_stored", "live_is_desired")]
+        found["desired_is_asked"] = all_of(
+            [as_condition(whole["desired_is_asked"]), any_of([*as_a_whole, nothing])]
         )
     return found
 
 
+def _flagged(work: SetWork, name: str, bit: int, row: str) -> sql.Composable:
+    flags = sql.Identifier(row, f"x{work.stage.position(name)}")
+    return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(bit))
+
+
 def kept_out(work: SetWork, name: str) -> sql.Composable:
     """Condition on verdict row `w`: parts of the catalog's document were kept out."""
-    flags = sql.Identifier("w", f"x{work.stage.position(name)}")
-    return sql.SQL("(coalesce({}, 0) & {} <> 0)").format(flags, sql.Literal(_KEPT_OUT))
+    return _flagged(work, name, _KEPT_OUT, "w")
 
 
 def parts_kept_out(work: SetWork, name: str) -> sql.Composable:
     """Of verdict row `w`, the parts of which that is so: by path, what was and is asked for."""
+    return _by_path(work, name, "asked", KEPT_OUT)
+
+
+def _by_path(work: SetWork, name: str, first: str, cases: Iterable[str]) -> sql.Composable:
+    """Of verdict row `w`, the parts in these cases: by path, one side and what is desired."""
     return sql.SQL(
         "(SELECT pg_catalog.jsonb_object_agg(p ->> 'name'::text,"
-        " pg_catalog.jsonb_build_array(p ->> 'asked'::text, p ->> 'desired'::text))"
+        " pg_catalog.jsonb_build_array(p ->> {}::text, p ->> 'desired'::text))"
         " FROM pg_catalog.jsonb_array_elements({}::jsonb) p WHERE p ->> 'case'::text = ANY ({}))"
-    ).format(sql.Identifier("w", f"c{work.stage.position(name)}"), sql.Literal(sorted(KEPT_OUT)))
+    ).format(
+        Named(first),
+        sql.Identifier("w", f"c{work.stage.position(name)}"),
+        sql.Literal(sorted(cases)),
+    )
 
 
 def images(work: SetWork) -> sql.Composable:
@@ -160,38 +178,34 @@ def images(work: SetWork) -> sql.Composable:
     column that is decided together with others, `with` which.
     """
     pieces = [
-        sql.SQL(
-            "CASE WHEN w.{v} = ANY ({writes}) THEN pg_catalog.jsonb_build_object({name},"
-            " pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object('how', {how}::jsonb,"
-            " 'parts', (SELECT pg_catalog.jsonb_object_agg(p ->> 'name'::text,"
-            " pg_catalog.jsonb_build_array(p ->> 'live'::text, p ->> 'desired'::text))"
-            " FROM pg_catalog.jsonb_array_elements(w.{c}::jsonb) p"
-            " WHERE p ->> 'case'::text = ANY ({writes_part})))))"
-            " ELSE '{{}}' END"
-        ).format(
-            v=sql.Identifier(f"v{work.stage.position(column.name)}"),
-            c=sql.Identifier(f"c{work.stage.position(column.name)}"),
-            name=Named(column.name),
-            how=sql.Literal(msgspec.json.encode(column.merge).decode()),
-            writes=numbers(COLUMN_RULES, COLUMN_WRITES),
-            writes_part=sql.Literal(sorted(COLUMN_WRITES)),
+        either(
+            is_written(work, column.name),
+            sql.SQL(
+                "pg_catalog.jsonb_build_object({name}, pg_catalog.jsonb_strip_nulls("
+                "pg_catalog.jsonb_build_object('how', {how}::jsonb, 'parts', {parts})))"
+            ).format(
+                name=Named(column.name),
+                how=sql.Literal(msgspec.json.encode(column.merge).decode()),
+                parts=_by_path(work, column.name, "live", COLUMN_WRITES),
+            ),
+            EMPTY,
         )
         for column in merging(work)
     ]
     pieces += [
-        sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE '{{}}' END").format(
-            sql.Identifier(f"v{work.stage.position(names[0])}"),
-            numbers(COLUMN_RULES, COLUMN_WRITES),
+        either(
+            is_written(work, names[0]),
             sql.SQL("{}::jsonb").format(
                 sql.Literal(json.dumps({name: {"with": names} for name in names}))
             ),
+            EMPTY,
         )
         for names in work.seed_set.together
         if names[0] in work.names
     ]
     if not pieces:
         return sql.SQL("NULL::jsonb")
-    return sql.SQL("nullif({}, '{{}}'::jsonb)").format(sql.SQL(" || ").join(pieces))
+    return sql.SQL("nullif({}, {})").format(sql.SQL(" || ").join(pieces), EMPTY)
 
 
 def merge_pending(connection: Connection, work: SetWork) -> bool:
@@ -201,12 +215,11 @@ def merge_pending(connection: Connection, work: SetWork) -> bool:
     """
     columns = merging(work)
     pending = [
-        sql.SQL("w.{} = {}").format(
-            sql.Identifier(f"v{work.stage.position(column.name)}"), number(COLUMN_RULES, "unmerged")
-        )
+        surely(column_in(work, column.name, numbers_named(COLUMN_RULES, ["unmerged"])))
         for column in columns
     ]
-    if not columns or not _any(connection, work, pending):
+    unmerged = work.compose("SELECT EXISTS (SELECT FROM {verdict} w WHERE {})", any_of(pending))
+    if not columns or not holds(connection, unmerged):
         return False
     # DELETE, since a plan is made in a read-only transaction, where nothing is truncated.
     connection.execute(work.compose("DELETE FROM {merged}"))
@@ -225,23 +238,13 @@ def merge_pending(connection: Connection, work: SetWork) -> bool:
     return True
 
 
-def _any(connection: Connection, work: SetWork, pending: Sequence[sql.Composable]) -> bool:
-    row = connection.execute(
-        work.compose(
-            "SELECT EXISTS (SELECT FROM {verdict} w WHERE {})", sql.SQL(" OR ").join(pending)
-        )
-    ).fetchone()
-    return bool(row and row[0])
-
-
 def _pending(
     work: SetWork, columns: tuple[SeedColumn, ...], pending: Sequence[sql.Composable]
 ) -> sql.Composed:
     pieces: list[sql.Composable] = []
     for column, condition in zip(columns, pending, strict=True):
         base, live = work.base.columns[column.name], work.live(column.name)
-        note = sql.SQL("b.notes -> 'offered'::text ->> {}::text").format(Named(column.name))
-        pieces.append(sql.SQL("coalesce({}, false)").format(condition))
+        pieces.append(condition)
         pieces += [
             as_json(cast(value, live), live)
             for value in (
@@ -249,14 +252,10 @@ def _pending(
                 stored(base),
                 sql.Identifier("t", column.name),
                 work.stage.d(column.name),
-                sql.SQL("({})").format(note),
+                note("offered", column.name),
             )
         ]
-        pieces.append(
-            sql.SQL("coalesce(b.notes -> 'offered'::text ? {}::text, false)").format(
-                Named(column.name)
-            )
-        )
+        pieces.append(has_note("offered", column.name))
     return work.compose(
         "SELECT w.s::text, w.row_at::text, w.row_by::text, {pieces}\nFROM {verdict} w\n"
         "JOIN {stage} s ON {row} = w.s\nJOIN {base} b ON b.ctid = w.b\n"
@@ -264,7 +263,7 @@ def _pending(
         pieces=sql.SQL(", ").join(pieces),
         live=work.table.identifier,
         at_live=at_live(work),
-        pending=sql.SQL(" OR ").join(pending),
+        pending=any_of(pending),
     )
 
 

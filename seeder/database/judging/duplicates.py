@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
-from seeder.database.judging.expressions import entry_match
+from seeder.database.judging.expressions import called, entry_match
 from seeder.database.staging.stage import Stage
 from seeder.database.staging.work import SetWork
 from seeder.errors import ConfigurationInvalid, Problem
@@ -38,7 +38,8 @@ def require_distinct_keys(connection: Connection, work: SetWork) -> None:
     """
     stages = (work.stage, *work.siblings)
     rows = [
-        sql.SQL("SELECT {place} AS place, s.addr, {keys} FROM {stage} s").format(
+        work.compose(
+            "SELECT {place} AS place, s.addr, {keys} FROM {stage} s",
             place=sql.Literal(place),
             keys=sql.SQL(", ").join(_own_key(work, stage)),
             stage=stage.relation,
@@ -72,10 +73,7 @@ def _own_key(work: SetWork, stage: Stage) -> list[sql.Composable]:
             values.append(
                 sql.SQL("CASE WHEN {} IS NULL THEN {} END").format(stage.d(name), stage.r(name))
             )
-    return [
-        sql.SQL("{} AS {}").format(value, sql.Identifier(f"k{n}"))
-        for n, value in enumerate(values, start=1)
-    ]
+    return [called(value, f"k{n}") for n, value in enumerate(values, start=1)]
 
 
 def require_distinct(connection: Connection, work: SetWork) -> None:

@@ -6,9 +6,19 @@ from collections.abc import Mapping
 
 from psycopg import sql
 
-from seeder.database.connection.marked_sql import Named
-from seeder.database.ledger.bases.entry_values import asked, last_asked, stored
-from seeder.database.schema.equality import ADDRESS, all_of, canonical, cast, equal, found_in, same
+from seeder.database.ledger.bases.entry_values import asked, has_note, last_asked, note, stored
+from seeder.database.schema.equality import (
+    ADDRESS,
+    all_of,
+    any_of,
+    canonical,
+    cast,
+    either,
+    equal,
+    found_in,
+    negated,
+    same,
+)
 from seeder.database.staging.work import SetTarget, SetWork
 
 
@@ -26,14 +36,26 @@ def entry_match(work: SetWork, stage_number: int | None = None) -> sql.Composabl
         if stage.seed_set.column(name).reference is not None:
             conditions.append(sql.SQL("{} = b.{}").format(stage.r(name), column.symbol))
         else:
-            conditions.append(equal(stage.d(name), base_key(work, name), work.live(name)))
+            conditions.append(equal(stage.d(name), work.known_key(name), work.live(name)))
     return all_of(conditions)
 
 
-def base_key(work: SetWork, name: str, alias: str = "b") -> sql.Composable:
-    """A key column of an entry in the live column's type."""
-    asked = sql.SQL("{}.{}").format(sql.Identifier(alias), work.base.columns[name].asked)
-    return cast(asked, work.live(name))
+def if_given(
+    work: SetWork, name: str, value: sql.Composable, otherwise: sql.Composable
+) -> sql.Composable:
+    """One value where stage row `s` gives the column, the other where it leaves it out."""
+    given = work.stage.given(name)
+    return value if given is None else either(given, value, otherwise)
+
+
+def called(value: sql.Composable, name: str) -> sql.Composable:
+    """A value under a name of its own."""
+    return sql.SQL("{} AS {}").format(value, sql.Identifier(name))
+
+
+def as_kept(work: SetWork, name: str, live: str = "t") -> sql.Composable:
+    """A column of a live row in canonical form."""
+    return canonical(sql.Identifier(live, name), work.live(name))
 
 
 def untouched(
@@ -55,12 +77,10 @@ def untouched(
         (cast(live, stored_there), sql.Identifier("t", target.stored), stored_there),
     ]
     source = other.compose(
-        "FROM {base} e JOIN {table} t ON {match}",
-        table=other.table.rows,
-        match=all_of([other.at_primary_key("t", "e"), other.in_scope("t")]),
+        "FROM {base} e JOIN {live} t ON {}",
+        all_of([other.at_primary_key("t", "e"), other.in_scope("t")]),
     )
-    owning = other.compose("e.scope = {scope} AND e.state IN ({owning})")
-    return sql.SQL("({} OR {})").format(as_stored, found_in(pairs, source, owning))
+    return any_of([as_stored, found_in(pairs, source, other.owning("e"))])
 
 
 def desired(work: SetWork, name: str) -> sql.Composable:
@@ -76,14 +96,10 @@ def desired_is_asked(work: SetWork, name: str, *, noted: bool = True) -> sql.Com
     if work.seed_set.column(name).reference is None:
         return equal
     # The symbol of a moved row is its new one already; only its value tells.
-    return sql.SQL(
-        "((NOT {moved} AND {r} IS NOT DISTINCT FROM b.{symbol}) OR ({d} IS NOT NULL AND {equal}))"
-    ).format(
-        moved=sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(Named(name)),
-        r=work.stage.r(name),
-        symbol=column.symbol,
-        d=work.stage.d(name),
-        equal=equal,
+    as_written = sql.SQL("{} IS NOT DISTINCT FROM b.{}").format(work.stage.r(name), column.symbol)
+    resolved = sql.SQL("{} IS NOT NULL").format(work.stage.d(name))
+    return any_of(
+        [all_of([negated(has_note("moved", name)), as_written]), all_of([resolved, equal])]
     )
 
 
@@ -94,15 +110,10 @@ def offer(work: SetWork, name: str) -> sql.Composable:
     return sql.SQL("({})::text").format(desired(work, name))
 
 
-def offered(work: SetWork, name: str) -> sql.Composed:
-    """Condition on verdict row `w`: the very value of stage row `s` was kept out before."""
-    return work.compose(
-        "coalesce((SELECT b.notes -> 'offered'::text ? {name}::text AND"
-        " b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
-        " FROM {base} b WHERE b.ctid = w.b), false)",
-        name=Named(name),
-        offer=offer(work, name),
-    )
+def offered(work: SetWork, name: str) -> sql.Composable:
+    """Condition on entry `b`: the very value of stage row `s` was kept out before."""
+    same = sql.SQL("{} IS NOT DISTINCT FROM {}").format(note("offered", name), offer(work, name))
+    return all_of([has_note("offered", name), same])
 
 
 def places(work: SetWork) -> sql.Composable:

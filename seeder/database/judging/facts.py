@@ -8,7 +8,7 @@ from typing import TypeAlias, TypeVar
 
 from psycopg import sql
 
-from seeder.database.schema.equality import FALSE, TRUE
+from seeder.database.schema.equality import FALSE, TRUE, all_of, negated
 from seeder.database.schema.rule_numbers import comment
 from seeder.merge.rules import Rule
 
@@ -26,27 +26,24 @@ def verdict_number(rules: Sequence[Rule[Verdict]], facts: Mapping[str, Fact]) ->
     """
     branches: list[sql.Composable] = []
     for number, rule in enumerate(rules):
-        conditions: list[sql.Composable] = []
-        possible = True
-        for name, wanted in rule.conditions:
-            fact = facts[name]
-            if not isinstance(fact, bool) and fact in (TRUE, FALSE):
-                fact = fact == TRUE
-            if isinstance(fact, bool):
-                possible = possible and fact is wanted
-            else:
-                conditions.append(fact if wanted else sql.SQL("NOT {}").format(fact))
-        if not possible:
-            continue
-        if not conditions:
-            if not branches:
-                return sql.SQL("{}::smallint{}").format(sql.Literal(number), comment(rule.name))
-            return sql.SQL("CASE{}\n    ELSE {}{}\n  END::smallint").format(
-                sql.SQL("").join(branches), sql.Literal(number), comment(rule.name)
-            )
-        branches.append(
-            sql.SQL("\n    WHEN {} THEN {}{}").format(
-                sql.SQL(" AND ").join(conditions), sql.Literal(number), comment(rule.name)
-            )
+        condition = all_of(
+            as_condition(facts[name]) if wanted else negated(as_condition(facts[name]))
+            for name, wanted in rule.conditions
         )
+        parts = {"number": sql.Literal(number), "name": comment(rule.name), "when": condition}
+        if condition == TRUE:
+            if not branches:
+                return sql.SQL("{number}::smallint{name}").format(**parts)
+            return sql.SQL("CASE{before}\n    ELSE {number}{name}\n  END::smallint").format(
+                before=sql.SQL("").join(branches), **parts
+            )
+        if condition != FALSE:
+            branches.append(sql.SQL("\n    WHEN {when} THEN {number}{name}").format(**parts))
     raise AssertionError("a table of rules ends with a rule that always holds")
+
+
+def as_condition(fact: Fact) -> sql.Composable:
+    """The fact as SQL."""
+    if isinstance(fact, bool):
+        return TRUE if fact else FALSE
+    return fact

@@ -16,12 +16,11 @@ from psycopg import sql
 from seeder.database.judging import collisions, departures, diff, judge
 from seeder.database.judging.expressions import offered
 from seeder.database.judging.verdict_rows import any_column, at_live, is_written, removing
-from seeder.database.ledger.tables.states import ACTIVE
-from seeder.database.schema.equality import all_of, either, equal
+from seeder.database.schema.equality import all_of, any_of, either, negated, surely, where
 from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import Guard
 from seeder.database.staging import references
-from seeder.database.staging.context import MERGING, WRITTEN, Seeding, Unforeseen
+from seeder.database.staging.context import FINDING, MERGING, WRITTEN, Seeding, Unforeseen
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Removed
@@ -55,7 +54,7 @@ def meet_others(seeding: Seeding, names: Sequence[str]) -> None:
             reason = "never seeded here, and other rows hold unique values that triggers give it"
         elif fired and collisions.exists(
             seeding.connection,
-            work.compose("SELECT FROM {live} t WHERE {}", work.in_scope("t")),
+            work.compose("SELECT FROM {live} t{}", where(work.in_scope("t"))),
         ):
             reason = "never seeded here, and triggers have made rows of the table"
         elif may_meet(work):
@@ -131,7 +130,7 @@ def _leaving(seeding: Seeding, works: Sequence[SetWork]) -> Iterator[list[SetWor
     found = [
         work
         for work in works
-        if work.decision in (SetDecision.MERGE, SetDecision.REFRESH)
+        if work.decision in FINDING
         and work.seed_set.removed is not Removed.KEEP
         and work.name not in seeding.complete
         and diff.find_gone(seeding.connection, work, excluded=elsewhere(seeding, work.seed_set))
@@ -141,7 +140,7 @@ def _leaving(seeding: Seeding, works: Sequence[SetWork]) -> Iterator[list[SetWor
             seeding.connection,
             work,
             seeding.works,
-            referenced=departures.referenced_from_outside(work, seeding.works),
+            referenced=departures.referenced_from(work, seeding.works, inside=False),
         )
         staying = [key for name, key in seeding.orders.staying if name == work.name]
         if staying:
@@ -165,11 +164,9 @@ def _require_foreseen(
     """Raise Unforeseen where rows of sets to come refer to a leaving row that is in the way."""
     wanted = collisions.in_the_way(takers)
     for work in leaving:
+        referring = departures.referenced_from(work, seeding.works, inside=True)
         if wanted is not None and collisions.exists(
-            seeding.connection,
-            _in_the_way(
-                work, wanted, removing(), departures.referenced_within(work, seeding.works)
-            ),
+            seeding.connection, _in_the_way(work, wanted, removing(), referring)
         ):
             raise Unforeseen
 
@@ -185,9 +182,7 @@ def staying(seeding: Seeding) -> frozenset[tuple[str, str]]:
         for work in works:
             if wanted is None or work.seed_set.removed is not Removed.DELETE:
                 continue
-            rows = seeding.connection.execute(
-                _in_the_way(work, wanted, sql.SQL("w.s IS NULL AND NOT ({})").format(removing()))
-            )
+            rows = seeding.connection.execute(_in_the_way(work, wanted, negated(removing())))
             found.update((work.name, key) for (key,) in rows.fetchall())
     return frozenset(found)
 
@@ -198,7 +193,7 @@ def _in_the_way(work: SetWork, wanted: sql.Composable, *conditions: sql.Composab
         " WHERE w.s IS NULL AND (t.tableoid, t.ctid) IN ({}) AND {}",
         at_live(work),
         wanted,
-        all_of(list(conditions)),
+        all_of(conditions),
     )
 
 
@@ -294,12 +289,10 @@ def _hold_columns(
         work.compose(
             "UPDATE {verdict} w SET {columns}, holder = q.holder FROM {stage} s"
             " JOIN ({holders}) q ON q.seeder_row = {row}\n"
-            "WHERE w.s = q.seeder_row AND ({written})",
+            "WHERE w.s = q.seeder_row AND {written}",
             columns=sql.SQL(", ").join(_held_column(work, name) for name in names),
             holders=holders,
-            written=sql.SQL(" OR ").join(
-                sql.SQL("coalesce({}, false)").format(is_written(work, name)) for name in names
-            ),
+            written=any_of(surely(is_written(work, name)) for name in names),
         )
     ).rowcount
 
@@ -350,14 +343,12 @@ def _staying(
     after = sql.SQL(" UNION ALL ").join(
         collisions.updated(taker, guard, guarded=False) for taker in takers
     )
-    conditions: list[sql.Composable] = [
-        sql.SQL("(a.guarded IS NULL OR (a.guarded AND {}))").format(
-            collisions.collide(guard, "n", "a")
-        )
-    ]
+    conditions = [collisions.keeps(guard)]
     conditions += [
-        sql.SQL("NOT EXISTS (SELECT FROM {} w WHERE w.s IS NULL AND {} AND {})").format(
-            left.verdict, removing(), at_live(left)
+        left.compose(
+            "NOT EXISTS (SELECT FROM {verdict} w WHERE w.s IS NULL AND {} AND {})",
+            removing(),
+            at_live(left),
         )
         for left in leaving
         if left.seed_set.removed is Removed.DELETE
@@ -365,42 +356,30 @@ def _staying(
     ]
     if seeding.writes:  # two rows of one catalog: refused once they are written
         conditions += [
-            sql.SQL(
-                "NOT EXISTS (SELECT FROM {} b WHERE b.inserted_by = {} AND b.state = {} AND {})"
-            ).format(
-                taker.base.relation,
+            taker.compose(
+                "NOT EXISTS (SELECT FROM {base} b"
+                " WHERE b.inserted_by = {} AND b.state = {active} AND {})",
                 sql.Literal(seeding.run),
-                ACTIVE,
                 taker.at_primary_key("t", "b"),
             )
             for taker in {id(taker.base): taker for taker in takers}.values()
         ]
     return sql.SQL("LEFT JOIN ({}) a ON {} WHERE {}").format(
-        after,
-        all_of(
-            equal(sql.Identifier("t", name), sql.Identifier("a", f"k{n}"), work.live(name))
-            for n, name in enumerate(work.base.primary_key, start=1)
-        ),
-        all_of(conditions),
+        after, at_live(work, "t", "a"), all_of(conditions)
     )
 
 
 def _held_column(work: SetWork, name: str) -> sql.Composed:
     verdict = sql.Identifier(f"v{work.stage.position(name)}")
-    return sql.SQL(
-        "{0} = CASE WHEN {1} THEN CASE WHEN {2} THEN {3} ELSE {4} END ELSE {0} END"
-    ).format(
-        verdict,
-        is_written(work, name),
-        offered(work, name),
-        number(COLUMN_RULES, "held_before"),
-        number(COLUMN_RULES, "held"),
+    before = work.compose(
+        "coalesce((SELECT {} FROM {base} b WHERE b.ctid = w.b), false)", offered(work, name)
     )
+    held = either(before, number(COLUMN_RULES, "held_before"), number(COLUMN_RULES, "held"))
+    return sql.SQL("{} = {}").format(verdict, either(is_written(work, name), held, verdict))
 
 
 def _judge_rows_again(seeding: Seeding, work: SetWork) -> None:
     """Rows of which nothing is left to write are kept."""
-
     seeding.connection.execute(
         work.compose(
             "UPDATE {verdict} w SET verdict = CASE WHEN w.verdict = {unset} THEN {unset_recorded}"

@@ -9,56 +9,43 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
-from seeder.database.judging.expressions import base_key
+from seeder.database.judging.expressions import as_kept
 from seeder.database.judging.facts import Fact, verdict_number
-from seeder.database.ledger.tables.states import OWNING, WITHOUT_CLAIM
 from seeder.database.schema.equality import (
     FALSE,
     Pair,
     all_equal,
     all_of,
     any_of,
-    canonical,
-    equal,
+    either,
     found_in,
     negated,
+    surely,
 )
 from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.work import SetWork
 from seeder.merge.rules import IDENTITY_RULES, Identity
 
-"""States in which an entry still has a claim on a live row."""
 
-
-def _keys(work: SetWork, *, gone: bool) -> dict[str, sql.Composable]:
-    """What the key columns are to be."""
-    return {
-        name: base_key(work, name) if gone else work.stage.d(name) for name in work.seed_set.key
-    }
+def _keys(work: SetWork, live: str, *, gone: bool) -> list[Pair]:
+    """The key of a live row, and what it is to be."""
+    return work.known_keys(live, "b") if gone else work.desired_keys(live)
 
 
 def sources(work: SetWork, *, gone: bool) -> sql.Composable:
     """Diff rows with their stage row and entry, the live row at its primary key (lp) and the
     one under the key (lk)."""
-    return sql.SQL(
-        "FROM {diff}\n"
+    return work.compose(
+        "FROM {differing}\n"
         "LEFT JOIN {stage} s ON {row} = d.s\n"
         "LEFT JOIN {base} b ON b.ctid = d.b\n"
         "LEFT JOIN {live} lp ON {by_primary_key}\n"
-        "LEFT JOIN {live} lk ON {by_key}"
-    ).format(
-        diff=sql.SQL("{} d").format(work.diff) if gone else documents.differing(work),
-        row=work.stage.row(),
-        stage=work.stage.relation,
-        base=work.base.relation,
-        live=work.table.rows,
+        "LEFT JOIN {live} lk ON {by_key}",
+        differing=work.compose("{diff} d") if gone else documents.differing(work),
         by_primary_key=all_of([work.at_primary_key("lp", "b"), work.in_scope("lp")]),
         by_key=all_of(
             [
-                *(
-                    equal(sql.Identifier("lk", name), key, work.live(name))
-                    for name, key in _keys(work, gone=gone).items()
-                ),
+                all_equal(_keys(work, "lk", gone=gone)),
                 work.in_scope("lk"),
                 negated(work.soft_deleted("lk")),
                 negated(_moving_away(work, "lk")),
@@ -79,20 +66,15 @@ def _moving_away(work: SetWork, live: str) -> sql.Composable:
             "({now})::text OPERATOR(pg_catalog.=)"
             " coalesce(o.notes -> 'moved'::text ->> {name}::text, ({asked})::text)"
         ).format(
-            now=canonical(sql.Identifier(live, name), work.live(name)),
+            now=as_kept(work, name, live),
             name=Named(name),
             asked=sql.SQL("o.{}").format(work.base.columns[name].asked),
         )
         for name in work.seed_set.key
     ]
-    return sql.SQL(
-        "EXISTS (SELECT FROM {} o WHERE o.scope = {} AND"
-        " o.state IN ({}) AND o.notes ? 'moved'::text"
-        " AND {} AND {})"
-    ).format(
-        work.base.relation,
-        sql.Literal(work.scope),
-        OWNING,
+    return work.compose(
+        "EXISTS (SELECT FROM {base} o WHERE {} AND o.notes ? 'moved'::text AND {} AND {})",
+        work.owning("o"),
         work.at_primary_key(live, "o"),
         all_of(still),
     )
@@ -100,53 +82,28 @@ def _moving_away(work: SetWork, live: str) -> sql.Composable:
 
 def placed(work: SetWork, *, gone: bool) -> sql.Composable:
     """The facts that `IDENTITY_RULES` go by."""
-    keys = _keys(work, gone=gone)
     first = work.base.primary_key[0]
     at_key = sql.SQL("{} IS NOT NULL").format(sql.Identifier("lk", first))
-    same = all_of(
-        equal(sql.Identifier("lp", name), key, work.live(name)) for name, key in keys.items()
-    )
-    same_key = sql.SQL("coalesce({}, false)").format(same)
-
-    def owned_by(pairs: list[Pair]) -> sql.Composable:
-        return found_in(
-            pairs,
-            sql.SQL("FROM {} o").format(work.base.relation),
-            sql.SQL("o.scope = {} AND o.state IN ({})").format(sql.Literal(work.scope), OWNING),
-        )
-
-    def key_of(entry: str) -> list[Pair]:
-        return [
-            (sql.Identifier("lp", name), base_key(work, name, entry), work.live(name))
-            for name in keys
-        ]
-
+    same = all_equal(_keys(work, "lp", gone=gone))
     # The key that the entry itself knows is no other's, even if a reference in it leads nowhere.
     other_key = all_of(
         [
-            owned_by(key_of("o")),
-            sql.SQL("NOT coalesce({}, false)").format(all_equal(key_of("b"))),
+            work.owned(work.known_keys("lp", "e")),
+            negated(surely(all_equal(work.known_keys("lp", "b")))),
             negated(_moving_away(work, "lp")),
         ]
     )
-    owned = sql.SQL("(coalesce(b.state IN ({}), true) AND {})").format(
-        WITHOUT_CLAIM, owned_by(work.primary_keys("lk", "o"))
+    without_claim = work.compose("b.state IN ({without_claim})")
+    owned = all_of(
+        [
+            sql.SQL("coalesce({}, true)").format(without_claim),
+            work.owned(work.primary_keys("lk", "e")),
+        ]
     )
     # An entry without a claim gives way to whoever else the row is, or is about to be.
-    claimed = sql.SQL(
-        "coalesce(b.state IN ({without_claim})"
-        " AND ({owned} OR (NOT ({same_key}) AND {desired})), false)"
-    ).format(
-        without_claim=WITHOUT_CLAIM,
-        owned=owned_by(work.primary_keys("lp", "o")),
-        same_key=same,
-        desired=found_in(
-            [
-                (sql.Identifier("lp", name), work.stage.d(name, "q"), work.live(name))
-                for name in keys
-            ],
-            sql.SQL("FROM {} q").format(work.stage.relation),
-        ),
+    desired = found_in(work.desired_keys("lp", "q"), work.compose("FROM {stage} q"))
+    somebody_s = any_of(
+        [work.owned(work.primary_keys("lp", "e")), all_of([negated(same), desired])]
     )
     # A row that the set itself has marked as deleted is there, unless it was made anew since.
     at_primary_key = all_of(
@@ -158,34 +115,30 @@ def placed(work: SetWork, *, gone: bool) -> sql.Composable:
                     all_of([negated(at_key), work.marked("lp", "b")]),
                 ]
             ),
-            negated(claimed),
+            negated(surely(all_of([without_claim, somebody_s]))),
         ]
+    )
+    soft_deleted = found_in(
+        [(key, live, column) for live, key, column in _keys(work, "ls", gone=gone)],
+        work.compose("FROM {live} ls"),
+        all_of([work.in_scope("ls"), work.soft_deleted("ls")]),
     )
     # No rule asks for the other key of a row that has its own, nor for the owner of none: so
     # the whole base is read for these two only where some row needs it.
     return sql.SQL(
         "  SELECT b.ctid IS NOT NULL AS entry, {at_primary_key} AS at_primary_key,\n"
         "    {same_key} AS same_key,\n"
-        "    CASE WHEN {same_key} THEN false ELSE coalesce({other_key}, false) END AS other_key,\n"
+        "    {other_key} AS other_key,\n"
         "    {at_key} AS at_key,\n"
-        "    CASE WHEN {at_key} THEN coalesce({owned}, false) ELSE false END AS owned,\n"
+        "    {owned} AS owned,\n"
         "    {soft_deleted} AS soft_deleted"
     ).format(
         at_primary_key=at_primary_key,
-        same_key=same_key,
-        other_key=other_key,
+        same_key=surely(same),
+        other_key=either(surely(same), FALSE, surely(other_key)),
         at_key=at_key,
-        owned=owned,
-        soft_deleted=sql.SQL("false")
-        if work.seed_set.deleted is None
-        else sql.SQL("({} IS NULL AND {})").format(
-            sql.Identifier("lk", first),
-            found_in(
-                [(key, sql.Identifier("ls", name), work.live(name)) for name, key in keys.items()],
-                sql.SQL("FROM {} ls").format(work.table.rows),
-                all_of([work.in_scope("ls"), work.soft_deleted("ls")]),
-            ),
-        ),
+        owned=either(at_key, surely(owned), FALSE),
+        soft_deleted=all_of([negated(at_key), soft_deleted]),
     )
 
 

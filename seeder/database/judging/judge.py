@@ -11,13 +11,22 @@ from collections.abc import Mapping
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
-from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents, identity
-from seeder.database.judging.expressions import desired, desired_is_asked, offer, untouched
-from seeder.database.judging.facts import Fact, verdict_number
-from seeder.database.ledger.bases.entry_values import omitted, unknown
+from seeder.database.judging.expressions import desired, desired_is_asked, offered, untouched
+from seeder.database.judging.facts import Fact, as_condition, verdict_number
+from seeder.database.judging.verdict_rows import any_column, at_live
+from seeder.database.ledger.bases.entry_values import has_note, omitted, unknown
 from seeder.database.ledger.tables.states import told
-from seeder.database.schema.equality import all_of, canonical, equal, same
+from seeder.database.schema.equality import (
+    FALSE,
+    all_of,
+    any_of,
+    canonical,
+    either,
+    negated,
+    same,
+    surely,
+)
 from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import Conflict, Removed, Update
@@ -63,44 +72,33 @@ def _judge(
     for name, number in columns.items():
         facts = alone[name] | _together(work, name, alone)
         merged = facts | documents.facts(work, work.seed_set.column(name), facts)
-        case = verdict_number(COLUMN_RULES, merged)
+        case: sql.Composable = verdict_number(COLUMN_RULES, merged)
         given = work.stage.given(name)
         if given is not None:
             facts |= _left_out(work, name, refresh=refresh)
-            case = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-                given, case, verdict_number(COLUMN_RULES, facts)
-            )
+            case = either(given, case, verdict_number(COLUMN_RULES, facts))
         verdicts.append(
             sql.SQL("CASE WHEN v.live THEN {} END AS {}").format(case, sql.Identifier(f"v{number}"))
         )
-    any_of = {
-        fact: _any_column(columns, verdict)
-        for fact, verdict in {
-            "writes": COLUMN_WRITES,
-            "conflicts": frozenset({ColumnCase.CONFLICT}),
-            "settles": frozenset({ColumnCase.SETTLE}),
-            "lets_go": frozenset({ColumnCase.LET_GO}),
-        }.items()
-    }
-    moved_keys = [
-        sql.SQL("coalesce(b.notes -> 'moved'::text ? {}::text, false)").format(Named(name))
-        for name in work.seed_set.key
-    ]
+
+    def any_is(*cases: ColumnCase) -> sql.Composable:
+        return any_column(work, numbers(COLUMN_RULES, cases), "c")
+
     row_facts: dict[str, Fact] = {
         "desired": True,
         **_entry_facts(),
         "live": sql.SQL("c.live"),
         "soft_deleted": sql.SQL("c.soft_deleted"),
-        "blocked": work.stage.references != () and sql.SQL("({})").format(work.stage.blocked()),
+        "blocked": work.stage.blocked(),
         "held": False,
-        "told": work.was_told(Why.REFERENCE) if work.told.get(Why.REFERENCE) else False,
+        "told": work.was_told(Why.REFERENCE),
         "refresh": refresh,
-        "moved": sql.SQL("({})").format(sql.SQL(" OR ").join(moved_keys)),
-        "writes": any_of["writes"],
-        "conflicts": any_of["conflicts"],
-        "lets_go": any_of["lets_go"],
-        "records": sql.SQL("({} OR c.repointed OR {})").format(
-            any_of["settles"], _offer_withdrawn(columns)
+        "moved": any_of(has_note("moved", name) for name in work.seed_set.key),
+        "writes": any_is(*COLUMN_WRITES),
+        "conflicts": any_is(ColumnCase.CONFLICT),
+        "lets_go": any_is(ColumnCase.LET_GO),
+        "records": any_of(
+            [any_is(ColumnCase.SETTLE), sql.SQL("c.repointed"), _offer_withdrawn(columns)]
         ),
         **_REMOVAL_NOT_ASKED,
     }
@@ -116,16 +114,7 @@ def _together(work: SetWork, name: str, alone: Mapping[str, Mapping[str, Fact]])
     group = [alone[each] for each in work.seed_set.with_it(name) if each in alone]
     if len(group) < 2:
         return {}
-    found: dict[str, Fact] = {}
-    for fact in _OF_ALL:
-        each = [facts[fact] for facts in group]
-        conditions = [one for one in each if not isinstance(one, bool)]
-        found[fact] = (
-            sql.SQL("({})").format(sql.SQL(" AND ").join(conditions))
-            if conditions and False not in each
-            else False not in each
-        )
-    return found
+    return {fact: all_of(as_condition(facts[fact]) for facts in group) for fact in _OF_ALL}
 
 
 def judge_gone(
@@ -143,15 +132,19 @@ def judge_gone(
     """
     columns = {name: n for n, name in enumerate(work.base.columns, start=1)}
     changed: list[sql.Composable] = [
-        sql.SQL("NOT ({} OR {})").format(
-            omitted(work.base.columns[name]),
-            untouched(work, name, sql.Identifier("c", f"l{n}"), others),
+        negated(
+            any_of(
+                [
+                    omitted(work.base.columns[name]),
+                    untouched(work, name, sql.Identifier("c", f"l{n}"), others),
+                ]
+            )
         )
         for name, n in columns.items()
         if name in work.table.columns and not work.identifies(name)
     ]
     changed += [
-        sql.SQL("({} AND NOT {})").format(unknown(column), omitted(column))
+        all_of([unknown(column), negated(omitted(column))])
         for name, column in work.base.columns.items()
         if not work.identifies(name)
     ]
@@ -172,15 +165,12 @@ def judge_gone(
         "records": False,
         "on_removal_delete": work.seed_set.removed is Removed.DELETE,
         "on_removal_set": work.seed_set.removed is Removed.SET,
-        "modified": False if decided else sql.SQL("({})").format(sql.SQL(" OR ").join(changed)),
+        "modified": False if decided else any_of(changed),
         "referenced": work.compose(
-            "EXISTS (SELECT FROM {live} t WHERE {} AND ({}))",
-            all_of(
-                equal(sql.Identifier("t", name), sql.Identifier("c", f"k{n}"), work.live(name))
-                for n, name in enumerate(work.base.primary_key, start=1)
-            ),
-            referenced,
-        ),
+            "EXISTS (SELECT FROM {live} t WHERE {})", all_of([at_live(work, "t", "c"), referenced])
+        )
+        if referenced != FALSE
+        else FALSE,
     }
     _insert_verdicts(connection, work, columns, [], facts, gone=True)
 
@@ -188,13 +178,14 @@ def judge_gone(
 def _offer_withdrawn(columns: dict[str, int]) -> sql.Composable:
     """Condition: the catalog no longer asks for a value that was kept out before."""
     nothing = numbers(COLUMN_RULES, {ColumnCase.NOTHING})
-    return sql.SQL("({})").format(
-        sql.SQL(" OR ").join(
-            sql.SQL(
-                "coalesce(b.notes -> 'offered'::text ? {}::text AND c.{} = ANY ({}), false)"
-            ).format(Named(name), sql.Identifier(f"v{n}"), nothing)
-            for name, n in columns.items()
+    return any_of(
+        all_of(
+            [
+                has_note("offered", name),
+                surely(sql.SQL("c.{} = ANY ({})").format(sql.Identifier(f"v{n}"), nothing)),
+            ]
         )
+        for name, n in columns.items()
     )
 
 
@@ -223,16 +214,6 @@ def _entry_facts() -> dict[str, Fact]:
         "taken": identity.format(numbers(IDENTITY_RULES, {Identity.TAKEN})),
         "reported": sql.SQL("coalesce(b.notes ? 'removal_blocked'::text, false)"),
     }
-
-
-def _any_column(columns: dict[str, int], verdict: frozenset[ColumnCase]) -> sql.Composable:
-    wanted = numbers(COLUMN_RULES, verdict)
-    return sql.SQL("({})").format(
-        sql.SQL(" OR ").join(
-            sql.SQL("coalesce(c.{} = ANY ({}), false)").format(sql.Identifier(f"v{n}"), wanted)
-            for n in columns.values()
-        )
-    )
 
 
 def _insert_verdicts(
@@ -295,7 +276,7 @@ def _column_facts(
     live = canonical(sql.Identifier("v", f"l{number}"), work.live(name))
     equal: sql.Composable = same(live, desired(work, name), work.live(name))
     if column.reference is not None:
-        equal = sql.SQL("({} AND ({} IS NULL OR {} IS NOT NULL))").format(
+        equal = sql.SQL("{} AND ({} IS NULL OR {} IS NOT NULL)").format(
             equal, work.stage.r(name), work.stage.d(name)
         )
     facts: dict[str, Fact] = {
@@ -316,18 +297,14 @@ def _column_facts(
     }
     if base is not None:
         facts |= {
-            "known": sql.SQL("(b.ctid IS NOT NULL AND NOT {})").format(unknown(base)),
+            "known": all_of([sql.SQL("b.ctid IS NOT NULL"), negated(unknown(base))]),
             "desired_is_asked": desired_is_asked(work, name),
             "live_is_stored": untouched(work, name, sql.Identifier("v", f"l{number}"), others),
-            "offered": sql.SQL(
-                "coalesce(b.notes -> 'offered'::text ? {name}::text AND"
-                " (b.notes -> 'offered'::text ->> {name}::text)"
-                " IS NOT DISTINCT FROM {offer}, false)"
-            ).format(name=Named(name), offer=offer(work, name)),
+            "offered": offered(work, name),
         }
     if work.identifies(name) and facts["never"] is False:
         # Others may refer to a number that is the application's: it is never written over.
-        facts["never"] = base is None or sql.SQL("NOT ({} AND {})").format(
-            facts["known"], facts["live_is_stored"]
+        facts["never"] = negated(
+            all_of(as_condition(facts[each]) for each in ("known", "live_is_stored"))
         )
     return facts

@@ -13,15 +13,12 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
-from seeder.database.judging.expressions import base_key
-from seeder.database.judging.verdict_rows import writing
-from seeder.database.schema.equality import all_of, canonical, cast, equal
-from seeder.database.schema.rule_numbers import numbers
+from seeder.database.judging.verdict_rows import is_written, writing
+from seeder.database.schema.equality import all_of, any_of, canonical, cast, equal
 from seeder.database.staging import rekey
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetTarget, SetWork, constant
 from seeder.merge.model import Move
-from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES
 
 
 def follow_moves(seeding: Seeding, work: SetWork) -> bool:
@@ -35,10 +32,9 @@ def follow_moves(seeding: Seeding, work: SetWork) -> bool:
         if not _move(seeding.connection, work, move):
             continue
         moved = True
-        pair = sql.SQL("(VALUES ({}::text, {}::text))").format(
+        pairs = sql.SQL("(SELECT * FROM (VALUES ({}::text, {}::text)) v (old, addr))").format(
             sql.Literal(move.old), sql.Literal(move.new)
         )
-        pairs = sql.SQL("(SELECT * FROM {} v (old, addr))").format(pair)
         rekey.follow_everywhere(seeding, work, pairs)
     return moved
 
@@ -54,23 +50,20 @@ def follow_references(seeding: Seeding, work: SetWork) -> None:
     if not names:
         return
     same_values = [
-        equal(work.stage.d(name), base_key(work, name), work.live(name))
+        equal(work.stage.d(name), work.known_key(name), work.live(name))
         for name in work.seed_set.key
     ]
-    written_otherwise = [
-        sql.SQL("b.{} IS DISTINCT FROM {}").format(
-            work.base.columns[name].symbol, work.stage.r(name)
-        )
-        for name in names
-    ]
+    symbols = [(work.base.columns[name].symbol, work.stage.r(name)) for name in names]
     found = connection.execute(
         work.compose(
             "SELECT b.addr, s.addr FROM {base} b, {stage} s\n"
-            "WHERE b.scope = {scope} AND {same_values} AND ({written_otherwise})\n"
+            "WHERE b.scope = {scope} AND {same_values} AND {written_otherwise}\n"
             "AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = s.addr)\n"
             "AND NOT EXISTS (SELECT FROM {stage} o WHERE o.addr = b.addr)",
             same_values=all_of(same_values),
-            written_otherwise=sql.SQL(" OR ").join(written_otherwise),
+            written_otherwise=any_of(
+                sql.SQL("b.{} IS DISTINCT FROM {}").format(*each) for each in symbols
+            ),
         )
     ).fetchall()
     if not found:
@@ -83,12 +76,7 @@ def follow_references(seeding: Seeding, work: SetWork) -> None:
             sets=sql.SQL(", ").join(
                 [
                     sql.SQL("addr = s.addr"),
-                    *(
-                        sql.SQL("{} = {}").format(
-                            work.base.columns[name].symbol, work.stage.r(name)
-                        )
-                        for name in names
-                    ),
+                    *(sql.SQL("{} = {}").format(*each) for each in symbols),
                 ]
             ),
             pairs=pairs,
@@ -132,29 +120,22 @@ def _follow_cascade(
         for position, part in enumerate(other.base.primary_key)
     )
     connection.execute(
-        sql.SQL(
-            "UPDATE {base} b SET {own} = {after}\n"
-            "FROM {verdict} w JOIN {stage} s ON {row} = w.s"
-            " LEFT JOIN {moved} o ON o.ctid = w.b\n"
-            "WHERE {writing} AND w.{v} = ANY ({writes}) AND b.scope = {scope}"
+        work.compose(
+            "UPDATE {other} b SET {own} = {after}\n"
+            "FROM {verdict} w JOIN {stage} s ON {row} = w.s LEFT JOIN {base} o ON o.ctid = w.b\n"
+            "WHERE {writing} AND {written} AND b.scope = {their_scope}"
+            # Where the row had to step aside, the verdict has a made-up key.
             " AND b.{own} IN ({before}, o.{known})"
-            " AND EXISTS (SELECT FROM {live} t WHERE {now_there})"
-        ).format(
-            base=other.base.relation,
+            " AND EXISTS (SELECT FROM {theirs} t WHERE {now_there})",
+            other=other.base.relation,
             own=own,
             after=canonical(after, work.live(stored)),
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
             writing=writing(work),
-            v=sql.Identifier(f"v{work.stage.position(stored)}"),
-            writes=numbers(COLUMN_RULES, COLUMN_WRITES),
-            scope=sql.Literal(other.scope),
+            written=is_written(work, stored),
+            their_scope=sql.Literal(other.scope),
             before=canonical(before, work.live(stored)),
-            # Where the row had to step aside, the verdict has a made-up key.
-            moved=work.base.relation,
             known=work.base.p(work.base.primary_key.index(stored)),
-            live=other.table.rows,
+            theirs=other.table.rows,
             now_there=now_there,
         )
     )
@@ -195,7 +176,6 @@ def _move(connection: Connection, work: SetWork, move: Move) -> bool:
             work.compose(
                 "UPDATE {base} SET {sets} WHERE scope = {scope} AND addr = {old}"
                 " AND NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = {new})",
-                base=base.relation,
                 sets=sql.SQL(", ").join(sets),
                 old=sql.Literal(move.old),
                 new=sql.Literal(move.new),

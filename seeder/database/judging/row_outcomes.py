@@ -14,6 +14,7 @@ from seeder.database.ledger.bases.entry_values import last_asked, stored, unknow
 from seeder.database.schema.equality import (
     FALSE,
     TRUE,
+    all_of,
     any_of,
     bounded,
     canonical,
@@ -168,13 +169,12 @@ def _query(
             ]
         # One entry for each column: a target list may have 1,664, and a table 1,600 columns.
         texts.append(sql.SQL("ARRAY[{}]::text[]").format(sql.SQL(", ").join(facts)))
-    shown = sql.SQL("w.verdict <> ALL ({})").format(_SILENT)
+    shown: sql.Composable = sql.SQL("w.verdict <> ALL ({})").format(_SILENT)
     if conflicts_only:
-        shown = sql.SQL("(w.verdict = ANY ({}) OR {})").format(
-            _NAMED, any_column(work, _IN_CONFLICT)
-        )
+        named = sql.SQL("w.verdict = ANY ({})").format(_NAMED)
+        shown = any_of([named, any_column(work, _IN_CONFLICT)])
     if gone_only:
-        shown = sql.SQL("w.s IS NULL AND {}").format(shown)
+        shown = all_of([sql.SQL("w.s IS NULL"), shown])
     return work.compose(
         "SELECT coalesce(s.addr, b.addr), w.verdict, w.identity, w.s IS NULL, w.holder, {missing},"
         " {told}, {texts}\n"

@@ -16,6 +16,9 @@ from seeder.database.schema.tables import Column, ForeignKey
 from seeder.database.schema.types import Type
 from seeder.merge.model import Cell, Text
 
+TRUE, FALSE = sql.SQL("true"), sql.SQL("false")
+"""Conditions that hold always and never; those that are made of others leave them out."""
+
 _JSON = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -222,19 +225,21 @@ def all_equal(pairs: Iterable[Pair]) -> sql.Composable:
 
 
 def found_in(
-    pairs: Sequence[Pair], source: sql.Composable, condition: sql.Composable | None = None
-) -> sql.Composed:
+    pairs: Sequence[Pair], source: sql.Composable, condition: sql.Composable = TRUE
+) -> sql.Composable:
     """Condition, never NULL: the first of each pair equal the others in a row of `source`.
 
     `source` is a FROM clause, and `condition` one on its rows. As a row compared with ANY, which
     Postgres answers from one hash table however few rows it expects to ask; EXISTS would be asked
     anew for each row. That takes one operator for all columns.
     """
+    if condition == FALSE:
+        return FALSE
     operators = {None if column.nulls_equal else column.kind.equals for _, _, column in pairs}
     operator = operators.pop()
     if operators or operator is None:
         return sql.SQL("EXISTS (SELECT {}{})").format(
-            source, where(all_of([condition or TRUE, all_equal(pairs)]))
+            source, where(all_of([condition, all_equal(pairs)]))
         )
     ones = [
         sql.SQL("{}{}").format(
@@ -247,7 +252,7 @@ def found_in(
         sql.SQL(operator),
         sql.SQL(", ").join(other for _, other, _ in pairs),
         source,
-        where(condition or TRUE),
+        where(condition),
     )
 
 
@@ -267,10 +272,6 @@ def refers(key: ForeignKey, referring: str, target: str) -> sql.Composable:
             key.columns, key.target_columns, key.operators, strict=True
         )
     )
-
-
-TRUE, FALSE = sql.SQL("true"), sql.SQL("false")
-"""Conditions that hold always and never; the functions below leave them out of what they make."""
 
 
 def all_of(conditions: Iterable[sql.Composable]) -> sql.Composable:
@@ -293,7 +294,15 @@ def negated(condition: sql.Composable) -> sql.Composable:
     """Whether a condition, which is never NULL, does not hold."""
     if condition in (TRUE, FALSE):
         return FALSE if condition == TRUE else TRUE
-    return sql.SQL("NOT ({})").format(condition)
+    named = isinstance(condition, sql.Identifier)
+    return sql.SQL("NOT {}" if named else "NOT ({})").format(condition)
+
+
+def surely(condition: sql.Composable) -> sql.Composable:
+    """Whether a condition, which may be NULL, holds."""
+    if condition in (TRUE, FALSE):
+        return condition
+    return sql.SQL("coalesce({}, false)").format(condition)
 
 
 def where(condition: sql.Composable) -> sql.Composable:

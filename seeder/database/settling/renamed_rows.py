@@ -13,9 +13,7 @@ from typing import Any
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
-from seeder.database.judging.expressions import base_key
 from seeder.database.schema.equality import (
-    Pair,
     all_of,
     canonical,
     found_in,
@@ -91,21 +89,13 @@ def _refers(work: SetWork) -> bool:
 
 def _free(work: SetWork) -> sql.Composable:
     """Condition: live row `l` is no other row of the catalog or of the ledger."""
-    keys: list[Pair] = [
-        (sql.Identifier("l", name), work.stage.d(name, "q"), work.live(name))
-        for name in work.seed_set.key
-    ]
-    known: list[Pair] = [
-        (sql.Identifier("l", name), base_key(work, name, "o"), work.live(name))
-        for name in work.seed_set.key
-    ]
     entries, in_scope = work.compose("FROM {base} o"), work.compose("o.scope = {scope}")
     return all_of(
         [
             work.in_scope("l"),
             negated(work.soft_deleted("l")),
-            negated(found_in(keys, work.compose("FROM {stage} q"))),
-            negated(found_in(known, entries, in_scope)),
+            negated(found_in(work.desired_keys("l", "q"), work.compose("FROM {stage} q"))),
+            negated(found_in(work.known_keys("l", "o"), entries, in_scope)),
             negated(found_in(work.primary_keys("l", "o"), entries, in_scope)),
         ]
     )

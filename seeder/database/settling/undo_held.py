@@ -11,13 +11,13 @@ from seeder.database.judging.collisions import (
     Changes,
     Place,
     changed,
-    collide,
     exists,
     holders,
+    keeps,
     takers,
 )
+from seeder.database.judging.verdict_rows import same_row
 from seeder.database.ledger.bases.entries import at_key
-from seeder.database.schema.equality import all_of, equal
 from seeder.database.schema.tables import Guard
 from seeder.database.settling.undo_list import TO_RESTORE, TO_SET_BACK, Undoing, before
 
@@ -84,7 +84,7 @@ def _keep(work: Undoing, changes: Changes, guard: Guard) -> int:
         "UPDATE {w} w SET verdict = 'keep', reason = {held} WHERE w.n IN ({held_rows})"
         " AND w.verdict = 'do'",
         held=sql.Literal(HELD),
-        held_rows=_wanting(work, changes, guard, _brought_back(work, guard), others=False),
+        held_rows=_wanting(changes, guard, _brought_back(work, guard), others=False),
     ).rowcount
     return kept + _keep_updated(work, changes, guard)
 
@@ -102,30 +102,21 @@ def _keep_updated(work: Undoing, changes: Changes, guard: Guard) -> int:
         " WHERE q.n = w.n AND w.verdict = 'do' AND w.names OPERATOR(pg_catalog.&&) {columns}",
         held=sql.Literal(HELD),
         columns=sql.SQL("{}::text[]").format(Named(list(guard.columns))),
-        held_rows=_wanting(work, changes, guard, wanted, others=True),
+        held_rows=_wanting(changes, guard, wanted, others=True),
     ).rowcount
 
 
 def _wanting(
-    work: Undoing, changes: Changes, guard: Guard, wanted: sql.Composable, *, others: bool
+    changes: Changes, guard: Guard, wanted: sql.Composable, *, others: bool
 ) -> sql.Composed:
     """SELECT of the rows that want what a live row holds in the end as well."""
     selected = sql.SQL("DISTINCT n.seeder_row")
     holding = holders(changes, guard, wanted, others=others, selected=selected)
-    return sql.SQL(
-        "{} LEFT JOIN ({}) a ON {} WHERE a.guarded IS NULL OR (a.guarded AND {})"
-    ).format(
+    return sql.SQL("{} LEFT JOIN ({}) a ON {} WHERE {}").format(
         holding,
         changed(changes, guard, changes.changing, guarded=False),
-        all_of(
-            equal(
-                sql.Identifier("t", name),
-                sql.Identifier("a", f"k{n}"),
-                work.base.table.columns[name],
-            )
-            for n, name in enumerate(work.base.primary_key, start=1)
-        ),
-        collide(guard, "n", "a"),
+        same_row(changes.table, changes.primary_key, "t", "a"),
+        keeps(guard),
     )
 
 

@@ -6,6 +6,7 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import BaseColumn
+from seeder.database.schema.equality import either
 
 
 def asked(column: BaseColumn) -> sql.Composable:
@@ -13,18 +14,29 @@ def asked(column: BaseColumn) -> sql.Composable:
     return sql.SQL("b.{}").format(column.asked)
 
 
-def noted(part: str, column: BaseColumn, otherwise: sql.Composable) -> sql.Composed:
-    """A value that an entry's notes hold under `part`, else another expression."""
-    name = Named(column.name)
-    return sql.SQL(
-        "CASE WHEN b.notes -> {part}::text ? {name}::text"
-        " THEN (b.notes -> {part}::text ->> {name}::text)::{storage} ELSE {otherwise} END"
-    ).format(
-        part=Named(part),
-        name=name,
-        storage=sql.SQL(column.storage),
-        otherwise=otherwise,
+def has_note(part: str, name: str) -> sql.Composable:
+    """Condition: the entry's notes hold the column under `part`."""
+    return sql.SQL("coalesce(b.notes -> {}::text ? {}::text, false)").format(
+        Named(part), Named(name)
     )
+
+
+def note(part: str, name: str) -> sql.Composable:
+    """What they hold there, as text."""
+    return sql.SQL("b.notes -> {}::text ->> {}::text").format(Named(part), Named(name))
+
+
+def removal(name: str, *, after: bool) -> sql.Composable:
+    """What a removal found in a column that it marks, or what it left there, as text."""
+    return sql.SQL("b.notes #>> ARRAY['removed', {}, {}]").format(
+        Named(name), Named("1" if after else "0")
+    )
+
+
+def noted(part: str, column: BaseColumn, otherwise: sql.Composable) -> sql.Composable:
+    """A value that an entry's notes hold under `part`, else another expression."""
+    value = sql.SQL("({})::{}").format(note(part, column.name), sql.SQL(column.storage))
+    return either(has_note(part, column.name), value, otherwise)
 
 
 def last_asked(column: BaseColumn) -> sql.Composable:
@@ -39,13 +51,9 @@ def stored(column: BaseColumn) -> sql.Composable:
 
 def unknown(column: BaseColumn) -> sql.Composable:
     """Condition: what was last applied to the column is not known."""
-    return sql.SQL("coalesce(b.notes -> 'unknown'::text ? {}::text, false)").format(
-        Named(column.name)
-    )
+    return has_note("unknown", column.name)
 
 
 def omitted(column: BaseColumn) -> sql.Composable:
     """Condition: the row never gave the column, and its default varies from row to row."""
-    return sql.SQL("coalesce(b.notes -> 'omitted'::text ? {}::text, false)").format(
-        Named(column.name)
-    )
+    return has_note("omitted", column.name)

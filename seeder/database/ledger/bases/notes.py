@@ -10,6 +10,8 @@ from seeder.database.connection.marked_sql import Named
 from seeder.database.schema.equality import either
 
 EMPTY = sql.SQL("'{}'::jsonb")
+NONE = sql.SQL("'[]'::jsonb")
+"""An object, and an array, of nothing."""
 
 
 def as_object(name: str, value: sql.Composable) -> sql.Composable:
