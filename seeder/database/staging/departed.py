@@ -11,19 +11,17 @@ from psycopg import sql
 
 from seeder.database.connection.batch import AT_ONCE, at_most
 from seeder.database.ledger.bases.entry_values import asked, unknown
-from seeder.database.schema.equality import canonical, same
-from seeder.database.staging.context import MERGING, Seeding, set_named
+from seeder.database.schema.equality import FALSE, all_of, canonical, negated, same
+from seeder.database.staging.context import FINDING, MERGING, Seeding, set_named
 from seeder.database.staging.registry import recorded_columns
 from seeder.database.staging.stage import default_text
 from seeder.database.staging.work import SetWork
 from seeder.merge.model import SeedColumn, SeedSet
-from seeder.merge.plan import SetDecision
 
 
 def with_departed(seeding: Seeding, each: SeedSet) -> SeedSet:
     """The set with the columns that have left it; itself where it is not merged."""
-    decision = seeding.decisions[each.name][0]
-    merged = decision in (SetDecision.MERGE, SetDecision.REFRESH)
+    merged = seeding.decisions[each.name][0] in FINDING
     names = [column.name for column in each.columns]
     table = seeding.tables[each.table]
     departed = [
@@ -91,13 +89,14 @@ def _held(work: SetWork, name: str) -> sql.Composable:
     """Whether something else than the default was last applied in any row."""
     column = work.base.columns.get(name)
     if column is None:  # it was declared secret after it had left: nothing is known of it
-        return sql.SQL("false")
+        return FALSE
     live = work.live(name)
     default = sql.SQL("NULL") if work.stage.varies(name) else default_text(live)
     return work.compose(
         "EXISTS (SELECT FROM {base} b WHERE b.seed_set = {id} AND b.state IN ({owning})"
-        " AND NOT {unknown} AND NOT {same})",
+        " AND {other})",
         id=sql.Literal(work.set_id),
-        unknown=unknown(column),
-        same=same(asked(column), canonical(default, live), live),
+        other=all_of(
+            map(negated, [unknown(column), same(asked(column), canonical(default, live), live)])
+        ),
     )

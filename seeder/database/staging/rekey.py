@@ -13,9 +13,10 @@ from collections.abc import Iterable, Sequence
 
 from psycopg import sql
 
-from seeder.database.connection.marked_sql import Named
 from seeder.database.ledger.bases.bases import Base
-from seeder.database.schema.equality import canonical
+from seeder.database.ledger.bases.entry_values import asked, has_note, last_asked, unknown
+from seeder.database.ledger.bases.notes import objects
+from seeder.database.schema.equality import all_of, canonical, either
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.renamed import before, former_key, todays_names
 from seeder.database.staging.stage import Stage
@@ -82,21 +83,18 @@ def _rekey(
         work.compose(
             "DELETE FROM {base} b WHERE b.scope = {scope}"
             " AND b.ctid NOT IN (SELECT entry FROM {pairs})",
-            base=base.relation,
             pairs=pairs,
         )
     )
     former = [name for name in old_key if name in base.columns and name not in work.seed_set.key]
     sets, notes = _assignments(work)
     connection.execute(
-        sql.SQL(
+        work.compose(
             "UPDATE {base} b SET addr = m.addr, {sets}, notes = (SELECT nullif("
             "(coalesce(b.notes, '{{}}') - 'moved'::text) || CASE WHEN q.moved = '{{}}' THEN q.moved"
             " ELSE pg_catalog.jsonb_build_object('moved', q.moved) END, '{{}}') FROM (SELECT"
             " {moved} || (coalesce(b.notes -> 'moved'::text, '{{}}') - {former}::text[])"
-            " AS moved) q) FROM {pairs} m WHERE b.ctid = m.entry"
-        ).format(
-            base=base.relation,
+            " AS moved) q) FROM {pairs} m WHERE b.ctid = m.entry",
             sets=sql.SQL(", ").join([*sets, *_plain_again(base, former)]),
             moved=notes,
             former=sql.Literal(former),
@@ -117,12 +115,12 @@ def follow_everywhere(seeding: Seeding, work: SetWork, pairs: sql.Composable) ->
                 _follow(seeding, other, name, pairs)
     if seeding.writes:
         seeding.connection.execute(
-            seeding.ledger.sql(
-                "UPDATE {s}.changes c SET addr = m.addr FROM {pairs} m"
+            work.compose(
+                "UPDATE {changes} c SET addr = m.addr FROM {pairs} m"
                 " WHERE c.base = {id} AND c.scope = {scope} AND c.addr = m.old",
+                changes=seeding.ledger.sql("{s}.changes"),
                 pairs=pairs,
                 id=sql.Literal(work.base.id),
-                scope=sql.Literal(work.scope),
             )
         )
 
@@ -133,19 +131,16 @@ def _same_rows(seeding: Seeding, target: SetTarget, work: SetWork) -> bool:
 
 
 def _entries(work: SetWork, old_key: Sequence[str], recorded: Sequence[str]) -> sql.Composable:
-    base, key = work.base, work.seed_set.key
+    key = work.seed_set.key
     return work.compose(
         "  SELECT b.ctid AS entry, b.addr, b.state IN ({owning}) AS owning,\n"
-        "    {before} AS before, {parts} AS parts, {live} AS live\n"
-        "  FROM {base} b LEFT JOIN {table} t ON {at} AND {in_scope} WHERE b.scope = {scope}",
-        before=_array([_known(work, base, name) for name in old_key]),
+        "    {before} AS before, {parts} AS parts, {now} AS live\n"
+        "  FROM {base} b LEFT JOIN {live} t ON {here} WHERE b.scope = {scope}",
+        before=_array([_known(work, name) for name in old_key]),
         parts=_array(
-            [
-                _known(work, base, name) if name in recorded else sql.SQL("NULL::text")
-                for name in key
-            ]
+            [_known(work, name) if name in recorded else sql.SQL("NULL::text") for name in key]
         ),
-        live=_array(
+        now=_array(
             [
                 sql.SQL("NULL::text")
                 if work.seed_set.column(name).reference is not None
@@ -155,21 +150,15 @@ def _entries(work: SetWork, old_key: Sequence[str], recorded: Sequence[str]) -> 
                 for name in key
             ]
         ),
-        base=base.relation,
-        table=work.table.rows,
-        at=work.at_primary_key("t", "b"),
-        in_scope=work.in_scope("t"),
+        here=all_of([work.at_primary_key("t", "b"), work.in_scope("t")]),
     )
 
 
-def _known(work: SetWork, base: Base, name: str) -> sql.Composable:
+def _known(work: SetWork, name: str) -> sql.Composable:
     """What was last asked of a column of the key, as text; NULL where that is not known."""
-    column = base.columns[name]
+    column = work.base.columns[name]
     own = column.symbol if _refers(work, name) and column.reference else column.asked
-    return sql.SQL(
-        "CASE WHEN coalesce(b.notes -> 'unknown'::text ? {}::text, false) THEN NULL"
-        " ELSE (b.{})::text END"
-    ).format(Named(name), own)
+    return either(unknown(column), sql.SQL("NULL"), sql.SQL("(b.{})::text").format(own))
 
 
 def _refers(work: SetWork, name: str) -> bool:
@@ -204,46 +193,31 @@ def _plain_again(base: Base, names: Sequence[str]) -> list[sql.Composable]:
     sets: list[sql.Composable] = []
     for name in names:
         column = base.columns[name]
-        noted = sql.SQL(
-            "{own} = CASE WHEN coalesce(b.notes -> 'moved'::text ? {name}::text, false)"
-            " THEN {before} ELSE b.{own} END"
-        )
-        before = sql.SQL("(b.notes -> 'moved'::text ->> {}::text)::{}").format(
-            Named(name), sql.SQL(column.storage)
-        )
-        sets.append(noted.format(own=column.asked, name=Named(name), before=before))
+        known = [(column.asked, last_asked(column))]
         if column.reference:
-            none = sql.SQL("NULL")
-            sets.append(noted.format(own=column.symbol, name=Named(name), before=none))
+            now = sql.SQL("b.{}").format(column.symbol)
+            known.append((column.symbol, either(has_note("moved", name), sql.SQL("NULL"), now)))
+        sets += [sql.SQL("{} = {}").format(*each) for each in known]
     return sets
 
 
 def _assignments(work: SetWork) -> tuple[list[sql.Composable], sql.Composable]:
     """What the key's columns become, and an object of what they were, for the merge."""
     sets: list[sql.Composable] = []
-    moved: list[sql.Composable] = []
+    moved: list[tuple[sql.Composable, str, sql.Composable]] = []
     for number, name in enumerate(work.seed_set.key, start=1):
         column = work.base.columns[name]
         part = sql.SQL("m.parts[{}]").format(sql.Literal(number))
+        own, value = column.symbol, part
+        if not _refers(work, name):
+            own, value = column.asked, sql.SQL("{}::{}").format(part, sql.SQL(column.storage))
+        sets.append(sql.SQL("{} = {}").format(own, value))
+        differs = sql.SQL("b.{} IS DISTINCT FROM {}").format(own, value)
         if _refers(work, name):
-            sets.append(sql.SQL("{} = {}").format(column.symbol, part))
-            differs = sql.SQL("b.{} IS DISTINCT FROM {}").format(column.symbol, part)
-            sets.append(
-                sql.SQL("{0} = CASE WHEN {1} THEN NULL ELSE b.{0} END").format(
-                    column.asked, differs
-                )
-            )
-        else:
-            value = sql.SQL("{}::{}").format(part, sql.SQL(column.storage))
-            sets.append(sql.SQL("{} = {}").format(column.asked, value))
-            differs = sql.SQL("b.{} IS DISTINCT FROM {}").format(column.asked, value)
-        moved.append(
-            sql.SQL(
-                "CASE WHEN m.how = 2 AND {} THEN pg_catalog.jsonb_build_object({}, (b.{})::text)"
-                " ELSE '{{}}'::jsonb END"
-            ).format(differs, Named(name), column.asked)
-        )
-    return sets, sql.SQL("({})").format(sql.SQL(" || ").join(moved))
+            kept = either(differs, sql.SQL("NULL"), asked(column))
+            sets.append(sql.SQL("{} = {}").format(column.asked, kept))
+        moved.append((all_of([sql.SQL("m.how = 2"), differs]), name, asked(column)))
+    return sets, sql.SQL("({})").format(objects(moved))
 
 
 def _follow(seeding: Seeding, other: SetWork, name: str, pairs: sql.Composable) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.schema.equality import TRUE, all_of, canonical
+from seeder.database.schema.equality import TRUE, all_of, any_of, canonical
 from seeder.database.schema.tables import Table
 from seeder.database.staging.context import Known, Seeding
 from seeder.database.staging.renamed import any_entry, former_scopes, places
@@ -91,7 +91,6 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     A survey does so in a copy of the base.
     """
     before = seeding.rescoped[work.name]
-    connection, base = seeding.connection, work.base.relation
     at = work.at_primary_key("t", "b")
     carried: sql.Composable = work.compose(
         "EXISTS (SELECT FROM {live} t WHERE {})", all_of([at, work.in_scope("t")])
@@ -99,34 +98,35 @@ def carry(seeding: Seeding, work: SetWork) -> None:
     if before.scope in former_scopes(work.seed_set, work.table):
         carried = TRUE
     elif _agree(work.seed_set, work.table, before.scope):
-        carried = work.compose("({} OR NOT EXISTS (SELECT FROM {live} t WHERE {}))", carried, at)
-    named = {
-        "base": base,
-        "scope": sql.Literal(work.scope),
-        "before": sql.Literal(before.scope),
-        "id": sql.Literal(before.id),
-    }
-    connection.execute(
-        sql.SQL(
+        carried = any_of([carried, work.compose("NOT EXISTS (SELECT FROM {live} t WHERE {})", at)])
+    named = {"before": sql.Literal(before.scope), "id": sql.Literal(before.id)}
+    free = work.compose(
+        "NOT EXISTS (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = b.addr)"
+    )
+    seeding.connection.execute(
+        work.compose(
             "UPDATE {base} b SET scope = {scope}{asked}"
-            " WHERE b.scope = {before} AND b.seed_set = {id} AND NOT EXISTS"
-            " (SELECT FROM {base} n WHERE n.scope = {scope} AND n.addr = b.addr){carried}"
-        ).format(
-            carried=sql.SQL("") if carried == TRUE else sql.SQL(" AND {}").format(carried),
+            " WHERE b.scope = {before} AND b.seed_set = {id} AND {carried}",
             asked=_asked(work),
+            carried=all_of([free, carried]),
             **named,
         )
     )
     if not seeding.writes:
         return
-    connection.execute(
-        seeding.ledger.sql("UPDATE {s}.sets SET scope = {scope} WHERE id = {id}", **named)
+    seeding.connection.execute(
+        work.compose(
+            "UPDATE {sets} SET scope = {scope} WHERE id = {id}",
+            sets=seeding.ledger.sql("{s}.sets"),
+            **named,
+        )
     )
-    connection.execute(
-        seeding.ledger.sql(
-            "UPDATE {s}.changes c SET scope = {scope} WHERE c.base = {number}"
+    seeding.connection.execute(
+        work.compose(
+            "UPDATE {changes} c SET scope = {scope} WHERE c.base = {number}"
             " AND c.scope = {before} AND c.set_name = {name}"
             " AND EXISTS (SELECT FROM {base} b WHERE b.scope = {scope} AND b.addr = c.addr)",
+            changes=seeding.ledger.sql("{s}.changes"),
             number=sql.Literal(before.base),
             name=sql.Literal(work.name),
             **named,
