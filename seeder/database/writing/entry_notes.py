@@ -6,16 +6,21 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.judging import documents
-from seeder.database.judging.expressions import offer
+from seeder.database.judging.expressions import as_kept, desired, if_given, offer
+from seeder.database.judging.expressions import offered as offered_before
+from seeder.database.judging.verdict_rows import column_in
 from seeder.database.ledger.bases.bases import BaseColumn
-from seeder.database.ledger.bases.notes import EMPTY, as_array, as_object, joined, since
+from seeder.database.ledger.bases.entry_values import has_note
+from seeder.database.ledger.bases.notes import EMPTY, NONE, as_array, as_object, joined, since
 from seeder.database.schema.equality import (
     all_of,
     any_of,
     canonical,
     cast,
+    either,
     negated,
     same,
+    surely,
 )
 from seeder.database.schema.rule_numbers import numbers, numbers_where
 from seeder.database.staging.work import SetWork
@@ -32,6 +37,7 @@ _MERGED_ANEW = numbers_where(
 count as asked for."""
 
 _LETTING_GO = numbers(COLUMN_RULES, {ColumnCase.LET_GO})
+_KEEPING_OUT = numbers(COLUMN_RULES, {ColumnCase.CONFLICT, ColumnCase.HELD})
 
 
 def own_columns(work: SetWork) -> list[BaseColumn]:
@@ -55,96 +61,55 @@ def _varies(work: SetWork, name: str) -> bool:
 def left_out(work: SetWork, name: str) -> sql.Composable:
     """The base of a column that a row does not give: its constant default, or NULL."""
     live = work.live(name)
-    if live.default is None or _varies(work, name):
-        return sql.SQL("NULL")
-    return canonical(cast(Theirs(live.default), live), live)
+    default = None if _varies(work, name) else live.default
+    return canonical(cast(sql.SQL("NULL") if default is None else Theirs(default), live), live)
 
 
 def unknown_when_left_out(work: SetWork) -> list[sql.Composable]:
     """Pieces of the notes' `unknown` list: left-out columns whose default varies."""
-    pieces: list[sql.Composable] = []
-    for column in own_columns(work):
-        given = work.stage.given(column.name)
-        if given is not None and work.stage.varies(column.name):
-            pieces.append(
-                sql.SQL("CASE WHEN {} THEN '[]'::jsonb ELSE {} END").format(
-                    given, as_array(column.name)
-                )
-            )
+    pieces = [
+        if_given(work, column.name, NONE, as_array(column.name))
+        for column in own_columns(work)
+        if work.stage.given(column.name) is not None and work.stage.varies(column.name)
+    ]
     pieces += [as_array(each.name) for each in others(work) if _varies(work, each.name)]
     return pieces
 
 
 def first_notes(work: SetWork, *, read_back: bool) -> sql.Composable:
     """Notes of a new entry: what the table made of it, and what is not known."""
-    stored: list[sql.Composable] = []
-    if read_back:
-        for column in own_columns(work):
-            given = work.stage.given(column.name)
-            piece = _rewritten(work, column.name)
-            stored.append(
-                piece
-                if given is None
-                else sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, piece, EMPTY)
-            )
+    stored = [
+        if_given(work, column.name, _rewritten(work, column.name), EMPTY)
+        for column in (own_columns(work) if read_back else ())
+    ]
     left_out = unknown_when_left_out(work)
     return joined({"unknown": left_out, "omitted": left_out, "stored": stored})
 
 
 def _rewritten(work: SetWork, name: str) -> sql.Composable:
     """`{column: text}` where live row `l` holds something else than was desired."""
-    live = canonical(sql.Identifier("l", name), work.live(name))
-    return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-        same(live, canonical(work.stage.d(name), work.live(name)), work.live(name)),
-        EMPTY,
-        as_object(name, live),
-    )
+    live = as_kept(work, name, "l")
+    as_desired = same(live, desired(work, name), work.live(name))
+    return either(as_desired, EMPTY, as_object(name, live))
 
 
 def later_notes(work: SetWork) -> sql.Composable:
     """Notes of an entry that is there, once its verdict `w` is carried out."""
-    names = sql.SQL("{}::text[]").format(Named(list(work.names)))
-    unknown: list[sql.Composable] = [
-        sql.SQL("(coalesce(b.notes -> 'unknown'::text, '[]') - {})").format(names)
-    ]
-    omitted: list[sql.Composable] = [
-        sql.SQL("(coalesce(b.notes -> 'omitted'::text, '[]') - {})").format(names)
-    ]
+    unknown = [_of_other_columns(work, "unknown", NONE)]
+    omitted = [_of_other_columns(work, "omitted", NONE)]
     moved: list[sql.Composable] = []
     for column in own_columns(work):
-        verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
-        kept = (
-            "CASE WHEN b.notes -> {part}::text ? {name}::text AND NOT"
-            " coalesce({verdict} = ANY ({applied}), false) THEN {value} ELSE {empty} END"
-        )
-        unknown.append(
-            sql.SQL(kept).format(
-                part=Named("unknown"),
-                name=Named(column.name),
-                verdict=verdict,
-                applied=applied(),
-                value=as_array(column.name),
-                empty=sql.SQL("'[]'::jsonb"),
-            )
-        )
-        given = work.stage.given(column.name)
+        name, given = column.name, work.stage.given(column.name)
+        unapplied = negated(surely(column_in(work, name, applied())))
+        unknown.append(either(all_of([has_note("unknown", name), unapplied]), as_array(name), NONE))
         if given is not None:
-            lets_go = sql.SQL("coalesce({} = ANY ({}), false)").format(verdict, _LETTING_GO)
-            piece = sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END")
-            unknown.append(piece.format(lets_go, as_array(column.name)))
-            before = sql.SQL("b.notes -> 'omitted'::text ? {}::text").format(Named(column.name))
-            still = any_of([lets_go, all_of([before, negated(given)])])
-            omitted.append(piece.format(still, as_array(column.name)))
-        if column.name in work.seed_set.key:
+            lets_go = surely(column_in(work, name, _LETTING_GO))
+            still = any_of([lets_go, all_of([has_note("omitted", name), negated(given)])])
+            unknown.append(either(lets_go, as_array(name), NONE))
+            omitted.append(either(still, as_array(name), NONE))
+        if name in work.seed_set.key:
             moved.append(
-                sql.SQL(kept).format(
-                    part=Named("moved"),
-                    name=Named(column.name),
-                    verdict=verdict,
-                    applied=applied(),
-                    value=_kept("moved", column.name),
-                    empty=EMPTY,
-                )
+                either(all_of([has_note("moved", name), unapplied]), _kept("moved", name), EMPTY)
             )
     return joined(
         {
@@ -165,36 +130,32 @@ def _kept(part: str, name: str) -> sql.Composable:
     ).format(name=Named(name), part=Named(part))
 
 
+def _of_other_columns(work: SetWork, part: str, nothing: sql.Composable) -> sql.Composable:
+    """What the notes say under `part` of columns that are not the set's own."""
+    return sql.SQL("(coalesce(b.notes -> {}::text, {}) - {}::text[])").format(
+        Named(part), nothing, Named(list(work.names))
+    )
+
+
 def stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
     """Pieces of the notes' `stored`: rewritten values, and those that stay as they were."""
-    names = sql.SQL("{}::text[]").format(Named(list(work.names)))
-    pieces: list[sql.Composable] = []
-    if keep:
-        pieces.append(sql.SQL("(coalesce(b.notes -> 'stored'::text, '{{}}') - {})").format(names))
+    pieces = [_of_other_columns(work, "stored", EMPTY)] if keep else []
     for column in own_columns(work):
-        verdict = sql.Identifier("w", f"v{work.stage.position(column.name)}")
-        rewritten = _rewritten(work, column.name) if work.table.rewrites else EMPTY
-        before = (
-            sql.SQL("CASE WHEN b.notes -> 'stored'::text ? {}::text THEN {} ELSE {} END").format(
-                Named(column.name), _kept("stored", column.name), EMPTY
-            )
-            if keep
-            else EMPTY
+        name, live = column.name, work.live(column.name)
+        before: sql.Composable = EMPTY
+        if keep:
+            before = either(has_note("stored", name), _kept("stored", name), EMPTY)
+        piece = either(
+            all_of([sql.SQL("w.live"), column_in(work, name, applied())]),
+            _rewritten(work, name) if work.table.rewrites else EMPTY,
+            before,
         )
-        piece = sql.SQL("CASE WHEN w.live AND {} = ANY ({}) THEN {} ELSE {} END").format(
-            verdict, applied(), rewritten, before
-        )
-        if work.seed_set.column(column.name).merge is not None:
+        if work.seed_set.column(name).merge is not None:
             # Where others have parts of it, what is stored tells nothing of what was asked for.
-            n, live = work.stage.position(column.name), work.live(column.name)
-            as_desired = same(
-                canonical(sql.Identifier("w", f"m{n}"), live),
-                canonical(work.stage.d(column.name), live),
-                live,
-            )
-            piece = sql.SQL("CASE WHEN {} = ANY ({}) AND NOT {} THEN {} ELSE {} END").format(
-                verdict, _MERGED_ANEW, as_desired, EMPTY, piece
-            )
+            merged = canonical(sql.Identifier("w", f"m{work.stage.position(name)}"), live)
+            as_desired = same(merged, desired(work, name), live)
+            anew = all_of([column_in(work, name, _MERGED_ANEW), negated(as_desired)])
+            piece = either(anew, EMPTY, piece)
         pieces.append(piece)
     return pieces
 
@@ -202,9 +163,7 @@ def stored_now(work: SetWork, *, keep: bool) -> list[sql.Composable]:
 def offered(work: SetWork) -> list[sql.Composable]:
     """Pieces of the notes' `offered`: desired values that were kept out."""
     return [
-        sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-            _kept_out(work, name), as_object(name, offer(work, name)), EMPTY
-        )
+        either(_kept_out(work, name), as_object(name, offer(work, name)), EMPTY)
         for name in _offering(work)
     ]
 
@@ -212,16 +171,12 @@ def offered(work: SetWork) -> list[sql.Composable]:
 def _since(work: SetWork) -> list[sql.Composable]:
     """Pieces of the notes' `since`: what was kept out before, and which run reported it."""
     return [
-        sql.SQL(
-            "CASE WHEN {kept_out} AND b.notes -> 'offered'::text ? {name}::text"
-            " AND b.notes -> 'offered'::text ->> {name}::text IS NOT DISTINCT FROM {offer}"
-            " THEN pg_catalog.jsonb_build_object({name}, {since}) ELSE {empty} END"
-        ).format(
-            kept_out=_kept_out(work, name),
-            name=Named(name),
-            offer=offer(work, name),
-            since=since(Named(name)),
-            empty=EMPTY,
+        either(
+            all_of([_kept_out(work, name), offered_before(work, name)]),
+            sql.SQL("pg_catalog.jsonb_build_object({}, {})").format(
+                Named(name), since(Named(name))
+            ),
+            EMPTY,
         )
         for name in _offering(work)
     ]
@@ -238,22 +193,20 @@ def _offering(work: SetWork) -> list[str]:
 
 def _kept_out(work: SetWork, name: str) -> sql.Composable:
     """Condition on verdict row `w`: the column's desired value is kept out, or parts of it."""
-    condition = sql.SQL("w.{} = ANY ({})").format(
-        sql.Identifier(f"v{work.stage.position(name)}"),
-        numbers(COLUMN_RULES, {ColumnCase.CONFLICT, ColumnCase.HELD}),
-    )
+    condition = column_in(work, name, _KEEPING_OUT)
     if work.seed_set.column(name).merge is None:
         return condition
-    return sql.SQL("({} OR {})").format(condition, documents.kept_out(work, name))
+    return any_of([condition, documents.kept_out(work, name)])
 
 
 def _parts(work: SetWork) -> list[sql.Composable]:
     """Pieces of the notes' `parts`: what of these was kept out, where documents are merged."""
     return [
-        sql.SQL("CASE WHEN {} THEN pg_catalog.jsonb_build_object({}, {}) ELSE {} END").format(
+        either(
             documents.kept_out(work, column.name),
-            Named(column.name),
-            documents.parts_kept_out(work, column.name),
+            sql.SQL("pg_catalog.jsonb_build_object({}, {})").format(
+                Named(column.name), documents.parts_kept_out(work, column.name)
+            ),
             EMPTY,
         )
         for column in documents.merging(work)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import documents
-from seeder.database.judging.verdict_rows import at_live, new_value, writing
-from seeder.database.ledger.bases.notes import EMPTY, as_object, objects
+from seeder.database.judging.expressions import as_kept
+from seeder.database.judging.verdict_rows import at_live, is_written, new_value, writing
+from seeder.database.ledger.bases.notes import objects
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import canonical
-from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.record import at_live_now
-from seeder.merge.rules import COLUMN_RULES, COLUMN_WRITES, ROW_RULES
+from seeder.merge.rules import ROW_RULES
 
 
 def record(
@@ -31,21 +33,8 @@ def record(
     """
     written = [name for name in work.names if name not in work.seed_set.secrets]
 
-    def image(side: str) -> sql.Composable:
-        return objects(
-            (
-                sql.SQL("w.{} = ANY ({})").format(
-                    sql.Identifier(f"v{work.stage.position(name)}"),
-                    numbers(COLUMN_RULES, COLUMN_WRITES),
-                ),
-                name,
-                canonical(
-                    sql.Identifier("t", name) if side == "before" else new_value(work, name),
-                    work.live(name),
-                ),
-            )
-            for name in written
-        )
+    def image(value: Callable[[SetWork, str], sql.Composable]) -> sql.Composable:
+        return objects((is_written(work, name), name, value(work, name)) for name in written)
 
     source = work.compose(
         "{verdict} w JOIN {stage} s ON {row} = w.s\nJOIN {live} t ON {}\nWHERE {}",
@@ -57,8 +46,8 @@ def record(
         ledger,
         work,
         run=run,
-        before=image("before"),
-        after=image("after"),
+        before=image(as_kept),
+        after=image(lambda _, name: canonical(new_value(work, name), work.live(name))),
         addr=sql.SQL("s.addr"),
         source=source,
         merged=documents.images(work),
@@ -109,29 +98,21 @@ def reread(connection: Connection, ledger: Ledger, work: SetWork, *, run: int) -
     """Where triggers may rewrite values: note what the table made of them."""
     if not work.table.rewrites:
         return
-    pieces = sql.SQL(" || ").join(
-        sql.SQL("CASE WHEN c.after ? {}::text THEN {} ELSE {} END").format(
-            Named(name),
-            as_object(name, canonical(sql.Identifier("l", name), work.live(name))),
-            EMPTY,
-        )
+    pieces = objects(
+        (sql.SQL("c.after ? {}::text").format(Named(name)), name, as_kept(work, name, "l"))
         for name in work.names
     )
     connection.execute(
-        ledger.sql(
-            "UPDATE {s}.changes c SET after = {pieces}\nFROM {verdict} w"
+        work.compose(
+            "UPDATE {changes} c SET after = {pieces}\nFROM {verdict} w"
             " JOIN {stage} s ON {row} = w.s JOIN {live} l ON {at_live}\n"
-            "WHERE c.run = {run} AND c.base = {base} AND c.scope = {scope} AND c.addr = s.addr"
+            "WHERE c.run = {run} AND c.base = {id} AND c.scope = {scope} AND c.addr = s.addr"
             " AND {writing}",
+            changes=ledger.sql("{s}.changes"),
             pieces=pieces,
-            verdict=work.verdict,
-            stage=work.stage.relation,
-            row=work.stage.row(),
-            live=work.table.rows,
             at_live=at_live_now(work),
             run=sql.Literal(run),
-            base=sql.Literal(work.base.id),
-            scope=sql.Literal(work.scope),
+            id=sql.Literal(work.base.id),
             writing=writing(work),
         )
     )

@@ -30,21 +30,18 @@ def make(connection: Connection, work: SetWork) -> None:
         number = work.stage.position(column.name)
         rows = connection.execute(
             work.compose(
-                "SELECT {row}, {value}::text FROM {source} WHERE {inserted}",
+                "SELECT {row}, {value}::text FROM {source} WHERE {wanted}"
+                " AND NOT EXISTS (SELECT FROM {made} m WHERE m.s = {row} AND m.n = {number})",
                 value=work.stage.d(column.name),
                 source=inserted_rows(work),
-                inserted=all_of(
+                wanted=all_of(
                     [
                         is_inserted(work),
-                        work.compose(
-                            "{} IS NOT NULL AND NOT EXISTS (SELECT FROM {} m WHERE m.s = {row}"
-                            " AND m.n = {})",
-                            work.stage.d(column.name),
-                            _table(work),
-                            sql.Literal(number),
-                        ),
+                        sql.SQL("{} IS NOT NULL").format(work.stage.d(column.name)),
                     ]
                 ),
+                made=_table(work),
+                number=sql.Literal(number),
             )
         ).fetchall()
         assert column.make is not None  # noqa: S101  # chosen above

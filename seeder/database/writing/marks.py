@@ -10,11 +10,12 @@ from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import departures
 from seeder.database.judging.collisions import MARKS_FREED, MARKS_LEAVING
-from seeder.database.judging.expressions import places
+from seeder.database.judging.expressions import as_kept, called, places
 from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases.bases import BaseColumn
+from seeder.database.ledger.bases.entry_values import removal
 from seeder.database.ledger.bases.notes import EMPTY
-from seeder.database.schema.equality import canonical, cast, same_text
+from seeder.database.schema.equality import canonical, cast, either, same_text
 from seeder.database.staging.work import SetWork
 
 
@@ -27,14 +28,12 @@ def mark(connection: Connection, work: SetWork, *, run: int) -> None:
     """
     marked = departures.marking(work)
     remembered = sql.SQL(" || ").join(
-        sql.SQL(
-            "CASE WHEN {} THEN pg_catalog.jsonb_build_object({}, pg_catalog.jsonb_build_array({},"
-            " {})) ELSE {} END"
-        ).format(
+        either(
             condition,
-            Named(name),
-            sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name))),
-            sql.SQL("({})::text").format(canonical(value, work.live(name))),
+            sql.SQL(
+                "pg_catalog.jsonb_build_object({},"
+                " pg_catalog.jsonb_build_array(({})::text, ({})::text))"
+            ).format(Named(name), as_kept(work, name), canonical(value, work.live(name))),
             EMPTY,
         )
         for name, (condition, value) in marked.items()
@@ -63,7 +62,7 @@ def mark(connection: Connection, work: SetWork, *, run: int) -> None:
             places=places(work),
             remembered=remembered,
             flags=sql.SQL("").join(
-                sql.SQL(", {} AS {}").format(condition, sql.Identifier(f"w{column.n}"))
+                sql.SQL(", {}").format(called(condition, f"w{column.n}"))
                 for column, condition, _ in bases
             ),
             at_live=at_live(work),
@@ -106,7 +105,7 @@ def _reread_marks(
 ) -> None:
     """Where triggers may rewrite values: note what the table made of the marks."""
     for name in marked:
-        now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
+        now = sql.SQL("({})::text").format(as_kept(work, name))
         base = work.base.columns.get(name)
         noted = (
             EMPTY
@@ -137,19 +136,17 @@ def _reread_marks(
 def _asked_after(
     bases: Sequence[tuple[BaseColumn, sql.Composable, sql.Composable]],
 ) -> sql.Composable:
-    return sql.SQL("").join(
-        sql.SQL(", {c} = CASE WHEN w.{w} THEN {value} ELSE b.{c} END{symbol}").format(
-            c=column.asked,
-            w=sql.Identifier(f"w{column.n}"),
-            value=value,
-            symbol=sql.SQL(", {r} = CASE WHEN w.{w} THEN NULL ELSE b.{r} END").format(
-                r=column.symbol, w=sql.Identifier(f"w{column.n}")
-            )
-            if column.reference
-            else sql.SQL(""),
-        )
-        for column, _, value in bases
-    )
+    sets: list[sql.Composable] = []
+    for column, _, value in bases:
+        marked = sql.Identifier("w", f"w{column.n}")
+        now = [(column.asked, value)]
+        if column.reference:
+            now.append((column.symbol, sql.SQL("NULL")))
+        sets += [
+            sql.SQL(", {0} = CASE WHEN {1} THEN {2} ELSE b.{0} END").format(name, marked, new)
+            for name, new in now
+        ]
+    return sql.SQL("").join(sets)
 
 
 def bring_back(connection: Connection, work: SetWork) -> int:
@@ -180,16 +177,10 @@ def bring_back(connection: Connection, work: SetWork) -> int:
                 "WHERE w.live AND w.s IS NOT NULL AND b.state = {set} AND {at_live} AND {as_marked}"
                 " AND w.verdict = ANY ({leaving})",
                 col=sql.Identifier(name),
-                before=cast(
-                    sql.SQL("b.notes #>> ARRAY['removed', {}, '0']").format(Named(name)), live
-                ),
+                before=cast(removal(name, after=False), live),
                 at_live=at_live(work),
                 leaving=MARKS_FREED if name in unique else MARKS_LEAVING,
-                as_marked=same_text(
-                    sql.Identifier("t", name),
-                    sql.SQL("b.notes #>> ARRAY['removed', {}, '1']").format(Named(name)),
-                    live,
-                ),
+                as_marked=same_text(sql.Identifier("t", name), removal(name, after=True), live),
             )
         ).rowcount
     return written

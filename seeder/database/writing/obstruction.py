@@ -13,8 +13,7 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Theirs
 from seeder.database.judging.collisions import holder_name
-from seeder.database.ledger.tables.states import ACTIVE
-from seeder.database.schema.equality import all_of, equal
+from seeder.database.schema.equality import TRUE, all_equal, all_of
 from seeder.database.staging.work import SetWork
 
 
@@ -48,36 +47,32 @@ def obstruction(
     shown = sql.SQL(", ").join(
         sql.SQL(
             "CASE WHEN ({0}) IS NULL THEN 'null' ELSE pg_catalog.format('%%s', {0}) END"
-        ).format(Theirs(each.replace("%", "%%")))
+        ).format(_theirs(each))
         for each in expressions
     )
-    seeded = sql.SQL("(SELECT b.inserted_by FROM {} b WHERE {} AND b.state = {} LIMIT 1)").format(
-        work.base.relation, work.at_primary_key("t", "b"), ACTIVE
-    )
-    very_row = sql.SQL("EXISTS (SELECT FROM {} s WHERE s.addr = %s AND {})").format(
-        work.stage.relation,
-        all_of(
-            equal(sql.Identifier("t", name), work.stage.d(name), work.live(name))
-            for name in work.seed_set.key
-        ),
-    )
+    given = sql.SQL("pg_catalog.concat_ws(', ', {}) = %s").format(shown)
+    within = TRUE if predicate is None else sql.SQL("({})").format(_theirs(predicate))
     row = connection.execute(
-        sql.SQL(
-            "SELECT {name}, {seeded}, {very_row} FROM ONLY {relation} t"
-            " WHERE ({predicate}) AND pg_catalog.concat_ws(', ', {shown}) = %s LIMIT 1"
-        ).format(
+        work.compose(
+            "SELECT {name},"
+            " (SELECT b.inserted_by FROM {base} b WHERE {known} AND b.state = {active} LIMIT 1),"
+            " EXISTS (SELECT FROM {stage} s WHERE s.addr = %s AND {very_row})"
+            " FROM ONLY {relation} t WHERE {given} LIMIT 1",
             name=holder_name(work),
-            seeded=seeded,
-            very_row=very_row,
-            relation=Theirs(relation.replace("%", "%%")),
-            predicate=Theirs((predicate or "true").replace("%", "%%")),
-            shown=shown,
+            known=work.at_primary_key("t", "b"),
+            very_row=all_equal(work.desired_keys("t")),
+            relation=_theirs(relation),
+            given=all_of([within, given]),
         ),
         [key, values],
     ).fetchone()
     if row is None or row[2]:
         return None
     return Obstruction(name=row[0], seeded=row[1])
+
+
+def _theirs(text: str) -> Theirs:
+    return Theirs(text.replace("%", "%%"))
 
 
 _VIOLATIONS = ("23505", "23P01")

@@ -15,8 +15,9 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import collisions
 from seeder.database.judging.collisions import Changes
+from seeder.database.judging.expressions import called
 from seeder.database.judging.verdict_rows import EVERY
-from seeder.database.schema.equality import all_of, cast, type_sql
+from seeder.database.schema.equality import all_of, cast, either, negated, surely, type_sql
 from seeder.database.schema.tables import Guard
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.rejected_rows import always_generated, refused
@@ -67,7 +68,7 @@ def in_turn(
     waiting = collisions.waiting(connection, changes, among)
     if not waiting:
         return write(among)
-    others = all_of([among, sql.SQL("NOT {}").format(_one_of(changes, waiting))])
+    others = all_of([among, negated(_one_of(changes, waiting))])
     count = write(others)
     for _ in range(_TURNS):
         still = collisions.waiting(connection, changes, _one_of(changes, waiting))
@@ -101,19 +102,14 @@ def step_aside(
     sets: list[sql.Composable] = []
     for name, value in _made_up(changes, guard):
         # One column of a row is enough, of those that the update writes in it.
-        is_written = sql.SQL("coalesce({}, false)").format(changes.is_written(name))
-        here = sql.SQL(" AND ").join(
-            [is_written, *(sql.SQL("NOT {}").format(each) for each in before)]
-        )
-        sets.append(
-            sql.SQL("{0} = CASE WHEN {1} THEN {2} ELSE t.{0} END").format(
-                sql.Identifier(name), here, value
-            )
-        )
+        is_written = surely(changes.is_written(name))
+        here = all_of([is_written, *map(negated, before)])
+        given_up = either(here, value, sql.Identifier("t", name))
+        sets.append(sql.SQL("{} = {}").format(sql.Identifier(name), given_up))
         before.append(is_written)
     if not sets:
         return
-    keys = [(sql.Identifier(f"k{n}"), name) for n, name in enumerate(changes.primary_key, start=1)]
+    keys = {f"k{n}": name for n, name in enumerate(changes.primary_key, start=1)}
     connection.execute(
         sql.SQL(
             "WITH aside AS (UPDATE {live} t SET {sets} FROM"
@@ -129,9 +125,11 @@ def step_aside(
             rows=all_of([changes.changing, among]),
             at=changes.at,
             now=sql.SQL(", ").join(
-                sql.SQL("t.{} AS {}").format(sql.Identifier(name), key) for key, name in keys
+                called(sql.Identifier("t", name), key) for key, name in keys.items()
             ),
-            known=sql.SQL(", ").join(sql.SQL("{0} = a.{0}").format(key) for key, _ in keys),
+            known=sql.SQL(", ").join(
+                sql.SQL("{0} = a.{0}").format(sql.Identifier(key)) for key in keys
+            ),
         )
     )
 

@@ -13,10 +13,10 @@ from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging import collisions, diff
 from seeder.database.judging.collisions import Changes
-from seeder.database.judging.expressions import untouched
-from seeder.database.judging.verdict_rows import EVERY
+from seeder.database.judging.expressions import as_kept, called, untouched
+from seeder.database.judging.verdict_rows import EVERY, at_live
 from seeder.database.ledger.bases.notes import objects
-from seeder.database.schema.equality import all_of, canonical, equal
+from seeder.database.schema.equality import all_of
 from seeder.database.staging.context import Seeding
 from seeder.database.staging.work import SetWork
 from seeder.database.writing.ordered_updates import step_aside
@@ -29,11 +29,11 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
 
     `wanted` is a SELECT of where the live rows are that are in the way.
     """
-    if work.seed_set.removed is not Removed.DELETE or work.name in seeding.aside:
+    names = _columns(work)
+    if not names or work.seed_set.removed is not Removed.DELETE or work.name in seeding.aside:
         return
     if not diff.find_gone(seeding.connection, work):
         return
-    names = _columns(work)
     seeding.connection.execute(
         work.compose(
             "CREATE TEMP TABLE {aside} ON COMMIT DROP AS"
@@ -42,22 +42,15 @@ def let_step_aside(seeding: Seeding, work: SetWork, wanted: sql.Composable) -> N
             " WHERE d.s IS NULL AND (t.tableoid, t.ctid) IN ({wanted}) AND {untouched}",
             aside=sql.Identifier(_name(work)),
             keys=sql.SQL(", ").join(
-                sql.SQL("t.{} AS {}").format(sql.Identifier(name), sql.Identifier(f"k{n}"))
+                called(sql.Identifier("t", name), f"k{n}")
                 for n, name in enumerate(work.base.primary_key, start=1)
             ),
-            before=objects(
-                (EVERY, name, canonical(sql.Identifier("t", name), work.live(name)))
-                for name in names
-            )
-            if names
-            else sql.SQL("NULL::jsonb"),
+            before=objects((EVERY, name, as_kept(work, name)) for name in names),
             at=work.at_primary_key("t", "b"),
             wanted=wanted,
             untouched=all_of(
                 untouched(work, name, sql.Identifier("t", name), seeding.works) for name in names
-            )
-            if names
-            else sql.SQL("false"),
+            ),
         )
     )
     seeding.connection.execute(work.compose("DELETE FROM {diff} WHERE s IS NULL"))
@@ -77,12 +70,11 @@ def settle(seeding: Seeding) -> None:
     """
     for name in seeding.aside:
         work = seeding.works[name]
-        at = _at(work)
         rows = seeding.connection.execute(
             work.compose(
                 "SELECT w.addr FROM {} w JOIN {live} t ON {} ORDER BY 1 LIMIT 5",
                 _relation(work),
-                at,
+                at_live(work),
             )
         ).fetchall()
         if rows:
@@ -95,14 +87,14 @@ def settle(seeding: Seeding) -> None:
                 code="unique-value-held",
             )
         seeding.connection.execute(
-            seeding.ledger.sql(
-                "UPDATE {s}.changes c SET before = c.before || w.before FROM {aside} w"
-                " WHERE c.run = {run} AND c.base = {base} AND c.scope = {scope}"
+            work.compose(
+                "UPDATE {changes} c SET before = c.before || w.before FROM {aside} w"
+                " WHERE c.run = {run} AND c.base = {id} AND c.scope = {scope}"
                 " AND c.addr = w.addr AND c.after IS NULL",
+                changes=seeding.ledger.sql("{s}.changes"),
                 aside=_relation(work),
                 run=sql.Literal(seeding.run),
-                base=sql.Literal(work.base.id),
-                scope=sql.Literal(work.scope),
+                id=sql.Literal(work.base.id),
             )
         )
 
@@ -122,20 +114,13 @@ def _relation(work: SetWork) -> sql.Identifier:
     return sql.Identifier("pg_temp", _name(work))
 
 
-def _at(work: SetWork) -> sql.Composable:
-    return all_of(
-        equal(sql.Identifier("t", name), sql.Identifier("w", f"k{n}"), work.live(name))
-        for n, name in enumerate(work.base.primary_key, start=1)
-    )
-
-
 def _changes(work: SetWork, names: list[str]) -> Changes:
     return Changes(
         table=work.table,
         primary_key=work.base.primary_key,
         relation=_relation(work),
-        source=work.compose("{} w JOIN {live} t ON {}", _relation(work), _at(work)),
-        at=_at(work),
+        source=work.compose("{} w JOIN {live} t ON {}", _relation(work), at_live(work)),
+        at=at_live(work),
         changing=EVERY,
         row=sql.SQL("w.n"),
         row_type=sql.SQL("bigint"),
@@ -147,7 +132,7 @@ def _changes(work: SetWork, names: list[str]) -> Changes:
 
 def _note(connection: Connection, work: SetWork, name: str) -> None:
     """Let the entry know the made-up value as what is stored: it is no edit of a person."""
-    now = sql.SQL("({})::text").format(canonical(sql.Identifier("t", name), work.live(name)))
+    now = sql.SQL("({})::text").format(as_kept(work, name))
     connection.execute(
         work.compose(
             "UPDATE {base} b SET notes = coalesce(b.notes, '{{}}') ||"
@@ -159,6 +144,6 @@ def _note(connection: Connection, work: SetWork, name: str) -> None:
             name=Named(name),
             now=now,
             aside=_relation(work),
-            at=_at(work),
+            at=at_live(work),
         )
     )

@@ -5,17 +5,19 @@ from __future__ import annotations
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
+from seeder.database.judging.expressions import desired, if_given
 from seeder.database.judging.verdict_rows import (
     UPDATING,
     at_live,
+    column_in,
     inserted_rows,
     is_inserted,
     writing,
 )
 from seeder.database.ledger.bases.bases import BaseColumn
-from seeder.database.ledger.bases.notes import as_array, joined
+from seeder.database.ledger.bases.notes import NONE, as_array, joined
 from seeder.database.ledger.tables.states import ACTIVE, DELETED
-from seeder.database.schema.equality import TRUE, all_of, canonical, equal, where
+from seeder.database.schema.equality import TRUE, all_of, canonical, either, equal, surely, where
 from seeder.database.schema.rule_numbers import numbers, numbers_named, numbers_where
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.work import SetWork
@@ -38,6 +40,7 @@ from seeder.merge.rules import (
     ROW_RULES,
 )
 
+_CONFLICTING = numbers(COLUMN_RULES, {ColumnCase.CONFLICT})
 _MERGED = numbers_where(COLUMN_RULES, lambda rule: ("merges", True) in rule.conditions)
 """Verdicts on a column whose document was merged inside."""
 _TAKEN = numbers_where(
@@ -92,13 +95,7 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
             known = value
         values[f"p{position + 1}"] = canonical(known, work.live(name))
     for column in own_columns(work):
-        given = work.stage.given(column.name)
-        value = canonical(work.stage.d(column.name), work.live(column.name))
-        if given is not None:
-            value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-                given, value, left_out(work, column.name)
-            )
-        values[f"c{column.n}"] = value
+        values[f"c{column.n}"] = _first_asked(work, column.name)
         if column.reference:
             values[f"r{column.n}"] = _symbol(work, column)
     values |= _of_others(work)
@@ -108,25 +105,14 @@ def new_entries(work: SetWork, *, run: int, dropped: bool = False) -> sql.Compos
     )
     source = inserted_rows(work)
     if read_back:
-        by_key = None in keys.values()
-        pairs = (
-            {name: work.stage.d(name) for name in work.seed_set.key}
-            if by_key
-            else {name: value for name, value in keys.items() if value is not None}
+        there = all_of(
+            equal(sql.Identifier("l", name), value, work.live(name))
+            for name, value in keys.items()
+            if value is not None
         )
-        source = work.compose(
-            "{} JOIN {live} l ON {}",
-            source,
-            all_of(
-                [
-                    *(
-                        equal(sql.Identifier("l", name), value, work.live(name))
-                        for name, value in pairs.items()
-                    ),
-                    work.in_scope("l") if by_key else TRUE,
-                ]
-            ),
-        )
+        if None in keys.values():
+            there = work.at_key("l")
+        source = work.compose("{} JOIN {live} l ON {}", source, there)
     return work.compose(
         "INSERT INTO {base} ({})\nSELECT {}\nFROM {}{}",
         sql.SQL(", ").join(map(sql.Identifier, values)),
@@ -146,6 +132,10 @@ def require_all(work: SetWork, *, inserted: int, recorded: int) -> None:
             set=work.name,
             code="trigger-changed-key",
         )
+
+
+def _first_asked(work: SetWork, name: str) -> sql.Composable:
+    return if_given(work, name, desired(work, name), left_out(work, name))
 
 
 def _of_others(work: SetWork) -> dict[str, sql.Composable]:
@@ -179,26 +169,11 @@ def record_adopted(connection: Connection, work: SetWork, *, run: int) -> None:
     unknown = unknown_when_left_out(work)
     for column in own_columns(work):
         name = column.name
-        given = work.stage.given(name)
-        verdict = sql.Identifier("w", f"v{work.stage.position(name)}")
-        conflict = sql.SQL("coalesce({} = ANY ({}), false)").format(
-            verdict, numbers(COLUMN_RULES, {ColumnCase.CONFLICT})
-        )
-        value = canonical(work.stage.d(name), work.live(name))
-        if given is not None:
-            value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(
-                given, value, left_out(work, name)
-            )
-        values[f"c{column.n}"] = sql.SQL("CASE WHEN {} THEN NULL ELSE {} END").format(
-            conflict, value
-        )
+        conflict = surely(column_in(work, name, _CONFLICTING))
+        values[f"c{column.n}"] = either(conflict, sql.SQL("NULL"), _first_asked(work, name))
         if column.reference:
-            values[f"r{column.n}"] = sql.SQL("CASE WHEN {} THEN NULL ELSE {} END").format(
-                conflict, _symbol(work, column)
-            )
-        unknown.append(
-            sql.SQL("CASE WHEN {} THEN {} ELSE '[]'::jsonb END").format(conflict, as_array(name))
-        )
+            values[f"r{column.n}"] = either(conflict, sql.SQL("NULL"), _symbol(work, column))
+        unknown.append(either(conflict, as_array(name), NONE))
     values |= _of_others(work)
     values["notes"] = joined(
         {"unknown": unknown, "stored": stored_now(work, keep=False), "offered": offered(work)}
@@ -237,18 +212,17 @@ def record_merged(connection: Connection, work: SetWork, *, run: int) -> None:
             )
         )
     for column in own_columns(work):
-        name = column.name
-        verdict = sql.Identifier("w", f"v{work.stage.position(name)}")
-        taken = sql.SQL("CASE WHEN {} = ANY ({}) THEN {} ELSE b.{} END")
-        sets.append(
-            sql.SQL("{} = ").format(column.asked)
-            + taken.format(verdict, _TAKEN, _asked_now(work, name), column.asked)
-        )
+        taken: list[tuple[sql.Composable, ...]] = [
+            (column.asked, _TAKEN, _asked_now(work, column.name))
+        ]
         if column.reference:
-            sets.append(
-                sql.SQL("{} = ").format(column.symbol)
-                + taken.format(verdict, applied(), _symbol(work, column), column.symbol)
+            taken.append((column.symbol, applied(), _symbol(work, column)))
+        sets += [
+            sql.SQL("{0} = CASE WHEN {1} THEN {2} ELSE b.{0} END").format(
+                own, column_in(work, column.name, cases), value
             )
+            for own, cases, value in taken
+        ]
     sets.append(sql.SQL("notes = {}").format(later_notes(work)))
     connection.execute(
         work.compose(
@@ -266,16 +240,10 @@ def record_merged(connection: Connection, work: SetWork, *, run: int) -> None:
 
 def _asked_now(work: SetWork, name: str) -> sql.Composable:
     """What counts as asked for: the desired value; of a merged document, but for kept parts."""
-    desired = canonical(work.stage.d(name), work.live(name))
     if work.seed_set.column(name).merge is None:
-        return desired
-    n = work.stage.position(name)
-    return sql.SQL("CASE WHEN w.{} = ANY ({}) THEN {} ELSE {} END").format(
-        sql.Identifier(f"v{n}"),
-        _MERGED,
-        canonical(sql.Identifier("w", f"a{n}"), work.live(name)),
-        desired,
-    )
+        return desired(work, name)
+    merged = canonical(sql.Identifier("w", f"a{work.stage.position(name)}"), work.live(name))
+    return either(column_in(work, name, _MERGED), merged, desired(work, name))
 
 
 def at_live_now(work: SetWork) -> sql.Composable:
@@ -292,10 +260,5 @@ def _key_now(work: SetWork, position: int) -> sql.Composable:
     before = sql.Identifier("w", f"k{position + 1}")
     if not work.stage.has(name):
         return before
-    return sql.SQL("CASE WHEN {} AND w.{} = ANY ({}) THEN {} ELSE {} END").format(
-        writing(work),
-        sql.Identifier(f"v{work.stage.position(name)}"),
-        applied(),
-        work.stage.d(name),
-        before,
-    )
+    follows = all_of([writing(work), column_in(work, name, applied())])
+    return either(follows, work.stage.d(name), before)

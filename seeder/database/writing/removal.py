@@ -9,27 +9,18 @@ from psycopg import sql
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.departures import marking, stays
-from seeder.database.judging.expressions import places
+from seeder.database.judging.expressions import as_kept, places
 from seeder.database.judging.verdict_rows import at_live, removing
 from seeder.database.ledger.bases.notes import EMPTY, objects
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.ledger.tables.states import DELETED, KEPT, REMOVED
 from seeder.database.schema.equality import canonical
 from seeder.database.schema.rule_numbers import number, numbers, numbers_where
-from seeder.database.schema.tables import Column
 from seeder.database.staging.work import SetWork
 from seeder.database.writing import images, marks
 from seeder.merge.model import Removed
 from seeder.merge.plan import RowAction
 from seeder.merge.rules import ROW_RULES
-
-
-def _visible(work: SetWork) -> dict[str, Column]:
-    return {
-        name: column
-        for name, column in work.table.columns.items()
-        if name not in work.seed_set.secrets and not column.generated
-    }
 
 
 def remove(
@@ -143,21 +134,18 @@ def _record(connection: Connection, work: SetWork, *, run: int) -> None:
 
 def _record_images(connection: Connection, ledger: Ledger, work: SetWork, *, run: int) -> None:
     """Keep whole deleted rows, and the columns that a removal marks."""
-    visible = _visible(work)
     whole: sql.Composable = sql.SQL("pg_catalog.jsonb_build_object({})").format(
         sql.SQL(", ").join(
-            sql.SQL("{}, ({})::text").format(
-                Named(name), canonical(sql.Identifier("t", name), column)
-            )
-            for name, column in visible.items()
+            sql.SQL("{}, ({})::text").format(Named(name), as_kept(work, name))
+            for name, column in work.table.columns.items()
+            if name not in work.seed_set.secrets and not column.generated
         )
     )
     after: sql.Composable = sql.SQL("NULL::jsonb")
     if work.seed_set.removed is Removed.SET:
         marked = marking(work)
         whole = objects(
-            (condition, name, canonical(sql.Identifier("t", name), work.live(name)))
-            for name, (condition, _) in marked.items()
+            (condition, name, as_kept(work, name)) for name, (condition, _) in marked.items()
         )
         after = objects(
             (condition, name, canonical(value, work.live(name)))

@@ -12,15 +12,17 @@ from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.connection.connect import Connection
+from seeder.database.judging.expressions import if_given
 from seeder.database.judging.verdict_rows import (
     EVERY,
     after_update,
     at_live,
     inserted_rows,
     is_inserted,
+    is_written,
     writing,
 )
-from seeder.database.schema.equality import all_of, equal, where
+from seeder.database.schema.equality import all_of, surely, where
 from seeder.database.schema.rule_numbers import numbers
 from seeder.database.staging.references import INSERTING
 from seeder.database.staging.stage import default_text, next_value
@@ -95,10 +97,7 @@ def new_key(work: SetWork, position: int) -> sql.Composable | None:
     if position in work.stage.allocated and work.decision is not SetDecision.INSERT:
         name = work.base.primary_key[position]
         drawn = sql.Identifier("w", f"p{position + 1}")
-        given = work.stage.given(name) if work.stage.has(name) else None
-        if given is None:
-            return drawn
-        return sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, work.stage.d(name), drawn)
+        return if_given(work, name, work.stage.d(name), drawn) if work.stage.has(name) else drawn
     return work.stage.key_value(position)
 
 
@@ -130,12 +129,8 @@ def insertion(
     """The statement of `insert`."""
     columns: dict[str, sql.Composable] = {}
     for name in work.names:
-        given = work.stage.given(name)
         value = sql.SQL("NULL") if name in late else made.value(work, name)
-        if given is not None:
-            default = default_text(work.live(name))
-            value = sql.SQL("CASE WHEN {} THEN {} ELSE {} END").format(given, value, default)
-        columns[name] = value
+        columns[name] = if_given(work, name, value, default_text(work.live(name)))
     for generated in work.seed_set.generated:
         columns.setdefault(generated.name, default_text(work.live(generated.name)))
     for position, name in enumerate(work.base.primary_key):
@@ -163,10 +158,8 @@ def written_columns(connection: Connection, work: SetWork) -> list[str]:
         work.compose(
             "SELECT {} FROM {verdict} w WHERE {}",
             sql.SQL(", ").join(
-                sql.SQL("coalesce(pg_catalog.bool_or(w.{} = ANY ({})), false)").format(
-                    sql.Identifier(f"v{n}"), numbers(COLUMN_RULES, COLUMN_WRITES)
-                )
-                for n in range(1, len(work.names) + 1)
+                surely(sql.SQL("pg_catalog.bool_or({})").format(is_written(work, name)))
+                for name in work.names
             ),
             writing(work),
         )
@@ -204,24 +197,14 @@ def _assignment(work: SetWork, name: str) -> sql.Composable:
 def write_late(connection: Connection, work: SetWork, columns: frozenset[str]) -> None:
     """Fill in references that had to wait for the rows they refer to."""
     for name in columns:
-        chosen = all_of(
-            [
-                is_inserted(work),
-                *(
-                    equal(sql.Identifier("t", each), work.stage.d(each), work.live(each))
-                    for each in work.seed_set.key
-                ),
-                work.in_scope("t"),
-            ]
-        )
         connection.execute(
             work.compose(
-                "UPDATE {live} t SET {} = {} FROM {} WHERE {} AND {} IS NOT NULL",
-                sql.Identifier(name),
-                work.stage.d(name),
-                inserted_rows(work),
-                chosen,
-                work.stage.d(name),
+                "UPDATE {live} t SET {column} = {value} FROM {rows}"
+                " WHERE {chosen} AND {value} IS NOT NULL",
+                column=sql.Identifier(name),
+                value=work.stage.d(name),
+                rows=inserted_rows(work),
+                chosen=all_of([is_inserted(work), work.at_key("t")]),
             )
         )
 
