@@ -16,7 +16,7 @@ from psycopg import sql
 from seeder.database.judging import collisions, departures, diff, judge
 from seeder.database.judging.expressions import offered
 from seeder.database.judging.verdict_rows import any_column, at_live, is_written, removing
-from seeder.database.schema.equality import all_of, any_of, either, negated, surely, where
+from seeder.database.schema.equality import FALSE, all_of, any_of, either, negated, surely, where
 from seeder.database.schema.rule_numbers import number, numbers
 from seeder.database.schema.tables import Guard
 from seeder.database.staging import references
@@ -165,9 +165,9 @@ def _require_foreseen(
     wanted = collisions.in_the_way(takers)
     for work in leaving:
         referring = departures.referenced_from(work, seeding.works, inside=True)
-        if wanted is not None and collisions.exists(
-            seeding.connection, _in_the_way(work, wanted, removing(), referring)
-        ):
+        if wanted is None or referring == FALSE:
+            continue
+        if collisions.exists(seeding.connection, _in_the_way(work, wanted, removing(), referring)):
             raise Unforeseen
 
 

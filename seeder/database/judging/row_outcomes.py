@@ -18,6 +18,7 @@ from seeder.database.schema.equality import (
     any_of,
     bounded,
     canonical,
+    either,
     where,
 )
 from seeder.database.schema.referring import read
@@ -202,10 +203,8 @@ def _text(work: SetWork, name: str, value: sql.Composable) -> sql.Composable:
 
 def _desired(work: SetWork, name: str, *, unless: sql.Composable) -> sql.Composable:
     """The desired value as text; NULL where the row does not give it, unless that counts."""
-    given = work.stage.given(name)
-    if given is None:
-        return _given(work, name)
-    return sql.SQL("CASE WHEN {} THEN {} END").format(any_of([given, unless]), _given(work, name))
+    given = work.stage.given(name) or TRUE
+    return either(any_of([given, unless]), _given(work, name), sql.SQL("NULL"))
 
 
 def _given(work: SetWork, name: str) -> sql.Composable:
