@@ -8,7 +8,6 @@ from typing import Any, Self, TypeAlias
 import psycopg
 from psycopg.abc import Params, Query
 from psycopg.rows import TupleRow
-from psycopg.sql import Composed
 
 from seeder.database.connection.failures import OF_DDL, connect_failure
 from seeder.database.connection.target import Target
@@ -42,12 +41,6 @@ class Cursor(psycopg.Cursor[TupleRow]):
 
 class ClientCursor(Cursor, psycopg.ClientCursor[TupleRow]):
     """Puts values into statements here, not on the server."""
-
-
-def holds(connection: Connection, question: str | Composed, values: Params | None = None) -> bool:
-    """Whether the one value that a SELECT finds is true."""
-    row = connection.execute(question, values).fetchone()
-    return bool(row and row[0])
 
 
 def connect(target: Target, *, timeout: float = 10.0, primary: bool = True) -> Connection:

@@ -13,7 +13,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection, holds
+from seeder.database.connection.answers import answer
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.judging.expressions import called, if_given
 from seeder.database.judging.verdict_rows import (
@@ -202,7 +203,7 @@ def by_table(works: Iterable[SetWork]) -> list[list[SetWork]]:
 
 def exists(connection: Connection, select: sql.Composable) -> bool:
     """Whether the SELECT finds anything."""
-    return holds(connection, sql.SQL("SELECT EXISTS ({})").format(select))
+    return bool(answer(connection, sql.SQL("SELECT EXISTS ({})").format(select)))
 
 
 def waiting(

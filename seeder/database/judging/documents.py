@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection, holds
+from seeder.database.connection.answers import answer
+from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
 from seeder.database.judging.facts import Fact, as_condition
 from seeder.database.judging.verdict_rows import at_live, column_in, is_written
@@ -219,7 +220,7 @@ def merge_pending(connection: Connection, work: SetWork) -> bool:
         for column in columns
     ]
     unmerged = work.compose("SELECT EXISTS (SELECT FROM {verdict} w WHERE {})", any_of(pending))
-    if not columns or not holds(connection, unmerged):
+    if not columns or not answer(connection, unmerged):
         return False
     # DELETE, since a plan is made in a read-only transaction, where nothing is truncated.
     connection.execute(work.compose("DELETE FROM {merged}"))

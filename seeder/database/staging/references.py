@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 
 from psycopg import sql
 
-from seeder.database.connection.connect import Connection, holds
+from seeder.database.connection.answers import answer
+from seeder.database.connection.connect import Connection
 from seeder.database.schema.equality import (
     FALSE,
     TRUE,
@@ -298,8 +299,10 @@ def _fill(
 
 def any_missing(connection: Connection, work: SetWork) -> bool:
     """Whether a row refers to one that is not there, or is yet to be inserted."""
-    return holds(
-        connection, work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
+    return bool(
+        answer(
+            connection, work.compose("SELECT EXISTS (SELECT FROM {stage} s WHERE s.missing <> 0)")
+        )
     )
 
 

@@ -12,7 +12,7 @@ from itertools import product
 from msgspec.structs import replace
 from psycopg import sql
 
-from seeder.database.connection.connect import holds
+from seeder.database.connection.answers import answer
 from seeder.database.ledger.tables.states import REMOVED
 from seeder.database.schema.equality import all_of, cast, equal
 from seeder.database.schema.tables import Table
@@ -268,11 +268,12 @@ def _looks_like(
 
 
 def _is_gone(seeding: Seeding, known: Known) -> bool:
-    return holds(
+    gone = answer(
         seeding.connection,
         "SELECT pg_catalog.to_regclass(pg_catalog.format('%%I.%%I', %s::text, %s::text)) IS NULL",
         [known.table.schema, known.table.name],
     )
+    return bool(gone)
 
 
 def _has_rows_of(seeding: Seeding, known: Known, table: Table) -> bool:
@@ -312,14 +313,16 @@ def any_entry(
         return False
     at = [_same(table, name, f"p{n}") for n, name in enumerate(primary_key, start=1)]
     live = sql.SQL("SELECT FROM {} t WHERE {}").format(table.rows, all_of([*at, *same]))
-    return holds(
-        seeding.connection,
-        seeding.ledger.sql(
-            "SELECT EXISTS (SELECT FROM {s}.{base} b WHERE {among} AND {condition})",
-            among=among,
-            base=sql.Identifier(f"base_{known.base}"),
-            condition=condition.format(live),
-        ),
+    return bool(
+        answer(
+            seeding.connection,
+            seeding.ledger.sql(
+                "SELECT EXISTS (SELECT FROM {s}.{base} b WHERE {among} AND {condition})",
+                among=among,
+                base=sql.Identifier(f"base_{known.base}"),
+                condition=condition.format(live),
+            ),
+        )
     )
 
 
