@@ -110,10 +110,18 @@ def offer(work: SetWork, name: str) -> sql.Composable:
     return sql.SQL("({})::text").format(desired(work, name))
 
 
-def offered(work: SetWork, name: str) -> sql.Composable:
+def kept_out_before(work: SetWork, name: str) -> sql.Composable:
     """Condition on entry `b`: the very value of stage row `s` was kept out before."""
     same = sql.SQL("{} IS NOT DISTINCT FROM {}").format(note("offered", name), offer(work, name))
     return all_of([has_note("offered", name), same])
+
+
+def offered(work: SetWork, name: str) -> sql.Composed:
+    """As `kept_out_before`, of verdict row `w`."""
+    return work.compose(
+        "coalesce((SELECT {} FROM {base} b WHERE b.ctid = w.b), false)",
+        kept_out_before(work, name),
+    )
 
 
 def places(work: SetWork) -> sql.Composable:

@@ -371,10 +371,9 @@ def _staying(
 
 def _held_column(work: SetWork, name: str) -> sql.Composed:
     verdict = sql.Identifier(f"v{work.stage.position(name)}")
-    before = work.compose(
-        "coalesce((SELECT {} FROM {base} b WHERE b.ctid = w.b), false)", offered(work, name)
+    held = either(
+        offered(work, name), number(COLUMN_RULES, "held_before"), number(COLUMN_RULES, "held")
     )
-    held = either(before, number(COLUMN_RULES, "held_before"), number(COLUMN_RULES, "held"))
     return sql.SQL("{} = {}").format(verdict, either(is_written(work, name), held, verdict))
 
 

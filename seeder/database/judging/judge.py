@@ -12,7 +12,12 @@ from psycopg import sql
 
 from seeder.database.connection.connect import Connection
 from seeder.database.judging import documents, identity
-from seeder.database.judging.expressions import desired, desired_is_asked, offered, untouched
+from seeder.database.judging.expressions import (
+    desired,
+    desired_is_asked,
+    kept_out_before,
+    untouched,
+)
 from seeder.database.judging.facts import Fact, as_condition, verdict_number
 from seeder.database.judging.verdict_rows import any_column, at_live
 from seeder.database.ledger.bases.entry_values import has_note, omitted, unknown
@@ -300,7 +305,7 @@ def _column_facts(
             "known": all_of([sql.SQL("b.ctid IS NOT NULL"), negated(unknown(base))]),
             "desired_is_asked": desired_is_asked(work, name),
             "live_is_stored": untouched(work, name, sql.Identifier("v", f"l{number}"), others),
-            "offered": offered(work, name),
+            "offered": kept_out_before(work, name),
         }
     if work.identifies(name) and facts["never"] is False:
         # Others may refer to a number that is the application's: it is never written over.

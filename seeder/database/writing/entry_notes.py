@@ -6,8 +6,7 @@ from psycopg import sql
 
 from seeder.database.connection.marked_sql import Named, Theirs
 from seeder.database.judging import documents
-from seeder.database.judging.expressions import as_kept, desired, if_given, offer
-from seeder.database.judging.expressions import offered as offered_before
+from seeder.database.judging.expressions import as_kept, desired, if_given, kept_out_before, offer
 from seeder.database.judging.verdict_rows import column_in
 from seeder.database.ledger.bases.bases import BaseColumn
 from seeder.database.ledger.bases.entry_values import has_note
@@ -172,7 +171,7 @@ def _since(work: SetWork) -> list[sql.Composable]:
     """Pieces of the notes' `since`: what was kept out before, and which run reported it."""
     return [
         either(
-            all_of([_kept_out(work, name), offered_before(work, name)]),
+            all_of([_kept_out(work, name), kept_out_before(work, name)]),
             sql.SQL("pg_catalog.jsonb_build_object({}, {})").format(
                 Named(name), since(Named(name))
             ),
