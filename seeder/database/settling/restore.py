@@ -146,9 +146,9 @@ def _told(
                 replace(kept(address, change.reason), holder=change.holder, missing=change.missing)
             )
         elif key not in known:
-            told.append(kept(address, "was never here; an update inserts or adopts it"))
+            told.append(kept(address, reason="was never here; an update inserts or adopts it"))
         else:
-            told.append(kept(address, "is there already"))
+            told.append(kept(address, reason="is there already"))
     return told
 
 
