@@ -358,9 +358,8 @@ def keeps(guard: Guard) -> sql.Composable:
 
     Of `a` those that no index holds are there as well.
     """
-    unknown = sql.Identifier("a", "guarded" if guard.predicate else "seeder_row")
     still = all_of([in_index(guard, "a"), collide(guard, "n", "a")])
-    return any_of([sql.SQL("{} IS NULL").format(unknown), still])
+    return any_of([sql.SQL("a.seeder_row IS NULL"), still])
 
 
 def inserted(work: SetWork, guard: Guard, *, row: sql.Composable | None = None) -> sql.Composable:

@@ -151,6 +151,24 @@ def test_values_pass_within_and_between_partitions(project: Project) -> None:
     project.assert_settled()
 
 
+def test_a_value_passes_from_a_row_that_leaves_a_partial_index_by_null(project: Project) -> None:
+    project.sql(
+        "CREATE TABLE plans (id serial PRIMARY KEY, code text NOT NULL UNIQUE, slug text,"
+        " listed boolean);"
+        "CREATE UNIQUE INDEX ON plans (slug) WHERE listed"
+    )
+
+    def seed(*rows: str) -> None:
+        listed = "".join("  - {{code: {}, slug: x, listed: {}}}\n".format(*r.split()) for r in rows)
+        project.write("plans", f"table: plans\nkey: code\nrows:\n{listed}")
+
+    seed("a true")
+    project.init()
+    seed("a null", "b true")
+    assert counts(project.update(), "plans") == {"update": 1, "insert": 1}
+    project.assert_settled()
+
+
 def test_the_one_default_passes_to_another_row(project: Project) -> None:
     project.sql(
         "CREATE TABLE plans (id serial PRIMARY KEY, code text NOT NULL UNIQUE,"
