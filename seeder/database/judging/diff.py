@@ -93,63 +93,58 @@ def find_differences(
     )
     # What has left the catalog is counted only: those entries are found again once everything
     # else is written.
-    connection.execute(
+    row = connection.execute(
         work.compose(
             # Of the notes, for which Postgres reckons with 32 bytes where all are NULL, only
             # `noted` goes into the hash; without OFFSET 0 it would be asked behind the join. Few
             # rows are hashed themselves.
-            "INSERT INTO {diff} (s, b, missing)\n"
-            "SELECT {row}, b.entry, {missing}\n"
+            "WITH found AS MATERIALIZED (\n"
+            "SELECT {row} AS s, b.entry AS b, {missing} AS missing{facts}\n"
             "FROM {stage} s\n"
             "{join} JOIN (SELECT b.ctid AS entry, (b.state <> {active} OR b.notes IS NOT NULL) AS"
             " noted, {own} AS own, b.* FROM {base} b WHERE b.scope = {scope}{fence}) b\n"
             "  ON {match}\n"
-            "WHERE CASE WHEN {row} IS NULL THEN b.own ELSE {different} END{left}",
-            # Of a part nothing tells what has left; `_adds_up` does.
+            "WHERE CASE WHEN {row} IS NULL THEN b.own ELSE {different} END{left}\n"
+            "), added AS (INSERT INTO {diff} (s, b, missing) SELECT s, b, missing FROM found)\n"
+            "SELECT CASE WHEN pg_catalog.bool_or(missing) THEN (SELECT pg_catalog.count(*)"
+            " FROM {base} b WHERE b.scope = {scope} AND {own}) ELSE 0 END,"
+            " pg_catalog.count(*) FILTER (WHERE missing),"
+            " pg_catalog.count(*) FILTER (WHERE s IS NULL),"
+            " pg_catalog.count(b) FILTER (WHERE s IS NOT NULL){counts} FROM found",
+            # Of a part nothing tells what has left; whether it adds up does.
             join=sql.SQL("FULL" if joins and not partly else "LEFT"),
             left=sql.SQL("") if joins or partly else _left(work, own),
             fence=sql.SQL("" if partly else " OFFSET 0"),
+            facts=work.compose(_FACTS if partly else ""),
+            counts=sql.SQL(_COUNTS if partly else ""),
             match=entry_match(work),
             missing=missing,
             own=own,
             different=any_of([TRUE if refresh else _different(work, partly=partly), missing]),
         )
-    )
-    if part is not None and not _adds_up(connection, work, part):
+    ).fetchone()
+    entries, missing_rows, leaving, known, *counts = row or (0, 0, 0, 0)
+    if part is not None and not _adds_up(part, *counts):
         connection.execute(work.compose("DELETE FROM {diff}"))
         applied_lines.stage_whole(connection, work)
         staged_anew()
         return find_differences(connection, work, refresh=refresh)
-    row = connection.execute(
-        work.compose(
-            "SELECT CASE WHEN pg_catalog.bool_or(missing) THEN (SELECT pg_catalog.count(*)"
-            " FROM {base} b WHERE b.scope = {scope} AND {own}) ELSE 0 END,"
-            " pg_catalog.count(*) FILTER (WHERE missing), pg_catalog.count(*) FILTER (WHERE s IS"
-            " NULL),"
-            " pg_catalog.count(b) FILTER (WHERE s IS NOT NULL) FROM {diff}",
-            own=own,
-        )
-    ).fetchone()
-    entries, missing_rows, leaving, known = row or (0, 0, 0, 0)
     if leaving:
         connection.execute(work.compose("DELETE FROM {diff} WHERE s IS NULL"))
     return Differences(entries=entries, missing=missing_rows, leaving=leaving, known=known)
 
 
-def _adds_up(connection: Connection, work: SetWork, part: Part) -> bool:
+_FACTS = ", b.state IS DISTINCT FROM {active} AS without, b.addr <> s.addr AS respelt"
+_COUNTS = ", pg_catalog.count(*) FILTER (WHERE without), pg_catalog.count(*) FILTER (WHERE respelt)"
+"""Of a part: rows without an active entry, and those spelt otherwise than theirs."""
+
+
+def _adds_up(part: Part, without: int, respelt: int) -> bool:
     """Whether every active entry is that of a row that was skipped, or of one that was staged.
 
     A staged row may be spelt otherwise than its entry is: then that may be one of those skipped.
     """
-    found = connection.execute(
-        work.compose(
-            "SELECT pg_catalog.count(*) FILTER (WHERE b.state IS DISTINCT FROM {active}),"
-            " pg_catalog.count(*) FILTER (WHERE b.addr <> s.addr) FROM {diff} d"
-            " JOIN {stage} s ON {row} = d.s LEFT JOIN {base} b ON b.ctid = d.b"
-        )
-    ).fetchone()
-    without, respelt = found or (0, 0)
-    return bool(part.entries == part.skipped + part.sent - without and not respelt)
+    return part.entries == part.skipped + part.sent - without and not respelt
 
 
 def _left(work: SetWork, own: sql.Composable) -> sql.Composable:
