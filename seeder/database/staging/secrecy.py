@@ -11,6 +11,7 @@ import re
 
 from msgspec.structs import replace
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 from seeder.database.connection.connect import Connection
 from seeder.database.connection.marked_sql import Named
@@ -137,5 +138,5 @@ def _conceal(
     kept = {column.name: column for column in columns if column.name not in secrets}
     connection.execute(
         ledger.sql("UPDATE {s}.bases SET secrets = %s, columns = %s WHERE id = %s"),
-        [sorted(secrets), document(kept), number],
+        [sorted(secrets), Jsonb(document(kept)), number],
     )
