@@ -50,7 +50,17 @@ def start_unready(server: OwnServer, **settings: str) -> None:
     program = running.programs / "pg_ctl"
     run_as(
         running.account,
-        [program, "-D", running.data, "-W", "-l", running.log, "-o", shlex.join(words), "start"],
+        [
+            program,
+            "-D",
+            running.data,
+            "-W",
+            "-l",
+            running.data / "server.log",
+            "-o",
+            shlex.join(words),
+            "start",
+        ],
     )
 
 
