@@ -71,6 +71,7 @@ def _goes_together(
         return False
     return (
         work.stage.stand_in is None
+        and work.name not in seeding.resolving
         # The application is asked for each row.
         and not any(column.make is not None for column in work.seed_set.columns)
         # What a trigger makes of a row has to be looked at.

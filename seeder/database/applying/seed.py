@@ -20,7 +20,7 @@ from seeder.database.judging.groups import hold_back, judge_group, judge_set
 from seeder.database.judging.verdict_rows import EVERY
 from seeder.database.ledger.tables.ledger import Ledger
 from seeder.database.schema.equality import negated
-from seeder.database.staging import applied_lines, departed, references, waiting
+from seeder.database.staging import applied_lines, copy_to_base, departed, references, waiting
 from seeder.database.staging.context import MERGING, WRITTEN, Orders, Seeding, set_named
 from seeder.database.staging.prepare import prepare
 from seeder.database.staging.stage import RESOLVED
@@ -135,6 +135,8 @@ def _apply_group(
 ) -> None:
     connection = seeding.connection
     holding.meet_others(seeding, group)
+    applied = frozenset(outcomes)
+    _resolve_into_base(seeding, group, applied)
     works = {
         name: seeding.works[name]
         for name in group
@@ -143,7 +145,6 @@ def _apply_group(
     for work in works.values():
         if work.decision in MERGING:
             seeding.progress.step("comparing", work.name)
-    applied = frozenset(outcomes)
     for name in group:
         if name in seeding.works and name not in works:
             references.resolve(connection, seeding.works[name], seeding.works, applied)
@@ -185,6 +186,17 @@ def _apply_group(
                 rule="dropped",
                 reason=f"a trigger of {work.table} did not let it in; it counts as deleted here",
             )
+
+
+def _resolve_into_base(seeding: Seeding, group: Sequence[str], applied: frozenset[str]) -> None:
+    name = group[0]
+    if len(group) > 1 or name not in seeding.resolving:
+        return
+    work = seeding.works[name]
+    if work.decision is SetDecision.INSERT:
+        seeding.works[name] = copy_to_base.resolve(
+            seeding.connection, work, seeding.works, applied, run=seeding.run
+        )
 
 
 def _kept(seeding: Seeding, work: SetWork) -> tuple[RowChange, ...]:

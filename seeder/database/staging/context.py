@@ -125,6 +125,8 @@ class Seeding(Struct, kw_only=True):
     """Sets of which rows wait for other rows."""
     complete: set[str] = field(default_factory=set)
     """Sets that were compared and none of whose entries had left the catalog."""
+    resolving: frozenset[str] = frozenset()
+    """Sets whose rows are written into their bases with what their references lead to."""
     warnings: list[str] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
     keys: RecordedKeys | None = None

@@ -312,6 +312,7 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
         seeding.keys = recorded_keys.use(seeding.connection, seeding.works)
     registry.number(seeding)
     if seeding.writes and not seeding.orders.staged:
+        seeding.resolving = copy_to_base.going_resolved(seeding.works.values())
         for work in copy_to_base.going_direct(seeding.works.values()):
             seeding.works[work.name] = work
     if seeding.orders.mode is not Mode.INIT:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from msgspec import Struct
 from psycopg import sql
 
 from seeder.database.connection.answers import answer
@@ -84,48 +85,84 @@ def resolution(
     """
     if not work.stage.references:
         return None
-    joins: list[sql.Composable] = []
-    assignments: list[sql.Composable] = []
-    states: list[sql.Composable] = []
-    for column in work.stage.references:
-        number, target = work.stage.position(column.name), work.targets[column.name]
-        candidates = (
-            _in_table(work, column.name, target, [others[n] for n in others if n in judged])
-            if isinstance(target, TableTarget)
-            else _in_set(target, others[target.set], judged)
+    found = lookups(work, others, judged, row="o")
+    states = [
+        sql.SQL("CASE WHEN {} THEN {resolved} WHEN {} THEN {awaited} ELSE {blocked} END").format(
+            each.leads, each.awaited, **_MISSING
         )
-        parts = {
-            "asked": work.stage.r(column.name, "o"),
-            "found": sql.Identifier(f"x{number}"),
-            "value": sql.Identifier(f"x{number}", "value"),
-        }
-        joins.append(
-            sql.SQL(
-                "LEFT JOIN (SELECT DISTINCT ON (addr) addr, value, awaited FROM (\n{candidates}\n)"
-                " q ORDER BY addr, rank) {found} ON {found}.addr = {asked}"
-            ).format(candidates=candidates, **parts)
-        )
-        assignments.append(
-            sql.SQL("{} = {}").format(
-                sql.Identifier(f"d{number}"), cast(parts["value"], work.live(column.name))
-            )
-        )
-        states.append(
-            sql.SQL(
-                "CASE WHEN {asked} IS NULL OR {value} IS NOT NULL THEN {resolved}"
-                " WHEN {found}.awaited THEN {awaited} ELSE {blocked} END"
-            ).format(**parts, **_MISSING)
-        )
+        for each in found.values()
+    ]
     return work.compose(
         "UPDATE {stage} s SET {assignments}, missing = (SELECT"
         " CASE WHEN {blocked} = ANY (states) THEN {blocked}"
         " WHEN {awaited} = ANY (states) THEN {awaited} ELSE {resolved} END"
         " FROM (SELECT ARRAY[{states}] AS states) m)\n"
         "FROM {stage} o\n{joins}\nWHERE o.n = s.n",
-        assignments=sql.SQL(", ").join(assignments),
+        assignments=sql.SQL(", ").join(
+            sql.SQL("{} = {}").format(sql.Identifier(work.stage.holder(name)), each.value)
+            for name, each in found.items()
+        ),
         states=sql.SQL(", ").join(states),
-        joins=sql.SQL("\n").join(joins),
+        joins=sql.SQL("\n").join(each.join for each in found.values()),
         **_MISSING,
+    )
+
+
+class Lookup(Struct, frozen=True, kw_only=True):
+    """What a reference of a stage row leads to, in a statement that has the join."""
+
+    join: sql.Composable
+    value: sql.Composable
+    """What is stored; NULL where the row is not there."""
+    leads: sql.Composable
+    """Condition, never NULL: the row is there, or none is asked for."""
+    awaited: sql.Composable
+    """Condition: the row is yet to be inserted; NULL where nothing is known of it."""
+
+
+def lookups(
+    work: SetWork, others: Mapping[str, SetWork], judged: frozenset[str], *, row: str
+) -> dict[str, Lookup]:
+    """By reference column: what it leads to, for stage rows under an alias; see `resolution`."""
+    found: dict[str, Lookup] = {}
+    for column in work.stage.references:
+        name, target = column.name, work.targets[column.name]
+        if isinstance(target, TableTarget):
+            rows = _first(_in_table(work, name, target, [others[n] for n in others if n in judged]))
+        elif others[target.set].stage.stand_in is not None:
+            rows = _as_recorded(target, others[target.set])
+        else:
+            rows = _first(_in_set(target, others[target.set], judged))
+        parts = {
+            "asked": work.stage.r(name, row),
+            "found": sql.Identifier(f"x{work.stage.position(name)}"),
+        }
+        found[name] = Lookup(
+            join=sql.SQL("LEFT JOIN ({rows}) {found} ON {found}.addr = {asked}").format(
+                rows=rows, **parts
+            ),
+            value=cast(sql.SQL("{found}.value").format(**parts), work.live(name)),
+            leads=sql.SQL("({asked} IS NULL OR {found}.value IS NOT NULL)").format(**parts),
+            awaited=sql.SQL("{found}.awaited").format(**parts),
+        )
+    return found
+
+
+def _first(candidates: sql.Composable) -> sql.Composed:
+    """Of the candidates for each row key, the one with the lowest rank."""
+    return sql.SQL(
+        "SELECT DISTINCT ON (addr) addr, value, awaited FROM (\n{}\n) q ORDER BY addr, rank"
+    ).format(candidates)
+
+
+def _as_recorded(target: SetTarget, other: SetWork) -> sql.Composed:
+    """Rows of a set whose base stands in for its stage: nothing else was there before them."""
+    here = [other.at_primary_key("l", "q"), other.in_scope("l"), negated(other.soft_deleted("l"))]
+    return other.compose(
+        "SELECT q.addr, {stored} AS value, true AS awaited"
+        " FROM {base} q LEFT JOIN {live} l ON {here}",
+        stored=sql.Identifier("l", target.stored),
+        here=all_of(here),
     )
 
 

@@ -39,6 +39,8 @@ class StandIn(Struct, frozen=True, kw_only=True):
     relation: sql.Composable
     columns: Mapping[str, str]
     """The names of its columns with the desired values, by those of the live table's."""
+    symbols: Mapping[str, str]
+    """The names of its columns with the row keys that reference columns ask for."""
 
 
 class Stage(Struct, frozen=True, kw_only=True):
@@ -109,7 +111,8 @@ class Stage(Struct, frozen=True, kw_only=True):
 
     def r(self, column: str, alias: str = "s") -> sql.Composable:
         """The row key that a reference column asks for."""
-        return sql.Identifier(alias, f"r{self.position(column)}")
+        held = None if self.stand_in is None else self.stand_in.symbols[column]
+        return sql.Identifier(alias, held or f"r{self.position(column)}")
 
     def q(self, column: str, alias: str = "s") -> sql.Composable:
         """The row key that a reference to a table asks for, as a value of that table's key."""
@@ -140,7 +143,9 @@ class Stage(Struct, frozen=True, kw_only=True):
 
     @property
     def references(self) -> tuple[SeedColumn, ...]:
-        """The reference columns."""
+        """The reference columns that are looked up; in a stand-in they are."""
+        if self.stand_in is not None:
+            return ()
         return tuple(each for each in self.seed_set.columns if each.reference is not None)
 
     def missing(self, alias: str = "s") -> sql.Composable:

@@ -148,9 +148,7 @@ def _create(
         made = sql.SQL(", ").join(_definitions(table, each.primary_key, columns))
         if write:
             relation = sql.Identifier(ledger.schema, f"base_{number}")
-            statements.append(sql.SQL("CREATE TABLE {} ({})").format(relation, made))
-            # It has no key, and a publication FOR ALL TABLES takes no updates without an identity.
-            statements.append(sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(relation))
+            statements += creation(relation, made)
         else:
             name = f"seeder_new_base_{table.oid}_{n}"
             relation = sql.Identifier("pg_temp", name)
@@ -172,6 +170,15 @@ def _create(
         )
     send(connection, statements)
     return bases
+
+
+def creation(relation: sql.Composable, columns: sql.Composable) -> list[sql.Composable]:
+    """The statements that make a base of these columns."""
+    return [
+        sql.SQL("CREATE TABLE {} ({})").format(relation, columns),
+        # It has no key, and a publication FOR ALL TABLES takes no updates without an identity.
+        sql.SQL("ALTER TABLE {} REPLICA IDENTITY FULL").format(relation),
+    ]
 
 
 def _definitions(
