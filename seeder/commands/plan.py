@@ -100,20 +100,25 @@ def command(
         if path is not None:
             invocation.require_place(option, path.absolute())
     from seeder.phases import planning
-    from seeder.report import html as html_report
-    from seeder.report import json_report, markdown, plan_text
+    from seeder.report import json_report
 
     found = planning.plan(settings, log=invocation.log)
     if out is not None:
         _write("--out", out, json_report.plan_document(found))
     if html is not None:
+        from seeder.report import html as html_report
+
         page = html_report.plan(found, made=datetime.datetime.now(datetime.UTC))
         _write("--html", html, page.encode(errors="replace"))
     if as_json:
         invocation.print(json_report.plan_document(found).decode())
     elif as_markdown:
+        from seeder.report import markdown
+
         invocation.print(markdown.plan(found))
     else:
+        from seeder.report import plan_text
+
         invocation.print(plan_text.plan(found, invocation.screen, full=full))
     if tell:
         invocation.exit_code = exit_code_of(found)
