@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import random
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Variant:
     """Lines of the seed set, beside table and key."""
     kinds: bool = False
     """There is another table that `active` refers to."""
-    descending: bool = False
+    shuffled: bool = False
 
     @property
     def table(self) -> str:
@@ -59,19 +60,20 @@ SOFT_DELETED = Variant(
     more=", deleted_at timestamptz",
     declaration="deleted: deleted_at\n",
 )
-UNSORTED = Variant(name="keys in no order", descending=True)
+UNSORTED = Variant(name="keys in no order", shuffled=True)
 
 COPY = f"\\copy items ({', '.join(COLUMNS)}) from '{{}}' with (format csv, header)"
 
 
 def rows(
-    count: int, *, changed_every: int = 0, descending: bool = False
+    count: int, *, changed_every: int = 0, shuffled: bool = False
 ) -> Iterator[tuple[str, ...]]:
     """Rows as text; with `changed_every` one in so many has another name.
 
-    Keys ascend, as in what a database exports in the order of its keys, or descend.
+    Keys ascend, as in what a database exports in the order of its keys, or are in no order.
     """
-    for n in reversed(range(count)) if descending else range(count):
+    numbers = range(count)
+    for n in random.Random(count).sample(numbers, count) if shuffled else numbers:
         name = f"Item number {n}"
         if changed_every and n % changed_every == 0:
             name = f"Renamed item {n}"
@@ -84,21 +86,21 @@ def rows(
         )
 
 
-def csv_path(bench: Bench, count: int, *, changed_every: int = 0, descending: bool = False) -> Path:
+def csv_path(bench: Bench, count: int, *, changed_every: int = 0, shuffled: bool = False) -> Path:
     """Where the CSV of so many rows stands, once it was written."""
-    order = "-descending" if descending else ""
+    order = "-shuffled" if shuffled else ""
     return bench.files / f"items-{count}-{changed_every}{order}.csv"
 
 
-def csv_file(bench: Bench, count: int, *, changed_every: int = 0, descending: bool = False) -> Path:
+def csv_file(bench: Bench, count: int, *, changed_every: int = 0, shuffled: bool = False) -> Path:
     """Write the rows as CSV, once."""
-    path = csv_path(bench, count, changed_every=changed_every, descending=descending)
+    path = csv_path(bench, count, changed_every=changed_every, shuffled=shuffled)
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)
-            writer.writerows(rows(count, changed_every=changed_every, descending=descending))
+            writer.writerows(rows(count, changed_every=changed_every, shuffled=shuffled))
         unfinished.replace(path)
     return path
 
@@ -123,7 +125,7 @@ def project(
     variant: Variant = PLAIN,
 ) -> Path:
     """Write a project of one set whose rows are that CSV."""
-    source = csv_file(bench, count, changed_every=changed_every, descending=variant.descending)
+    source = csv_file(bench, count, changed_every=changed_every, shuffled=variant.shuffled)
     place = source.stem.replace("items", "project")
     root = bench.files / f"{place}-{variant.name.replace(' ', '-')}"
     seeds = root / "seeds" / "core"

@@ -26,7 +26,7 @@ def run(bench: Bench) -> Outcome:
     for rows in (FEW, many):
         case = systems.SEEDER_SYSTEM.case(bench, rows, table)
         peaks["first load", rows] = peak(interleaved([case], rounds=bench.rounds)[case.name])
-    case = _descending(bench, checked, table)
+    case = _shuffled(bench, checked, table)
     peaks[DESCENDING, checked] = peak(interleaved([case], rounds=bench.rounds)[case.name])
     bench.drop(table)
     for rows in (FEW, many):
@@ -43,7 +43,7 @@ def run(bench: Bench) -> Outcome:
     return outcome
 
 
-def _descending(bench: Bench, rows: int, table: str) -> Case:
+def _shuffled(bench: Bench, rows: int, table: str) -> Case:
     root = data.project(bench, rows, variant=data.UNSORTED)
     return Case(
         name=DESCENDING,

@@ -261,6 +261,8 @@ class CsvFile(Struct, frozen=True, kw_only=True):
     """A field may end with a blank."""
     verbatim: bool = False
     """No field has a comma or a backslash in it, so that a row's address is what its key says."""
+    unique: bool = False
+    """Every row was looked at, and no key stands there twice."""
     constants: tuple[tuple[str, Cell], ...] = ()
     """Columns that the file does not give, and what every row has in them."""
 

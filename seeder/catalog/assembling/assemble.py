@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from msgspec import structs
+
 from seeder.catalog.assembling.assembled import Assembled, CsvIndex, Others, reference_cell
 from seeder.catalog.assembling.expand import Matches, NoMatch, expand
 from seeder.catalog.assembling.expanded import ExpandedRows, Family, FamilyIndex
@@ -171,6 +173,7 @@ class Assembler(FileProblems):
         unread = bool(missing) or not (check or table.traits.size <= CHECKED_SIZE)
         if not unread and not check and rows.ascends():
             index = CsvIndex(table.file, rows.known_lines)
+            rows = structs.replace(rows, unique=True)
         elif not unread:
             lines, repeated, fault = rows.lines()
             index = CsvIndex(table.file, lambda: lines)
@@ -180,6 +183,7 @@ class Assembler(FileProblems):
             if fault is not None:
                 self.problems.add(fault.message, remedy=fault.remedy, file=table.file, at=fault.at)
                 unread = True
+            rows = structs.replace(rows, unique=not repeated and fault is None)
         seed_set = self._seed_set(columns, rows, (), written=lambda _: (table.file, 1))
         return Assembled(
             declaration=self._declaration,

@@ -109,6 +109,8 @@ class CsvRows(Struct, frozen=True, kw_only=True):
     references: frozenset[str] = frozenset()
     """Columns that hold the keys of other rows."""
     copyable: bool = True
+    unique: bool = False
+    """Every row was looked at, and no key stands there twice."""
 
     @property
     def csv(self) -> CsvFile | None:
@@ -134,6 +136,7 @@ class CsvRows(Struct, frozen=True, kw_only=True):
             newline=newline,
             blank_ends=traits.blank_ends,
             verbatim=traits.verbatim,
+            unique=self.unique,
             constants=self.constants,
         )
 

@@ -202,6 +202,7 @@ def _form(work: SetWork, works: Mapping[str, SetWork]) -> str:
         work.table.primary_key,
         work.seed_set.key,
         source and source.header,
+        source and source.unique,  # or else they ascend, and those that are skipped did
         sorted((name, work.live(name).type) for name in work.names),
         sorted((each.name, each.n, each.storage) for each in work.base.columns.values()),
         sorted((name, other.base.id, other.scope) for name, other in referred.items()),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from seeder.catalog.assembling import assemble
 from seeder.database.ledger.runs.line_blocks import Lines
 from seeder.database.staging import applied_lines
+from seeder.errors import ConfigurationInvalid
 from tests.support.merge import Project, counts
 
 TABLE = (
@@ -45,18 +48,32 @@ def rows(number: int, *, first: int = 100_000) -> Rows:
     }
 
 
-def write(project: Project, given: Rows, *, policies: str = "") -> None:
+def backwards(row: tuple[str, list[str]]) -> str:
+    """What rows are sorted by that are in no order of their keys."""
+    return row[0][::-1]
+
+
+def write(
+    project: Project, given: Rows, *, policies: str = "", order: Callable[..., Any] | None = None
+) -> None:
     """Write them as a set."""
-    lines = [",".join([key, *values]) for key, values in sorted(given.items())]
+    lines = [",".join([key, *values]) for key, values in sorted(given.items(), key=order)]
     project.write("items.csv", "\n".join(["code,name,price,active", *lines, ""]))
     project.write("items", f"table: items\nkey: code\n{policies}rows_from: items.csv\n")
 
 
-def begun(project: Project, number: int = 1000, *, key: str = "text", more: str = "") -> Rows:
+def begun(
+    project: Project,
+    number: int = 1000,
+    *,
+    key: str = "text",
+    more: str = "",
+    order: Callable[..., Any] | None = None,
+) -> Rows:
     """The table with its first rows."""
     given = rows(number)
     project.sql(TABLE.format(key=key, more=more))
-    write(project, given)
+    write(project, given, order=order)
     project.init()
     return given
 
@@ -192,13 +209,41 @@ def test_a_deleted_row_whose_key_was_written_otherwise_is_looked_at(
     assert counts(project.update(), "items") == {"keep": 1}
 
 
-def test_keys_that_do_not_ascend_are_staged_as_a_whole(project: Project, read: list[Lines]) -> None:
+@pytest.mark.parametrize("key", ["text", "integer"])
+def test_of_keys_in_no_order_rows_around_a_change_alone_are_staged(
+    project: Project, read: list[Lines], key: str
+) -> None:
+    given = begun(project, key=key, order=backwards)
+    given["100500"][0] = "Another"
+    given["100333"][0] = "Another"
+    given["200000"] = ["New", "1.00", "true"]
+    write(project, given, order=backwards)
+    project.sql("DELETE FROM items WHERE code::text IN ('100333', '100700')")
+    done, staged = updated(project, read)
+    assert done == {"update": 1, "insert": 1, "record": 2}
+    assert 0 < staged < 60
+
+
+def test_of_keys_in_no_order_that_nobody_looked_at_all_are_staged(
+    project: Project, read: list[Lines], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(assemble, "CHECKED_SIZE", 0)
     given = begun(project)
-    lines = [",".join([key, *values]) for key, values in sorted(given.items(), reverse=True)]
-    project.write("items.csv", "\n".join(["code,name,price,active", *lines, ""]))
+    write(project, given, order=backwards)
     project.surveyed = False
     project.update()
     assert project.value("SELECT count(*) FROM seeder.applied_lines") == 0
+
+
+def test_a_key_that_comes_twice_is_refused_though_its_line_was_skipped(
+    project: Project, read: list[Lines]
+) -> None:
+    begun(project, order=backwards)
+    file = project.directory / "seeds/core/items.csv"
+    file.write_text(file.read_text() + "100500,Again,1.00,true\n")
+    with pytest.raises(ConfigurationInvalid) as caught:
+        project.update()
+    assert [each.line for each in caught.value.problems] == [1002]
 
 
 def test_another_type_of_a_column_stages_all(project: Project, read: list[Lines]) -> None:
@@ -280,12 +325,12 @@ def change(
     random_.choice(happens)()
 
 
-def played(project: Project, seed: int) -> list[Any]:
+def played(project: Project, seed: int, *, order: Callable[..., Any] | None = None) -> list[Any]:
     """A history of some releases; what there is after each of them."""
     random_ = random.Random(seed)
     project.surveyed = random_.random() < 0.5
     fresh = iter(range(10_000))
-    given = begun(project, 320, more=random_.choice(["", ", UNIQUE (name)"]))
+    given = begun(project, 320, more=random_.choice(["", ", UNIQUE (name)"]), order=order)
     before: Rows = {}
     seen: list[Any] = []
     for _ in range(6):
@@ -293,7 +338,8 @@ def played(project: Project, seed: int) -> list[Any]:
             change(random_, project, given, before=before or given, fresh=fresh)
         removed = random_.choice(["keep", "keep", "delete"])
         conflict = random_.choice(["keep", "keep", "overwrite"])
-        write(project, given, policies=f"removed: {removed}\nconflict: {conflict}\n")
+        policies = f"removed: {removed}\nconflict: {conflict}\n"
+        write(project, given, policies=policies, order=order)
         if random_.random() < 0.4:
             before = {each: list(values) for each, values in given.items()}
         try:
@@ -332,8 +378,14 @@ def agree(
     assert play() == partly
 
 
+@pytest.mark.parametrize("order", [None, backwards], ids=["ascending", "in no order"])
 @pytest.mark.parametrize("seed", range(8))
 def test_a_history_ends_as_it_does_where_all_is_staged(
-    project: Project, read: list[Lines], monkeypatch: pytest.MonkeyPatch, seed: int
+    project: Project,
+    read: list[Lines],
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    order: Callable[..., Any] | None,
 ) -> None:
-    agree(project, read, monkeypatch, lambda: played(project, seed), tables="items")
+    play = functools.partial(played, project, seed, order=order)
+    agree(project, read, monkeypatch, play, tables="items")

@@ -28,6 +28,7 @@ def read(
     looked_at: tuple[str, ...] = (),
     *,
     numeric: bool = True,
+    unique: bool = False,
 ) -> tuple[Lines, bytes]:
     """What is noted of a file, and what of it is staged."""
     with tempfile.TemporaryDirectory() as directory:
@@ -35,9 +36,8 @@ def read(
         path.write_bytes(content)
         status = path.stat()
         stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
-        lines = Lines(
-            CsvFile(path=path, header=("note", "code"), stamp=stamp), key=1, numeric=numeric
-        )
+        source = CsvFile(path=path, header=("note", "code"), stamp=stamp, unique=unique)
+        lines = Lines(source, key=1, numeric=numeric)
         lines.read(applied)
         if applied:
             lines.choose(looked_at, entries=0, missing=())
@@ -47,9 +47,9 @@ def read(
     return lines, b"".join(content[start:end] for start, end in ranges)
 
 
-def applied(content: bytes, *, numeric: bool = True) -> Hashes:
+def applied(content: bytes, *, numeric: bool = True, unique: bool = False) -> Hashes:
     """What is known once the content was applied."""
-    noted, staged = read(content, numeric=numeric)
+    noted, staged = read(content, numeric=numeric, unique=unique)
     assert staged == content
     assert noted.hashes
     return noted.hashes
@@ -109,6 +109,26 @@ def test_every_line_can_be_looked_at(*, numeric: bool) -> None:
     lines, staged = read(content, applied(content, numeric=numeric), keys, numeric=numeric)
     assert staged == content
     assert counted(lines) == (300, 0)
+
+
+@pytest.mark.parametrize("numeric", [True, False])
+def test_keys_in_no_order_that_are_known_to_be_unique_are_told_apart(*, numeric: bool) -> None:
+    keys = random.Random(1).sample(range(5000), 5000)
+    known = applied(file(keys), numeric=numeric, unique=True)
+    content = file(keys, changed={100, 2500}).rstrip(b"\n")
+    asked = ("77", str(keys[-1]), "9999", "2500")
+    lines, staged = read(content, known, asked, numeric=numeric, unique=True)
+    rows = staged.removeprefix(HEADER).splitlines()
+    assert {b"other 100,100", b"other 2500,2500", b"note 77,77"} <= set(rows)
+    assert content.splitlines()[-1] in rows
+    assert (len(rows), len(content.splitlines()) - 1 - len(rows)) == counted(lines)
+    assert len(rows) == len(set(rows)) < 50
+
+
+def test_a_number_that_is_written_otherwise_is_not_told_by_its_text() -> None:
+    content = file([3, 2, 1])
+    assert read(content, unique=True)[0].hashes
+    assert read(content + b"another,01\n", unique=True)[0].hashes is None
 
 
 def test_a_block_that_stands_there_twice_has_the_whole_file_staged() -> None:

@@ -52,7 +52,7 @@ Range: TypeAlias = tuple[int, int]
 
 
 class Unordered(Exception):  # no failure: the file is staged as a whole
-    """Keys do not ascend, so that one may stand there twice, or are not told by how they look."""
+    """Keys do not ascend, or are not told by how they look."""
 
 
 class Hashes(Struct, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ class Lines:
 
     @property
     def hashes(self) -> Hashes | None:
-        """What is to be noted, once the file is read; None where its keys do not ascend."""
+        """What is to be noted, once the file is read; None where a key may stand there twice."""
         blocks = self._blocks()
         if blocks is None:
             return None
@@ -117,14 +117,14 @@ class Lines:
     def choose(self, looked_at: Iterable[str], *, entries: int, missing: Sequence[str]) -> None:
         """Have only a part of the file staged: blocks that are new, and the lines of these keys.
 
-        Where keys do not ascend it is staged as a whole.
+        Where a key may stand there twice it is staged as a whole.
         """
         blocks = self._blocks()
         if blocks is None:
             return
         with self._source.path.open("rb") as file:
-            lines = [blocks.line(file, key) for key in looked_at]
-        more = [each for each in lines if each is not None and not _within(each, blocks.sent)]
+            lines = blocks.lines_of(file, looked_at)
+        more = [each for each in lines if not _within(each, blocks.sent)]
         self.part = Part(
             ranges=[(0, blocks.first), *sorted([*blocks.sent, *more])],
             sent=blocks.lines_sent + len(more),
@@ -139,7 +139,10 @@ class Lines:
         return self._reading.result()
 
     def _read(self, applied: Hashes | None) -> _Blocks | None:
-        blocks = _Blocks(applied, key=self._key, numeric=self._numeric)
+        # A file whose keys were all looked at may be in any order.
+        blocks = _Blocks(
+            applied, key=self._key, numeric=self._numeric, ordered=not self._source.unique
+        )
         try:
             with self._source.path.open("rb") as file:
                 blocks.read(file)
@@ -153,7 +156,7 @@ class Lines:
 class _Blocks:
     """What reading a file has found."""
 
-    def __init__(self, applied: Hashes | None, *, key: int, numeric: bool) -> None:
+    def __init__(self, applied: Hashes | None, *, key: int, numeric: bool, ordered: bool) -> None:
         self._applied = applied.blocks if applied else b""
         self._next = 0
         """Where in `_applied` the next block is expected."""
@@ -169,6 +172,8 @@ class _Blocks:
             place += chunk.blocks * _DIGEST
         self._key = key
         self._numeric = numeric
+        self._ordered = ordered
+        """Whether keys have to ascend: else they are known to be distinct."""
         self._last: Key | None = None
         self.digests = bytearray()
         self.chunks = bytearray()
@@ -289,13 +294,12 @@ class _Blocks:
         """Parts of the file ascend by their first and last keys."""
         before = lasts if self._last is None else [self._last, *lasts]
         after = firsts[1:] if self._last is None else firsts
-        if not all(map(operator.lt, before, after)):
+        if self._ordered and not all(map(operator.lt, before, after)):
             raise Unordered
         self._last = lasts[-1]
 
-    @staticmethod
-    def _require_ascending(keys: Sequence[Key]) -> None:
-        if not all(map(operator.lt, keys, islice(keys, 1, None))):
+    def _require_ascending(self, keys: Sequence[Key]) -> None:
+        if self._ordered and not all(map(operator.lt, keys, islice(keys, 1, None))):
             raise Unordered
 
     def _keys(self, lines: Sequence[bytes]) -> Sequence[Key]:
@@ -314,9 +318,29 @@ class _Blocks:
             raise Unordered
         return [int(key) for key in keys]
 
-    def line(self, file: BinaryIO, key: str) -> Range | None:
-        """Where the line of a key is, found by halves; None where there is none."""
-        wanted: Key = int(key) if self._numeric else key.encode()
+    def lines_of(self, file: BinaryIO, keys: Iterable[str]) -> list[Range]:
+        """Where the lines of these keys are; of some there may be none."""
+        if self._ordered:
+            lines = [self._line_of(file, key) for key in keys]
+            return [each for each in lines if each is not None]
+        wanted = set(map(self._wanted, keys))
+        found: list[Range] = []
+        file.seek(at := self.first)
+        while wanted and (read := file.readlines(_CHUNK)):
+            for line, key in zip(
+                read, self._keys([each.rstrip(b"\n") for each in read]), strict=True
+            ):
+                if key in wanted:
+                    found.append((at, at + len(line)))
+                at += len(line)
+        return found
+
+    def _wanted(self, key: str) -> Key:
+        return int(key) if self._numeric else key.encode()
+
+    def _line_of(self, file: BinaryIO, key: str) -> Range | None:
+        """Where the line of a key is, found by halves."""
+        wanted = self._wanted(key)
 
         def begins(at: int) -> int:
             """Where the next line begins."""
