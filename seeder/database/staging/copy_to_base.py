@@ -28,27 +28,23 @@ from seeder.database.staging.work import SetTarget, SetWork
 from seeder.merge.plan import SetDecision
 from seeder.runtime.progress import Progress
 
+SMALLEST = 1 << 16
+"""Bytes of a file from which on it pays to make a base anew; smaller sets go together."""
 _SHORTENED = "character varying"
 """Kept as text, which is the same value."""
 
 
 def going_direct(works: Iterable[SetWork]) -> list[SetWork]:
     """The works whose file can be copied into their base, with that for a stage."""
-    return [
-        _directed(work)
-        for work in _fitting(works)
-        if not work.stage.references and (source := stage.copied_as_file(work.stage)) is not None
-        # Each is a column of the base.
-        if set(source.header) == set(work.names)
-    ]
+    return [_directed(work) for work in _fitting(works) if _gives_all(work)]
 
 
 def going_resolved(works: Iterable[SetWork]) -> frozenset[str]:
-    """Names of the sets that `resolve` can write into their bases."""
+    """Names of the sets that are staged, and that `resolve` can write into their bases."""
     return frozenset(
         work.name
         for work in _fitting(works)
-        if work.targets
+        if not _gives_all(work)
         and all(
             isinstance(target, SetTarget) and target.set != work.name
             for target in work.targets.values()
@@ -96,8 +92,10 @@ def _fitting(works: Iterable[SetWork]) -> list[SetWork]:
 def _fits(work: SetWork) -> bool:
     if work.decision is not SetDecision.INSERT or not work.base.fresh or work.table.rewrites:
         return False
+    source = stage.copied_as_file(work.stage)
     return (
-        stage.copied_as_file(work.stage) is not None
+        source is not None
+        and source.stamp[0] >= SMALLEST
         and len(work.seed_set.shapes) <= 1
         and set(work.names) == set(work.base.columns)
         and all(is_plain(work.live(name)) for name in {*work.names, *work.base.primary_key})
@@ -105,6 +103,14 @@ def _fits(work: SetWork) -> bool:
             position in work.stage.allocated or work.stage.has(name)
             for position, name in enumerate(work.base.primary_key)
         )
+    )
+
+
+def _gives_all(work: SetWork) -> bool:
+    """Whether the file says all that a base holds, but for keys."""
+    source = stage.copied_as_file(work.stage)
+    return (
+        source is not None and not work.stage.references and set(source.header) == set(work.names)
     )
 
 
@@ -192,7 +198,9 @@ def _resolved(work: SetWork, others: Mapping[str, SetWork], judged: frozenset[st
         values=sql.SQL(", ").join(values.values()),
         joins=sql.SQL("\n").join(each.join for each in found.values()),
         led=where(all_of(each.leads for each in found.values())),
-        order=sql.SQL("") if _keeps_order(work, others) else work.compose("\nORDER BY {row}"),
+        order=sql.SQL("")
+        if not found or _keeps_order(work, others)
+        else work.compose("\nORDER BY {row}"),
     )
 
 

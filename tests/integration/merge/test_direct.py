@@ -62,6 +62,13 @@ rows:
   - {code: "d,e", name: "", price: 10, active: true, since: 2000-02-29}
 """
 
+
+@pytest.fixture(autouse=True)
+def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files of every size are worth it."""
+    monkeypatch.setattr(copy_to_base, "SMALLEST", 0)
+
+
 FORMS = ("csv", "yaml")
 
 

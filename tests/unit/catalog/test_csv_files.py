@@ -59,6 +59,7 @@ def test_a_plain_file_can_be_copied_as_it_is(project):
         stamp=stamp_of((project.root / "seeds/core/d.csv").stat()),
         newline="\r\n",
         verbatim=True,
+        unique=True,
     )
     assert [column.name for column in found.columns] == ["k", "v"]
 
