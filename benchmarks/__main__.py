@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import compileall
 import sys
 import time
 from pathlib import Path
@@ -40,8 +39,6 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5, help="at least five for a median; 5")
     given = parser.parse_args()
     names = given.only or list(scenarios.ALL)
-    # As an installed package is; an environment may forbid that running it leaves bytecode behind.
-    compileall.compile_dir(ROOT / "seeder", quiet=1)
     results = Results(WORK / "results" if given.quick else COMMITTED)
     for server in given.postgres or SERVERS:
         programs = None if server == SERVERS[0] else OTHERS / server / "bin"
