@@ -362,9 +362,13 @@ def load(seeding: Seeding, work: SetWork) -> None:
     """Stage what has to be looked at; raises as `loading.load` does."""
     loading.load(seeding.connection, work.stage, progress=seeding.progress)
     # Without statistics Postgres would rather hash the ledger than these few rows.
-    key = work.stage.holder(work.seed_set.key[0])
+    columns = [work.stage.holder(work.seed_set.key[0])]
+    if work.stage.references:
+        columns.append("n")
     seeding.connection.execute(
-        sql.SQL("ANALYZE {} ({})").format(work.stage.relation, sql.Identifier(key))
+        sql.SQL("ANALYZE {} ({})").format(
+            work.stage.relation, sql.SQL(", ").join(map(sql.Identifier, columns))
+        )
     )
 
 
