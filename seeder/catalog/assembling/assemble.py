@@ -171,7 +171,7 @@ class Assembler(FileProblems):
         self._check_together(columns, file=table.file, at=None)
         index: Mapping[str, Draft] = {}
         unread = bool(missing) or not (check or table.traits.size <= CHECKED_SIZE)
-        if not unread and not check and rows.ascends():
+        if not unread and not check and rows.is_faultless():
             index = CsvIndex(table.file, rows.known_lines)
             rows = structs.replace(rows, unique=True)
         elif not unread:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import operator
+import sys
+from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -191,29 +194,24 @@ class CsvRows(Struct, frozen=True, kw_only=True):
         texts = [text for text in found if text is not None]
         return set(texts if self.table.traits.verbatim else [row_key((each,)) for each in texts])
 
-    def ascends(self, *, size: int = BLOCK) -> bool:
-        """Whether no row has a fault, and keys ascend, so that none stands there twice.
+    def is_faultless(self, *, size: int = BLOCK) -> bool:
+        """Whether no row has a fault, and no key stands there twice; False where that is unclear.
 
-        Nothing is held in memory for that. Keys ascend as text, or as numbers do: the shorter
-        one first.
+        Where keys ascend, as text or as numbers do, the shorter one first, nothing is held in
+        memory for that; otherwise eight bytes of each.
         """
-        return any(self._ascends(by, size) for by in (None, len))
-
-    def _ascends(self, by: Callable[[str], int] | None, size: int) -> bool:
-        last = ""
         try:
             require_same(self.table.traits.stamp, self.table.path.stat())
-            for block in self.table.blocks(size):
-                keys = [last, *self._keys(block)[0]]
-                ordered: Sequence[Any] = keys
-                if by is not None:
-                    ordered = list(zip(map(by, keys), keys, strict=True))
-                if not all(map(operator.lt, ordered, islice(ordered, 1, None))):
-                    return False
-                last = keys[-1]
+            return (
+                _ascend(self._all_keys(size))
+                or _ascend(self._all_keys(size), by=len)
+                or _differ(self._all_keys(size))
+            )
         except (Unreadable, OSError):
             return False
-        return True
+
+    def _all_keys(self, size: int) -> Iterator[list[str]]:
+        return (self._keys(block)[0] for block in self.table.blocks(size))
 
     def known_lines(self) -> Mapping[str, int]:
         """Line numbers by row key of a file that was found without a fault before.
@@ -335,3 +333,33 @@ class CsvRows(Struct, frozen=True, kw_only=True):
                     remedy='An unquoted empty field is NULL; "" is empty text.',
                     line=line,
                 )
+
+
+def _ascend(blocks: Iterable[list[str]], *, by: Callable[[str], int] | None = None) -> bool:
+    last = ""
+    for block in blocks:
+        keys = [last, *block]
+        ordered: Sequence[Any] = keys
+        if by is not None:
+            ordered = list(zip(map(by, keys), keys, strict=True))
+        if not all(map(operator.lt, ordered, islice(ordered, 1, None))):
+            return False
+        last = keys[-1]
+    return True
+
+
+_PARTS = 64
+"""In which hashes are compared; a set takes far more room than what it holds."""
+
+
+def _differ(blocks: Iterable[list[str]]) -> bool:
+    """Whether keys have different hashes of 64 bits."""
+    step = 2 * (sys.maxsize + 1) // _PARTS
+    edges = range(-sys.maxsize - 1 + step, sys.maxsize, step)
+    parts = [array("q") for _ in range(_PARTS)]
+    for keys in blocks:
+        hashes = sorted(map(hash, keys))
+        ends = [bisect_left(hashes, edge) for edge in edges]
+        for part, (start, end) in zip(parts, pairwise([0, *ends, len(hashes)]), strict=True):
+            part.extend(hashes[start:end])
+    return all(len(set(part)) == len(part) for part in parts)
