@@ -63,12 +63,6 @@ rows:
 """
 
 
-@pytest.fixture(autouse=True)
-def all_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of every size are worth it."""
-    monkeypatch.setattr(copy_to_base, "SMALLEST", 0)
-
-
 FORMS = ("csv", "yaml")
 
 
