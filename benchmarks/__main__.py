@@ -37,12 +37,21 @@ def main() -> int:
         help="18 or 15; both, one after the other",
     )
     parser.add_argument("--rounds", type=int, default=5, help="at least five for a median; 5")
+    parser.add_argument(
+        "--largest", type=int, metavar="ROWS", help="how far curves go; as far as the disk does"
+    )
     given = parser.parse_args()
     names = given.only or list(scenarios.ALL)
     results = Results(WORK / "results" if given.quick else COMMITTED)
     for server in given.postgres or SERVERS:
         programs = None if server == SERVERS[0] else OTHERS / server / "bin"
-        with running(WORK, quick=given.quick, rounds=given.rounds, programs=programs) as bench:
+        with running(
+            WORK,
+            quick=given.quick,
+            rounds=given.rounds,
+            programs=programs,
+            largest=given.largest,
+        ) as bench:
             for name in names:
                 if name in scenarios.ONCE and server != SERVERS[0]:
                     continue

@@ -99,6 +99,8 @@ class Bench:
     files: Path
     quick: bool
     rounds: int
+    largest: int | None = None
+    """Rows up to which curves go, where not as far as the disk does."""
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
     _copies: list[str] = field(default_factory=list)
 
@@ -161,7 +163,12 @@ class Bench:
 
 @contextmanager
 def running(
-    directory: Path, *, quick: bool, rounds: int, programs: Path | None = None
+    directory: Path,
+    *,
+    quick: bool,
+    rounds: int,
+    programs: Path | None = None,
+    largest: int | None = None,
 ) -> Iterator[Bench]:
     """Start a server for the benchmarks, and delete it afterwards.
 
@@ -179,6 +186,7 @@ def running(
             files=files,
             quick=quick,
             rounds=rounds,
+            largest=largest,
         )
 
 
