@@ -155,7 +155,7 @@ def test_statements_do_not_grow_with_rows(shop: Shop, proxy: Proxy) -> None:
     fill(shop, 1)
     shop.run()
     few, many = counted(shop, proxy, 100), counted(shop, proxy, 8_000)
-    # From some size on a first load makes the base anew.
+    # From some size on a first load goes straight into the base.
     assert few[1:] == many[1:]
     assert few[0] < many[0] <= few[0] + 5
     assert counted(shop, proxy, 10_000) == many
@@ -210,7 +210,7 @@ def test_statements_of_rows_with_references_do_not_grow_with_rows(shop: Shop, pr
 
     few = load(100)
     assert few == load(1_000)
-    # From some size on the rows stay in their file, and go straight into a base that is made anew.
+    # From some size on the rows stay in their file, and go straight into the base.
     assert load(10_000) == load(20_000) <= few + 13
     assert shop.value("SELECT count(*) FROM members") == 20_000
 

@@ -55,7 +55,7 @@ def going_resolved(works: Iterable[SetWork]) -> frozenset[str]:
 def load(connection: Connection, work: SetWork, *, run: int, progress: Progress) -> None:
     """Copy the file into the base; raises as `loading.load` does."""
     filled = _filled(work)
-    _make_anew(connection, work, filled)
+    _make(connection, work, filled)
     loading.load(connection, work.stage, progress=progress)
     _complete(connection, work, filled, run=run)
 
@@ -73,7 +73,7 @@ def resolve(
     Returns the work with its base for a stage, or as it was where a reference leads nowhere.
     """
     with connection.transaction() as everything:
-        _make_anew(connection, work, {})
+        _open(connection, work)
         written = connection.execute(_resolved(work, others, judged)).rowcount
         staged = answer(connection, work.compose("SELECT pg_catalog.count(*) FROM {stage}"))
         if written == staged:
@@ -159,7 +159,7 @@ def _filled(work: SetWork) -> _Filled:
     return filled
 
 
-def _make_anew(connection: Connection, work: SetWork, filled: _Filled) -> None:
+def _make(connection: Connection, work: SetWork, filled: _Filled) -> None:
     """Make the base in the table's own types, of what differs from row to row alone.
 
     What all rows share takes no room in them where it comes later, with a default; and rows
@@ -178,7 +178,19 @@ def _make_anew(connection: Connection, work: SetWork, filled: _Filled) -> None:
         sql.SQL("{} {} {}").format(sql.Identifier(name), kind, fillings.get(name, sql.SQL("")))
         for name, kind in kinds.items()
     )
-    send(connection, [work.compose("DROP TABLE {base}"), *creation(work.base.relation, columns)])
+    send(connection, creation(work.base.relation, columns))
+
+
+def _open(connection: Connection, work: SetWork) -> None:
+    """The same of a base that is there, since others may have looked at it, and empty."""
+    clauses = [
+        sql.SQL("DROP COLUMN {}").format(sql.Identifier(name)) for name in OWN if name != "addr"
+    ]
+    clauses += [
+        sql.SQL("ALTER {} TYPE {}").format(work.base.columns[name].asked, type_sql(column))
+        for name, column in _shortened(work)
+    ]
+    _alter(connection, work, clauses)
 
 
 def _resolved(work: SetWork, others: Mapping[str, SetWork], judged: frozenset[str]) -> sql.Composed:
@@ -259,13 +271,16 @@ def _complete(connection: Connection, work: SetWork, filled: _Filled, *, run: in
     _alter(connection, work, clauses)
     clauses = [
         sql.SQL("ALTER {} TYPE {}").format(work.base.columns[name].asked, sql.SQL(column.storage))
-        for name in work.names
-        for column in [work.live(name)]
-        # It says more than the ledger's: a length, a precision.
-        if column.type != column.storage
+        for name, column in _shortened(work)
     ]
     if clauses:
         _alter(connection, work, clauses)
+
+
+def _shortened(work: SetWork) -> list[tuple[str, Column]]:
+    """Columns whose type says more than the ledger's: a length, a precision."""
+    columns = [(name, work.live(name)) for name in work.names]
+    return [(name, column) for name, column in columns if column.type != column.storage]
 
 
 def _alter(connection: Connection, work: SetWork, clauses: Sequence[sql.Composable]) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
+from seeder.database.staging import copy_to_base
 from seeder.database.staging.context import MERGING, Seeding
 from seeder.errors import ConfigurationInvalid
 from seeder.merge.model import SeedSet
@@ -26,6 +27,8 @@ _MERGING = 9
 _DOCUMENTS = 5
 _BASE = 5
 """What a table of the ledger takes that is made here, for a survey as a temporary one."""
+_ALTERED = 12
+"""What it takes besides where the rows of a file are staged and then written into it first."""
 
 _AROUND = """
 WITH RECURSIVE tree(oid) AS (
@@ -103,6 +106,13 @@ def _of_sets(sets: Iterable[SeedSet], merging: Iterable[SeedSet]) -> int:
         referring = any(column.reference is not None for column in each.columns)
         total += _STAGE + _REFERENCES * referring
         bases.add((each.table, each.key))
+        file = each.rows.csv
+        if (
+            (referring or each.scope)
+            and file is not None
+            and file.stamp[0] >= copy_to_base.SMALLEST
+        ):
+            total += _ALTERED
     for each in merging:
         total += _MERGING + _DOCUMENTS * any(column.merge is not None for column in each.columns)
     return total + _BASE * len(bases)

@@ -8,7 +8,7 @@ from collections.abc import Set as AbstractSet
 from psycopg import sql
 
 from seeder.database.connection.batch import AT_ONCE, at_most, send
-from seeder.database.ledger.bases.base_open import Shared, open_bases
+from seeder.database.ledger.bases.base_open import Shared, make, open_bases
 from seeder.database.ledger.bases.bases import Base, BaseKey, base_key
 from seeder.database.ledger.bases.entries import read_bases
 from seeder.database.ledger.runs.digests import FIRST_ROWS, digest_of
@@ -285,6 +285,10 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     ]
     lock_table.require_room(seeding, sets)
     bases = _open_bases(seeding, sets)
+    orders = seeding.orders
+    straight = seeding.writes and not (orders.staged or orders.few or seeding.rescoped)
+    if not straight:
+        _make(seeding, bases.values())
     by_name = {each.name: each for each in seeding.catalog.sets}
     # A survey may follow a seeding in the same transaction, whose stages are still there.
     for number, each in enumerate(sets, start=1 if seeding.writes else _SURVEYED):
@@ -311,10 +315,13 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     if seeding.orders.few:
         seeding.keys = recorded_keys.use(seeding.connection, seeding.works)
     registry.number(seeding)
-    if seeding.writes and not seeding.orders.staged:
+    if straight:
         seeding.resolving = copy_to_base.going_resolved(seeding.works.values())
         for work in copy_to_base.going_direct(seeding.works.values()):
             seeding.works[work.name] = work
+        # A file's own is made when it is copied into it.
+        staged = [work for work in seeding.works.values() if work.stage.stand_in is None]
+        _make(seeding, [work.base for work in staged])
     if seeding.orders.mode is not Mode.INIT:
         registry.warn_of_leftovers(seeding)
     departed.with_defaults(seeding)
@@ -322,6 +329,11 @@ def _open(seeding: Seeding, edges: Mapping[str, set[str]]) -> None:
     _load(seeding)
     applied_lines.note(seeding)
     rekey.follow_new_keys(seeding)
+
+
+def _make(seeding: Seeding, bases: Iterable[Base]) -> None:
+    new = {base.id: base for base in bases if base.fresh}
+    make(seeding.connection, new.values())
 
 
 def _targets(seeding: Seeding, each: SeedSet, by_name: Mapping[str, SeedSet]) -> dict[str, Target]:

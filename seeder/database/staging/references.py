@@ -159,7 +159,7 @@ def _as_recorded(target: SetTarget, other: SetWork) -> sql.Composed:
     """Rows of a set whose base stands in for its stage: nothing else was there before them."""
     here = [other.at_primary_key("l", "q"), other.in_scope("l"), negated(other.soft_deleted("l"))]
     return other.compose(
-        "SELECT q.addr, {stored} AS value, true AS awaited"
+        "SELECT q.addr, {stored} AS value, l.tableoid IS NULL AS awaited"
         " FROM {base} q LEFT JOIN {live} l ON {here}",
         stored=sql.Identifier("l", target.stored),
         here=all_of(here),

@@ -9,5 +9,5 @@ from seeder.database.staging import copy_to_base
 
 @pytest.fixture(autouse=True)
 def straight_into_the_base(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files of every size are worth a base that is made anew."""
+    """Files of every size go straight into their base."""
     monkeypatch.setattr(copy_to_base, "SMALLEST", 0)

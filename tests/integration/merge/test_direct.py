@@ -349,6 +349,45 @@ def test_a_first_load_leaves_out_what_refers_to_a_row_that_people_deleted(
     assert found["csv"] == found["yaml"]
 
 
+@pytest.mark.parametrize("null", ["", " NOT NULL"])
+@pytest.mark.parametrize("form", FORMS)
+def test_a_row_waits_whose_parent_lacks_the_value_that_it_stores(
+    project: Project, monkeypatch: pytest.MonkeyPatch, null: str, form: str
+) -> None:
+    monkeypatch.setattr(drafts, "LARGE", 0)
+    project.surveyed = False
+    project.sql(
+        "CREATE TABLE kinds (id serial PRIMARY KEY, code text NOT NULL UNIQUE, num int UNIQUE);"
+        f"CREATE TABLE items (code text PRIMARY KEY, kind int{null} REFERENCES kinds (num))"
+    )
+    project.write("kinds.csv", "code,num\na,5\nb,\n")
+    project.write("kinds", "table: kinds\nkey: code\nrows_from: kinds.csv\n")
+    rows = "rows: [{code: v, kind: a}, {code: w, kind: b}]\n"
+    if form == "csv":
+        rows = "rows_from: items.csv\n"
+        project.write("items.csv", "code,kind\nv,a\nw,b\n")
+    project.write("items", "table: items\nkey: code\ncolumns: {kind: {ref: kinds}}\n" + rows)
+    assert counts(project.init(), "items") == {"insert": 1, "skip": 1}
+    assert project.rows("SELECT code, kind FROM items") == [("v", 5)]
+
+
+def test_no_table_is_dropped_where_a_trigger_forbids_it(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drafts, "LARGE", 0)
+    project.surveyed = False
+    _with_references(project, "csv", "drawn ids")
+    project.sql(
+        "CREATE FUNCTION no_drop() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN"
+        " IF EXISTS (SELECT FROM pg_event_trigger_dropped_objects()"
+        "   WHERE object_type = 'table' AND NOT is_temporary)"
+        " THEN RAISE EXCEPTION 'no tables are dropped here'; END IF; END $$;"
+        "CREATE EVENT TRIGGER no_drop ON sql_drop EXECUTE FUNCTION no_drop()"
+    )
+    assert counts(project.run(), "items") == {"insert": 4}
+    assert _was_direct(project, "base_2")
+
+
 @pytest.mark.parametrize("sorts", [True, False])
 def test_numbers_that_a_table_draws_follow_the_file(
     project: Project, monkeypatch: pytest.MonkeyPatch, sorts: bool

@@ -71,6 +71,8 @@ def open_bases(
     With `write` the ledger is brought into that shape; otherwise, where it is not in that
     shape already, or where `moves` or references in the key may rewrite entries, a
     temporary copy takes its place and the ledger stays untouched.
+
+    A base that is new to the ledger is listed there and not made yet: see `make`.
     """
     listed = stored_bases(connection, ledger) if ledger.exists(connection) else ()
     stored = {each.place: each for each in listed}
@@ -145,11 +147,10 @@ def _create(
     statements: list[sql.Composable] = []
     for n, (number, each) in enumerate(zip(numbers, new, strict=True), start=1):
         table, key, columns = each.shared.table, each.shared.key, each.columns()
-        made = sql.SQL(", ").join(_definitions(table, each.primary_key, columns))
         if write:
             relation = sql.Identifier(ledger.schema, f"base_{number}")
-            statements += creation(relation, made)
         else:
+            made = sql.SQL(", ").join(_definitions(table, each.primary_key, columns))
             name = f"seeder_new_base_{table.oid}_{n}"
             relation = sql.Identifier("pg_temp", name)
             statements.append(
@@ -170,6 +171,15 @@ def _create(
         )
     send(connection, statements)
     return bases
+
+
+def make(connection: Connection, bases: Iterable[Base]) -> None:
+    """Make the tables of bases that are new to the ledger, in one round trip."""
+    statements: list[sql.Composable] = []
+    for base in bases:
+        columns = _definitions(base.table, base.primary_key, base.columns)
+        statements += creation(base.relation, sql.SQL(", ").join(columns))
+    send(connection, statements)
 
 
 def creation(relation: sql.Composable, columns: sql.Composable) -> list[sql.Composable]:

@@ -80,7 +80,7 @@ class Base(Struct, frozen=True, kw_only=True):
     copied: bool = False
     """A survey's own copy, which it may rewrite."""
     fresh: bool = False
-    """Made in this very transaction, and empty."""
+    """New in this very transaction."""
 
     def p(self, position: int) -> sql.Identifier:
         """The ledger column of the primary key's column at a zero-based position."""
