@@ -157,12 +157,11 @@ def _first(candidates: sql.Composable) -> sql.Composed:
 
 def _as_recorded(target: SetTarget, other: SetWork) -> sql.Composed:
     """Rows of a set whose base stands in for its stage: nothing else was there before them."""
-    here = [other.at_primary_key("l", "q"), other.in_scope("l"), negated(other.soft_deleted("l"))]
     return other.compose(
-        "SELECT q.addr, {stored} AS value, l.tableoid IS NULL AS awaited"
+        "SELECT q.addr, {alive} AS value, l.tableoid IS NULL AS awaited"
         " FROM {base} q LEFT JOIN {live} l ON {here}",
-        stored=sql.Identifier("l", target.stored),
-        here=all_of(here),
+        alive=either(other.soft_deleted("l"), sql.SQL("NULL"), sql.Identifier("l", target.stored)),
+        here=all_of([other.at_primary_key("l", "q"), other.in_scope("l")]),
     )
 
 
@@ -277,15 +276,24 @@ def _to_be_inserted(other: SetWork) -> sql.Composable:
     """Condition: stage row `q` of a set that is judged by now is one that the seeding inserts."""
     match other.decision:
         case SetDecision.INSERT:
-            return negated(other.stage.blocked("q"))
+            inserted = negated(other.stage.blocked("q"))
         case _ if other.decision in MERGING:
-            return other.compose(
+            inserted = other.compose(
                 "{} IN (SELECT w.s FROM {verdict} w WHERE w.verdict = ANY ({}))",
                 other.stage.row("q"),
                 INSERTING,
             )
         case _:  # left alone, and not judged
             return FALSE
+    return all_of([inserted, _alive(other)])
+
+
+def _alive(other: SetWork) -> sql.Composable:
+    """Condition: stage row `q` is not one that the catalog itself has as deleted."""
+    column = other.seed_set.deleted
+    if column is None or not other.stage.has(column):
+        return TRUE
+    return negated(other.marks_deleted(other.stage.d(column, "q")))
 
 
 def _leading_to(work: SetWork, others: Mapping[str, SetWork]) -> Iterator[tuple[str, str, SetWork]]:

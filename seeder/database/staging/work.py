@@ -172,10 +172,13 @@ class SetWork(Struct, frozen=True, kw_only=True):
     def soft_deleted(self, alias: str) -> sql.Composable:
         """Condition: a live row is marked as deleted."""
         column = self.seed_set.deleted
-        if column is None:
-            return FALSE
-        test = "{} IS TRUE" if self.live(column).base == "boolean" else "{} IS NOT NULL"
-        return sql.SQL(test).format(sql.Identifier(alias, column))
+        return FALSE if column is None else self.marks_deleted(sql.Identifier(alias, column))
+
+    def marks_deleted(self, value: sql.Composable) -> sql.Composable:
+        """Condition: a value of the column of soft deletion marks its row as deleted."""
+        column = self.seed_set.deleted
+        is_flag = column is not None and self.live(column).base == "boolean"
+        return sql.SQL("{} IS TRUE" if is_flag else "{} IS NOT NULL").format(value)
 
     def marked(self, live: str, base: str) -> sql.Composable:
         """Condition: a live row is marked as deleted by the set's own `removed: {set: ...}`."""
