@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 
 from benchmarks import data, replay, systems
-from benchmarks.bench import PYTHON, SEEDER, Bench, Outcome, Ratio
+from benchmarks.bench import PYTHON, Bench, Outcome, Ratio
 from benchmarks.measure import Case, interleaved, median, once
 
 WHOLE, PART = 1_000_000, 100_000
@@ -68,8 +68,7 @@ def _beside_copy(
     empty, filled = (data.empty_table(bench, variant, filled=each) for each in (False, True))
     cases = [
         dataclasses.replace(
-            systems.SEEDER_SYSTEM.case(bench, rows, empty),
-            command=(*SEEDER, "run", "--project", str(data.project(bench, rows, variant=variant))),
+            systems.first_load(bench, rows, empty, variant), name=systems.SEEDER_SYSTEM.name
         ),
         systems.COPY.case(bench, rows, filled),
         dataclasses.replace(

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks import data, systems
-from benchmarks.bench import SEEDER, Bench, Outcome, Ratio
-from benchmarks.measure import Case, interleaved, median, peak
+from benchmarks.bench import Bench, Outcome, Ratio
+from benchmarks.measure import interleaved, median, peak
 from benchmarks.scenarios import update
 
 FEW, MANY = 10_000, 1_000_000
 CHECKED = 360_000
 """About the largest file whose rows are all looked at before the first is written
 (`seeder.catalog.rows.csv_rows.CHECKED_SIZE`). Where its keys do not ascend, something of each is
-held meanwhile; no larger file takes as much."""
+held meanwhile."""
 
 
 def run(bench: Bench) -> Outcome:
@@ -25,7 +25,9 @@ def run(bench: Bench) -> Outcome:
     for rows in (FEW, many):
         case = systems.SEEDER_SYSTEM.case(bench, rows, table)
         peaks["first load", rows] = peak(interleaved([case], rounds=bench.rounds)[case.name])
-    cases = [_first_load(bench, checked, table, each) for each in (data.PLAIN, data.UNSORTED)]
+    cases = [
+        systems.first_load(bench, checked, table, each) for each in (data.PLAIN, data.UNSORTED)
+    ]
     samples = interleaved(cases, rounds=bench.rounds)
     in_order, shuffled = (peak(samples[case.name]) for case in cases)
     bench.drop(table)
@@ -48,15 +50,6 @@ def run(bench: Bench) -> Outcome:
         )
     )
     return outcome
-
-
-def _first_load(bench: Bench, rows: int, table: str, variant: data.Variant) -> Case:
-    root = data.project(bench, rows, variant=variant)
-    return Case(
-        name=variant.name,
-        command=(*SEEDER, "run", "--project", str(root)),
-        prepare=lambda: {"DATABASE_URL": bench.url(bench.fresh(table))},
-    )
 
 
 def _ratio(

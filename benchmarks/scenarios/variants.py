@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from benchmarks import data, systems
-from benchmarks.bench import SEEDER, Bench, Outcome, Ratio
+from benchmarks.bench import Bench, Outcome, Ratio
 from benchmarks.measure import Case, interleaved, median
 from benchmarks.scenarios import update
 
@@ -23,7 +23,7 @@ def run(bench: Bench) -> Outcome:
             data.empty_table(bench, variant),
             update.seeded(bench, rows, variant=variant),
         )
-        loads.append(_first_load(bench, rows, empty, variant))
+        loads.append(systems.first_load(bench, rows, empty, variant))
         own = update.own_case(bench, rows, seeded, variant=variant)
         updates.append(Case(name=variant.name, command=own.command, prepare=own.prepare))
         templates += [empty, seeded]
@@ -69,12 +69,3 @@ def _of_copy(bench: Bench, rows: int) -> list[Ratio]:
         )
         for name, time in times.items()
     ]
-
-
-def _first_load(bench: Bench, rows: int, empty: str, variant: data.Variant) -> Case:
-    root = data.project(bench, rows, variant=variant)
-    return Case(
-        name=variant.name,
-        command=(*SEEDER, "run", "--project", str(root)),
-        prepare=lambda: {"DATABASE_URL": bench.url(bench.fresh(empty))},
-    )

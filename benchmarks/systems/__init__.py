@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks import data
@@ -142,6 +142,24 @@ LIQUIBASE = System(
     missing=liquibase_missing,
     variables=jdbc_variables,
 )
+
+
+def first_load(bench: Bench, rows: int, template: str, variant: data.Variant) -> Case:
+    """seeder's first load of one kind of table, under the name of the kind."""
+    root = data.project(bench, rows, variant=variant)
+    own = SEEDER_SYSTEM.case(bench, rows, template)
+    return replace(own, name=variant.name, command=(*SEEDER, "run", "--project", str(root)))
+
+
 ALL = (SEEDER_SYSTEM, COPY, BULK_INSERT, KNEX, LIQUIBASE, LOADDATA, ORM_LOOP)
 
-__all__ = ["ALL", "BULK_INSERT", "COPY", "LOADDATA", "ORM_LOOP", "SEEDER_SYSTEM", "System"]
+__all__ = [
+    "ALL",
+    "BULK_INSERT",
+    "COPY",
+    "LOADDATA",
+    "ORM_LOOP",
+    "SEEDER_SYSTEM",
+    "System",
+    "first_load",
+]

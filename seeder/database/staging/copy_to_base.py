@@ -29,7 +29,7 @@ from seeder.merge.plan import SetDecision
 from seeder.runtime.progress import Progress
 
 SMALLEST = 1 << 16
-"""Bytes of a file from which on it pays to make a base anew; smaller sets go together."""
+"""Bytes of a file from which on a base of its own pays; smaller sets are inserted together."""
 _SHORTENED = "character varying"
 """Kept as text, which is the same value."""
 

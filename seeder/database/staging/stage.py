@@ -111,8 +111,9 @@ class Stage(Struct, frozen=True, kw_only=True):
 
     def r(self, column: str, alias: str = "s") -> sql.Composable:
         """The row key that a reference column asks for."""
-        held = None if self.stand_in is None else self.stand_in.symbols[column]
-        return sql.Identifier(alias, held or f"r{self.position(column)}")
+        if self.stand_in is not None:
+            return sql.Identifier(alias, self.stand_in.symbols[column])
+        return sql.Identifier(alias, f"r{self.position(column)}")
 
     def q(self, column: str, alias: str = "s") -> sql.Composable:
         """The row key that a reference to a table asks for, as a value of that table's key."""
@@ -143,7 +144,7 @@ class Stage(Struct, frozen=True, kw_only=True):
 
     @property
     def references(self) -> tuple[SeedColumn, ...]:
-        """The reference columns that are looked up; in a stand-in they are."""
+        """The reference columns that have to be looked up; none in a stand-in, where they were."""
         if self.stand_in is not None:
             return ()
         return tuple(each for each in self.seed_set.columns if each.reference is not None)

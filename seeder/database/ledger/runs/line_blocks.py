@@ -122,8 +122,11 @@ class Lines:
         blocks = self._blocks()
         if blocks is None:
             return
-        with self._source.path.open("rb") as file:
-            lines = blocks.lines_of(file, looked_at)
+        try:
+            with self._source.path.open("rb") as file:
+                lines = blocks.lines_of(file, looked_at)
+        except (Unordered, OSError):  # it has changed since; who copies it says so
+            return
         more = [each for each in lines if not _within(each, blocks.sent)]
         self.part = Part(
             ranges=[(0, blocks.first), *sorted([*blocks.sent, *more])],
