@@ -313,31 +313,6 @@ def test_a_reference_into_a_soft_deleted_row_is_no_reference(project: Project) -
     assert counts(project.update(), "users") == {"insert": 1, "skip": 1}
 
 
-@pytest.mark.parametrize("form", ["yaml", "csv"])
-@pytest.mark.parametrize("mark", ["boolean", "timestamptz"])
-def test_a_row_waits_whose_parent_the_catalog_has_as_deleted(
-    project: Project, form: str, mark: str
-) -> None:
-    project.sql(
-        f"CREATE TABLE kinds (id serial PRIMARY KEY, code text NOT NULL UNIQUE, gone {mark});"
-        "CREATE TABLE items (code text PRIMARY KEY, kind int REFERENCES kinds)"
-    )
-    gone = "true" if mark == "boolean" else "2026-01-02"
-    rows = f"rows: [{{code: a, gone: null}}, {{code: b, gone: {gone}}}]\n"
-    if form == "csv":
-        rows = "rows_from: kinds.csv\n"
-        project.write("kinds.csv", f"code,gone\na,\nb,{gone}\n")
-    project.write("kinds", f"table: kinds\nkey: code\ndeleted: gone\n{rows}")
-    project.write(
-        "items",
-        "table: items\nkey: code\ncolumns: {kind: {ref: kinds}}\n"
-        "rows: [{code: v, kind: a}, {code: w, kind: b}]\n",
-    )
-    assert counts(project.init(), "items") == {"insert": 1, "skip": 1}
-    assert project.rows("SELECT code, kind FROM items") == [("v", 1)]
-    assert project.update().left == {"skip": 1}
-
-
 def test_a_column_that_becomes_a_reference_keeps_its_value(project: Project) -> None:
     project.sql(
         ROLES + "; CREATE TABLE users (email text PRIMARY KEY, role_id int REFERENCES roles)"

@@ -423,3 +423,28 @@ def test_a_row_of_a_table_that_the_same_run_brings_is_found_by_its_key(project: 
         " JOIN areas a ON a.id = area_id ORDER BY 1"
     )
     assert found == [("ta", "ka", "a"), ("tb", "kb", "b"), ("tc", "kc", "c")]
+
+
+@pytest.mark.parametrize("form", ["yaml", "csv"])
+@pytest.mark.parametrize("mark", ["boolean", "timestamptz"])
+def test_a_row_waits_whose_parent_the_catalog_has_as_deleted(
+    project: Project, form: str, mark: str
+) -> None:
+    project.sql(
+        f"CREATE TABLE kinds (id serial PRIMARY KEY, code text NOT NULL UNIQUE, gone {mark});"
+        "CREATE TABLE items (code text PRIMARY KEY, kind int REFERENCES kinds)"
+    )
+    gone = "true" if mark == "boolean" else "2026-01-02"
+    rows = f"rows: [{{code: a, gone: null}}, {{code: b, gone: {gone}}}]\n"
+    if form == "csv":
+        rows = "rows_from: kinds.csv\n"
+        project.write("kinds.csv", f"code,gone\na,\nb,{gone}\n")
+    project.write("kinds", f"table: kinds\nkey: code\ndeleted: gone\n{rows}")
+    project.write(
+        "items",
+        "table: items\nkey: code\ncolumns: {kind: {ref: kinds}}\n"
+        "rows: [{code: v, kind: a}, {code: w, kind: b}]\n",
+    )
+    assert counts(project.init(), "items") == {"insert": 1, "skip": 1}
+    assert project.rows("SELECT code, kind FROM items") == [("v", 1)]
+    assert project.update().left == {"skip": 1}
